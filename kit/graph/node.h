@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef MR_KIT_GRAPH_NODE_H
+#define MR_KIT_GRAPH_NODE_H
+
+/*
+ * A node is one step of packet processing: a function over a vector of up to
+ * MR_VECTOR_MAX packets that writes one verdict for each (kit/record/verdict.h).
+ * A node class describes it; instances carry state and are linked into a graph
+ * (kit/graph/graph.h). A whole class:
+ *
+ *	mr_inline void
+ *	ttl_body(struct mr_node_run *run, struct mr_recorder *rec, const uint32_t *packets,
+ *	    mr_verdict_t *verdicts, unsigned count)
+ *	{
+ *		for (unsigned i = 0; i < count; i++) {
+ *			struct mr_packet *p = mr_packet_at(run->base, packets[i]);
+ *			...
+ *			verdicts[i] = mr_verdict_edge(TTL_NEXT);
+ *		}
+ *	}
+ *	MR_NODE_FUNCTIONS(ttl)
+ *
+ *	const struct mr_node_class ttl_node = {
+ *		.name = "ttl", .doc = "...", .edges = edges, .edge_count = 1,
+ *		.drops = drops, .drop_count = 1, MR_NODE_RUN(ttl),
+ *	};
+ *
+ * The body is compiled twice: bare, where `rec` is the constant null and the edit
+ * helpers are plain stores, and recording. A vector runs one or the other.
+ *
+ * Ownership: during the call the node owns its packets; its verdict gives each
+ * away. A packet that the node keeps (MR_VERDICT_HELD) is given back with
+ * mr_node_release; one that it makes (mr_node_copy) with mr_node_emit.
+ * Threads: the function runs on every worker at once, with the same `self`;
+ * `run` is this worker's own. What is written in `self` is shared: use atomics.
+ */
+
+#include "kit/base/counter.h"
+#include "kit/base/def.h"
+#include "kit/packet/buffers.h"
+#include "kit/packet/packet.h"
+#include "kit/record/edit.h"
+#include "kit/record/record.h"
+#include "kit/record/verdict.h"
+
+#define MR_NODE_EDGES_MAX 64
+#define MR_NODE_DROPS_MAX 64
+#define MR_NODE_COUNTERS_MAX 64
+
+struct mr_worker;
+struct mr_port;
+
+/* A name as users see it, and what it means; for drop reasons and counters. */
+struct mr_named {
+	const char *name;
+	const char *doc;
+};
+
+/* One port as nodes see it: read it before choosing it for output. */
+struct mr_port_view {
+	const struct mr_port *port; /* null: no port has this index */
+	uint16_t mtu;
+	bool up;
+};
+
+/* A node on one worker. */
+struct mr_node_run {
+	void *self;	      /* the instance's state */
+	uint8_t *base;	      /* the arena: mr_packet_at(run->base, handle) */
+	struct mr_buffers *buffers;
+	_Atomic uint64_t *counters; /* this worker's, one per class counter */
+	uint64_t now;	      /* mr_cycles() when this pass began */
+	uint64_t hz;	      /* of mr_cycles() */
+	uint32_t seconds;     /* a monotonic clock, coarse */
+	uint16_t worker;      /* for the calls that ask for a worker number */
+	uint16_t node;	      /* this instance's index */
+	const struct mr_port_view *ports; /* [port_count] */
+	uint32_t port_count;
+	struct mr_recorder *recorder;
+	struct mr_worker *owner;
+};
+
+typedef void mr_node_fn(struct mr_node_run *, const uint32_t *packets, mr_verdict_t *verdicts,
+    unsigned count);
+
+struct mr_node_class {
+	const char *name;
+	const char *doc;
+	const char *const *edges; /* names, in the order of the node's edge enum */
+	const struct mr_named *drops; /* in the order of its drop enum */
+	const struct mr_named *counters; /* beside calls, packets and cycles, which all have */
+	uint16_t edge_count;
+	uint16_t drop_count;
+	uint16_t counter_count;
+	mr_node_fn *run;
+	mr_node_fn *record; /* the same body, recording; null: runs bare, and says so in a recording */
+};
+
+/* Both functions of a node from `NAME_body`. */
+#define MR_NODE_FUNCTIONS(name) \
+	static void name##_run( \
+	    struct mr_node_run *run, const uint32_t *packets, mr_verdict_t *verdicts, unsigned count) \
+	{ \
+		name##_body(run, NULL, packets, verdicts, count); \
+	} \
+	static void name##_record( \
+	    struct mr_node_run *run, const uint32_t *packets, mr_verdict_t *verdicts, unsigned count) \
+	{ \
+		name##_body(run, run->recorder, packets, verdicts, count); \
+	}
+#define MR_NODE_RUN(name) .run = name##_run, .record = name##_record
+
+mr_inline void
+mr_node_count(struct mr_node_run *run, unsigned counter, uint64_t n)
+{
+	mr_counter_add(&run->counters[counter], n);
+}
+
+/* A copy of a packet, with its recording's branch, or MR_PACKET_NONE without
+ * buffers. It is this node's until emitted. */
+MR_API uint32_t mr_node_copy(struct mr_node_run *, struct mr_recorder *, uint32_t packet);
+
+/* Sends on a packet that is not in the node's vector: a copy, or one it made. */
+MR_API void mr_node_emit(struct mr_node_run *, uint32_t packet, mr_verdict_t);
+
+/* Sends on a packet that an earlier call held. */
+MR_API void mr_node_release(struct mr_node_run *, uint32_t packet, mr_verdict_t);
+
+#endif

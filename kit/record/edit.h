@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef MR_KIT_RECORD_EDIT_H
+#define MR_KIT_RECORD_EDIT_H
+
+/*
+ * How a node changes a packet. Each helper does the edit and, when the packet
+ * carries a recording, writes it down. The first argument is the node's recorder:
+ * in the bare variant of a node it is the constant null and everything about
+ * recording is compiled away (kit/graph/node.h makes both variants from one body).
+ *
+ * Verdicts (output, drop, next; kit/record/verdict.h) are recorded by the graph,
+ * which sees every one of them anyway.
+ *
+ * Offsets and lengths are bytes, from the packet's first byte; the caller has
+ * checked that they lie in the first segment.
+ * Errors: push returns null when the headroom is used up; the packet is unchanged.
+ */
+
+#include <string.h>
+
+#include "kit/record/record.h"
+
+mr_inline bool
+mr_recorded(const struct mr_recorder *rec, const struct mr_packet *p)
+{
+	return rec && p->record;
+}
+
+/* Writes `len` (at most 16) bytes. */
+mr_inline void
+mr_edit_set(struct mr_recorder *rec, struct mr_packet *p, unsigned offset, const void *bytes,
+    unsigned len)
+{
+	memcpy(mr_packet_bytes(p) + offset, bytes, len);
+	if (mr_unlikely(mr_recorded(rec, p))) {
+		struct mr_op *op = mr_record_op(rec, p, MR_OP_SET);
+
+		op->offset = (uint16_t)offset;
+		op->len = (uint8_t)len;
+		memcpy(op->bytes, bytes, len);
+	}
+}
+
+mr_inline void
+mr_edit_set16(struct mr_recorder *rec, struct mr_packet *p, unsigned offset, be16_t value)
+{
+	mr_edit_set(rec, p, offset, &value, 2);
+}
+
+mr_inline void
+mr_edit_set32(struct mr_recorder *rec, struct mr_packet *p, unsigned offset, be32_t value)
+{
+	mr_edit_set(rec, p, offset, &value, 4);
+}
+
+/* The checksum's reference points move with the bytes in front of them. */
+mr_inline void
+mr_edit_shift_offload(struct mr_packet *p, unsigned at, int delta)
+{
+	if ((p->flags & MR_PACKET_CSUM_PARTIAL) && p->csum_start >= at)
+		p->csum_start = (uint16_t)(p->csum_start + delta);
+}
+
+/* Opens `len` bytes of room at `at` by moving the bytes in front of it; returns the
+ * room, to be filled by mr_edit_set, or null. */
+mr_inline uint8_t *
+mr_edit_push(struct mr_recorder *rec, struct mr_packet *p, unsigned at, unsigned len)
+{
+	uint8_t *bytes;
+
+	if (mr_unlikely(mr_packet_headroom(p) < len))
+		return NULL;
+	bytes = mr_packet_bytes(p) - len;
+	memmove(bytes, bytes + len, at);
+	p->data = (uint16_t)(p->data - len);
+	p->len = (uint16_t)(p->len + len);
+	p->total += len;
+	mr_edit_shift_offload(p, at, (int)len);
+	if (mr_unlikely(mr_recorded(rec, p))) {
+		struct mr_op *op = mr_record_op(rec, p, MR_OP_PUSH);
+
+		op->offset = (uint16_t)at;
+		op->len = (uint8_t)len;
+	}
+	return bytes + at;
+}
+
+/* Removes `len` bytes at `at`. */
+mr_inline void
+mr_edit_pop(struct mr_recorder *rec, struct mr_packet *p, unsigned at, unsigned len)
+{
+	uint8_t *bytes = mr_packet_bytes(p);
+
+	memmove(bytes + len, bytes, at);
+	p->data = (uint16_t)(p->data + len);
+	p->len = (uint16_t)(p->len - len);
+	p->total -= len;
+	mr_edit_shift_offload(p, at + len, -(int)len);
+	if (mr_unlikely(mr_recorded(rec, p))) {
+		struct mr_op *op = mr_record_op(rec, p, MR_OP_POP);
+
+		op->offset = (uint16_t)at;
+		op->len = (uint8_t)len;
+	}
+}
+
+/* Which bridge, VRF or tunnel the packet is in, and its VLAN there. */
+mr_inline void
+mr_edit_context(struct mr_recorder *rec, struct mr_packet *p, uint32_t context, uint16_t vlan)
+{
+	p->context = context;
+	p->vlan = vlan;
+	if (mr_unlikely(mr_recorded(rec, p))) {
+		struct mr_op *op = mr_record_op(rec, p, MR_OP_META);
+
+		op->arg = context;
+		op->a = vlan;
+	}
+}
+
+/* The node's decision rests on these bytes (at most 8) under this mask, which
+ * are not part of the flow's key: a replay must find them equal. */
+mr_inline void
+mr_guard(struct mr_recorder *rec, const struct mr_packet *p, unsigned offset, unsigned len,
+    uint64_t mask)
+{
+	if (mr_unlikely(mr_recorded(rec, p))) {
+		struct mr_op *op = mr_record_op(rec, p, MR_OP_GUARD);
+		uint64_t value = 0;
+
+		memcpy(&value, mr_packet_bytes_const(p) + offset, len);
+		op->offset = (uint16_t)offset;
+		op->len = (uint8_t)len;
+		op->a = value & mask;
+		op->b = mask;
+	}
+}
+
+/* The decision came from this table at this generation. `table` is static text. */
+mr_inline void
+mr_record_read(struct mr_recorder *rec, const struct mr_packet *p, const char *table,
+    uint64_t generation)
+{
+	if (mr_unlikely(mr_recorded(rec, p))) {
+		struct mr_op *op = mr_record_op(rec, p, MR_OP_READ);
+
+		op->text = table;
+		op->a = generation;
+	}
+}
+
+/* For trace and explain: what matched, in static text and a number. */
+mr_inline void
+mr_record_note(struct mr_recorder *rec, const struct mr_packet *p, const char *text, uint64_t number)
+{
+	if (mr_unlikely(mr_recorded(rec, p))) {
+		struct mr_op *op = mr_record_op(rec, p, MR_OP_NOTE);
+
+		op->text = text;
+		op->a = number;
+	}
+}
+
+/* A replay would be wrong: every packet of this flow must come through the graph. */
+mr_inline void
+mr_record_uncacheable(struct mr_recorder *rec, const struct mr_packet *p, const char *why)
+{
+	if (mr_unlikely(mr_recorded(rec, p)))
+		mr_record_op(rec, p, MR_OP_UNCACHEABLE)->text = why;
+}
+
+#endif

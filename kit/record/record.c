@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "kit/record/record.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+int
+mr_recorder_create(struct mr_recorder **out, uint16_t slots, mr_recorder_done_fn *done, void *user,
+    struct mr_error *error)
+{
+	struct mr_recorder *r;
+
+	if (slots == 0 || slots > MR_RECORD_SLOTS_MAX)
+		return mr_error_set(error, -EINVAL, "recorder: %u slots, but 1 to %u are possible",
+		    slots, MR_RECORD_SLOTS_MAX);
+	r = calloc(1, sizeof(*r));
+	if (!r)
+		goto no_memory;
+	r->slots = calloc(slots, sizeof(*r->slots));
+	r->free = calloc(slots, sizeof(*r->free));
+	if (!r->slots || !r->free)
+		goto no_memory;
+	r->count = slots;
+	r->done = done;
+	r->user = user;
+	for (unsigned i = 0; i < slots; i++)
+		r->free[r->free_count++] = (uint16_t)(slots - 1 - i);
+	*out = r;
+	return 0;
+
+no_memory:
+	mr_recorder_destroy(r);
+	return mr_error_set(error, -ENOMEM, "recorder: no memory for %u recordings", slots);
+}
+
+void
+mr_recorder_destroy(struct mr_recorder *r)
+{
+	if (!r)
+		return;
+	free(r->slots);
+	free(r->free);
+	free(r);
+}
+
+bool
+mr_recorder_attach(struct mr_recorder *r, struct mr_packet *p, uint32_t tag)
+{
+	struct mr_recording *rec;
+	uint16_t slot;
+
+	if (r->free_count == 0)
+		return false;
+	slot = r->free[--r->free_count];
+	rec = &r->slots[slot];
+	rec->count = 0;
+	rec->flags = 0;
+	rec->branches = 1;
+	rec->open = 1;
+	rec->port = p->port;
+	rec->tag = tag;
+	rec->length = p->total;
+	rec->start = mr_cycles();
+	rec->snapped = (uint16_t)MR_MIN((unsigned)p->len, MR_RECORD_SNAP);
+	memcpy(rec->snap, mr_packet_bytes(p), rec->snapped);
+	p->record = (uint16_t)(slot + 1);
+	return true;
+}
+
+struct mr_op *
+mr_record_op(struct mr_recorder *r, const struct mr_packet *p, enum mr_op_kind kind)
+{
+	struct mr_recording *rec = mr_recorder_of(r, p->record);
+	struct mr_op *op;
+
+	if (rec->count == MR_RECORD_OPS_MAX) {
+		/* The last place is written over: what matters then is that it ended. */
+		rec->flags |= MR_RECORDING_TRUNCATED | MR_RECORDING_UNCACHEABLE;
+		op = &rec->ops[MR_RECORD_OPS_MAX - 1];
+	} else {
+		op = &rec->ops[rec->count++];
+	}
+	*op = (struct mr_op){
+		.kind = (uint8_t)kind,
+		.branch = (uint8_t)mr_record_branch(p->record),
+		.node = r->node,
+	};
+	if (kind == MR_OP_UNCACHEABLE)
+		rec->flags |= MR_RECORDING_UNCACHEABLE;
+	return op;
+}
+
+void
+mr_record_copy(struct mr_recorder *r, const struct mr_packet *from, struct mr_packet *copy)
+{
+	struct mr_recording *rec = mr_recorder_of(r, from->record);
+	uint16_t slot = from->record & ((1u << MR_RECORD_SLOT_BITS) - 1);
+
+	if (rec->branches == MR_RECORD_BRANCHES_MAX) {
+		rec->flags |= MR_RECORDING_TRUNCATED | MR_RECORDING_UNCACHEABLE;
+		copy->record = 0;
+		return;
+	}
+	mr_record_op(r, from, MR_OP_COPY)->arg = rec->branches;
+	copy->record = (uint16_t)(slot | (unsigned)rec->branches << MR_RECORD_SLOT_BITS);
+	rec->branches++;
+	rec->open++;
+}
+
+void
+mr_record_end(struct mr_recorder *r, struct mr_packet *p)
+{
+	struct mr_recording *rec = mr_recorder_of(r, p->record);
+	uint16_t slot = (p->record & ((1u << MR_RECORD_SLOT_BITS) - 1)) - 1;
+
+	p->record = 0;
+	if (--rec->open > 0)
+		return;
+	if (r->done)
+		r->done(r->user, rec);
+	r->free[r->free_count++] = slot;
+}
+
+const char *
+mr_op_kind_name(enum mr_op_kind kind)
+{
+	static const char *const names[] = {
+		[MR_OP_NODE] = "node",
+		[MR_OP_SET] = "set",
+		[MR_OP_PUSH] = "push",
+		[MR_OP_POP] = "pop",
+		[MR_OP_TRIM] = "trim",
+		[MR_OP_SUM] = "sum",
+		[MR_OP_META] = "meta",
+		[MR_OP_GUARD] = "guard",
+		[MR_OP_READ] = "read",
+		[MR_OP_NOTE] = "note",
+		[MR_OP_COUNT] = "count",
+		[MR_OP_METER] = "meter",
+		[MR_OP_COPY] = "copy",
+		[MR_OP_UNCACHEABLE] = "uncacheable",
+		[MR_OP_OUTPUT] = "output",
+		[MR_OP_DROP] = "drop",
+		[MR_OP_HOLD] = "hold",
+		[MR_OP_REFUSED] = "refused",
+	};
+
+	return (unsigned)kind < MR_ARRAY_COUNT(names) ? names[kind] : "?";
+}

@@ -249,7 +249,7 @@ test_chains(void **state)
 		uint32_t h;
 
 		fill(m, len);
-		h = chain(b, m, len, 1 + draw() % 200);
+		h = chain(b, m, len, 3 + draw() % 200);
 		from = len ? draw() % len : 0;
 		n = len - from ? draw() % (len - from) : 0;
 		assert_int_equal(mr_checksum_add_chain(&sum, b, h, from, n), 0);

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef MR_NF_DATAPLANE_H
+#define MR_NF_DATAPLANE_H
+
+/*
+ * A data plane: buffers, graph and the state of every network function, made
+ * from one configuration and changed by the next. Two in a process do not know of each other.
+ *
+ * Ownership: owns everything that it made; the model and the log are the caller's.
+ * Threads: the control thread; the graph brings its own workers.
+ * Errors: create and apply change nothing when they fail.
+ */
+
+#include "kit/base/log.h"
+#include "nf/nf.h"
+
+struct mr_dataplane;
+
+/* Makes the data plane that `config` describes, not yet running. */
+int mr_dataplane_create(struct mr_dataplane **out, const struct mr_config *config, struct mr_log *,
+    struct mr_report *);
+void mr_dataplane_destroy(struct mr_dataplane *);
+
+/* Everything that the functions find wrong with a configuration, without a data plane. */
+void mr_dataplane_check(const struct mr_config *, struct mr_report *);
+
+int mr_dataplane_apply(struct mr_dataplane *, const struct mr_config *, struct mr_report *);
+int mr_dataplane_start(struct mr_dataplane *, struct mr_error *);
+void mr_dataplane_stop(struct mr_dataplane *);
+
+/* Once a second. */
+void mr_dataplane_tick(struct mr_dataplane *);
+/* True when every port that can end has ended (capture files). */
+bool mr_dataplane_done(const struct mr_dataplane *);
+
+/* Writes the state of one function, or of all (null). -ENOENT: no such function. */
+int mr_dataplane_show(struct mr_dataplane *, const char *function, struct mr_state *);
+
+struct mr_graph *mr_dataplane_graph(struct mr_dataplane *);
+struct mr_buffers *mr_dataplane_buffers(struct mr_dataplane *);
+struct mr_log *mr_dataplane_log(struct mr_dataplane *);
+/* A function's state by its descriptor. */
+void *mr_dataplane_state(struct mr_dataplane *, const struct mr_nf *);
+
+#endif

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef MR_NF_INTERFACE_INTERFACE_H
+#define MR_NF_INTERFACE_INTERFACE_H
+
+/*
+ * Interfaces: the named ports of a data plane. This function opens ports as the
+ * configuration says, watches them, opens a port again when its device comes
+ * back, and says to the other functions which interface is which port index.
+ *
+ * The index of an interface is stable from the moment it is configured until it is
+ * taken out, also while its device is gone.
+ *
+ * Threads: the control thread.
+ */
+
+#include "nf/nf.h"
+
+struct mr_interfaces; /* this function's state in one data plane */
+
+struct mr_interface {
+	char name[MR_PORT_NAME_MAX];
+	uint16_t index; /* port index in the graph */
+	bool up;
+	struct mr_port *port; /* null while the device is gone */
+};
+
+/* The interfaces of this data plane. */
+struct mr_interfaces *mr_interfaces_of(struct mr_dataplane *);
+
+/* By name; in prepare and commit this sees the configuration being brought in. */
+const struct mr_interface *mr_interface_find(const struct mr_interfaces *, const char *name);
+const struct mr_interface *mr_interface_at(const struct mr_interfaces *, uint16_t index);
+
+/* In commit: what arrives on this interface enters at `node` (after the interface's own
+ * input nodes). The last configuration's uses are forgotten when a commit starts. */
+void mr_interface_use(struct mr_interfaces *, uint16_t index, uint16_t node);
+
+/* In check: says that `user` ("bridge br0") takes this interface's packets; a second
+ * user of the same interface is reported, naming both. */
+void mr_interface_claim(struct mr_report *, const struct mr_config *, const struct mr_conf *at,
+    const char *interface, const char *user);
+
+extern const struct mr_nf mr_nf_interface;
+
+#endif

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef MR_NF_NF_H
+#define MR_NF_NF_H
+
+/*
+ * What a network function tells about itself: one constant descriptor,
+ * `mr_nf_NAME`, in the function's own folder. The build makes the list from the
+ * names in the folders' meson.build; nothing else learns a function's name: its
+ * configuration subtree, its nodes with their counters and drop reasons, and its state
+ * are all reached through this.
+ *
+ * A configuration becomes active in steps, each over all functions in the list's
+ * order (interface first) before the next begins:
+ *
+ *	check    look at the new configuration, report everything that is wrong
+ *	prepare  allocate and open what it needs; workers see nothing of it yet
+ *	commit   switch over: edit the graph's draft, publish tables; cannot fail
+ *	  (the data plane commits the graph; from here on no worker runs the old plan)
+ *	finish   free what only the old configuration used
+ *	abort    instead of commit, when any prepare failed: undo prepare
+ *
+ * prepare, commit and abort are called in pairs; `check` may be called alone.
+ *
+ * Ownership: `create` makes the function's state in one data plane; two data planes
+ * in a process have one each. Configurations belong to the caller; what a function keeps it copies.
+ * Threads: everything here runs on the control thread.
+ */
+
+#include "kit/base/error.h"
+#include "kit/graph/graph.h"
+#include "model/config.h"
+#include "model/state.h"
+
+struct mr_dataplane;
+
+struct mr_nf {
+	const char *name;
+	const char *doc;
+	const char *yang; /* the text of its YANG module */
+
+	int (*create)(void **state, struct mr_dataplane *, struct mr_error *);
+	void (*destroy)(void *state);
+
+	/* `state` is null when a file is checked without a running data plane. */
+	void (*check)(void *state, const struct mr_config *next, struct mr_report *);
+	int (*prepare)(void *state, const struct mr_config *next, struct mr_error *);
+	void (*commit)(void *state);
+	void (*finish)(void *state);
+	void (*abort)(void *state);
+
+	void (*tick)(void *state, uint32_t seconds); /* once a second; may be null */
+	void (*show)(void *state, struct mr_state *); /* writes its state; may be null */
+};
+
+/* Ends with a null pointer. */
+extern const struct mr_nf *const mr_nf_list[];
+
+#endif

@@ -27,24 +27,26 @@ enum mr_arena_pages {
 };
 
 struct mr_arena_config {
-	const char *name; /* shown in /proc/PID/maps */
-	size_t size;	  /* bytes; rounded up to whole pages */
+	const char *name;          /* shown in /proc/PID/maps */
+	size_t size;               /* bytes; rounded up to whole pages */
 	enum mr_arena_pages pages; /* AUTO: the best that works; else exactly this or an error */
-	int numa_node;	  /* -1: wherever the kernel likes */
+	int numa_node;             /* -1: wherever the kernel likes */
 };
 
 struct mr_arena {
-	uint8_t *base; /* page-aligned, at least to 2 MB when pages are that large */
+	uint8_t *base; /* aligned to 2 MB, or to the page where that is larger */
 	size_t size;
 	size_t used;
-	size_t page_size; /* bytes, of the pages asked for */
+	size_t page_size;          /* bytes, of the file's pages: 4 KB with THP too */
 	enum mr_arena_pages pages; /* which it got */
-	int numa_node;	  /* -1: not bound */
+	int numa_node;             /* -1: not bound */
 	int fd;
-	char report[256]; /* one line for the log: what it got and what it costs */
+	bool sealed;      /* peers that get the descriptor cannot shrink the file */
+	char report[512]; /* one line for the log: what it got and what it costs */
 };
 
-MR_API int mr_arena_create(struct mr_arena **out, const struct mr_arena_config *, struct mr_error *);
+MR_API int mr_arena_create(
+    struct mr_arena **out, const struct mr_arena_config *, struct mr_error *);
 MR_API void mr_arena_destroy(struct mr_arena *);
 
 /* `size` bytes aligned to `align` (a power of two, at least a cache line), or null. */

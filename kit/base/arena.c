@@ -1,0 +1,358 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Every page is there when create returns: the fast path never faults, and a
+ * lack of memory shows as an error here instead of as SIGBUS later. The pages are
+ * populated with MADV_POPULATE_WRITE (Linux 5.14), which fails where an access
+ * would be killed; on older kernels fallocate() takes that part. The memory
+ * policy stands before the first page is taken. The file is sealed against
+ * shrinking, because the peers that get its descriptor could take the pages from
+ * under us.
+ */
+#include "kit/base/arena.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/memfd.h>
+#include <numa.h>
+#include <numaif.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#ifndef MADV_POPULATE_WRITE
+#define MADV_POPULATE_WRITE 23
+#endif
+
+#define SIZE_4K ((size_t)4096)
+#define SIZE_2M ((size_t)2 << 20)
+#define SIZE_1G ((size_t)1 << 30)
+#define THP_DIR "/sys/kernel/mm/transparent_hugepage/"
+
+const char *
+mr_arena_pages_name(enum mr_arena_pages pages)
+{
+	switch (pages) {
+	case MR_ARENA_AUTO:
+		return "the largest pages there are";
+	case MR_ARENA_1G:
+		return "1 GB hugepages";
+	case MR_ARENA_2M:
+		return "2 MB hugepages";
+	case MR_ARENA_THP:
+		return "transparent 2 MB hugepages";
+	case MR_ARENA_4K:
+		return "4 KB pages";
+	}
+	return "unknown pages";
+}
+
+/* The first `size - 1` bytes of a small file, without its last newline; false when absent. */
+static bool
+read_line(const char *path, char *text, size_t size)
+{
+	ssize_t n;
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return false;
+	n = read(fd, text, size - 1);
+	close(fd);
+	if (n < 0)
+		return false;
+	text[n] = 0;
+	text[strcspn(text, "\n")] = 0;
+	return true;
+}
+
+/* The number of kB behind `key` in a file like /proc/meminfo, from the line that
+ * starts with `after` on (null: from the start); -1 when there is none. */
+static long long
+read_kb(const char *path, const char *after, const char *key)
+{
+	FILE *file = fopen(path, "re");
+	size_t key_len = strlen(key);
+	long long kb = -1;
+	char line[512];
+	bool on = !after;
+
+	if (!file)
+		return -1;
+	while (kb < 0 && fgets(line, sizeof(line), file)) {
+		if (!on)
+			on = !strncmp(line, after, strlen(after));
+		else if (!strncmp(line, key, key_len) && line[key_len] == ':')
+			kb = strtoll(line + key_len + 1, NULL, 10);
+	}
+	fclose(file);
+	return kb;
+}
+
+/* Why `need` hugepages of `page` bytes could not be had, in words. */
+static void
+explain_huge(char *why, size_t size, size_t page, size_t need, int err)
+{
+	char path[96], count[32];
+
+	snprintf(path, sizeof(path), "/sys/kernel/mm/hugepages/hugepages-%zukB/free_hugepages",
+	    page / 1024);
+	if (!read_line(path, count, sizeof(count)))
+		snprintf(why, size, "this machine has none of that size");
+	else if (strtoull(count, NULL, 10) < need)
+		snprintf(why, size, "%zu needed, %s free", need, count);
+	else
+		snprintf(why, size, "%s", strerror(err));
+}
+
+/* Maps `fd` at an address aligned to `align`. */
+static void *
+map_aligned(int fd, size_t size, size_t align)
+{
+	uint8_t *area, *base;
+
+	area =
+	    mmap(NULL, size + align, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (area == MAP_FAILED)
+		return MAP_FAILED;
+	base = (uint8_t *)MR_ALIGN_UP((uintptr_t)area, align);
+	if (base > area)
+		munmap(area, (size_t)(base - area));
+	munmap(base + size, (size_t)(area + align - base));
+	/* The reservation is replaced, never given up, so no other thread can map there. */
+	area = mmap(base, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd, 0);
+	if (area == MAP_FAILED)
+		munmap(base, size);
+	return area;
+}
+
+static int
+populate(uint8_t *base, size_t size, size_t page, int fd)
+{
+	size_t at;
+
+	if (!madvise(base, size, MADV_POPULATE_WRITE))
+		return 0;
+	if (errno == EFAULT)
+		return -ENOMEM;
+	if (errno != EINVAL)
+		return -errno;
+	if (fallocate(fd, 0, 0, (off_t)size))
+		return errno == ENOSPC ? -ENOMEM : -errno;
+	for (at = 0; at < size; at += page)
+		atomic_store_explicit((_Atomic uint8_t *)(base + at), 0, memory_order_relaxed);
+	return 0;
+}
+
+static int
+bind_node(void *base, size_t size, int node)
+{
+	struct bitmask *mask = numa_allocate_nodemask();
+	int rc;
+
+	if (!mask)
+		return -ENOMEM;
+	numa_bitmask_setbit(mask, (unsigned)node);
+	rc = mbind(base, size, MPOL_BIND, mask->maskp, mask->size + 1, MPOL_MF_STRICT) ? -errno : 0;
+	numa_free_nodemask(mask);
+	return rc;
+}
+
+/* One try with one size of page. On failure `why` says why. */
+static int
+arena_try(struct mr_arena *arena, const struct mr_arena_config *config, enum mr_arena_pages pages,
+    char *why, size_t why_size)
+{
+	unsigned flags = MFD_CLOEXEC | MFD_ALLOW_SEALING;
+	size_t page = SIZE_4K, align = SIZE_2M;
+	long long available;
+	char mode[64];
+	int rc;
+
+	if (pages == MR_ARENA_1G) {
+		flags |= MFD_HUGETLB | MFD_HUGE_1GB;
+		page = align = SIZE_1G;
+	} else if (pages == MR_ARENA_2M) {
+		flags |= MFD_HUGETLB | MFD_HUGE_2MB;
+		page = SIZE_2M;
+	} else if (pages == MR_ARENA_THP) {
+		if (!read_line(THP_DIR "shmem_enabled", mode, sizeof(mode))) {
+			snprintf(why, why_size, "this kernel has none");
+			return -EOPNOTSUPP;
+		}
+		if (strstr(mode, "[never]") || strstr(mode, "[deny]")) {
+			snprintf(why, why_size, "switched off in " THP_DIR "shmem_enabled");
+			return -EOPNOTSUPP;
+		}
+	}
+	arena->page_size = page;
+	arena->pages = pages;
+	arena->size = MR_ALIGN_UP(config->size, pages == MR_ARENA_THP ? SIZE_2M : page);
+	if (arena->size < config->size || arena->size > (size_t)INT64_MAX) {
+		snprintf(why, why_size, "%zu bytes are more than this machine can address",
+		    config->size);
+		return -EOVERFLOW;
+	}
+	/* Asking the kernel for more than there is would wake its OOM killer. */
+	available = read_kb("/proc/meminfo", NULL, "MemAvailable");
+	if (pages >= MR_ARENA_THP && available >= 0 &&
+	    arena->size / 1024 > (unsigned long long)available) {
+		snprintf(why, why_size, "%zu MB needed, %lld MB of memory available",
+		    arena->size >> 20, available / 1024);
+		return -ENOMEM;
+	}
+	arena->fd = memfd_create(config->name ? config->name : "millrace", flags);
+	if (arena->fd < 0) {
+		rc = -errno;
+		goto huge;
+	}
+	if (ftruncate(arena->fd, (off_t)arena->size)) {
+		rc = -errno;
+		goto huge;
+	}
+	arena->base = map_aligned(arena->fd, arena->size, align);
+	if (arena->base == MAP_FAILED) {
+		rc = -errno;
+		arena->base = NULL;
+		goto huge;
+	}
+	if (pages == MR_ARENA_THP)
+		madvise(arena->base, arena->size, MADV_HUGEPAGE);
+	if (config->numa_node >= 0) {
+		rc = bind_node(arena->base, arena->size, config->numa_node);
+		if (rc) {
+			snprintf(why, why_size, "binding to NUMA node %d: %s", config->numa_node,
+			    strerror(-rc));
+			goto fail;
+		}
+	}
+	rc = populate(arena->base, arena->size, page, arena->fd);
+	if (rc)
+		goto huge;
+	/* Hugetlb files took seals only later than memfd did; without them we only lose
+	 * the protection from hostile peers, which the report tells. */
+	arena->sealed = !fcntl(arena->fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL);
+	return 0;
+huge:
+	if (pages == MR_ARENA_1G || pages == MR_ARENA_2M)
+		explain_huge(why, why_size, page, arena->size / page, -rc);
+	else
+		snprintf(why, why_size, "%s", strerror(-rc));
+fail:
+	if (arena->base)
+		munmap(arena->base, arena->size);
+	if (arena->fd >= 0)
+		close(arena->fd);
+	arena->base = NULL;
+	arena->fd = -1;
+	return rc;
+}
+
+static void
+arena_report(struct mr_arena *arena, const char *tried)
+{
+	char at[32], joined[96] = "", node[32] = "";
+	const char *cost = "";
+	long long kb;
+
+	if (arena->numa_node >= 0)
+		snprintf(node, sizeof(node), " on NUMA node %d", arena->numa_node);
+	if (arena->pages == MR_ARENA_THP) {
+		snprintf(at, sizeof(at), "%lx-", (unsigned long)(uintptr_t)arena->base);
+		kb = read_kb("/proc/self/smaps", at, "ShmemPmdMapped");
+		snprintf(joined, sizeof(joined), ", %lld MB of them joined so far",
+		    kb < 0 ? 0 : kb / 1024);
+	} else if (arena->pages == MR_ARENA_4K) {
+		cost = "; costs TLB misses on every packet, vm.nr_hugepages gives better";
+	}
+	snprintf(arena->report, sizeof(arena->report), "%zu MB in %s%s%s%s%s%s%s",
+	    (arena->size + (1 << 20) - 1) >> 20, mr_arena_pages_name(arena->pages), node, joined,
+	    cost, arena->sealed ? "" : "; not sealed against peers", *tried ? "; " : "", tried);
+}
+
+static int
+check_node(int node, struct mr_error *error)
+{
+	if (node < 0)
+		return 0;
+	if (numa_available() < 0)
+		return mr_error_set(error, -EOPNOTSUPP,
+		    "memory on NUMA node %d: this kernel knows no NUMA nodes", node);
+	if (node > numa_max_node() || !numa_bitmask_isbitset(numa_all_nodes_ptr, (unsigned)node))
+		return mr_error_set(error, -ENODEV,
+		    "memory on NUMA node %d: no such node that this process may use, the last is "
+		    "%d",
+		    node, numa_max_node());
+	return 0;
+}
+
+int
+mr_arena_create(struct mr_arena **out, const struct mr_arena_config *config, struct mr_error *error)
+{
+	enum mr_arena_pages pages, last;
+	char tried[320] = "", why[96];
+	struct mr_arena *arena;
+	size_t used = 0;
+	int rc;
+
+	*out = NULL;
+	if (!config->size || config->pages > MR_ARENA_4K || (int)config->pages < 0)
+		return mr_error_set(error, -EINVAL, "memory of %zu bytes in pages of kind %d",
+		    config->size, (int)config->pages);
+	rc = check_node(config->numa_node, error);
+	if (rc)
+		return rc;
+	arena = calloc(1, sizeof(*arena));
+	if (!arena)
+		return mr_error_set(error, -ENOMEM, "no memory to describe memory");
+	arena->fd = -1;
+	arena->numa_node = config->numa_node < 0 ? -1 : config->numa_node;
+	pages = config->pages == MR_ARENA_AUTO ? MR_ARENA_1G : config->pages;
+	last = config->pages == MR_ARENA_AUTO ? MR_ARENA_4K : config->pages;
+	for (; pages <= last; pages++) {
+		if (config->pages == MR_ARENA_AUTO && pages == MR_ARENA_1G &&
+		    config->size < SIZE_1G / 2)
+			continue; /* more than half of a rare page would lie idle */
+		rc = arena_try(arena, config, pages, why, sizeof(why));
+		if (!rc)
+			break;
+		used += (size_t)snprintf(tried + used, sizeof(tried) - used, "%s%s: %s",
+		    used ? ", " : "no ", mr_arena_pages_name(pages), why);
+		used = MR_MIN(used, sizeof(tried) - 1);
+	}
+	if (rc) {
+		free(arena);
+		return mr_error_set(
+		    error, rc, "%zu MB of memory: %s", (config->size + (1 << 20) - 1) >> 20, tried);
+	}
+	arena->used = MR_CACHE_LINE;
+	arena_report(arena, tried);
+	*out = arena;
+	return 0;
+}
+
+void
+mr_arena_destroy(struct mr_arena *arena)
+{
+	if (!arena)
+		return;
+	munmap(arena->base, arena->size);
+	close(arena->fd);
+	free(arena);
+}
+
+void *
+mr_arena_carve(struct mr_arena *arena, size_t size, size_t align)
+{
+	size_t at;
+
+	align = MR_MAX(align, (size_t)MR_CACHE_LINE);
+	if (align & (align - 1))
+		return NULL;
+	/* Addresses are aligned, not offsets: the base is aligned to 2 MB at least. */
+	at = MR_ALIGN_UP((uintptr_t)arena->base + arena->used, align) - (uintptr_t)arena->base;
+	if (at < arena->used || at > arena->size || size > arena->size - at)
+		return NULL;
+	arena->used = at + size;
+	return arena->base + at;
+}

@@ -379,6 +379,25 @@ test_mpmc_reservations(void **state)
 	mr_mpmc_destroy(ring);
 }
 
+/* A thread that slept on its note of the other side may write it back long after, older
+ * by many capacities: neither room nor elements come of it. */
+static void
+test_mpmc_old_note(void **state)
+{
+	struct mr_mpmc *ring = make(&kinds[3], 8);
+	uint32_t values[9] = {0};
+
+	assert_int_equal(mr_mpmc_put_burst_u32(ring, values, 9), 8);
+	ring->put.other_seen -= 100;
+	assert_int_equal(mr_mpmc_put_burst_u32(ring, values, 1), 0);
+	assert_int_equal(mr_mpmc_get_burst_u32(ring, values, 9), 8);
+	ring->get.other_seen -= 100;
+	assert_int_equal(mr_mpmc_get_burst_u32(ring, values, 1), 0);
+	ring->put.other_seen -= 100;
+	assert_int_equal(mr_mpmc_put_bulk_u32(ring, values, 8), 8);
+	mr_mpmc_destroy(ring);
+}
+
 static void
 test_bad_config(void **state)
 {
@@ -596,6 +615,7 @@ main(void)
 	    cmocka_unit_test(test_full_and_empty),
 	    cmocka_unit_test(test_spsc_peek),
 	    cmocka_unit_test(test_mpmc_reservations),
+	    cmocka_unit_test(test_mpmc_old_note),
 	    cmocka_unit_test(test_bad_config),
 	    cmocka_unit_test(test_stress),
 	    cmocka_unit_test(test_processes),

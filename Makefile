@@ -1,0 +1,60 @@
+# A thin front: the work is in meson, ./check, ./demo and tools/.
+PREFIX ?= /usr/local
+DESTDIR ?=
+SECONDS_EACH ?= 60
+
+.PHONY: build demo check check-arm64 bench lint format coverage fuzz install clean help
+
+build:
+	@tools/setup build
+	@[ -f build/build.ninja ] || meson setup build
+	@ninja -C build
+
+demo:
+	@./demo
+
+check:
+	@./check
+
+check-arm64:
+	@tools/check-arm64
+
+bench: build
+	@tools/setup bench
+	@bench/run
+
+lint:
+	@tools/setup build test
+	@tools/lint
+
+format:
+	@tools/setup build test
+	@find kit model nf control cmd bench examples tests -name '*.[ch]' 2>/dev/null | xargs clang-format -i
+
+coverage:
+	@./check --stage coverage
+	@echo "lines: build-check/coverage-report/index.html"
+
+fuzz:
+	@tools/setup build test
+	@tools/fuzz build-check/fuzz $(SECONDS_EACH)
+
+install: build
+	@meson configure build --prefix '$(abspath $(PREFIX))'
+	@DESTDIR='$(DESTDIR)' meson install -C build
+
+clean:
+	@rm -rf build build-*
+
+help:
+	@echo "make build        build/millrace"
+	@echo "make demo         ./demo: a switch between three namespaces, real traffic"
+	@echo "make check        ./check: every test"
+	@echo "make check-arm64  the kit's tests, cross-built, under qemu"
+	@echo "make bench        side by side with the peers; writes docs/performance.md"
+	@echo "make lint         style, floors, licences"
+	@echo "make format       apply the style"
+	@echo "make coverage     what the tests reach"
+	@echo "make fuzz         every fuzz target for SECONDS_EACH=60 seconds"
+	@echo "make install      to DESTDIR=$(DESTDIR) PREFIX=$(PREFIX)"
+	@echo "make clean        remove every build folder"

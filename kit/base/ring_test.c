@@ -143,7 +143,7 @@ create_mpmc(void **out, const struct mr_ring_config *config, struct mr_error *er
 	*out = ring;
 	if (!rc) {
 		start = (start == UINT32_MAX - START_BEFORE_WRAP ? UINT64_MAX : UINT32_MAX) -
-			START_BEFORE_WRAP;
+		    START_BEFORE_WRAP;
 		ring->put.claimed = ring->put.done = ring->put.other_seen = start;
 		ring->get.claimed = ring->get.done = ring->get.other_seen = start;
 	}
@@ -152,8 +152,8 @@ create_mpmc(void **out, const struct mr_ring_config *config, struct mr_error *er
 
 /* The typed functions of one ring and element type behind the table's. */
 #define KIND(ring, type, suffix) \
-	static unsigned put_##ring##_##suffix( \
-	    void *r, enum way way, const uint64_t *values, unsigned n) \
+	static unsigned put_##ring##_##suffix(void *r, enum way way, const uint64_t *values, \
+	    unsigned n) \
 	{ \
 		type in[BURST_MAX]; \
 		unsigned i; \
@@ -572,8 +572,8 @@ check_processes(const struct kind *kind)
 	void *ring;
 	pid_t pid;
 
-	config.memory = mmap(
-	    NULL, config.memory_size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	config.memory = mmap(NULL, config.memory_size, PROT_READ | PROT_WRITE,
+	    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	assert_ptr_not_equal(config.memory, MAP_FAILED);
 	if (kind->create(&ring, &config, &error))
 		fail_msg("%s: %s", kind->name, error.text);

@@ -12,8 +12,8 @@
  *
  * Ownership: the graph owns workers, plans and counters. Ports and the nodes'
  * `self` stay the caller's and must outlive the commit that removed them.
- * Threads: all calls belong to one control thread; the statistics readers may be
- * called from any thread.
+ * Threads: all calls belong to one control thread, those that read statistics included;
+ * workers count, the control thread reads.
  * Errors: commit checks the draft whole (edges linked, indices known) before
  * anything changes.
  *

@@ -167,10 +167,15 @@ struct mr_port_driver {
 
 /* Opens with the driver of that name: checks the options against the driver's
  * description first (an unknown key is an error with a suggestion), fills the
- * common part. -ENOENT when there is no such driver. */
+ * common part. -ENOENT when there is no such driver. Puts "port NAME: " in front
+ * of the driver's error. */
 MR_API int mr_port_open(struct mr_port **out, const char *driver, const struct mr_port_config *,
     struct mr_error *);
 MR_API void mr_port_close(struct mr_port *);
+
+/* The check alone: keys known and given once, values of their kind and in range. */
+MR_API int mr_options_check(const struct mr_option_desc *, const struct mr_port_config *,
+    struct mr_error *);
 
 /* For drivers: allocates `size` bytes that start with a filled struct mr_port
  * and its statistics for the queue counts given. Freed by mr_port_free. */

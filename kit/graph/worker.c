@@ -1,0 +1,549 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * The loop. A pass receives one vector from each input in turn and runs it to
+ * completion: nodes that have something pending run in the order of their rank
+ * (topological where the graph has no cycles), so that vectors from several edges
+ * meet in front of a node and it runs once for all of them. What reaches a port
+ * gathers there until 256 or until the pass ends.
+ *
+ * Where all packets of a vector get the same verdict, which is the common case,
+ * the vector itself moves on and no handle is copied.
+ */
+
+#include "kit/graph/graph_int.h"
+
+#include <string.h>
+#include <time.h>
+
+static void
+set_pending(struct mr_worker *w, unsigned rank)
+{
+	w->pending[rank / 64] |= 1ull << (rank % 64);
+}
+
+/* Entry of a node is where a recording learns that its packet got there. */
+static void
+record_entry(struct mr_worker *w, uint16_t node, const struct vector *v)
+{
+	w->recorder->node = node;
+	for (unsigned i = 0; i < v->count; i++) {
+		struct mr_packet *p = mr_packet_at(w->graph->buffers->base, v->packets[i]);
+
+		if (p->record)
+			mr_record_op(w->recorder, p, MR_OP_NODE)->a = mr_cycles();
+	}
+}
+
+/* A final verdict of recorded packets that stay with us: hold, drop. */
+static void
+record_final(struct mr_worker *w, uint16_t node, const uint32_t *packets, unsigned count,
+    enum mr_op_kind kind, uint32_t arg)
+{
+	w->recorder->node = node;
+	for (unsigned i = 0; i < count; i++) {
+		struct mr_packet *p = mr_packet_at(w->graph->buffers->base, packets[i]);
+
+		if (!p->record)
+			continue;
+		mr_record_op(w->recorder, p, kind)->arg = arg;
+		mr_record_end(w->recorder, p);
+	}
+}
+
+void
+mr_worker_drop(struct mr_worker *w, struct node_rt *rt, unsigned reason, const uint32_t *packets,
+    unsigned count)
+{
+	if (mr_unlikely(reason >= rt->class->drop_count))
+		reason = 0;
+	mr_counter_add(&rt->drops[reason], count);
+	if (mr_unlikely(w->probes && (w->probes->points & MR_PROBE_DROP)))
+		mr_probe_capture(w->probes, w, MR_PROBE_DROP, rt->run.node, reason, packets, count);
+	if (mr_unlikely(w->recorder))
+		record_final(w, rt->run.node, packets, count, MR_OP_DROP, reason);
+	mr_packets_free(w->graph->buffers, w->index, packets, count);
+}
+
+static void
+hold(struct mr_worker *w, struct node_rt *rt, const uint32_t *packets, unsigned count)
+{
+	mr_counter_add(&rt->held, count);
+	if (mr_unlikely(w->recorder))
+		record_final(w, rt->run.node, packets, count, MR_OP_HOLD, 0);
+}
+
+static bool
+placed_here(const struct mr_worker *w, const struct plan_node *pn)
+{
+	for (unsigned i = 0; i < pn->place_count; i++)
+		if (pn->place[i] == w->index)
+			return true;
+	return pn->place_count == 0;
+}
+
+/* A whole vector arrives at a node; the vector changes hands. */
+static void
+enter_vector(struct mr_worker *w, uint16_t node, struct vector *v)
+{
+	struct plan_node *pn = &w->current->nodes[node];
+	struct node_rt *rt = pn->rt;
+
+	if (mr_unlikely(!placed_here(w, pn))) {
+		mr_worker_handoff(w, UINT16_MAX, node, v->packets, v->count);
+		vector_put(w, v);
+		return;
+	}
+	if (!rt->head) {
+		rt->head = rt->tail = v;
+	} else if (rt->tail->count + v->count <= MR_VECTOR_MAX) {
+		memcpy(rt->tail->packets + rt->tail->count, v->packets,
+		    v->count * sizeof(*v->packets));
+		rt->tail->count += v->count;
+		rt->tail->recorded |= v->recorded;
+		vector_put(w, v);
+	} else {
+		rt->tail->next = v;
+		rt->tail = v;
+	}
+	set_pending(w, pn->rank);
+}
+
+/* Few packets arrive at a node. */
+static void
+enter_some(struct mr_worker *w, uint16_t node, const uint32_t *packets, unsigned count,
+    bool recorded)
+{
+	struct vector *v = vector_get(w);
+
+	if (mr_unlikely(!v)) {
+		mr_worker_drop(w, w->current->nodes[MR_GRAPH_NODE_HANDOFF].rt,
+		    MR_HANDOFF_DROP_FULL, packets, count);
+		return;
+	}
+	memcpy(v->packets, packets, count * sizeof(*packets));
+	v->count = count;
+	v->recorded = recorded;
+	enter_vector(w, node, v);
+}
+
+/* One packet arrives at a node: into the vector that waits there, if it has room. */
+static inline void
+enter_one(struct mr_worker *w, uint16_t node, uint32_t packet, bool recorded)
+{
+	struct plan_node *pn = &w->current->nodes[node];
+	struct node_rt *rt = pn->rt;
+
+	if (mr_likely(rt->head && rt->tail->count < MR_VECTOR_MAX)) {
+		rt->tail->packets[rt->tail->count++] = packet;
+		rt->tail->recorded |= recorded;
+		return;
+	}
+	enter_some(w, node, &packet, 1, recorded);
+}
+
+/* The vector that gathers for a port. */
+static inline struct vector *
+out_vector(struct mr_worker *w, unsigned port)
+{
+	struct vector *v = w->out[port];
+
+	if (mr_likely(v && v->count < MR_VECTOR_MAX))
+		return v;
+	if (v)
+		mr_worker_flush_port(w, port);
+	if (!w->out[port])
+		w->out[port] = vector_get(w);
+	return w->out[port];
+}
+
+static void
+output_some(struct mr_worker *w, unsigned port, const uint32_t *packets, unsigned count,
+    bool recorded)
+{
+	struct vector *v;
+	unsigned n;
+
+	if (mr_unlikely(port >= w->current->port_count)) {
+		mr_worker_drop(w, w->current->nodes[MR_GRAPH_NODE_TX].rt, MR_TX_DROP_NO_PORT,
+		    packets, count);
+		return;
+	}
+	while (count > 0) {
+		v = out_vector(w, port);
+		if (mr_unlikely(!v)) {
+			mr_worker_drop(w, w->current->nodes[MR_GRAPH_NODE_TX].rt,
+			    MR_TX_DROP_FULL, packets, count);
+			return;
+		}
+		n = MR_MIN(count, MR_VECTOR_MAX - v->count);
+		memcpy(v->packets + v->count, packets, n * sizeof(*packets));
+		v->count += n;
+		v->recorded |= recorded;
+		packets += n;
+		count -= n;
+	}
+	w->dirty[port / 64] |= 1ull << (port % 64);
+}
+
+/* A whole vector arrives at a port; the vector changes hands. */
+static void
+output_vector(struct mr_worker *w, unsigned port, struct vector *v)
+{
+	if (mr_likely(port < w->current->port_count && (!w->out[port] || !w->out[port]->count))) {
+		if (w->out[port])
+			vector_put(w, w->out[port]);
+		w->out[port] = v;
+		w->dirty[port / 64] |= 1ull << (port % 64);
+		return;
+	}
+	output_some(w, port, v->packets, v->count, v->recorded);
+	vector_put(w, v);
+}
+
+static void
+no_verdict(struct mr_worker *w, const uint32_t *packets, unsigned count)
+{
+	mr_counter_add(&w->violations, count);
+	mr_worker_drop(w, w->current->nodes[MR_GRAPH_NODE_RX].rt, MR_RX_DROP_NO_VERDICT, packets,
+	    count);
+}
+
+/* One verdict for all: the vector moves as it is. */
+static void
+deliver_uniform(struct mr_worker *w, struct plan_node *from, struct vector *v, mr_verdict_t verdict)
+{
+	unsigned index = verdict & MR_VERDICT_INDEX;
+
+	switch (verdict & MR_VERDICT_CLASS) {
+	case MR_VERDICT_EDGE:
+		if (mr_unlikely(index >= from->rt->class->edge_count))
+			break;
+		enter_vector(w, from->edges[index], v);
+		return;
+	case MR_VERDICT_OUTPUT:
+		output_vector(w, index, v);
+		return;
+	case MR_VERDICT_DROP:
+		mr_worker_drop(w, from->rt, index, v->packets, v->count);
+		vector_put(w, v);
+		return;
+	default:
+		if (verdict != MR_VERDICT_HELD)
+			break;
+		hold(w, from->rt, v->packets, v->count);
+		vector_put(w, v);
+		return;
+	}
+	no_verdict(w, v->packets, v->count);
+	vector_put(w, v);
+}
+
+static void
+deliver_one(struct mr_worker *w, struct plan_node *from, uint32_t packet, mr_verdict_t verdict,
+    bool recorded)
+{
+	unsigned index = verdict & MR_VERDICT_INDEX;
+
+	switch (verdict & MR_VERDICT_CLASS) {
+	case MR_VERDICT_OUTPUT:
+		output_some(w, index, &packet, 1, recorded);
+		return;
+	case MR_VERDICT_EDGE:
+		if (mr_unlikely(index >= from->rt->class->edge_count))
+			break;
+		enter_one(w, from->edges[index], packet, recorded);
+		return;
+	case MR_VERDICT_DROP:
+		mr_worker_drop(w, from->rt, index, &packet, 1);
+		return;
+	default:
+		if (verdict != MR_VERDICT_HELD)
+			break;
+		hold(w, from->rt, &packet, 1);
+		return;
+	}
+	no_verdict(w, &packet, 1);
+}
+
+/* Verdicts that differ: packet by packet, drops gathered by runs of one reason. */
+static void
+deliver_mixed(struct mr_worker *w, struct plan_node *from, struct vector *v,
+    const mr_verdict_t *verdicts)
+{
+	unsigned ports = w->current->port_count;
+	unsigned i = 0, end;
+
+	while (i < v->count) {
+		unsigned index = verdicts[i] & MR_VERDICT_INDEX;
+		unsigned class = verdicts[i] & MR_VERDICT_CLASS;
+
+		if (mr_likely(class == MR_VERDICT_OUTPUT && index < ports)) {
+			struct vector *out = out_vector(w, index);
+
+			if (mr_likely(out != NULL)) {
+				out->packets[out->count++] = v->packets[i++];
+				out->recorded |= v->recorded;
+				w->dirty[index / 64] |= 1ull << (index % 64);
+				continue;
+			}
+		}
+		if (class == MR_VERDICT_DROP) {
+			for (end = i + 1; end < v->count && verdicts[end] == verdicts[i]; end++)
+				;
+			mr_worker_drop(w, from->rt, index, v->packets + i, end - i);
+			i = end;
+			continue;
+		}
+		deliver_one(w, from, v->packets[i], verdicts[i], v->recorded);
+		i++;
+	}
+	vector_put(w, v);
+}
+
+static inline void
+deliver(struct mr_worker *w, struct plan_node *from, struct vector *v, const mr_verdict_t *verdicts)
+{
+	unsigned differs = 0;
+
+	for (unsigned i = 1; i < v->count; i++)
+		differs |= (unsigned)(verdicts[i] ^ verdicts[0]);
+	if (mr_likely(!differs))
+		deliver_uniform(w, from, v, verdicts[0]);
+	else
+		deliver_mixed(w, from, v, verdicts);
+}
+
+void
+mr_worker_deliver_one(struct mr_worker *w, struct node_rt *from, uint32_t packet,
+    mr_verdict_t verdict)
+{
+	struct mr_packet *p = mr_packet_at(w->graph->buffers->base, packet);
+
+	deliver_one(w, &w->current->nodes[from->run.node], packet, verdict, p->record != 0);
+}
+
+static void
+run_node(struct mr_worker *w, uint16_t node, uint64_t *stamp)
+{
+	struct mr_plan *plan = w->current;
+	struct plan_node *pn = &plan->nodes[node];
+	struct node_rt *rt = pn->rt;
+	mr_verdict_t verdicts[MR_VECTOR_MAX];
+	struct vector *v = rt->head, *next;
+	uint64_t calls = 0, packets = 0, now;
+
+	rt->head = rt->tail = NULL;
+	rt->run.now = w->now;
+	rt->run.seconds = w->seconds;
+	rt->run.ports = plan->views;
+	rt->run.port_count = plan->port_count;
+	for (; v; v = next) {
+		next = v->next;
+		v->next = NULL;
+		calls++;
+		packets += v->count;
+#ifdef MR_CHECKED
+		for (unsigned i = 0; i < v->count; i++)
+			verdicts[i] = MR_VERDICT_NONE;
+#endif
+		if (mr_unlikely(w->probes && (w->probes->points & MR_PROBE_NODE)))
+			mr_probe_capture(w->probes, w, MR_PROBE_NODE, node, 0, v->packets, v->count);
+		if (mr_unlikely(v->recorded)) {
+			record_entry(w, node, v);
+			rt->run.recorder = w->recorder;
+			(rt->class->record ? rt->class->record : rt->class->run)(
+			    &rt->run, v->packets, verdicts, v->count);
+		} else {
+			rt->class->run(&rt->run, v->packets, verdicts, v->count);
+		}
+		deliver(w, pn, v, verdicts);
+	}
+	now = mr_cycles();
+	mr_counter_add(&rt->calls, calls);
+	mr_counter_add(&rt->packets, packets);
+	mr_counter_add(&rt->cycles, now - *stamp);
+	*stamp = now;
+}
+
+/* Runs nodes until none has anything pending, lowest rank first. */
+static void
+run_pending(struct mr_worker *w, uint64_t *stamp)
+{
+	unsigned words = (w->current->node_count + 63) / 64;
+	unsigned i = 0, rank;
+
+	while (i < words) {
+		if (!w->pending[i]) {
+			i++;
+			continue;
+		}
+		rank = i * 64 + (unsigned)__builtin_ctzll(w->pending[i]);
+		w->pending[i] &= w->pending[i] - 1;
+		run_node(w, w->current->by_rank[rank], stamp);
+		i = 0; /* an edge may lead back */
+	}
+}
+
+void
+mr_worker_run_pending(struct mr_worker *w)
+{
+	uint64_t stamp = mr_cycles();
+
+	run_pending(w, &stamp);
+}
+
+void
+mr_worker_enter(struct mr_worker *w, uint16_t node, const uint32_t *packets, unsigned count,
+    bool recorded)
+{
+	if (mr_unlikely(node < MR_GRAPH_NODE_FIRST || node >= w->current->node_count ||
+			!w->current->nodes[node].rt)) {
+		mr_worker_drop(w, w->current->nodes[MR_GRAPH_NODE_HANDOFF].rt,
+		    MR_HANDOFF_DROP_STALE, packets, count);
+		return;
+	}
+	for (; count > MR_VECTOR_MAX; packets += MR_VECTOR_MAX, count -= MR_VECTOR_MAX)
+		enter_some(w, node, packets, MR_VECTOR_MAX, recorded);
+	if (count == 1)
+		enter_one(w, node, packets[0], recorded);
+	else if (count > 0)
+		enter_some(w, node, packets, count, recorded);
+}
+
+void
+mr_worker_output(struct mr_worker *w, uint16_t port, const uint32_t *packets, unsigned count,
+    bool recorded)
+{
+	output_some(w, port, packets, count, recorded);
+}
+
+/* Shows a fresh vector to the probes: capture, and recordings for a trace. */
+static void
+probe_rx(struct mr_worker *w, struct vector *v)
+{
+	if (w->probes->points & MR_PROBE_RX)
+		mr_probe_capture(w->probes, w, MR_PROBE_RX, 0, 0, v->packets, v->count);
+	if (w->probes->trace)
+		v->recorded = mr_probe_trace(w->probes, w, v->packets, v->count);
+}
+
+static unsigned
+receive(struct mr_worker *w, const struct plan_input *in, uint64_t *stamp)
+{
+	struct node_rt *rx = w->current->nodes[MR_GRAPH_NODE_RX].rt;
+	struct vector *v = vector_get(w);
+	uint64_t now;
+	unsigned n;
+
+	if (mr_unlikely(!v))
+		return 0;
+	n = in->port->driver->rx(in->port, in->queue, w->index, v->packets, MR_VECTOR_MAX);
+	if (n == 0) {
+		vector_put(w, v);
+		return 0;
+	}
+	v->count = n;
+	now = mr_cycles();
+	mr_counter_add(&rx->calls, 1);
+	mr_counter_add(&rx->packets, n);
+	mr_counter_add(&rx->cycles, now - *stamp);
+	*stamp = now;
+	mr_counter_add(&w->received, n);
+	if (mr_unlikely(w->probes))
+		probe_rx(w, v);
+	if (mr_likely(in->node >= MR_GRAPH_NODE_FIRST)) {
+		enter_vector(w, in->node, v);
+	} else if (in->node == MR_GRAPH_NODE_TX) {
+		output_vector(w, in->arg, v);
+	} else {
+		mr_worker_drop(w, rx, MR_RX_DROP_NO_INPUT, v->packets, n);
+		vector_put(w, v);
+	}
+	run_pending(w, stamp);
+	return n;
+}
+
+void
+mr_worker_flush(struct mr_worker *w)
+{
+	for (unsigned i = 0; i < (w->current->port_count + 63) / 64; i++) {
+		while (w->dirty[i]) {
+			unsigned port = i * 64 + (unsigned)__builtin_ctzll(w->dirty[i]);
+
+			w->dirty[i] &= w->dirty[i] - 1;
+			mr_worker_flush_port(w, port);
+		}
+	}
+	while (w->poke) {
+		unsigned to = (unsigned)__builtin_ctz(w->poke);
+
+		w->poke &= w->poke - 1;
+		mr_worker_wake(w->graph->workers[to]);
+	}
+}
+
+/* Between two passes a worker holds no packet: it may change its plan. */
+static void
+begin_pass(struct mr_worker *w)
+{
+	/* Acquire pairs with the release in mr_graph_commit and mr_graph_attach: what the
+	 * plan and the probes point to is seen whole. */
+	w->current = atomic_load_explicit(&w->plan, memory_order_acquire);
+	w->probes = atomic_load_explicit(&w->probes_published, memory_order_acquire);
+	w->now = mr_cycles();
+	if (mr_unlikely(w->now >= w->next_second)) {
+		struct timespec ts;
+
+		/* All workers and the control thread read the same clock. */
+		clock_gettime(CLOCK_MONOTONIC_COARSE, &ts);
+		w->seconds = (uint32_t)ts.tv_sec;
+		w->next_second = w->now + w->graph->hz / 8;
+	}
+}
+
+void
+mr_worker_inject(struct mr_worker *w, uint16_t node, const uint32_t *packets, unsigned count)
+{
+	begin_pass(w);
+	mr_counter_add(&w->received, count);
+	for (unsigned i = 0; i < count; i += MR_VECTOR_MAX) {
+		struct vector *v = vector_get(w);
+
+		if (!v) {
+			mr_worker_drop(w, w->current->nodes[MR_GRAPH_NODE_RX].rt,
+			    MR_RX_DROP_NO_INPUT, packets + i, count - i);
+			break;
+		}
+		v->count = MR_MIN(count - i, MR_VECTOR_MAX);
+		memcpy(v->packets, packets + i, v->count * sizeof(*packets));
+		if (mr_unlikely(w->probes))
+			probe_rx(w, v);
+		enter_vector(w, node, v);
+		mr_worker_run_pending(w);
+	}
+	mr_worker_flush(w);
+}
+
+unsigned
+mr_worker_pass(struct mr_worker *w)
+{
+	uint64_t stamp;
+	unsigned n = 0;
+
+	begin_pass(w);
+	stamp = w->now;
+	for (unsigned i = 0; i < w->current->input_count; i++)
+		n += receive(w, &w->current->inputs[i], &stamp);
+	if (mr_unlikely(mr_worker_handed(w))) {
+		n += mr_worker_take_handed(w);
+		run_pending(w, &stamp);
+	}
+	mr_worker_flush(w);
+	mr_counter_add(&w->passes, 1);
+	if (n)
+		mr_counter_add(&w->busy_cycles, mr_cycles() - w->now);
+	else
+		mr_counter_add(&w->empty_passes, 1);
+	return n;
+}

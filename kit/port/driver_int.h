@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef MR_KIT_PORT_DRIVER_INT_H
+#define MR_KIT_PORT_DRIVER_INT_H
+
+/*
+ * What the drivers of this folder share: counting, taking buffers, writing a
+ * fresh packet's line.
+ *
+ * Threads: each call is for the worker that owns the queue at hand.
+ */
+
+#include <string.h>
+
+#include "kit/port/port.h"
+
+/* Adds to a counter with one writer; a plain load and store, which others may read. */
+mr_inline void
+port_count(_Atomic uint64_t *counter, uint64_t n)
+{
+	atomic_store_explicit(
+	    counter, atomic_load_explicit(counter, memory_order_relaxed) + n, memory_order_relaxed);
+}
+
+/* Up to `want` buffers: the pool gives all or nothing, so ask for less and less. */
+mr_inline unsigned
+port_take(struct mr_buffers *b, unsigned worker, uint32_t *handles, unsigned want)
+{
+	for (; want; want /= 2)
+		if (mr_likely(mr_buffers_get(b, worker, handles, want)))
+			return want;
+	return 0;
+}
+
+/* mr_packet_init by whole words: port and queue come prepared from port_origin. */
+mr_inline uint64_t
+port_origin(uint16_t port, uint16_t queue)
+{
+	return (uint64_t)port | (uint64_t)queue << 16;
+}
+
+mr_inline void
+port_fresh(struct mr_packet *p, uint16_t len, uint64_t origin)
+{
+	uint64_t words[4] = {
+	    MR_PACKET_DATA | (uint64_t)len << 16,
+	    len | 1ull << 32,
+	    origin,
+	    0,
+	};
+
+	memcpy(p, words, sizeof(words));
+}
+
+/* Copies whole cache lines; both sides are line-aligned and have room up to the next one. */
+mr_inline void
+port_copy_lines(void *to, const void *from, size_t len)
+{
+	uint8_t *out = __builtin_assume_aligned(to, MR_CACHE_LINE);
+	const uint8_t *in = __builtin_assume_aligned(from, MR_CACHE_LINE);
+	size_t at = 0;
+
+	do {
+		memcpy(out + at, in + at, MR_CACHE_LINE);
+		at += MR_CACHE_LINE;
+	} while (at < len);
+}
+
+/* Frees what a burst named, in bulk when nothing of it is chained. Returns its bytes. */
+mr_inline uint64_t
+port_swallow(struct mr_buffers *b, unsigned worker, const uint32_t *packets, unsigned count)
+{
+	uint64_t bytes = 0;
+	uint32_t chained = 0;
+	unsigned i;
+
+	for (i = 0; i < count; i++) {
+		const struct mr_packet *p = mr_packet_at(b->base, packets[i]);
+
+		bytes += p->total;
+		chained |= p->next;
+	}
+	if (mr_likely(!chained))
+		mr_buffers_put(b, worker, packets, count);
+	else
+		mr_packets_free(b, worker, packets, count);
+	return bytes;
+}
+
+#endif

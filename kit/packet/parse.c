@@ -202,22 +202,22 @@ mr_parse_ip4_at(struct mr_parsed *r, const struct mr_span *s)
 	return parse_l4(r, s);
 }
 
-/* Is there a jumbo payload option among the hop-by-hop options at `at`? */
-static bool
-has_jumbo(const struct mr_span *s, unsigned at)
+/* A payload length of 0 and hop-by-hop options at `at`: a jumbogram has its length there. */
+static enum mr_parse_error
+parse_jumbo(const struct mr_span *s, unsigned at)
 {
-	unsigned end;
+	unsigned end = at + 8;
 
-	if (s->len < at + 8)
-		return false;
-	end = at + (s->bytes[at + 1] + 1u) * 8;
-	end = MR_MIN(end, s->len);
+	if (s->len >= end)
+		end = at + (s->bytes[at + 1] + 1u) * 8;
+	if (end > s->len)
+		return s->total >= end ? MR_PARSE_SPLIT : MR_PARSE_IP6_EXT_SHORT;
 	for (at += 2; at + 1 < end;) {
 		if (s->bytes[at] == MR_IP6_OPTION_JUMBO)
-			return true;
+			return MR_PARSE_IP6_JUMBOGRAM;
 		at += s->bytes[at] == MR_IP6_OPTION_PAD1 ? 1 : 2u + s->bytes[at + 1];
 	}
-	return false;
+	return MR_PARSE_IP6_EXT_SHORT;
 }
 
 static enum mr_parse_error
@@ -293,8 +293,8 @@ mr_parse_ip6_at(struct mr_parsed *r, const struct mr_span *s)
 		return MR_PARSE_IP6_VERSION;
 	at = r->l3 + (unsigned)sizeof(*ip);
 	len = mr_be16(ip->payload_len);
-	if (len == 0 && ip->next == MR_IP_PROTO_HOP_BY_HOP && has_jumbo(s, at))
-		return MR_PARSE_IP6_JUMBOGRAM;
+	if (len == 0 && ip->next == MR_IP_PROTO_HOP_BY_HOP)
+		return parse_jumbo(s, at);
 	if (len > s->total - at)
 		return MR_PARSE_IP6_TRUNCATED;
 	r->version = 6;

@@ -112,7 +112,7 @@ struct mr_worker {
 	_Atomic uint32_t asleep; /* worker writes, those who hand over read */
 	_Atomic bool stop;
 	int wake; /* eventfd */
-	struct mr_ring_spsc *from[MR_GRAPH_WORKERS_MAX]; /* handed over by worker i */
+	struct mr_spsc *from[MR_GRAPH_WORKERS_MAX]; /* handed over by worker i */
 	struct node_rt **rt; /* [MR_GRAPH_NODES_MAX]; control writes, plans carry copies */
 };
 
@@ -162,7 +162,7 @@ extern const struct mr_node_class mr_graph_rx_class, mr_graph_tx_class, mr_graph
 
 /* plan.c */
 int mr_plan_build(struct mr_graph *, struct mr_worker *, struct mr_plan **out, struct mr_error *);
-void mr_plan_free(struct mr_worker *, struct mr_plan *);
+void mr_plan_free(struct mr_plan *);
 
 /* runtime.c */
 int mr_worker_create(struct mr_worker **out, struct mr_graph *, uint16_t index, int cpu,
@@ -170,14 +170,18 @@ int mr_worker_create(struct mr_worker **out, struct mr_graph *, uint16_t index, 
 void mr_worker_destroy(struct mr_worker *);
 struct node_rt *mr_node_rt_create(struct mr_worker *, uint16_t node, const struct mr_node_class *,
     void *self);
-void mr_node_rt_destroy(struct mr_worker *, struct node_rt *);
+void mr_node_rt_destroy(struct node_rt *);
 
 /* worker.c: the hot part */
 unsigned mr_worker_pass(struct mr_worker *);
 void mr_worker_deliver_one(struct mr_worker *, struct node_rt *from, uint32_t packet, mr_verdict_t);
-void mr_worker_enter(struct mr_worker *, uint16_t node, const uint32_t *packets, unsigned count);
+void mr_worker_enter(struct mr_worker *, uint16_t node, const uint32_t *packets, unsigned count,
+    bool recorded);
+void mr_worker_output(struct mr_worker *, uint16_t port, const uint32_t *packets, unsigned count,
+    bool recorded);
 void mr_worker_run_pending(struct mr_worker *);
 void mr_worker_flush(struct mr_worker *);
+void mr_worker_inject(struct mr_worker *, uint16_t node, const uint32_t *packets, unsigned count);
 /* Packets that wait in this worker's rings: true when there are any. */
 bool mr_worker_handed(const struct mr_worker *);
 

@@ -10,9 +10,8 @@
 #include <errno.h>
 #include <unistd.h>
 
-#include "kit/base/hash.h"
 #include "kit/graph/graph_int.h"
-#include "kit/packet/parse.h"
+#include "kit/packet/flow_hash.h"
 
 #define TRACED (1ull << 63)
 #define TARGET_SHIFT 32
@@ -22,7 +21,7 @@ pick_by_flow(const struct mr_worker *w, const struct plan_node *pn, uint32_t pac
 {
 	struct mr_packet *p = mr_packet_at(w->graph->buffers->base, packet);
 
-	return pn->place[(uint64_t)(uint32_t)mr_parse_flow_hash(p) * pn->place_count >> 32];
+	return pn->place[(uint64_t)mr_packet_flow_hash(p) * pn->place_count >> 32];
 }
 
 /* A recording stays with its worker: this part of it ends here, and the other
@@ -47,7 +46,7 @@ end_part(struct mr_worker *w, uint32_t packet, unsigned to)
 static void
 push(struct mr_worker *w, unsigned to, uint32_t target, const uint32_t *packets, unsigned count)
 {
-	struct mr_ring_spsc *ring = w->graph->workers[to]->from[w->index];
+	struct mr_spsc *ring = w->graph->workers[to]->from[w->index];
 	uint64_t items[MR_VECTOR_MAX];
 	unsigned done;
 
@@ -57,7 +56,7 @@ push(struct mr_worker *w, unsigned to, uint32_t target, const uint32_t *packets,
 		if (mr_unlikely(w->recorder))
 			items[i] |= end_part(w, packets[i], to);
 	}
-	done = mr_ring_spsc_enqueue_burst64(ring, items, count);
+	done = mr_spsc_put_burst_u64(ring, items, count);
 	mr_counter_add(&w->handoffs, done);
 	if (mr_unlikely(done < count))
 		mr_worker_drop(w, w->current->nodes[MR_GRAPH_NODE_HANDOFF].rt,
@@ -90,7 +89,7 @@ mr_worker_handed(const struct mr_worker *w)
 	unsigned any = 0;
 
 	for (unsigned i = 0; i < w->graph->worker_count; i++)
-		any |= w->from[i] ? mr_ring_spsc_count(w->from[i]) : 0;
+		any |= w->from[i] ? mr_spsc_count(w->from[i]) : 0;
 	return any != 0;
 }
 
@@ -120,7 +119,7 @@ mr_worker_take_handed(struct mr_worker *w)
 	for (unsigned i = 0; i < w->graph->worker_count; i++) {
 		if (!w->from[i])
 			continue;
-		n = mr_ring_spsc_dequeue_burst64(w->from[i], items, MR_VECTOR_MAX);
+		n = mr_spsc_get_burst_u64(w->from[i], items, MR_VECTOR_MAX);
 		for (unsigned k = 0; k < n; k++)
 			arrive(w, items[k]);
 		taken += n;

@@ -38,7 +38,6 @@ struct mr_probe_config {
 	uint16_t port; /* only packets received (RX, trace, DROP, NODE) or sent (TX) here; or ANY */
 	uint16_t node; /* NODE: entering it; DROP: dropped by it; or ANY */
 	uint32_t count; /* packets; 0: without end (capture only) */
-	uint32_t snap; /* bytes of a captured packet to keep; 0: all */
 	mr_probe_match_fn *match; /* null: everything */
 	const void *match_arg;
 	struct mr_buffers *buffers;

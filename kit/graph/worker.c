@@ -394,14 +394,28 @@ mr_worker_run_pending(struct mr_worker *w)
 }
 
 void
-mr_worker_enter(struct mr_worker *w, uint16_t node, const uint32_t *packets, unsigned count)
+mr_worker_enter(struct mr_worker *w, uint16_t node, const uint32_t *packets, unsigned count,
+    bool recorded)
 {
-	if (mr_unlikely(node >= w->current->node_count || !w->current->nodes[node].rt)) {
+	if (mr_unlikely(node < MR_GRAPH_NODE_FIRST || node >= w->current->node_count ||
+			!w->current->nodes[node].rt)) {
 		mr_worker_drop(w, w->current->nodes[MR_GRAPH_NODE_HANDOFF].rt,
 		    MR_HANDOFF_DROP_STALE, packets, count);
 		return;
 	}
-	enter_some(w, node, packets, count, w->recorder != NULL);
+	for (; count > MR_VECTOR_MAX; packets += MR_VECTOR_MAX, count -= MR_VECTOR_MAX)
+		enter_some(w, node, packets, MR_VECTOR_MAX, recorded);
+	if (count == 1)
+		enter_one(w, node, packets[0], recorded);
+	else if (count > 0)
+		enter_some(w, node, packets, count, recorded);
+}
+
+void
+mr_worker_output(struct mr_worker *w, uint16_t port, const uint32_t *packets, unsigned count,
+    bool recorded)
+{
+	output_some(w, port, packets, count, recorded);
 }
 
 /* Shows a fresh vector to the probes: capture, and recordings for a trace. */
@@ -486,6 +500,29 @@ begin_pass(struct mr_worker *w)
 		w->seconds = (uint32_t)ts.tv_sec;
 		w->next_second = w->now + w->graph->hz / 8;
 	}
+}
+
+void
+mr_worker_inject(struct mr_worker *w, uint16_t node, const uint32_t *packets, unsigned count)
+{
+	begin_pass(w);
+	mr_counter_add(&w->received, count);
+	for (unsigned i = 0; i < count; i += MR_VECTOR_MAX) {
+		struct vector *v = vector_get(w);
+
+		if (!v) {
+			mr_worker_drop(w, w->current->nodes[MR_GRAPH_NODE_RX].rt,
+			    MR_RX_DROP_NO_INPUT, packets + i, count - i);
+			break;
+		}
+		v->count = MR_MIN(count - i, MR_VECTOR_MAX);
+		memcpy(v->packets, packets + i, v->count * sizeof(*packets));
+		if (mr_unlikely(w->probes))
+			probe_rx(w, v);
+		enter_vector(w, node, v);
+		mr_worker_run_pending(w);
+	}
+	mr_worker_flush(w);
 }
 
 unsigned

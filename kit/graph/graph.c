@@ -1,0 +1,486 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * The control thread's side: the draft, its commit, start and stop. A commit
+ * first makes everything that can fail (runtimes of new nodes, a plan for every
+ * worker), then publishes, waits for the workers to take the plans up, and frees
+ * what they left behind.
+ */
+
+#include "kit/graph/graph.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "kit/base/cpu.h"
+#include "kit/base/rcu.h"
+#include "kit/graph/graph_int.h"
+
+static void
+add_builtin(struct mr_graph *g, enum mr_graph_node index, const struct mr_node_class *class)
+{
+	struct draft_node *dn = &g->nodes[index];
+
+	dn->class = class;
+	snprintf(dn->name, sizeof(dn->name), "%s", class->name);
+	dn->incarnation = ++g->incarnation;
+}
+
+int
+mr_graph_create(struct mr_graph **out, const struct mr_graph_config *config, struct mr_error *error)
+{
+	struct mr_graph *g;
+	int rc;
+
+	if (config->workers == 0 || config->workers > MR_GRAPH_WORKERS_MAX)
+		return mr_error_set(error, -EINVAL, "graph: %u workers, but 1 to %u are possible",
+		    config->workers, MR_GRAPH_WORKERS_MAX);
+	g = calloc(1, sizeof(*g));
+	if (!g)
+		return mr_error_set(error, -ENOMEM, "graph: no memory");
+	g->buffers = config->buffers;
+	g->log = config->log;
+	g->mode = config->mode;
+	g->hz = mr_cpu_tsc_hz();
+	g->spin_cycles = g->hz / 1000000 * config->spin_us;
+	add_builtin(g, MR_GRAPH_NODE_RX, &mr_graph_rx_class);
+	add_builtin(g, MR_GRAPH_NODE_TX, &mr_graph_tx_class);
+	add_builtin(g, MR_GRAPH_NODE_HANDOFF, &mr_graph_handoff_class);
+	g->node_count = MR_GRAPH_NODE_FIRST;
+	g->worker_count = config->workers;
+	for (unsigned i = 0; i < config->workers; i++) {
+		rc = mr_worker_create(&g->workers[i], g, (uint16_t)i,
+		    config->cpus ? config->cpus[i] : -1, error);
+		if (rc)
+			goto fail;
+	}
+	rc = mr_graph_commit(g, error);
+	if (rc)
+		goto fail;
+	*out = g;
+	return 0;
+
+fail:
+	mr_graph_destroy(g);
+	return rc;
+}
+
+void
+mr_graph_destroy(struct mr_graph *g)
+{
+	if (!g)
+		return;
+	mr_graph_stop(g);
+	for (unsigned i = 0; i < g->worker_count; i++) {
+		if (!g->workers[i])
+			continue;
+		mr_plan_free(atomic_load_explicit(&g->workers[i]->plan, memory_order_relaxed));
+		mr_worker_destroy(g->workers[i]);
+	}
+	free(g->probe_set);
+	free(g);
+}
+
+static bool
+name_taken(const struct mr_graph *g, const char *name)
+{
+	for (unsigned i = 0; i < g->node_count; i++)
+		if (g->nodes[i].class && strcmp(g->nodes[i].name, name) == 0)
+			return true;
+	return false;
+}
+
+int
+mr_graph_add_node(struct mr_graph *g, const struct mr_node_class *class, const char *name,
+    void *self, uint16_t *index, struct mr_error *error)
+{
+	struct draft_node *dn;
+	unsigned i;
+
+	name = name ? name : class->name;
+	if (strlen(name) >= MR_GRAPH_NAME_MAX)
+		return mr_error_set(error, -ENAMETOOLONG, "node \"%s\": the name is longer than %d",
+		    name, MR_GRAPH_NAME_MAX - 1);
+	if (name_taken(g, name))
+		return mr_error_set(error, -EEXIST, "node \"%s\": the name is taken", name);
+	if (class->edge_count > MR_NODE_EDGES_MAX || class->drop_count > MR_NODE_DROPS_MAX ||
+	    class->counter_count > MR_NODE_COUNTERS_MAX || !class->run)
+		return mr_error_set(error, -EINVAL,
+		    "node \"%s\": its class has no function, or more than 64 edges, drops or counters",
+		    name);
+	for (i = MR_GRAPH_NODE_FIRST; i < g->node_count && g->nodes[i].class; i++)
+		;
+	if (i == MR_GRAPH_NODES_MAX)
+		return mr_error_set(error, -ENOSPC, "node \"%s\": the graph has %u nodes already",
+		    name, MR_GRAPH_NODES_MAX);
+	dn = &g->nodes[i];
+	memset(dn, 0, sizeof(*dn));
+	memset(dn->edges, 0xff, sizeof(dn->edges));
+	dn->class = class;
+	dn->self = self;
+	dn->incarnation = ++g->incarnation;
+	snprintf(dn->name, sizeof(dn->name), "%s", name);
+	g->node_count = MR_MAX(g->node_count, i + 1);
+	*index = (uint16_t)i;
+	return 0;
+}
+
+void
+mr_graph_remove_node(struct mr_graph *g, uint16_t node)
+{
+	if (node < MR_GRAPH_NODE_FIRST || node >= g->node_count)
+		return;
+	g->nodes[node].class = NULL;
+	g->nodes[node].name[0] = 0;
+}
+
+int
+mr_graph_link(struct mr_graph *g, uint16_t from, unsigned edge, uint16_t to)
+{
+	if (from >= g->node_count || to >= g->node_count || !g->nodes[from].class ||
+	    !g->nodes[to].class || edge >= g->nodes[from].class->edge_count ||
+	    to < MR_GRAPH_NODE_FIRST)
+		return -EINVAL;
+	g->nodes[from].edges[edge] = to;
+	return 0;
+}
+
+int
+mr_graph_place(struct mr_graph *g, uint16_t node, const uint16_t *workers, unsigned count)
+{
+	if (node < MR_GRAPH_NODE_FIRST || node >= g->node_count || !g->nodes[node].class ||
+	    count > PLACE_MAX)
+		return -EINVAL;
+	for (unsigned i = 0; i < count; i++)
+		if (workers[i] >= g->worker_count)
+			return -EINVAL;
+	for (unsigned i = 0; i < count; i++)
+		g->nodes[node].place[i] = workers[i];
+	g->nodes[node].place_count = (uint16_t)count;
+	return 0;
+}
+
+int
+mr_graph_add_port(struct mr_graph *g, struct mr_port *port, const uint16_t *workers, unsigned count,
+    struct mr_error *error)
+{
+	struct draft_port *dp;
+
+	if (port->index >= MR_PORT_MAX || count > MR_GRAPH_WORKERS_MAX)
+		return mr_error_set(error, -EINVAL, "port %s: index %u is not below %u", port->name,
+		    port->index, MR_PORT_MAX);
+	for (unsigned i = 0; i < count; i++)
+		if (workers[i] >= g->worker_count)
+			return mr_error_set(error, -EINVAL,
+			    "port %s: worker %u asked for, but there are %u", port->name, workers[i],
+			    g->worker_count);
+	dp = &g->ports[port->index];
+	if (dp->port)
+		return mr_error_set(error, -EEXIST, "port %s: index %u is taken by %s", port->name,
+		    port->index, dp->port->name);
+	memset(dp, 0, sizeof(*dp));
+	dp->port = port;
+	dp->node = MR_GRAPH_NODE_RX;
+	dp->up = true;
+	for (unsigned i = 0; i < count; i++)
+		dp->workers[i] = workers[i];
+	dp->worker_count = (uint16_t)count;
+	dp->first = g->next_worker;
+	g->next_worker = (uint16_t)((g->next_worker + MR_MAX(port->rx_queues, (uint16_t)1)) %
+				    g->worker_count);
+	g->port_count = MR_MAX(g->port_count, port->index + 1u);
+	return 0;
+}
+
+void
+mr_graph_remove_port(struct mr_graph *g, uint16_t port)
+{
+	if (port < g->port_count)
+		g->ports[port].port = NULL;
+}
+
+int
+mr_graph_set_input(struct mr_graph *g, uint16_t port, uint16_t node, uint16_t arg)
+{
+	if (port >= g->port_count || !g->ports[port].port || node == MR_GRAPH_NODE_HANDOFF ||
+	    node >= g->node_count || !g->nodes[node].class)
+		return -EINVAL;
+	g->ports[port].node = node;
+	g->ports[port].arg = arg;
+	return 0;
+}
+
+void
+mr_graph_set_port_up(struct mr_graph *g, uint16_t port, bool up)
+{
+	if (port < g->port_count)
+		g->ports[port].up = up;
+}
+
+/* Everything linked, everything known. */
+static int
+check_draft(const struct mr_graph *g, struct mr_error *error)
+{
+	for (unsigned i = 0; i < g->node_count; i++) {
+		const struct draft_node *dn = &g->nodes[i];
+
+		for (unsigned e = 0; dn->class && e < dn->class->edge_count; e++)
+			if (dn->edges[e] >= g->node_count || !g->nodes[dn->edges[e]].class)
+				return mr_error_set(error, -EINVAL,
+				    "graph: edge \"%s\" of node \"%s\" leads nowhere",
+				    dn->class->edges[e], dn->name);
+	}
+	for (unsigned i = 0; i < g->port_count; i++)
+		if (g->ports[i].port && !g->nodes[g->ports[i].node].class)
+			return mr_error_set(error, -EINVAL,
+			    "graph: what port %s receives goes to a node that is not there",
+			    g->ports[i].port->name);
+	return 0;
+}
+
+static uint64_t
+dropped_by(const struct node_rt *rt)
+{
+	uint64_t sum = 0;
+
+	for (unsigned i = 0; i < rt->class->drop_count; i++)
+		sum += mr_counter_get(&rt->drops[i]);
+	return sum;
+}
+
+/* What a commit does to one node on one worker: puts `rt` in the place of what is
+ * there (null: nothing). Doing it a second time undoes it. */
+struct change {
+	struct node_rt *rt;
+	bool wanted;
+};
+
+/* Runtimes for the nodes that are new, nothing for those that are gone. */
+static int
+make_changes(struct mr_graph *g, struct change *changes, struct mr_error *error)
+{
+	for (unsigned w = 0; w < g->worker_count; w++) {
+		for (unsigned i = 0; i < MR_GRAPH_NODES_MAX; i++) {
+			const struct draft_node *dn = &g->nodes[i];
+			struct change *c = &changes[w * MR_GRAPH_NODES_MAX + i];
+
+			if (!dn->class) {
+				c->wanted = g->workers[w]->rt[i] != NULL;
+				continue;
+			}
+			if (dn->built == dn->incarnation)
+				continue;
+			c->rt = mr_node_rt_create(g->workers[w], (uint16_t)i, dn->class, dn->self);
+			if (!c->rt)
+				return mr_error_set(error, -ENOMEM, "graph: no memory for node %s",
+				    dn->name);
+			c->wanted = true;
+		}
+	}
+	return 0;
+}
+
+static void
+make_or_undo(struct mr_graph *g, struct change *changes)
+{
+	for (unsigned w = 0; w < g->worker_count; w++) {
+		for (unsigned i = 0; i < MR_GRAPH_NODES_MAX; i++) {
+			struct change *c = &changes[w * MR_GRAPH_NODES_MAX + i];
+			struct node_rt *old = g->workers[w]->rt[i];
+
+			if (!c->wanted)
+				continue;
+			g->workers[w]->rt[i] = c->rt;
+			c->rt = old;
+		}
+	}
+}
+
+static void
+free_changes(struct mr_graph *g, struct change *changes, bool ran)
+{
+	for (unsigned i = 0; i < g->worker_count * MR_GRAPH_NODES_MAX; i++) {
+		if (changes[i].rt && ran)
+			g->retired_dropped += dropped_by(changes[i].rt);
+		mr_node_rt_destroy(changes[i].rt);
+	}
+	free(changes);
+}
+
+static void
+publish(struct mr_graph *g, struct mr_plan **plans)
+{
+	for (unsigned w = 0; w < g->worker_count; w++) {
+		/* Release pairs with begin_pass; sequentially consistent for the sleeper's look. */
+		plans[w] = atomic_exchange_explicit(
+		    &g->workers[w]->plan, plans[w], memory_order_seq_cst);
+		mr_worker_wake(g->workers[w]);
+	}
+	for (unsigned i = 0; i < g->node_count; i++)
+		g->nodes[i].built = g->nodes[i].class ? g->nodes[i].incarnation : 0;
+	if (g->started)
+		mr_rcu_synchronize();
+}
+
+int
+mr_graph_commit(struct mr_graph *g, struct mr_error *error)
+{
+	struct mr_plan *plans[MR_GRAPH_WORKERS_MAX] = {NULL};
+	struct change *changes;
+	int rc = check_draft(g, error);
+
+	if (rc)
+		return rc;
+	changes = calloc((size_t)g->worker_count * MR_GRAPH_NODES_MAX, sizeof(*changes));
+	if (!changes)
+		return mr_error_set(error, -ENOMEM, "graph: no memory for a commit");
+	rc = make_changes(g, changes, error);
+	if (rc) {
+		free_changes(g, changes, false);
+		return rc;
+	}
+	make_or_undo(g, changes);
+	g->generation++;
+	for (unsigned w = 0; w < g->worker_count && !rc; w++)
+		rc = mr_plan_build(g, g->workers[w], &plans[w], error);
+	if (rc)
+		make_or_undo(g, changes);
+	else
+		publish(g, plans);
+	for (unsigned w = 0; w < g->worker_count; w++)
+		mr_plan_free(plans[w]);
+	free_changes(g, changes, rc == 0);
+	return rc;
+}
+
+int
+mr_graph_start(struct mr_graph *g, struct mr_error *error)
+{
+	int rc;
+
+	if (g->started)
+		return 0;
+	rc = mr_graph_commit(g, error);
+	for (unsigned i = 0; i < g->worker_count && !rc; i++)
+		rc = mr_worker_start(g->workers[i], error);
+	g->started = true;
+	if (rc)
+		mr_graph_stop(g);
+	return rc;
+}
+
+void
+mr_graph_stop(struct mr_graph *g)
+{
+	if (!g->started)
+		return;
+	for (unsigned i = 0; i < g->worker_count; i++)
+		mr_worker_stop(g->workers[i]);
+	g->started = false;
+}
+
+void
+mr_graph_wake(struct mr_graph *g)
+{
+	for (unsigned i = 0; i < g->worker_count; i++)
+		mr_worker_wake(g->workers[i]);
+}
+
+unsigned
+mr_graph_pass(struct mr_graph *g, unsigned worker)
+{
+	return mr_worker_pass(g->workers[worker]);
+}
+
+void
+mr_graph_inject(struct mr_graph *g, unsigned worker, uint16_t node, const uint32_t *packets,
+    unsigned count)
+{
+	mr_worker_inject(g->workers[worker], node, packets, count);
+}
+
+/* Which worker the recorders of a trace hang on is not known beforehand: all. */
+static int
+make_recorders(struct mr_graph *g, struct mr_error *error)
+{
+	for (unsigned i = 0; i < g->worker_count; i++) {
+		int rc;
+
+		if (g->workers[i]->recorder)
+			continue;
+		rc = mr_recorder_create(
+		    &g->workers[i]->recorder, 64, mr_probe_recorded, g->workers[i], error);
+		if (rc)
+			return rc;
+	}
+	return 0;
+}
+
+/* The set that is attached now, published; the old one freed when nobody reads it. */
+static int
+publish_probes(struct mr_graph *g, struct mr_error *error)
+{
+	struct mr_probe_set *set = NULL, *old = g->probe_set;
+
+	if (g->probe_count) {
+		set = calloc(1, sizeof(*set));
+		if (!set)
+			return mr_error_set(error, -ENOMEM, "probe: no memory");
+		set->count = g->probe_count;
+		for (unsigned i = 0; i < g->probe_count; i++) {
+			set->probes[i] = g->probes[i];
+			if (g->probes[i]->config.trace)
+				set->trace = true;
+			else
+				set->points |= g->probes[i]->config.points;
+		}
+	}
+	for (unsigned w = 0; w < g->worker_count; w++)
+		mr_rcu_publish(&g->workers[w]->probes_published, set);
+	g->probe_set = set;
+	if (g->started)
+		mr_rcu_synchronize();
+	free(old);
+	return 0;
+}
+
+int
+mr_graph_attach(struct mr_graph *g, struct mr_probe *probe, struct mr_error *error)
+{
+	int rc;
+
+	if (g->probe_count == MR_PROBES_MAX)
+		return mr_error_set(error, -EBUSY, "probe: %u are attached already, the most there can be",
+		    MR_PROBES_MAX);
+	if (probe->config.trace) {
+		rc = make_recorders(g, error);
+		if (rc)
+			return rc;
+	}
+	probe->id = ++g->incarnation;
+	g->probes[g->probe_count++] = probe;
+	rc = publish_probes(g, error);
+	if (rc)
+		g->probe_count--;
+	return rc;
+}
+
+void
+mr_graph_detach(struct mr_graph *g, struct mr_probe *probe)
+{
+	struct mr_error error;
+
+	for (unsigned i = 0; i < g->probe_count; i++) {
+		if (g->probes[i] != probe)
+			continue;
+		g->probes[i] = g->probes[--g->probe_count];
+		/* Without memory for a smaller set the old one goes: no probe at all. */
+		if (publish_probes(g, &error)) {
+			g->probe_count = 0;
+			publish_probes(g, &error);
+		}
+		return;
+	}
+}

@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * What outlives a plan: workers and their share of each node. Also the calls
+ * that nodes make outside their vector (copy, emit, release), which end in the
+ * worker's hands.
+ */
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "kit/graph/graph_int.h"
+
+#define HANDOFF_RING 4096
+#define VECTOR_BATCH 16
+
+/* Only while a graph grows into its working set; kept for ever after. */
+struct vector *
+mr_worker_more_vectors(struct mr_worker *w)
+{
+	for (unsigned i = 0; i < VECTOR_BATCH; i++) {
+		struct vector *v = aligned_alloc(MR_CACHE_LINE, sizeof(*v));
+
+		if (!v)
+			break;
+		vector_put(w, v);
+	}
+	return w->free_vectors ? vector_get(w) : NULL;
+}
+
+int
+mr_worker_create(struct mr_worker **out, struct mr_graph *g, uint16_t index, int cpu,
+    struct mr_error *error)
+{
+	struct mr_worker *w = aligned_alloc(MR_CACHE_LINE, MR_ALIGN_UP(sizeof(*w), (size_t)MR_CACHE_LINE));
+	struct vector *first;
+	int rc = -ENOMEM;
+
+	if (!w)
+		return mr_error_set(error, rc, "worker %u: no memory", index);
+	memset(w, 0, sizeof(*w));
+	w->graph = g;
+	w->index = index;
+	w->cpu = cpu;
+	w->epoll = -1;
+	w->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (w->wake < 0) {
+		rc = mr_error_set(error, -errno, "worker %u: no event descriptor: %s", index,
+		    strerror(errno));
+		goto fail;
+	}
+	w->rt = calloc(MR_GRAPH_NODES_MAX, sizeof(*w->rt));
+	if (!w->rt)
+		goto no_memory;
+	for (unsigned i = 0; i < g->worker_count; i++) {
+		if (i == index)
+			continue;
+		rc = mr_spsc_create(&w->from[i],
+		    &(struct mr_ring_config){
+			.capacity = HANDOFF_RING, .element_size = sizeof(uint64_t)},
+		    error);
+		if (rc)
+			goto fail;
+	}
+	first = mr_worker_more_vectors(w);
+	if (!first)
+		goto no_memory;
+	vector_put(w, first);
+	*out = w;
+	return 0;
+
+no_memory:
+	rc = mr_error_set(error, -ENOMEM, "worker %u: no memory", index);
+fail:
+	mr_worker_destroy(w);
+	return rc;
+}
+
+/* What still waits in the rings or for a flush when everything has stopped. */
+static void
+free_waiting(struct mr_worker *w)
+{
+	struct mr_buffers *b = w->graph->buffers;
+	uint64_t item;
+	uint32_t packet;
+
+	for (unsigned i = 0; i < w->graph->worker_count; i++) {
+		while (w->from[i] && mr_spsc_get_burst_u64(w->from[i], &item, 1)) {
+			packet = (uint32_t)item;
+			mr_packets_free(b, MR_POOL_SHARED, &packet, 1);
+		}
+	}
+	for (unsigned i = 0; i < MR_PORT_MAX; i++) {
+		if (!w->out[i])
+			continue;
+		mr_packets_free(b, MR_POOL_SHARED, w->out[i]->packets, w->out[i]->count);
+		free(w->out[i]);
+	}
+}
+
+void
+mr_worker_destroy(struct mr_worker *w)
+{
+	struct vector *v;
+
+	if (!w)
+		return;
+	free_waiting(w);
+	for (unsigned i = 0; i < w->graph->worker_count; i++)
+		mr_spsc_destroy(w->from[i]);
+	for (unsigned i = 0; w->rt && i < MR_GRAPH_NODES_MAX; i++)
+		mr_node_rt_destroy(w->rt[i]);
+	free(w->rt);
+	while ((v = w->free_vectors) != NULL) {
+		w->free_vectors = v->next;
+		free(v);
+	}
+	mr_recorder_destroy(w->recorder);
+	if (w->wake >= 0)
+		close(w->wake);
+	if (w->epoll >= 0)
+		close(w->epoll);
+	free(w);
+}
+
+struct node_rt *
+mr_node_rt_create(struct mr_worker *w, uint16_t node, const struct mr_node_class *class, void *self)
+{
+	struct node_rt *rt = aligned_alloc(MR_CACHE_LINE, MR_ALIGN_UP(sizeof(*rt), (size_t)MR_CACHE_LINE));
+	size_t counters = MR_MAX(class->counter_count, (uint16_t)1);
+	size_t drops = MR_MAX(class->drop_count, (uint16_t)1);
+
+	if (!rt)
+		return NULL;
+	memset(rt, 0, sizeof(*rt));
+	rt->class = class;
+	rt->drops = calloc(drops, sizeof(*rt->drops));
+	rt->run = (struct mr_node_run){
+		.self = self,
+		.base = w->graph->buffers->base,
+		.buffers = w->graph->buffers,
+		.counters = calloc(counters, sizeof(*rt->run.counters)),
+		.hz = w->graph->hz,
+		.worker = w->index,
+		.node = node,
+		.owner = w,
+	};
+	if (!rt->drops || !rt->run.counters) {
+		mr_node_rt_destroy(rt);
+		return NULL;
+	}
+	return rt;
+}
+
+void
+mr_node_rt_destroy(struct node_rt *rt)
+{
+	if (!rt)
+		return;
+	free(rt->drops);
+	free(rt->run.counters);
+	free(rt);
+}
+
+uint32_t
+mr_node_copy(struct mr_node_run *run, struct mr_recorder *rec, uint32_t packet)
+{
+	uint32_t copy = mr_packet_copy(run->buffers, run->worker, packet);
+	struct mr_packet *from, *to;
+
+	if (mr_unlikely(copy == MR_PACKET_NONE))
+		return copy;
+	from = mr_packet_at(run->base, packet);
+	to = mr_packet_at(run->base, copy);
+	to->record = 0;
+	if (mr_unlikely(mr_recorded(rec, from)))
+		mr_record_copy(rec, from, to);
+	return copy;
+}
+
+static struct node_rt *
+rt_of(struct mr_node_run *run)
+{
+	return mr_container_of(run, struct node_rt, run);
+}
+
+void
+mr_node_emit(struct mr_node_run *run, uint32_t packet, mr_verdict_t verdict)
+{
+	mr_counter_add(&run->owner->created, 1);
+	mr_worker_deliver_one(run->owner, rt_of(run), packet, verdict);
+}
+
+void
+mr_node_release(struct mr_node_run *run, uint32_t packet, mr_verdict_t verdict)
+{
+	mr_counter_add(&rt_of(run)->held, (uint64_t)-1);
+	mr_worker_deliver_one(run->owner, rt_of(run), packet, verdict);
+}

@@ -1,0 +1,354 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <libyang/plugins_types.h>
+
+#include "kit/base/suggest.h"
+#include "model/model_int.h"
+
+/*
+ * What shows only in the whole tree: missing leaves, references to nothing, must
+ * and when. libyang stops at the first such mistake and speaks to the author of
+ * the schema; the passes here find all of them and speak to the author of the
+ * file. libyang still has the last word: a tree is valid when lyd_validate_all says so.
+ */
+
+#define CANDIDATES_SHOWN_MAX 12
+
+struct check {
+	struct mr_config *config;
+	const struct mr_failed *failed;
+	size_t failed_count;
+	struct mr_report *report;
+};
+
+#define check_fail(c, node, ...) \
+	mr_report_at((c)->report, (c)->config, (const struct mr_conf *)(node), __VA_ARGS__)
+
+static bool
+was_refused(const struct check *c, const struct lyd_node *parent, const struct lysc_node *schema)
+{
+	size_t i;
+
+	for (i = 0; i < c->failed_count; i++)
+		if (c->failed[i].schema == schema && c->failed[i].parent == parent)
+			return true;
+	return false;
+}
+
+/* Whether some entry of a list was refused, so that its absence is no news. */
+static bool
+list_was_refused(const struct check *c, const struct lysc_node *list)
+{
+	size_t i;
+
+	for (i = 0; i < c->failed_count; i++)
+		if (c->failed[i].schema == list)
+			return true;
+	return false;
+}
+
+static unsigned
+count_instances(const struct lyd_node *siblings, const struct lysc_node *schema)
+{
+	struct lyd_node *node = NULL;
+	unsigned count = 0;
+
+	if (!siblings || lyd_find_sibling_val(siblings, schema, NULL, 0, &node))
+		return 0;
+	for (; node; node = node->next)
+		count += node->schema == schema;
+	return count;
+}
+
+/* Missing leaves and too few or too many entries under one node (null: the top).
+ * What depends on a choice or a when is left to libyang. */
+static void
+check_missing(struct check *c, const struct lyd_node *parent, const struct lyd_node *siblings)
+{
+	const struct lysc_node *parent_schema = parent ? parent->schema : NULL, *schema = NULL;
+	char phrase[600];
+	unsigned count, min, max;
+
+	while ((schema = mr_schema_next(c->config->model, parent_schema, schema))) {
+		if (mr_schema_is_state(schema) || schema->parent != parent_schema ||
+		    lysc_has_when(schema))
+			continue;
+		if (schema->nodetype == LYS_LEAF) {
+			if (!(schema->flags & LYS_MAND_TRUE) || count_instances(siblings, schema) ||
+			    was_refused(c, parent, schema))
+				continue;
+			mr_type_phrase(schema, phrase, sizeof(phrase));
+			check_fail(c, parent, "\"%s\" is missing; it needs %s", schema->name, phrase);
+			continue;
+		}
+		if (schema->nodetype == LYS_CONTAINER)
+			continue;
+		min = schema->nodetype == LYS_LIST ? ((const struct lysc_node_list *)schema)->min :
+						     ((const struct lysc_node_leaflist *)schema)->min;
+		max = schema->nodetype == LYS_LIST ? ((const struct lysc_node_list *)schema)->max :
+						     ((const struct lysc_node_leaflist *)schema)->max;
+		if ((!min && (!max || max == UINT32_MAX)) || was_refused(c, parent, schema))
+			continue;
+		count = count_instances(siblings, schema);
+		if (count < min)
+			check_fail(c, parent, "\"%s\" has %u entr%s; at least %u %s needed",
+			    schema->name, count, count == 1 ? "y" : "ies", min, min == 1 ? "is" : "are");
+		else if (max && count > max)
+			check_fail(c, parent, "\"%s\" has %u entries; at most %u %s allowed",
+			    schema->name, count, max, max == 1 ? "is" : "are");
+	}
+}
+
+/* "/mi:interface/mi:name" refers to interfaces: the last step's parent, or the last step
+ * when that is not named. */
+static void
+reference_noun(const char *path, char *noun, size_t size)
+{
+	const char *start[2] = {path, path}, *end[2] = {path, path}, *s = path;
+	int pick;
+
+	while (*s) {
+		const char *step = s, *colon;
+		size_t length;
+		unsigned depth = 0;
+
+		/* A step ends at a / that is in no predicate. */
+		for (length = 0; step[length] && (depth || step[length] != '/'); length++)
+			depth += step[length] == '[' ? 1u : step[length] == ']' ? -1u : 0u;
+		s += length + (step[length] == '/');
+		length = MR_MIN(length, strcspn(step, "["));
+		colon = memchr(step, ':', length);
+		if (colon) {
+			length -= (size_t)(colon + 1 - step);
+			step = colon + 1;
+		}
+		start[0] = start[1];
+		end[0] = end[1];
+		start[1] = step;
+		end[1] = step + length;
+	}
+	pick = end[0] > start[0] && *start[0] != '.' ? 0 : 1;
+	snprintf(noun, size, "%.*s", (int)(end[pick] - start[pick]), start[pick]);
+}
+
+static void
+check_reference(struct check *c, const struct lyd_node *node)
+{
+	const struct lysc_type_leafref *type =
+	    (const struct lysc_type_leafref *)mr_schema_type(node->schema);
+	struct mr_suggest suggest = {.word = lyd_get_value(node)};
+	char text[900], noun[64], *said = NULL;
+	struct mr_text t = {.text = text, .size = sizeof(text)};
+	struct lyd_node *target;
+	struct ly_set *set = NULL;
+	uint32_t i;
+
+	if (!type->require_instance)
+		return;
+	if (!lyplg_type_resolve_leafref(type, node, &((struct lyd_node_term *)node)->value,
+		c->config->tree, &target, &said)) {
+		free(said);
+		return;
+	}
+	free(said);
+	reference_noun(lyxp_get_expr(type->path), noun, sizeof(noun));
+	if (lyd_find_xpath4(node, c->config->tree, lyxp_get_expr(type->path),
+		LY_VALUE_SCHEMA_RESOLVED, type->prefixes, NULL, &set))
+		set = NULL;
+	/* The entry may be there and wrong; that has been said. */
+	if (set && set->count && set->dnodes[0]->parent &&
+	    list_was_refused(c, set->dnodes[0]->parent->schema))
+		goto out;
+	if ((!set || !set->count) && c->failed_count)
+		goto out;
+	mr_text_add(&t, "no %s named ", noun);
+	mr_value_quote(lyd_get_value(node), text + t.used, sizeof(text) - t.used);
+	t.used = strlen(text);
+	for (i = 0; set && i < set->count; i++)
+		mr_suggest_try(&suggest, lyd_get_value(set->dnodes[i]));
+	if (mr_suggest_best(&suggest))
+		mr_text_add(&t, "; did you mean \"%s\"?", mr_suggest_best(&suggest));
+	mr_text_add(&t, "%s there %s ", mr_suggest_best(&suggest) ? "" : ";",
+	    !set || !set->count		? "is none" :
+		set->count == 1 ? "is" :
+				  "are");
+	for (i = 0; set && i < set->count && i < CANDIDATES_SHOWN_MAX; i++)
+		mr_text_add(&t, "%s%s", i ? ", " : "", lyd_get_value(set->dnodes[i]));
+	if (set && set->count > CANDIDATES_SHOWN_MAX)
+		mr_text_add(&t, " and %u more", set->count - CANDIDATES_SHOWN_MAX);
+	if (t.used && text[t.used - 1] == ' ')
+		text[t.used - 1] = '\0';
+	check_fail(c, node, "%s", text);
+out:
+	ly_set_free(set, NULL);
+}
+
+static bool
+holds(const struct lyd_node *node, const struct lyxp_expr *expr, void *prefixes)
+{
+	ly_bool result = 0;
+
+	/* What cannot be evaluated is for libyang to complain about. */
+	return lyd_eval_xpath3(node, node->schema->module, lyxp_get_expr(expr),
+		   LY_VALUE_SCHEMA_RESOLVED, prefixes, NULL, &result) ||
+	    result;
+}
+
+/* An error-message as the end of a sentence whose subject is the path: without
+ * capital and full stop. */
+static void
+said_add(struct mr_text *t, const char *said)
+{
+	size_t length = strlen(said);
+
+	if (length && said[length - 1] == '.')
+		length--;
+	mr_text_add(t, "%.*s", (int)length, said);
+}
+
+static void
+check_must(struct check *c, const struct lyd_node *node)
+{
+	struct lysc_must *musts = lysc_node_musts(node->schema);
+	char text[900];
+	LY_ARRAY_COUNT_TYPE i;
+
+	LY_ARRAY_FOR(musts, i)
+	{
+		struct mr_text t = {.text = text, .size = sizeof(text)};
+
+		if (holds(node, musts[i].cond, musts[i].prefixes))
+			continue;
+		if (mr_schema_is_leaf(node->schema)) {
+			mr_value_quote(lyd_get_value(node), text, sizeof(text));
+			t.used = strlen(text);
+			mr_text_add(&t, " ");
+		}
+		if (musts[i].emsg)
+			said_add(&t, musts[i].emsg);
+		else
+			mr_text_add(&t, "breaks the rule %s", lyxp_get_expr(musts[i].cond));
+		check_fail(c, node, "%s", text);
+	}
+}
+
+/* A node that somebody wrote although its condition does not hold. */
+static void
+check_when(struct check *c, const struct lyd_node *node)
+{
+	const struct lysc_node *schema = node->schema;
+	struct lysc_when **whens;
+	const struct lyd_node *context;
+	LY_ARRAY_COUNT_TYPE i;
+
+	if (!node->priv)
+		return;
+	/* Cases and choices around it have no data node of their own. */
+	do {
+		whens = lysc_node_when(schema);
+		LY_ARRAY_FOR(whens, i)
+		{
+			context = node;
+			while (context && context->schema != whens[i]->context)
+				context = context->parent ? &context->parent->node : NULL;
+			if (!context || holds(context, whens[i]->cond, whens[i]->prefixes))
+				continue;
+			if (whens[i]->dsc) {
+				char text[400] = "is not allowed here: ";
+				struct mr_text t = {.text = text, .size = sizeof(text), .used = strlen(text)};
+
+				said_add(&t, whens[i]->dsc);
+				check_fail(c, node, "%s", text);
+			} else {
+				check_fail(c, node, "is allowed only when %s",
+				    lyxp_get_expr(whens[i]->cond));
+			}
+			return;
+		}
+		schema = schema->parent;
+	} while (schema && (schema->nodetype & (LYS_CHOICE | LYS_CASE)));
+}
+
+/* What only libyang found: its words, at the place of the node that it names. */
+static void
+check_said(struct check *c)
+{
+	const struct ly_ctx *ctx = c->config->model->ctx;
+	const char *said = ly_errmsg(ctx), *path = ly_errpath(ctx), *data, *end;
+	struct lyd_node *node = NULL;
+	char text[600], where[MR_CONF_PATH_MAX];
+	struct mr_text t = {.text = text, .size = sizeof(text)};
+
+	*text = '\0';
+	said_add(&t, said ? said : "is not valid, and libyang does not say why");
+	data = path ? strstr(path, "ata location \"") : NULL;
+	data = data ? strchr(data, '"') + 1 : path && *path == '/' ? path : NULL;
+	end = data ? strchr(data, '"') : NULL;
+	if (data) {
+		snprintf(where, sizeof(where), "%.*s", (int)(end ? (size_t)(end - data) : strlen(data)),
+		    data);
+		/* "/module:a/b[k='x']/c": when c is not there, b is the place. */
+		while (*where && c->config->tree &&
+		    lyd_find_path(c->config->tree, where, 0, &node) == LY_ENOTFOUND) {
+			char *slash = strrchr(where, '/');
+
+			if (!slash)
+				break;
+			*slash = '\0';
+		}
+	}
+	check_fail(c, node, "%s", text);
+}
+
+int
+mr_config_check(struct mr_config *config, const struct mr_failed *failed, size_t failed_count,
+    struct mr_report *report)
+{
+	struct check c = {
+	    .config = config,
+	    .failed = failed,
+	    .failed_count = failed_count,
+	    .report = report,
+	};
+	size_t before = mr_report_count(report);
+	struct lyd_node *top, *node;
+
+	if (lyd_new_implicit_all(&config->tree, config->model->ctx, LYD_IMPLICIT_NO_STATE, NULL)) {
+		check_said(&c);
+		return -EINVAL;
+	}
+	check_missing(&c, NULL, config->tree);
+	LY_LIST_FOR(config->tree, top)
+	{
+		LYD_TREE_DFS_BEGIN(top, node)
+		{
+			if (!mr_schema_is_leaf(node->schema))
+				check_missing(&c, node, lyd_child(node));
+			else if (mr_schema_type(node->schema)->basetype == LY_TYPE_LEAFREF)
+				check_reference(&c, node);
+			LYD_TREE_DFS_END(top, node);
+		}
+	}
+	/* Conditions speak about the whole: with parts missing they would mislead. */
+	if (mr_report_count(report) != before || failed_count)
+		return -EINVAL;
+	LY_LIST_FOR(config->tree, top)
+	{
+		LYD_TREE_DFS_BEGIN(top, node)
+		{
+			check_when(&c, node);
+			check_must(&c, node);
+			LYD_TREE_DFS_END(top, node);
+		}
+	}
+	if (mr_report_count(report) != before)
+		return -EINVAL;
+	if (lyd_validate_all(&config->tree, config->model->ctx, LYD_VALIDATE_NO_STATE, NULL)) {
+		check_said(&c);
+		return -EINVAL;
+	}
+	return 0;
+}

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef MR_MODEL_MODEL_INT_H
+#define MR_MODEL_MODEL_INT_H
+
+/*
+ * What the files of model/ share about libyang: the context, the schema by names,
+ * types and values in words. Ownership, threads and errors as in model.h.
+ */
+
+#include <libyang/libyang.h>
+
+#include "model/config.h"
+
+#define MR_LIST_KEYS_MAX 4
+
+struct mr_model {
+	struct ly_ctx *ctx;
+};
+
+struct mr_config {
+	struct mr_model *model;
+	char *name;
+	struct lyd_node *tree;	    /* the first node at the top, or null */
+	struct lyd_node_inner root; /* stands above it; has no schema */
+};
+
+/* libyang prints to stderr unless told, and only per thread: everything here that
+ * calls it does so between these two. */
+struct mr_quiet {
+	uint32_t options;
+};
+void mr_quiet_begin(struct mr_quiet *);
+void mr_quiet_end(struct mr_quiet *);
+
+/* The schema node of that name under `parent`, or at the top for null. */
+const struct lysc_node *mr_schema_child(const struct mr_model *, const struct lysc_node *parent,
+    const char *name);
+/* Steps through them, states included; null at the end. */
+const struct lysc_node *mr_schema_next(const struct mr_model *, const struct lysc_node *parent,
+    const struct lysc_node *last);
+unsigned mr_schema_keys(const struct lysc_node *list, const struct lysc_node *keys[MR_LIST_KEYS_MAX]);
+/* The leaf `value` of a list whose entries are a key and this; null for other lists. */
+const struct lysc_node *mr_schema_short(const struct lysc_node *list);
+bool mr_schema_is_leaf(const struct lysc_node *);
+bool mr_schema_is_state(const struct lysc_node *);
+struct lysc_type *mr_schema_type(const struct lysc_node *leaf);
+
+/* A type in words: "a number between 1 and 4094", "one of auto, 1g, 2m". */
+void mr_type_phrase(const struct lysc_node *leaf, char *text, size_t size);
+/* Why libyang refused that value, beginning with the value: "\"fast\" is not a number ...". */
+void mr_value_reason(const struct lysc_node *leaf, const char *value, char *text, size_t size);
+/* A value between quotes, cut and with its control characters made visible. */
+void mr_value_quote(const char *value, char *text, size_t size);
+/* What was written, as YANG writes it ("32k" becomes "32000", "5m" becomes "300").
+ * Returns `value` itself when there is nothing to do, or `buffer`. */
+const char *mr_value_normal(const struct lysc_node *leaf, const char *value, char *buffer,
+    size_t size);
+/* Whether the leaf is a list of numbers and ranges. */
+bool mr_type_is_number_list(const struct lysc_node *leaf);
+/* The first range that goes downwards. */
+bool mr_value_bad_range(const char *value, unsigned *first, unsigned *last);
+
+/* A small growing text, cut without memory or room. */
+struct mr_text {
+	char *text;
+	size_t size, used;
+};
+void mr_text_add(struct mr_text *, const char *fmt, ...) mr_printf(2, 3);
+
+/* The line and column that a data node's private pointer holds. */
+void *mr_place_make(unsigned line, unsigned column);
+
+/* Fills in defaults and finds everything that cannot be seen value by value:
+ * what is missing, references to nothing, must and when. `failed` says which nodes
+ * have been refused already and should not be called missing. */
+struct mr_failed {
+	const struct lyd_node *parent;
+	const struct lysc_node *schema;
+};
+int mr_config_check(struct mr_config *, const struct mr_failed *failed, size_t failed_count,
+    struct mr_report *);
+
+#endif

@@ -1,0 +1,502 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <ctype.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "kit/base/suggest.h"
+#include "model/json_int.h"
+#include "model/model_int.h"
+
+/*
+ * Types and values in words, and what people write turned into what YANG reads.
+ */
+
+#define VALUE_SHOWN_MAX 60 /* bytes of a refused value that an error repeats */
+#define ENUMS_SHOWN_MAX 24
+
+void
+mr_text_add(struct mr_text *t, const char *fmt, ...)
+{
+	va_list args;
+	int n;
+
+	if (t->used + 1 >= t->size)
+		return;
+	va_start(args, fmt);
+	n = vsnprintf(t->text + t->used, t->size - t->used, fmt, args);
+	va_end(args);
+	if (n > 0)
+		t->used = MR_MIN(t->used + (size_t)n, t->size - 1);
+}
+
+void
+mr_value_quote(const char *value, char *text, size_t size)
+{
+	struct mr_text t = {.text = text, .size = size};
+	size_t left = strlen(value), shown = 0;
+
+	mr_text_add(&t, "\"");
+	while (left) {
+		unsigned length = mr_utf8_length(value, left);
+
+		if (shown + length > VALUE_SHOWN_MAX) {
+			mr_text_add(&t, "...");
+			break;
+		}
+		if (*value == '\n')
+			mr_text_add(&t, "\\n");
+		else if (!length || (unsigned char)*value < 0x20)
+			mr_text_add(&t, "\\x%02x", (unsigned char)*value);
+		else
+			mr_text_add(&t, "%.*s", (int)length, value);
+		length = length ? length : 1;
+		value += length;
+		left -= length;
+		shown += length;
+	}
+	mr_text_add(&t, "\"");
+}
+
+static bool
+is_unsigned(LY_DATA_TYPE type)
+{
+	return type == LY_TYPE_UINT8 || type == LY_TYPE_UINT16 || type == LY_TYPE_UINT32 ||
+	    type == LY_TYPE_UINT64;
+}
+
+static bool
+is_signed(LY_DATA_TYPE type)
+{
+	return type == LY_TYPE_INT8 || type == LY_TYPE_INT16 || type == LY_TYPE_INT32 ||
+	    type == LY_TYPE_INT64;
+}
+
+static const char *
+leaf_units(const struct lysc_node *leaf)
+{
+	return leaf->nodetype == LYS_LEAF ? ((const struct lysc_node_leaf *)leaf)->units :
+					    ((const struct lysc_node_leaflist *)leaf)->units;
+}
+
+/* Nanoseconds in a unit of time, 0 for other units. */
+static uint64_t
+unit_nanoseconds(const char *units)
+{
+	if (!units)
+		return 0;
+	return !strcmp(units, "seconds") ? 1000000000 :
+	    !strcmp(units, "milliseconds") ? 1000000 :
+	    !strcmp(units, "microseconds") ? 1000 :
+	    !strcmp(units, "nanoseconds") ? 1 :
+					    0;
+}
+
+static void
+phrase_number(struct mr_text *t, const struct lysc_type *type, const char *units)
+{
+	const struct lysc_range *range = ((const struct lysc_type_num *)type)->range;
+	bool is_u = is_unsigned(type->basetype);
+	unsigned bits = 8u << ((unsigned)type->basetype -
+	    (is_u ? (unsigned)LY_TYPE_UINT8 : (unsigned)LY_TYPE_INT8));
+	LY_ARRAY_COUNT_TYPE i;
+
+	mr_text_add(t, "a number");
+	if (unit_nanoseconds(units))
+		mr_text_add(t, " of %s", units);
+	if (!range && bits >= 32) {
+		mr_text_add(t, is_u ? " from 0 up" : "");
+		return;
+	}
+	if (!range && is_u) {
+		mr_text_add(t, " between 0 and %u", (1u << bits) - 1);
+		return;
+	}
+	if (!range) {
+		mr_text_add(t, " between -%u and %u", 1u << (bits - 1), (1u << (bits - 1)) - 1);
+		return;
+	}
+	LY_ARRAY_FOR(range->parts, i)
+	{
+		if (i)
+			mr_text_add(t, i + 1 == LY_ARRAY_COUNT(range->parts) ? " or" : ",");
+		if (range->parts[i].min_u64 == range->parts[i].max_u64 && is_u)
+			mr_text_add(t, " equal to %" PRIu64, range->parts[i].min_u64);
+		else if (is_u && range->parts[i].max_u64 == UINT64_MAX)
+			mr_text_add(t, " from %" PRIu64 " up", range->parts[i].min_u64);
+		else if (is_u)
+			mr_text_add(t, " between %" PRIu64 " and %" PRIu64, range->parts[i].min_u64,
+			    range->parts[i].max_u64);
+		else
+			mr_text_add(t, " between %" PRId64 " and %" PRId64, range->parts[i].min_64,
+			    range->parts[i].max_64);
+	}
+}
+
+static void
+phrase_enum(struct mr_text *t, const struct lysc_type *type)
+{
+	const struct lysc_type_bitenum_item *items = ((const struct lysc_type_enum *)type)->enums;
+	LY_ARRAY_COUNT_TYPE i;
+
+	mr_text_add(t, LY_ARRAY_COUNT(items) == 1 ? "" : "one of ");
+	LY_ARRAY_FOR(items, i)
+	{
+		if (i == ENUMS_SHOWN_MAX) {
+			mr_text_add(t, " ...");
+			break;
+		}
+		mr_text_add(t, "%s%s", i ? ", " : "", items[i].name);
+	}
+}
+
+/* "inet:ipv4-address" as people say it. */
+static void
+phrase_typedef(struct mr_text *t, const char *name)
+{
+	static const struct {
+		const char *name, *words;
+	} known[] = {
+	    {"ip-address", "an IP address"},
+	    {"ip-address-no-zone", "an IP address"},
+	    {"ipv4-address", "an IPv4 address"},
+	    {"ipv4-address-no-zone", "an IPv4 address"},
+	    {"ipv6-address", "an IPv6 address"},
+	    {"ipv6-address-no-zone", "an IPv6 address"},
+	    {"ip-prefix", "an IP prefix such as 192.0.2.0/24 or 2001:db8::/32"},
+	    {"ipv4-prefix", "an IPv4 prefix such as 192.0.2.0/24"},
+	    {"ipv6-prefix", "an IPv6 prefix such as 2001:db8::/32"},
+	    {"mac-address", "a MAC address such as 02:00:00:00:00:01"},
+	    {"domain-name", "a domain name"},
+	    {"host", "an IP address or a domain name"},
+	    {"date-and-time", "a date and time such as 2026-11-21T10:00:00Z"},
+	};
+	const char *colon = strchr(name, ':');
+	size_t i;
+
+	name = colon ? colon + 1 : name;
+	for (i = 0; i < MR_ARRAY_COUNT(known); i++)
+		if (!strcmp(known[i].name, name)) {
+			mr_text_add(t, "%s", known[i].words);
+			return;
+		}
+	mr_text_add(t, "a valid %s", name);
+}
+
+/* The pattern's own words: an error-message "is not X" gives X. */
+static const char *
+pattern_words(const struct lysc_pattern *pattern)
+{
+	if (pattern->emsg && !strncmp(pattern->emsg, "is not ", 7))
+		return pattern->emsg + 7;
+	return NULL;
+}
+
+static void
+phrase_string(struct mr_text *t, const struct lysc_type *type, const char *type_name)
+{
+	const struct lysc_type_str *str = (const struct lysc_type_str *)type;
+	bool derived = type_name && strcmp(type_name, "string");
+	LY_ARRAY_COUNT_TYPE i;
+
+	if (str->patterns) {
+		LY_ARRAY_FOR(str->patterns, i)
+		if (pattern_words(str->patterns[i])) {
+			mr_text_add(t, "%s", pattern_words(str->patterns[i]));
+			return;
+		}
+		if (derived)
+			phrase_typedef(t, type_name);
+		else
+			mr_text_add(t, "text of the form %s", str->patterns[0]->expr);
+		return;
+	}
+	mr_text_add(t, "text");
+	if (!str->length)
+		return;
+	LY_ARRAY_FOR(str->length->parts, i)
+	{
+		uint64_t min = str->length->parts[i].min_u64, max = str->length->parts[i].max_u64;
+
+		if (min == max)
+			mr_text_add(t, "%s %" PRIu64, i ? " or" : " of", min);
+		else if (max >= UINT32_MAX)
+			mr_text_add(t, "%s %" PRIu64 " or more", i ? " or" : " of", min);
+		else if (min)
+			mr_text_add(t, "%s %" PRIu64 " to %" PRIu64, i ? " or" : " of", min, max);
+		else
+			mr_text_add(t, "%s at most %" PRIu64, i ? " or" : " of", max);
+	}
+	mr_text_add(t, " characters");
+}
+
+static void
+phrase_type(struct mr_text *t, const struct lysc_type *type, const char *units,
+    const char *type_name)
+{
+	const struct lysc_type_union *un = (const struct lysc_type_union *)type;
+	bool derived = type_name && strchr(type_name, ':');
+	LY_ARRAY_COUNT_TYPE i;
+
+	if (is_unsigned(type->basetype) || is_signed(type->basetype)) {
+		phrase_number(t, type, units);
+		return;
+	}
+	switch (type->basetype) {
+	case LY_TYPE_BOOL:
+		mr_text_add(t, "true or false");
+		break;
+	case LY_TYPE_ENUM:
+		phrase_enum(t, type);
+		break;
+	case LY_TYPE_STRING:
+		phrase_string(t, type, type_name);
+		break;
+	case LY_TYPE_LEAFREF:
+		phrase_type(t, ((const struct lysc_type_leafref *)type)->realtype, units, NULL);
+		break;
+	case LY_TYPE_DEC64:
+		mr_text_add(t, "a decimal number");
+		break;
+	case LY_TYPE_EMPTY:
+		mr_text_add(t, "nothing: it is set by being there");
+		break;
+	case LY_TYPE_UNION:
+		/* ip-address and the like say it better than their parts. */
+		if (derived) {
+			phrase_typedef(t, type_name);
+			break;
+		}
+		LY_ARRAY_FOR(un->types, i)
+		{
+			mr_text_add(t, i ? ", or " : "");
+			phrase_type(t, un->types[i], units, NULL);
+		}
+		break;
+	default:
+		mr_text_add(t, "a value of its type");
+		break;
+	}
+}
+
+/* The name that the module gave to the leaf's type, or null. */
+static const char *
+leaf_type_name(const struct lysc_node *leaf)
+{
+	const struct lysp_node *parsed = leaf->priv;
+
+	if (!parsed)
+		return NULL;
+	return leaf->nodetype == LYS_LEAF ? ((const struct lysp_node_leaf *)parsed)->type.name :
+					    ((const struct lysp_node_leaflist *)parsed)->type.name;
+}
+
+void
+mr_type_phrase(const struct lysc_node *leaf, char *text, size_t size)
+{
+	struct mr_text t = {.text = text, .size = size};
+
+	*text = '\0';
+	phrase_type(&t, mr_schema_type(leaf), leaf_units(leaf), leaf_type_name(leaf));
+}
+
+void
+mr_value_reason(const struct lysc_node *leaf, const char *value, char *text, size_t size)
+{
+	struct mr_text t = {.text = text, .size = size};
+	const struct lysc_type *type = mr_schema_type(leaf);
+	struct mr_suggest suggest = {.word = value};
+	char phrase[600];
+	LY_ARRAY_COUNT_TYPE i;
+
+	mr_value_quote(value, text, size);
+	t.used = strlen(text);
+	mr_type_phrase(leaf, phrase, sizeof(phrase));
+	mr_text_add(&t, " is not %s", phrase);
+	if (type->basetype != LY_TYPE_ENUM)
+		return;
+	LY_ARRAY_FOR(((const struct lysc_type_enum *)type)->enums, i)
+	mr_suggest_try(&suggest, ((const struct lysc_type_enum *)type)->enums[i].name);
+	if (mr_suggest_best(&suggest))
+		mr_text_add(&t, "; did you mean \"%s\"?", mr_suggest_best(&suggest));
+}
+
+/* A power that a suffix stands for, as a factor; 0 when it is none. */
+static uint64_t
+suffix_factor(const char *suffix, uint64_t unit)
+{
+	static const struct {
+		const char *suffix;
+		uint64_t factor;
+	} counts[] = {
+	    {"", 1},
+	    {"k", 1000},
+	    {"M", 1000000},
+	    {"G", 1000000000},
+	    {"T", 1000000000000},
+	    {"Ki", 1ull << 10},
+	    {"Mi", 1ull << 20},
+	    {"Gi", 1ull << 30},
+	    {"Ti", 1ull << 40},
+	}, times[] = {
+	    {"ns", 1},
+	    {"us", 1000},
+	    {"ms", 1000000},
+	    {"s", 1000000000},
+	    {"m", 60ull * 1000000000},
+	    {"h", 3600ull * 1000000000},
+	    {"d", 86400ull * 1000000000},
+	};
+	size_t i;
+
+	for (i = 0; unit && i < MR_ARRAY_COUNT(times); i++)
+		if (!strcmp(times[i].suffix, suffix))
+			return times[i].factor;
+	for (i = 0; i < MR_ARRAY_COUNT(counts); i++)
+		if (!strcmp(counts[i].suffix, suffix))
+			return counts[i].factor * (unit ? unit : 1);
+	return 0;
+}
+
+/* "1.5k", "32Ki", "5m", "1_000", "0x8100" to digits; null when it is something else or
+ * does not come to a whole number. */
+static const char *
+normal_number(const char *value, const char *units, char *buffer, size_t size)
+{
+	uint64_t unit = unit_nanoseconds(units), scale = 1, factor;
+	const char *s = value + (*value == '-' || *value == '+');
+	unsigned __int128 n = 0;
+	bool digits = false, point = false;
+
+	if (s[0] == '0' && (s[1] == 'x' || s[1] == 'X')) {
+		if (strspn(s + 2, "0123456789abcdefABCDEF") != strlen(s + 2) || !s[2] || strlen(s) > 18)
+			return NULL;
+		snprintf(buffer, size, "%s%" PRIu64, *value == '-' ? "-" : "", strtoull(s + 2, NULL, 16));
+		return buffer;
+	}
+	for (; isdigit((unsigned char)*s) || (digits && *s == '_') || (digits && *s == '.' && !point);
+	     s++) {
+		if (*s == '_')
+			continue;
+		if (*s == '.') {
+			point = true;
+			continue;
+		}
+		digits = true;
+		if (point)
+			scale *= 10;
+		n = n * 10 + (unsigned)(*s - '0');
+		if (n > UINT64_MAX || scale > 1000000000000)
+			return NULL;
+	}
+	factor = suffix_factor(s, unit);
+	if (!digits || !factor)
+		return NULL;
+	n *= factor;
+	if (n % scale || (n / scale) % (unit ? unit : 1))
+		return NULL;
+	n = n / scale / (unit ? unit : 1);
+	if (n > UINT64_MAX)
+		return NULL;
+	snprintf(buffer, size, "%s%" PRIu64, *value == '-' ? "-" : "", (uint64_t)n);
+	return buffer;
+}
+
+static const char *
+normal_bool(const char *value)
+{
+	static const char *const words[][2] = {
+	    {"true", "true"},
+	    {"yes", "true"},
+	    {"on", "true"},
+	    {"false", "false"},
+	    {"no", "false"},
+	    {"off", "false"},
+	};
+	size_t i;
+
+	for (i = 0; i < MR_ARRAY_COUNT(words); i++)
+		if (!strcasecmp(value, words[i][0]))
+			return words[i][1];
+	return NULL;
+}
+
+static const char *
+normal_type(const struct lysc_type *type, const char *units, const char *value, char *buffer,
+    size_t size)
+{
+	const struct lysc_type_union *un = (const struct lysc_type_union *)type;
+	const char *normal;
+	LY_ARRAY_COUNT_TYPE i;
+
+	if (is_unsigned(type->basetype) || is_signed(type->basetype))
+		return normal_number(value, units, buffer, size);
+	if (type->basetype == LY_TYPE_BOOL)
+		return normal_bool(value);
+	if (type->basetype == LY_TYPE_LEAFREF)
+		return normal_type(((const struct lysc_type_leafref *)type)->realtype, units, value,
+		    buffer, size);
+	if (type->basetype == LY_TYPE_UNION)
+		LY_ARRAY_FOR(un->types, i)
+		{
+			normal = normal_type(un->types[i], units, value, buffer, size);
+			if (normal)
+				return normal;
+		}
+	return NULL;
+}
+
+const char *
+mr_value_normal(const struct lysc_node *leaf, const char *value, char *buffer, size_t size)
+{
+	const struct lysc_type *type = mr_schema_type(leaf);
+	const char *normal;
+
+	/* What a union understands as it stands means that. */
+	if (type->basetype == LY_TYPE_UNION &&
+	    !lyd_value_validate(leaf->module->ctx, leaf, value, strlen(value), NULL, NULL, NULL))
+		return value;
+	normal = normal_type(type, leaf_units(leaf), value, buffer, size);
+	return normal ? normal : value;
+}
+
+bool
+mr_type_is_number_list(const struct lysc_node *leaf)
+{
+	const struct lysc_type *type = mr_schema_type(leaf);
+	struct lysc_pattern **patterns = ((const struct lysc_type_str *)type)->patterns;
+	LY_ARRAY_COUNT_TYPE i;
+
+	if (type->basetype != LY_TYPE_STRING)
+		return false;
+	LY_ARRAY_FOR(patterns, i)
+	if (patterns[i]->eapptag && !strcmp(patterns[i]->eapptag, "number-list"))
+		return true;
+	return false;
+}
+
+bool
+mr_value_bad_range(const char *value, unsigned *first, unsigned *last)
+{
+	while (mr_ranges_next(&value, first, last))
+		if (*first > *last)
+			return true;
+	return false;
+}
+
+bool
+mr_ranges_next(const char **cursor, unsigned *first, unsigned *last)
+{
+	const char *s = *cursor;
+	char *end;
+
+	if (!s || !isdigit((unsigned char)*s))
+		return false;
+	*first = (unsigned)strtoul(s, &end, 10);
+	*last = *first;
+	if (*end == '-' && isdigit((unsigned char)end[1]))
+		*last = (unsigned)strtoul(end + 1, &end, 10);
+	*cursor = *end == ',' ? end + 1 : end;
+	return true;
+}

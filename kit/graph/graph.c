@@ -156,7 +156,8 @@ mr_graph_place(struct mr_graph *g, uint16_t node, const uint16_t *workers, unsig
 	for (unsigned i = 0; i < count; i++)
 		if (workers[i] >= g->worker_count)
 			return -EINVAL;
-	memcpy(g->nodes[node].place, workers, count * sizeof(*workers));
+	for (unsigned i = 0; i < count; i++)
+		g->nodes[node].place[i] = workers[i];
 	g->nodes[node].place_count = (uint16_t)count;
 	return 0;
 }
@@ -183,7 +184,8 @@ mr_graph_add_port(struct mr_graph *g, struct mr_port *port, const uint16_t *work
 	dp->port = port;
 	dp->node = MR_GRAPH_NODE_RX;
 	dp->up = true;
-	memcpy(dp->workers, workers, count * sizeof(*workers));
+	for (unsigned i = 0; i < count; i++)
+		dp->workers[i] = workers[i];
 	dp->worker_count = (uint16_t)count;
 	dp->first = g->next_worker;
 	g->next_worker = (uint16_t)((g->next_worker + MR_MAX(port->rx_queues, (uint16_t)1)) %

@@ -7,6 +7,7 @@
  * pool must be full again in the end.
  */
 
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

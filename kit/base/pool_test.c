@@ -85,18 +85,29 @@ test_ascending(void **state)
 	check_ascending(MR_POOL_GUARD_ON);
 }
 
+/* The last put comes first and as it was put, over the seams of magazines (of 32) too. */
 static void
 test_lifo(void **state)
 {
-	struct mr_pool *pool = make(MR_POOL_GUARD_OFF, 1, 64);
-	uint32_t a[8], b[8];
+	static const unsigned sizes[] = {1, 8, 31, 32, 33, 64, 65, 200};
+	uint32_t a[COUNT], b[COUNT], more[COUNT];
+	struct mr_pool *pool;
+	unsigned i, k;
 
-	assert_int_equal(mr_pool_get(pool, 0, a, 8), 8);
-	mr_pool_put(pool, 0, a, 8);
-	assert_int_equal(mr_pool_get(pool, 0, b, 8), 8);
-	assert_memory_equal(a, b, sizeof(a));
-	mr_pool_put(pool, 0, b, 8);
-	mr_pool_destroy(pool);
+	for (i = 0; i < MR_ARRAY_COUNT(sizes); i++) {
+		for (k = 0; k < 70; k++) {
+			pool = make(MR_POOL_GUARD_OFF, 1, 64);
+			assert_int_equal(mr_pool_get(pool, 0, more, k), k);
+			assert_int_equal(mr_pool_get(pool, 0, a, sizes[i]), sizes[i]);
+			mr_pool_put(pool, 0, a, sizes[i]);
+			assert_int_equal(mr_pool_get(pool, 0, b, sizes[i]), sizes[i]);
+			assert_memory_equal(a, b, sizes[i] * sizeof(*a));
+			mr_pool_put(pool, 0, b, sizes[i]);
+			mr_pool_put(pool, 0, more, k);
+			assert_int_equal(mr_pool_used(pool), 0);
+			mr_pool_destroy(pool);
+		}
+	}
 }
 
 static void
@@ -120,18 +131,19 @@ test_all_or_none(void **state)
 	struct mr_pool *pool = make(MR_POOL_GUARD_OFF, 2, 64);
 	uint32_t h[COUNT + 1], other[32], i;
 
-	/* Worker 1's cache is left with half of 64, which worker 0 cannot reach. */
-	assert_int_equal(mr_pool_get(pool, 1, other, 32), 32);
-	assert_int_equal(mr_pool_used(pool), 32);
+	/* Worker 1 has taken a magazine of 32 and left 12 in it, which worker 0 cannot reach. */
+	assert_int_equal(mr_pool_get(pool, 1, other, 20), 20);
+	assert_int_equal(mr_pool_used(pool), 20);
 	assert_int_equal(mr_pool_get(pool, 0, h, COUNT + 1), 0);
-	assert_int_equal(mr_pool_get(pool, 0, h, COUNT - 63), 0);
-	assert_int_equal(mr_pool_used(pool), 32);
-	assert_int_equal(mr_pool_get(pool, 0, h, COUNT - 64), COUNT - 64);
-	for (i = 0; i < COUNT - 64; i++)
-		assert_int_equal(h[i], nth(i + 64));
+	assert_int_equal(mr_pool_get(pool, 0, h, COUNT - 31), 0);
+	assert_int_equal(mr_pool_used(pool), 20);
+	assert_int_equal(mr_pool_get(pool, 0, h, COUNT - 32), COUNT - 32);
+	for (i = 0; i < COUNT - 32; i++)
+		assert_int_equal(h[i], nth(i + 32));
 	assert_int_equal(mr_pool_get(pool, 0, h, 1), 0);
 	assert_int_equal(mr_pool_get(pool, MR_POOL_SHARED, h, 1), 0);
-	assert_int_equal(mr_pool_get(pool, 1, other, 32), 32);
+	assert_int_equal(mr_pool_get(pool, 1, other, 13), 0);
+	assert_int_equal(mr_pool_get(pool, 1, other, 12), 12);
 	assert_int_equal(mr_pool_get(pool, 1, other, 1), 0);
 	assert_int_equal(mr_pool_used(pool), COUNT);
 	mr_pool_destroy(pool);
@@ -205,8 +217,10 @@ static void
 test_random(void **state)
 {
 	check_random(MR_POOL_GUARD_OFF, 2);
+	check_random(MR_POOL_GUARD_OFF, 3);
 	check_random(MR_POOL_GUARD_OFF, 31);
 	check_random(MR_POOL_GUARD_OFF, 64);
+	check_random(MR_POOL_GUARD_OFF, 5000); /* a magazine is more than there is */
 	check_random(MR_POOL_GUARD_ON, 64);
 }
 

@@ -169,8 +169,13 @@ prepare_one(struct mr_interfaces *all, const struct mr_conf *conf, struct record
 	if (rc)
 		return rc;
 	*out = r;
-	if (old && interface_settings_equal(&old->want, &r->want))
-		return 0; /* commit moves the open port over */
+	if (old && interface_settings_equal(&old->want, &r->want)) {
+		/* Commit moves the open port over; the index is known to others from now on. */
+		all->taken[r->pub.index] = 0;
+		r->pub.index = old->pub.index;
+		r->borrows = true;
+		return 0;
+	}
 	for (struct record *o = all->now; o; o = o->next)
 		if (!strcmp(o->want.device, r->want.device) && !strcmp(o->want.driver, r->want.driver))
 			return 0; /* finish opens it, once the device is free */
@@ -223,12 +228,10 @@ interface_abort(void *state)
 
 /* The open port and all that hangs on it go from the old record to the new one. */
 static void
-move_over(struct mr_interfaces *all, struct record *from, struct record *to)
+move_over(struct record *from, struct record *to)
 {
-	uint16_t fresh = to->pub.index;
-
-	to->pub.index = from->pub.index;
-	from->pub.index = fresh;
+	to->borrows = false;
+	from->borrows = true;
 	to->pub.port = from->pub.port;
 	to->pub.up = from->pub.up;
 	to->added = from->added;
@@ -239,7 +242,6 @@ move_over(struct mr_interfaces *all, struct record *from, struct record *to)
 	from->pub.port = NULL;
 	from->added = false;
 	from->input_count = 0;
-	(void)all;
 }
 
 static void
@@ -281,8 +283,8 @@ interface_commit(void *state)
 
 	for (r = all->next; r; r = r->next) {
 		old = find(all->now, r->pub.name);
-		if (old && interface_settings_equal(&old->want, &r->want))
-			move_over(all, old, r);
+		if (old && r->borrows)
+			move_over(old, r);
 	}
 	for (r = all->now; r; r = r->next) {
 		interface_record_remove(all, r);

@@ -42,7 +42,7 @@ struct record {
 	struct input inputs[INPUTS_MAX];
 	unsigned input_count;
 	bool added;  /* its port is in the graph's draft */
-	bool kept;   /* of the new configuration too */
+	bool borrows; /* its index is still the old record's, until commit */
 	bool gone;   /* the device vanished or was never there: tried again each second */
 	uint16_t use;  /* the node where what arrives goes */
 	uint16_t cross; /* its cross-connect node, NO_NODE without one */

@@ -58,7 +58,8 @@ interface_record_destroy(struct mr_interfaces *all, struct record *r)
 	for (unsigned i = 0; i < r->input_count; i++)
 		if (r->inputs[i].plugin->destroy)
 			r->inputs[i].plugin->destroy(r->inputs[i].self, r->inputs[i].class);
-	all->taken[r->pub.index] = 0;
+	if (!r->borrows)
+		all->taken[r->pub.index] = 0;
 	interface_settings_free(&r->want);
 	free(r);
 }

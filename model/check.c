@@ -102,36 +102,32 @@ check_missing(struct check *c, const struct lyd_node *parent, const struct lyd_n
 	}
 }
 
-/* "/mi:interface/mi:name" refers to interfaces: the last step's parent, or the last step
- * when that is not named. */
+/* The path of a reference with module names for the module's own prefixes, as libyang
+ * wants an expression that no module owns. */
 static void
-reference_noun(const char *path, char *noun, size_t size)
+reference_path(const struct lysc_type_leafref *type, char *path, size_t size)
 {
-	const char *start[2] = {path, path}, *end[2] = {path, path}, *s = path;
-	int pick;
+	const char *s = lyxp_get_expr(type->path);
+	struct mr_text t = {.text = path, .size = size};
+	LY_ARRAY_COUNT_TYPE i;
+	size_t length;
 
+	*path = '\0';
 	while (*s) {
-		const char *step = s, *colon;
-		size_t length;
-		unsigned depth = 0;
-
-		/* A step ends at a / that is in no predicate. */
-		for (length = 0; step[length] && (depth || step[length] != '/'); length++)
-			depth += step[length] == '[' ? 1u : step[length] == ']' ? -1u : 0u;
-		s += length + (step[length] == '/');
-		length = MR_MIN(length, strcspn(step, "["));
-		colon = memchr(step, ':', length);
-		if (colon) {
-			length -= (size_t)(colon + 1 - step);
-			step = colon + 1;
-		}
-		start[0] = start[1];
-		end[0] = end[1];
-		start[1] = step;
-		end[1] = step + length;
+		length = strspn(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.");
+		if (!length)
+			length = 1;
+		LY_ARRAY_FOR(type->prefixes, i)
+		if (s[length] == ':' && type->prefixes[i].prefix &&
+		    strlen(type->prefixes[i].prefix) == length &&
+		    !strncmp(s, type->prefixes[i].prefix, length))
+			break;
+		if (type->prefixes && i < LY_ARRAY_COUNT(type->prefixes))
+			mr_text_add(&t, "%s", type->prefixes[i].mod->name);
+		else
+			mr_text_add(&t, "%.*s", (int)length, s);
+		s += length;
 	}
-	pick = end[0] > start[0] && *start[0] != '.' ? 0 : 1;
-	snprintf(noun, size, "%.*s", (int)(end[pick] - start[pick]), start[pick]);
 }
 
 static void
@@ -140,7 +136,7 @@ check_reference(struct check *c, const struct lyd_node *node)
 	const struct lysc_type_leafref *type =
 	    (const struct lysc_type_leafref *)mr_schema_type(node->schema);
 	struct mr_suggest suggest = {.word = lyd_get_value(node)};
-	char text[900], noun[64], *said = NULL;
+	char text[900], path[512], noun[64], *said = NULL;
 	struct mr_text t = {.text = text, .size = sizeof(text)};
 	struct lyd_node *target;
 	struct ly_set *set = NULL;
@@ -154,9 +150,9 @@ check_reference(struct check *c, const struct lyd_node *node)
 		return;
 	}
 	free(said);
-	reference_noun(lyxp_get_expr(type->path), noun, sizeof(noun));
-	if (lyd_find_xpath4(node, c->config->tree, lyxp_get_expr(type->path),
-		LY_VALUE_SCHEMA_RESOLVED, type->prefixes, NULL, &set))
+	mr_reference_noun(type, noun, sizeof(noun));
+	reference_path(type, path, sizeof(path));
+	if (lyd_find_xpath(node, path, &set))
 		set = NULL;
 	/* The entry may be there and wrong; that has been said. */
 	if (set && set->count && set->dnodes[0]->parent &&

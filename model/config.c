@@ -122,10 +122,10 @@ link_node(struct build *b, struct lyd_node *parent, struct lyd_node *node)
 		lyd_insert_sibling(b->config->tree, node, &b->config->tree);
 }
 
-/* Whether a value fits a leaf; reports it when it does not. */
+/* Whether a value fits a leaf; reports it, as it was written, when it does not. */
 static bool
 value_fits(struct build *b, const struct lysc_node *schema, const struct mr_yaml_node *at,
-    const char *value)
+    const char *value, const char *written)
 {
 	char text[900];
 	unsigned first, last;
@@ -133,7 +133,7 @@ value_fits(struct build *b, const struct lysc_node *schema, const struct mr_yaml
 
 	rc = lyd_value_validate(b->model->ctx, schema, value, strlen(value), NULL, NULL, NULL);
 	if (rc && rc != LY_EINCOMPLETE) {
-		mr_value_reason(schema, value, text, sizeof(text));
+		mr_value_reason(schema, written, text, sizeof(text));
 		build_fail(b, at, "%s", text);
 		return false;
 	}
@@ -170,7 +170,7 @@ scalar_value(struct build *b, const struct lysc_node *schema, const struct mr_ya
 		return NULL;
 	}
 	value = mr_value_normal(schema, node->text, buffer, NUMBER_MAX);
-	return value_fits(b, schema, node, value) ? value : NULL;
+	return value_fits(b, schema, node, value, node->text) ? value : NULL;
 }
 
 static void
@@ -214,7 +214,7 @@ build_joined(struct build *b, struct lyd_node *parent, const struct lysc_node *s
 	}
 	for (i = 0, *joined = '\0', size = 0; i < sequence->count; i++)
 		size += (size_t)sprintf(joined + size, "%s%s", i ? "," : "", sequence->items[i]->text);
-	if (value_fits(b, schema, sequence, joined))
+	if (value_fits(b, schema, sequence, joined, joined))
 		build_value(b, parent, schema, sequence, joined);
 	else
 		build_failed(b, parent, schema);
@@ -557,7 +557,6 @@ mr_config_parse(struct mr_config **out, struct mr_model *model, const char *name
 	struct mr_yaml *yaml = NULL;
 	struct mr_yaml_node *root;
 	struct mr_report *own = NULL;
-	struct mr_quiet quiet;
 	struct build *b;
 	int rc;
 
@@ -586,17 +585,16 @@ mr_config_parse(struct mr_config **out, struct mr_model *model, const char *name
 	rc = mr_yaml_parse(&yaml, &root, name, text, size, MR_CONFIG_NODES_MAX, report);
 	if (rc)
 		goto out;
-	mr_quiet_begin(&quiet);
 	build_tree(b, root);
 	if (!b->no_memory && !b->too_many)
 		rc = mr_config_check(b->config, b->failed, b->failed_count, report);
-	mr_quiet_end(&quiet);
 	if (b->no_memory || rc == -ENOMEM) {
 		mr_report_add(report, name, 0, 0, "", "not enough memory to read it");
 		rc = -ENOMEM;
 	} else if (mr_report_count(report) != errors) {
 		rc = -EINVAL;
 	}
+	mr_report_sort(report);
 out:
 	mr_yaml_destroy(yaml);
 	if (b && !rc) {
@@ -677,13 +675,10 @@ mr_config_load(struct mr_config **out, struct mr_model *model, const char *path,
 void
 mr_config_destroy(struct mr_config *config)
 {
-	struct mr_quiet quiet;
 
 	if (!config)
 		return;
-	mr_quiet_begin(&quiet);
 	lyd_free_all(config->tree);
-	mr_quiet_end(&quiet);
 	free(config->name);
 	free(config);
 }

@@ -231,12 +231,44 @@ phrase_string(struct mr_text *t, const struct lysc_type *type, const char *type_
 	mr_text_add(t, " characters");
 }
 
+void
+mr_reference_noun(const struct lysc_type_leafref *type, char *noun, size_t size)
+{
+	const char *path = lyxp_get_expr(type->path);
+	const char *start[2] = {path, path}, *end[2] = {path, path}, *s = path;
+	int pick;
+
+	while (*s) {
+		const char *step = s, *colon;
+		size_t length;
+		unsigned depth = 0;
+
+		/* A step ends at a / that is in no predicate. */
+		for (length = 0; step[length] && (depth || step[length] != '/'); length++)
+			depth += step[length] == '[' ? 1u : step[length] == ']' ? -1u : 0u;
+		s += length + (step[length] == '/');
+		length = MR_MIN(length, strcspn(step, "["));
+		colon = memchr(step, ':', length);
+		if (colon) {
+			length -= (size_t)(colon + 1 - step);
+			step = colon + 1;
+		}
+		start[0] = start[1];
+		end[0] = end[1];
+		start[1] = step;
+		end[1] = step + length;
+	}
+	pick = end[0] > start[0] && *start[0] != '.' ? 0 : 1;
+	snprintf(noun, size, "%.*s", (int)(end[pick] - start[pick]), start[pick]);
+}
+
 static void
 phrase_type(struct mr_text *t, const struct lysc_type *type, const char *units,
     const char *type_name)
 {
 	const struct lysc_type_union *un = (const struct lysc_type_union *)type;
 	bool derived = type_name && strchr(type_name, ':');
+	char noun[64];
 	LY_ARRAY_COUNT_TYPE i;
 
 	if (is_unsigned(type->basetype) || is_signed(type->basetype)) {
@@ -254,7 +286,8 @@ phrase_type(struct mr_text *t, const struct lysc_type *type, const char *units,
 		phrase_string(t, type, type_name);
 		break;
 	case LY_TYPE_LEAFREF:
-		phrase_type(t, ((const struct lysc_type_leafref *)type)->realtype, units, NULL);
+		mr_reference_noun((const struct lysc_type_leafref *)type, noun, sizeof(noun));
+		mr_text_add(t, "the name of %s %s", strchr("aeiou", *noun) ? "an" : "a", noun);
 		break;
 	case LY_TYPE_DEC64:
 		mr_text_add(t, "a decimal number");
@@ -372,7 +405,7 @@ normal_number(const char *value, const char *units, char *buffer, size_t size)
 	if (s[0] == '0' && (s[1] == 'x' || s[1] == 'X')) {
 		if (strspn(s + 2, "0123456789abcdefABCDEF") != strlen(s + 2) || !s[2] || strlen(s) > 18)
 			return NULL;
-		snprintf(buffer, size, "%s%" PRIu64, *value == '-' ? "-" : "", strtoull(s + 2, NULL, 16));
+		snprintf(buffer, size, "%s%" PRIu64, *value == '-' ? "-" : "", (uint64_t)strtoull(s + 2, NULL, 16));
 		return buffer;
 	}
 	for (; isdigit((unsigned char)*s) || (digits && *s == '_') || (digits && *s == '.' && !point);

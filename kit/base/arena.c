@@ -21,6 +21,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "kit/base/memory.h"
+
 #ifndef MADV_POPULATE_WRITE
 #define MADV_POPULATE_WRITE 23
 #endif
@@ -66,24 +68,26 @@ read_line(const char *path, char *text, size_t size)
 	return true;
 }
 
-/* The number of kB behind `key` in a file like /proc/meminfo, from the line that
- * starts with `after` on (null: from the start); -1 when there is none. */
+/* How many kB of the mapping at `base` the kernel has joined to 2 MB pages. */
 static long long
-read_kb(const char *path, const char *after, const char *key)
+joined_kb(const void *base)
 {
-	FILE *file = fopen(path, "re");
-	size_t key_len = strlen(key);
-	long long kb = -1;
-	char line[512];
-	bool on = !after;
+	static const char key[] = "ShmemPmdMapped:";
+	FILE *file = fopen("/proc/self/smaps", "re");
+	char line[512], at[32];
+	bool ours = false;
+	long long kb = 0;
 
 	if (!file)
-		return -1;
-	while (kb < 0 && fgets(line, sizeof(line), file)) {
-		if (!on)
-			on = !strncmp(line, after, strlen(after));
-		else if (!strncmp(line, key, key_len) && line[key_len] == ':')
-			kb = strtoll(line + key_len + 1, NULL, 10);
+		return 0;
+	snprintf(at, sizeof(at), "%lx-", (unsigned long)(uintptr_t)base);
+	while (fgets(line, sizeof(line), file)) {
+		if (!ours) {
+			ours = !strncmp(line, at, strlen(at));
+		} else if (!strncmp(line, key, strlen(key))) {
+			kb = strtoll(line + strlen(key), NULL, 10);
+			break;
+		}
 	}
 	fclose(file);
 	return kb;
@@ -111,8 +115,8 @@ map_aligned(int fd, size_t size, size_t align)
 {
 	uint8_t *area, *base;
 
-	area =
-	    mmap(NULL, size + align, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	area = mmap(NULL, size + align, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1,
+	    0);
 	if (area == MAP_FAILED)
 		return MAP_FAILED;
 	base = (uint8_t *)MR_ALIGN_UP((uintptr_t)area, align);
@@ -165,7 +169,7 @@ arena_try(struct mr_arena *arena, const struct mr_arena_config *config, enum mr_
 {
 	unsigned flags = MFD_CLOEXEC | MFD_ALLOW_SEALING;
 	size_t page = SIZE_4K, align = SIZE_2M;
-	long long available;
+	uint64_t available;
 	char mode[64];
 	int rc;
 
@@ -193,12 +197,12 @@ arena_try(struct mr_arena *arena, const struct mr_arena_config *config, enum mr_
 		    config->size);
 		return -EOVERFLOW;
 	}
-	/* Asking the kernel for more than there is would wake its OOM killer. */
-	available = read_kb("/proc/meminfo", NULL, "MemAvailable");
-	if (pages >= MR_ARENA_THP && available >= 0 &&
-	    arena->size / 1024 > (unsigned long long)available) {
-		snprintf(why, why_size, "%zu MB needed, %lld MB of memory available",
-		    arena->size >> 20, available / 1024);
+	/* Asking the kernel for more than there is would wake its OOM killer. Hugepages are
+	 * set aside already. */
+	available = mr_memory_available("");
+	if (pages >= MR_ARENA_THP && arena->size > available) {
+		snprintf(why, why_size, "%zu MB needed, %llu MB of memory available",
+		    arena->size >> 20, (unsigned long long)available >> 20);
 		return -ENOMEM;
 	}
 	arena->fd = memfd_create(config->name ? config->name : "millrace", flags);
@@ -251,19 +255,18 @@ fail:
 static void
 arena_report(struct mr_arena *arena, const char *tried)
 {
-	char at[32], joined[96] = "", node[32] = "";
-	const char *cost = "";
-	long long kb;
+	char joined[96] = "", node[32] = "", cost[128] = "";
 
 	if (arena->numa_node >= 0)
 		snprintf(node, sizeof(node), " on NUMA node %d", arena->numa_node);
 	if (arena->pages == MR_ARENA_THP) {
-		snprintf(at, sizeof(at), "%lx-", (unsigned long)(uintptr_t)arena->base);
-		kb = read_kb("/proc/self/smaps", at, "ShmemPmdMapped");
 		snprintf(joined, sizeof(joined), ", %lld MB of them joined so far",
-		    kb < 0 ? 0 : kb / 1024);
+		    joined_kb(arena->base) / 1024);
 	} else if (arena->pages == MR_ARENA_4K) {
-		cost = "; costs TLB misses on every packet, vm.nr_hugepages gives better";
+		snprintf(cost, sizeof(cost),
+		    "; costs a packet up to two TLB misses more than hugepages would, "
+		    "which vm.nr_hugepages=%zu gives",
+		    (arena->size + SIZE_2M - 1) / SIZE_2M);
 	}
 	snprintf(arena->report, sizeof(arena->report), "%zu MB in %s%s%s%s%s%s%s",
 	    (arena->size + (1 << 20) - 1) >> 20, mr_arena_pages_name(arena->pages), node, joined,
@@ -322,8 +325,8 @@ mr_arena_create(struct mr_arena **out, const struct mr_arena_config *config, str
 	}
 	if (rc) {
 		free(arena);
-		return mr_error_set(
-		    error, rc, "%zu MB of memory: %s", (config->size + (1 << 20) - 1) >> 20, tried);
+		return mr_error_set(error, rc, "%zu MB of memory: %s",
+		    (config->size + (1 << 20) - 1) >> 20, tried);
 	}
 	arena->used = MR_CACHE_LINE;
 	arena_report(arena, tried);

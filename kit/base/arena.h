@@ -45,8 +45,8 @@ struct mr_arena {
 	char report[512]; /* one line for the log: what it got and what it costs */
 };
 
-MR_API int mr_arena_create(
-    struct mr_arena **out, const struct mr_arena_config *, struct mr_error *);
+MR_API int mr_arena_create(struct mr_arena **out, const struct mr_arena_config *,
+    struct mr_error *);
 MR_API void mr_arena_destroy(struct mr_arena *);
 
 /* `size` bytes aligned to `align` (a power of two, at least a cache line), or null. */

@@ -18,8 +18,10 @@
 static struct mr_arena *
 make(size_t size, enum mr_arena_pages pages)
 {
-	struct mr_arena_config config = {
-	    .name = "arena-test", .size = size, .pages = pages, .numa_node = -1};
+	struct mr_arena_config config = {.name = "arena-test",
+	    .size = size,
+	    .pages = pages,
+	    .numa_node = -1};
 	struct mr_error error = {0};
 	struct mr_arena *arena;
 
@@ -108,8 +110,10 @@ test_populated(void **state)
 static void
 check_kind(enum mr_arena_pages pages, size_t page, const char *what)
 {
-	struct mr_arena_config config = {
-	    .name = "kind", .size = 5 * MB, .pages = pages, .numa_node = -1};
+	struct mr_arena_config config = {.name = "kind",
+	    .size = 5 * MB,
+	    .pages = pages,
+	    .numa_node = -1};
 	struct mr_error error = {0};
 	struct mr_arena *arena;
 	int rc = mr_arena_create(&arena, &config, &error);
@@ -164,8 +168,10 @@ test_impossible(void **state)
 static void
 test_numa(void **state)
 {
-	struct mr_arena_config config = {
-	    .name = "node", .size = MB, .pages = MR_ARENA_4K, .numa_node = 4000};
+	struct mr_arena_config config = {.name = "node",
+	    .size = MB,
+	    .pages = MR_ARENA_4K,
+	    .numa_node = 4000};
 	struct mr_error error = {0};
 	struct mr_arena *arena;
 

@@ -146,8 +146,8 @@ guard_take(struct mr_pool_store *store, uint32_t *handles, uint32_t count)
 		store->front = store->front + 1 == store->count ? 0 : store->front + 1;
 		object = (handles[i] - store->first) / store->stride;
 		store->inside[object / 64] &= ~(1ull << object % 64);
-		ASAN_UNPOISON_MEMORY_REGION(
-		    store->base + ((uint64_t)handles[i] << store->shift), size);
+		ASAN_UNPOISON_MEMORY_REGION(store->base + ((uint64_t)handles[i] << store->shift),
+		    size);
 	}
 	store_set_held(store, store_held(store) - count);
 }
@@ -172,8 +172,8 @@ guard_give(struct mr_pool_store *store, const uint32_t *handles, uint32_t count)
 		store->inside[object / 64] |= 1ull << object % 64;
 		store->handles[((uint64_t)store->front + held) % store->count] = handles[i];
 		held++;
-		ASAN_POISON_MEMORY_REGION(
-		    store->base + ((uint64_t)handles[i] << store->shift), size);
+		ASAN_POISON_MEMORY_REGION(store->base + ((uint64_t)handles[i] << store->shift),
+		    size);
 	}
 	store_set_held(store, held);
 }
@@ -340,7 +340,7 @@ mr_pool_create(struct mr_pool **out, const struct mr_pool_config *config, struct
 	store->count = config->count;
 	store->cache = entries;
 	store->guarded = config->guard == MR_POOL_GUARD_ON ||
-			 (config->guard == MR_POOL_GUARD_BUILD && POOL_GUARD_BUILD);
+	    (config->guard == MR_POOL_GUARD_BUILD && POOL_GUARD_BUILD);
 	store->handles = pool_alloc(config->count * sizeof(uint32_t));
 	if (!store->handles)
 		goto nomem;
@@ -348,8 +348,8 @@ mr_pool_create(struct mr_pool **out, const struct mr_pool_config *config, struct
 		store->handles[i] = config->first + i * config->stride;
 	store_set_held(store, config->count);
 
-	pool->cache_size =
-	    MR_ALIGN_UP(sizeof(*cache) + entries * sizeof(uint32_t), (size_t)POOL_PAIR);
+	pool->cache_size = MR_ALIGN_UP(sizeof(*cache) + entries * sizeof(uint32_t),
+	    (size_t)POOL_PAIR);
 	if (config->workers) {
 		pool->caches = pool_alloc(config->workers * pool->cache_size);
 		if (!pool->caches)
@@ -387,8 +387,8 @@ mr_pool_destroy(struct mr_pool *pool)
 	store = pool->store;
 	if (store) {
 		if (store->inside)
-			ASAN_UNPOISON_MEMORY_REGION(
-			    store->base + ((uint64_t)store->first << store->shift),
+			ASAN_UNPOISON_MEMORY_REGION(store->base +
+				((uint64_t)store->first << store->shift),
 			    (uint64_t)store->count * store->stride << store->shift);
 		free(store->inside);
 		free(store->handles);

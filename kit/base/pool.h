@@ -81,10 +81,10 @@ MR_API int mr_pool_create(struct mr_pool **out, const struct mr_pool_config *, s
 MR_API void mr_pool_destroy(struct mr_pool *);
 
 /* The ways that the cache alone cannot serve. */
-MR_API unsigned mr_pool_get_slow(
-    struct mr_pool *, unsigned worker, uint32_t *handles, unsigned count);
-MR_API void mr_pool_put_slow(
-    struct mr_pool *, unsigned worker, const uint32_t *handles, unsigned count);
+MR_API unsigned mr_pool_get_slow(struct mr_pool *, unsigned worker, uint32_t *handles,
+    unsigned count);
+MR_API void mr_pool_put_slow(struct mr_pool *, unsigned worker, const uint32_t *handles,
+    unsigned count);
 
 mr_inline struct mr_pool_cache *
 mr_pool_cache_of(const struct mr_pool *pool, unsigned worker)

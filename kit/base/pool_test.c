@@ -230,8 +230,8 @@ test_double_put_found(void **state)
 static void
 test_foreign_put_found(void **state)
 {
-	static const uint32_t foreign[] = {
-	    0, FIRST - 1, FIRST + 1, FIRST + COUNT * STRIDE, UINT32_MAX};
+	static const uint32_t foreign[] = {0, FIRST - 1, FIRST + 1, FIRST + COUNT * STRIDE,
+	    UINT32_MAX};
 	struct mr_error error = {0};
 	struct mr_pool *pool;
 	unsigned i;

@@ -20,13 +20,14 @@ mr_ring_size(size_t header, uint32_t capacity, uint32_t element_size)
 	if (!capacity || capacity > MR_RING_CAPACITY_MAX ||
 	    (element_size != 4 && element_size != 8))
 		return 0;
-	return header + MR_ALIGN_UP((size_t)mr_ring_capacity(capacity) * element_size,
-			    (size_t)2 * MR_CACHE_LINE);
+	return header +
+	    MR_ALIGN_UP((size_t)mr_ring_capacity(capacity) * element_size,
+		(size_t)2 * MR_CACHE_LINE);
 }
 
 int
-mr_ring_alloc(
-    void **out, const struct mr_ring_config *config, size_t header, struct mr_error *error)
+mr_ring_alloc(void **out, const struct mr_ring_config *config, size_t header,
+    struct mr_error *error)
 {
 	size_t size = mr_ring_size(header, config->capacity, config->element_size);
 	void *memory = config->memory;
@@ -46,8 +47,8 @@ mr_ring_alloc(
 	if (!memory)
 		memory = aligned_alloc(2 * MR_CACHE_LINE, size);
 	if (!memory)
-		return mr_error_set(
-		    error, -ENOMEM, "no memory for a ring of %u elements", config->capacity);
+		return mr_error_set(error, -ENOMEM, "no memory for a ring of %u elements",
+		    config->capacity);
 	/* The elements too: no page of them is left to be faulted in by a packet. */
 	memset(memory, 0, size);
 	*out = memory;

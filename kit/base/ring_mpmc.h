@@ -102,8 +102,8 @@ mr_mpmc_claim(struct mr_mpmc_side *mine, const struct mr_mpmc_side *other, uint6
 		}
 		/* Relaxed: the order against the other side comes from `seen`, that against
 		 * threads of this side from `done`. */
-	} while (mr_unlikely(!atomic_compare_exchange_weak_explicit(
-	    &mine->claimed, &claimed, claimed + n, memory_order_relaxed, memory_order_relaxed)));
+	} while (mr_unlikely(!atomic_compare_exchange_weak_explicit(&mine->claimed, &claimed,
+	    claimed + n, memory_order_relaxed, memory_order_relaxed)));
 	*at = claimed;
 	return n;
 }

@@ -143,7 +143,7 @@ create_mpmc(void **out, const struct mr_ring_config *config, struct mr_error *er
 	*out = ring;
 	if (!rc) {
 		start = (start == UINT32_MAX - START_BEFORE_WRAP ? UINT64_MAX : UINT32_MAX) -
-			START_BEFORE_WRAP;
+		    START_BEFORE_WRAP;
 		ring->put.claimed = ring->put.done = ring->put.other_seen = start;
 		ring->get.claimed = ring->get.done = ring->get.other_seen = start;
 	}
@@ -152,8 +152,8 @@ create_mpmc(void **out, const struct mr_ring_config *config, struct mr_error *er
 
 /* The typed functions of one ring and element type behind the table's. */
 #define KIND(ring, type, suffix) \
-	static unsigned put_##ring##_##suffix( \
-	    void *r, enum way way, const uint64_t *values, unsigned n) \
+	static unsigned put_##ring##_##suffix(void *r, enum way way, const uint64_t *values, \
+	    unsigned n) \
 	{ \
 		type in[BURST_MAX]; \
 		unsigned i; \
@@ -379,6 +379,25 @@ test_mpmc_reservations(void **state)
 	mr_mpmc_destroy(ring);
 }
 
+/* A thread that slept on its note of the other side may write it back long after, older
+ * by many capacities: neither room nor elements come of it. */
+static void
+test_mpmc_old_note(void **state)
+{
+	struct mr_mpmc *ring = make(&kinds[3], 8);
+	uint32_t values[9] = {0};
+
+	assert_int_equal(mr_mpmc_put_burst_u32(ring, values, 9), 8);
+	ring->put.other_seen -= 100;
+	assert_int_equal(mr_mpmc_put_burst_u32(ring, values, 1), 0);
+	assert_int_equal(mr_mpmc_get_burst_u32(ring, values, 9), 8);
+	ring->get.other_seen -= 100;
+	assert_int_equal(mr_mpmc_get_burst_u32(ring, values, 1), 0);
+	ring->put.other_seen -= 100;
+	assert_int_equal(mr_mpmc_put_bulk_u32(ring, values, 8), 8);
+	mr_mpmc_destroy(ring);
+}
+
 static void
 test_bad_config(void **state)
 {
@@ -553,8 +572,8 @@ check_processes(const struct kind *kind)
 	void *ring;
 	pid_t pid;
 
-	config.memory = mmap(
-	    NULL, config.memory_size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	config.memory = mmap(NULL, config.memory_size, PROT_READ | PROT_WRITE,
+	    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	assert_ptr_not_equal(config.memory, MAP_FAILED);
 	if (kind->create(&ring, &config, &error))
 		fail_msg("%s: %s", kind->name, error.text);
@@ -596,6 +615,7 @@ main(void)
 	    cmocka_unit_test(test_full_and_empty),
 	    cmocka_unit_test(test_spsc_peek),
 	    cmocka_unit_test(test_mpmc_reservations),
+	    cmocka_unit_test(test_mpmc_old_note),
 	    cmocka_unit_test(test_bad_config),
 	    cmocka_unit_test(test_stress),
 	    cmocka_unit_test(test_processes),

@@ -9,8 +9,8 @@
 #define FREE_AHEAD 8 /* packets whose lines are fetched before they are looked at */
 
 int
-mr_buffers_create(
-    struct mr_buffers **out, const struct mr_buffers_config *config, struct mr_error *error)
+mr_buffers_create(struct mr_buffers **out, const struct mr_buffers_config *config,
+    struct mr_error *error)
 {
 	uint32_t count = config->count ? config->count : DEFAULT_COUNT;
 	struct mr_arena_config arena_config = {

@@ -102,8 +102,8 @@ test_from_and_free(void **state)
 		h[i] = mr_packet_from(b, 0, bytes, sizes[i]);
 		assert_int_not_equal(h[i], MR_PACKET_NONE);
 		check_packet(b, h[i], bytes, sizes[i]);
-		assert_int_equal(
-		    mr_packet_headroom(mr_packet_at(b->base, h[i])), MR_PACKET_HEADROOM);
+		assert_int_equal(mr_packet_headroom(mr_packet_at(b->base, h[i])),
+		    MR_PACKET_HEADROOM);
 	}
 	assert_int_equal(mr_packet_from(b, 0, bytes, MR_PACKET_TOTAL_MAX + 1), MR_PACKET_NONE);
 	mr_packets_free(b, 0, h, MR_ARRAY_COUNT(sizes));

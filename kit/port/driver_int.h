@@ -17,8 +17,8 @@
 mr_inline void
 port_count(_Atomic uint64_t *counter, uint64_t n)
 {
-	atomic_store_explicit(
-	    counter, atomic_load_explicit(counter, memory_order_relaxed) + n, memory_order_relaxed);
+	atomic_store_explicit(counter, atomic_load_explicit(counter, memory_order_relaxed) + n,
+	    memory_order_relaxed);
 }
 
 /* Up to `want` buffers: the pool gives all or nothing, so ask for less and less. */

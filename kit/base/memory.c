@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "kit/base/memory.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* The number behind `key` (null: the first of the file), or UINT64_MAX, which also is
+ * what "max" means. */
+static uint64_t
+read_number(const char *path, const char *key)
+{
+	FILE *file = fopen(path, "re");
+	uint64_t number = UINT64_MAX;
+	char line[256], word[64];
+	unsigned long long value;
+
+	if (!file)
+		return UINT64_MAX;
+	while (fgets(line, sizeof(line), file)) {
+		if (!key) {
+			if (sscanf(line, "%llu", &value) == 1)
+				number = value;
+			break;
+		}
+		if (sscanf(line, "%63s %llu", word, &value) == 2 && !strcmp(word, key)) {
+			number = value;
+			break;
+		}
+	}
+	fclose(file);
+	return number;
+}
+
+/* What one group leaves: its limit less its use; cached file pages can be had back. */
+static uint64_t
+group_available(const char *dir, const char *limit_name, const char *used_name)
+{
+	uint64_t limit, used, cached;
+	char path[PATH_MAX + 64];
+
+	snprintf(path, sizeof(path), "%s/%s", dir, limit_name);
+	limit = read_number(path, NULL);
+	if (limit == UINT64_MAX)
+		return UINT64_MAX;
+	snprintf(path, sizeof(path), "%s/%s", dir, used_name);
+	used = read_number(path, NULL);
+	if (used == UINT64_MAX)
+		return UINT64_MAX;
+	snprintf(path, sizeof(path), "%s/memory.stat", dir);
+	cached = read_number(path, "inactive_file");
+	if (cached != UINT64_MAX)
+		used -= MR_MIN(cached, used);
+	return limit - MR_MIN(limit, used);
+}
+
+/* The least of a group and its parents. Inside a container the group's path may be
+ * that of the host, of which only the end of the way up exists. */
+static uint64_t
+groups_available(const char *mount, const char *group, const char *limit_name,
+    const char *used_name)
+{
+	uint64_t available = UINT64_MAX, here;
+	char dir[PATH_MAX];
+	size_t top = strlen(mount);
+	char *cut;
+
+	if ((size_t)snprintf(dir, sizeof(dir), "%s%s", mount, group) >= sizeof(dir))
+		return UINT64_MAX;
+	for (;;) {
+		here = group_available(dir, limit_name, used_name);
+		available = MR_MIN(available, here);
+		cut = strrchr(dir, '/');
+		if (!cut || (size_t)(cut - dir) < top)
+			return available;
+		*cut = 0;
+	}
+}
+
+uint64_t
+mr_memory_available(const char *root)
+{
+	uint64_t available, here;
+	char path[PATH_MAX], line[PATH_MAX], *controllers, *group;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "%s/proc/meminfo", root);
+	available = read_number(path, "MemAvailable:");
+	if (available != UINT64_MAX)
+		available *= 1024;
+	snprintf(path, sizeof(path), "%s/proc/self/cgroup", root);
+	file = fopen(path, "re");
+	if (!file)
+		return available;
+	/* Lines like "0::/a/b" (version 2) and "4:memory:/a/b" (version 1). */
+	while (fgets(line, sizeof(line), file)) {
+		line[strcspn(line, "\n")] = 0;
+		controllers = strchr(line, ':');
+		group = controllers ? strchr(controllers + 1, ':') : NULL;
+		if (!group)
+			continue;
+		*group++ = 0;
+		if (!strcmp(controllers, ":")) {
+			snprintf(path, sizeof(path), "%s/sys/fs/cgroup", root);
+			here = groups_available(path, group, "memory.max", "memory.current");
+		} else if (!strcmp(controllers, ":memory")) {
+			snprintf(path, sizeof(path), "%s/sys/fs/cgroup/memory", root);
+			here = groups_available(path, group, "memory.limit_in_bytes",
+			    "memory.usage_in_bytes");
+		} else {
+			continue;
+		}
+		available = MR_MIN(available, here);
+	}
+	fclose(file);
+	return available;
+}

@@ -30,6 +30,7 @@ lint:
 format:
 	@tools/setup build test
 	@find kit model nf control cmd bench examples tests -name '*.[ch]' 2>/dev/null | xargs clang-format -i
+	@tools/yang_doc.py
 
 coverage:
 	@./check --stage coverage

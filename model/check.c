@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -50,16 +51,23 @@ list_was_refused(const struct check *c, const struct lysc_node *list)
 	return false;
 }
 
+/* How many there are; *excess is the one after the first `max`. */
 static unsigned
-count_instances(const struct lyd_node *siblings, const struct lysc_node *schema)
+count_instances(const struct lyd_node *siblings, const struct lysc_node *schema, unsigned max,
+    const struct lyd_node **excess)
 {
 	struct lyd_node *node = NULL;
 	unsigned count = 0;
 
+	*excess = NULL;
 	if (!siblings || lyd_find_sibling_val(siblings, schema, NULL, 0, &node))
 		return 0;
-	for (; node; node = node->next)
-		count += node->schema == schema;
+	for (; node; node = node->next) {
+		if (node->schema != schema)
+			continue;
+		if (count++ == max)
+			*excess = node;
+	}
 	return count;
 }
 
@@ -69,6 +77,7 @@ static void
 check_missing(struct check *c, const struct lyd_node *parent, const struct lyd_node *siblings)
 {
 	const struct lysc_node *parent_schema = parent ? parent->schema : NULL, *schema = NULL;
+	const struct lyd_node *excess;
 	char phrase[600];
 	unsigned count, min, max;
 
@@ -77,7 +86,7 @@ check_missing(struct check *c, const struct lyd_node *parent, const struct lyd_n
 		    lysc_has_when(schema))
 			continue;
 		if (schema->nodetype == LYS_LEAF) {
-			if (!(schema->flags & LYS_MAND_TRUE) || count_instances(siblings, schema) ||
+			if (!(schema->flags & LYS_MAND_TRUE) || count_instances(siblings, schema, 1, &excess) ||
 			    was_refused(c, parent, schema))
 				continue;
 			mr_type_phrase(schema, phrase, sizeof(phrase));
@@ -92,46 +101,43 @@ check_missing(struct check *c, const struct lyd_node *parent, const struct lyd_n
 						     ((const struct lysc_node_leaflist *)schema)->max;
 		if ((!min && (!max || max == UINT32_MAX)) || was_refused(c, parent, schema))
 			continue;
-		count = count_instances(siblings, schema);
+		max = max ? max : UINT32_MAX;
+		count = count_instances(siblings, schema, max, &excess);
 		if (count < min)
 			check_fail(c, parent, "\"%s\" has %u entr%s; at least %u %s needed",
 			    schema->name, count, count == 1 ? "y" : "ies", min, min == 1 ? "is" : "are");
-		else if (max && count > max)
-			check_fail(c, parent, "\"%s\" has %u entries; at most %u %s allowed",
-			    schema->name, count, max, max == 1 ? "is" : "are");
+		else if (excess)
+			check_fail(c, excess, "is one too many: %u entries, at most %u %s allowed", count,
+			    max, max == 1 ? "is" : "are");
 	}
 }
 
-/* "/mi:interface/mi:name" refers to interfaces: the last step's parent, or the last step
- * when that is not named. */
+/* The path of a reference with module names for the module's own prefixes, as libyang
+ * wants an expression that no module owns. */
 static void
-reference_noun(const char *path, char *noun, size_t size)
+reference_path(const struct lysc_type_leafref *type, char *path, size_t size)
 {
-	const char *start[2] = {path, path}, *end[2] = {path, path}, *s = path;
-	int pick;
+	const char *s = lyxp_get_expr(type->path);
+	struct mr_text t = {.text = path, .size = size};
+	LY_ARRAY_COUNT_TYPE i;
+	size_t length;
 
+	*path = '\0';
 	while (*s) {
-		const char *step = s, *colon;
-		size_t length;
-		unsigned depth = 0;
-
-		/* A step ends at a / that is in no predicate. */
-		for (length = 0; step[length] && (depth || step[length] != '/'); length++)
-			depth += step[length] == '[' ? 1u : step[length] == ']' ? -1u : 0u;
-		s += length + (step[length] == '/');
-		length = MR_MIN(length, strcspn(step, "["));
-		colon = memchr(step, ':', length);
-		if (colon) {
-			length -= (size_t)(colon + 1 - step);
-			step = colon + 1;
-		}
-		start[0] = start[1];
-		end[0] = end[1];
-		start[1] = step;
-		end[1] = step + length;
+		length = strspn(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.");
+		if (!length)
+			length = 1;
+		LY_ARRAY_FOR(type->prefixes, i)
+		if (s[length] == ':' && type->prefixes[i].prefix &&
+		    strlen(type->prefixes[i].prefix) == length &&
+		    !strncmp(s, type->prefixes[i].prefix, length))
+			break;
+		if (type->prefixes && i < LY_ARRAY_COUNT(type->prefixes))
+			mr_text_add(&t, "%s", type->prefixes[i].mod->name);
+		else
+			mr_text_add(&t, "%.*s", (int)length, s);
+		s += length;
 	}
-	pick = end[0] > start[0] && *start[0] != '.' ? 0 : 1;
-	snprintf(noun, size, "%.*s", (int)(end[pick] - start[pick]), start[pick]);
 }
 
 static void
@@ -140,7 +146,7 @@ check_reference(struct check *c, const struct lyd_node *node)
 	const struct lysc_type_leafref *type =
 	    (const struct lysc_type_leafref *)mr_schema_type(node->schema);
 	struct mr_suggest suggest = {.word = lyd_get_value(node)};
-	char text[900], noun[64], *said = NULL;
+	char text[900], path[512], noun[64], *said = NULL;
 	struct mr_text t = {.text = text, .size = sizeof(text)};
 	struct lyd_node *target;
 	struct ly_set *set = NULL;
@@ -154,9 +160,9 @@ check_reference(struct check *c, const struct lyd_node *node)
 		return;
 	}
 	free(said);
-	reference_noun(lyxp_get_expr(type->path), noun, sizeof(noun));
-	if (lyd_find_xpath4(node, c->config->tree, lyxp_get_expr(type->path),
-		LY_VALUE_SCHEMA_RESOLVED, type->prefixes, NULL, &set))
+	mr_reference_noun(type, noun, sizeof(noun));
+	reference_path(type, path, sizeof(path));
+	if (lyd_find_xpath(node, path, &set))
 		set = NULL;
 	/* The entry may be there and wrong; that has been said. */
 	if (set && set->count && set->dnodes[0]->parent &&
@@ -206,7 +212,10 @@ said_add(struct mr_text *t, const char *said)
 
 	if (length && said[length - 1] == '.')
 		length--;
-	mr_text_add(t, "%.*s", (int)length, said);
+	if (length > 1 && isupper((unsigned char)said[0]) && !isupper((unsigned char)said[1]))
+		mr_text_add(t, "%c%.*s", tolower((unsigned char)said[0]), (int)length - 1, said + 1);
+	else
+		mr_text_add(t, "%.*s", (int)length, said);
 }
 
 static void
@@ -272,6 +281,40 @@ check_when(struct check *c, const struct lyd_node *node)
 	} while (schema && (schema->nodetype & (LYS_CHOICE | LYS_CASE)));
 }
 
+/* "Unique data leaf(s) "holder" not satisfied in "/a/b[k='x']" and "/a/b[k='y']"."
+ * False when that is not what libyang says. */
+static bool
+check_unique(struct check *c, const char *said)
+{
+	char copy[MR_CONF_PATH_MAX * 2], *quoted[3], *s = copy;
+	char other[MR_CONF_PATH_MAX];
+	unsigned line[2], column[2], later, i;
+	struct lyd_node *node[2];
+
+	if (!said || strncmp(said, "Unique data leaf(s) \"", 21))
+		return false;
+	snprintf(copy, sizeof(copy), "%s", said);
+	for (i = 0; i < 3; i++) {
+		s = strchr(s, '"');
+		if (!s)
+			return false;
+		quoted[i] = ++s;
+		s = strstr(s, i == 0 ? "\" not" : i == 1 ? "\" and" : "\".");
+		if (!s)
+			return false;
+		*s++ = '\0';
+	}
+	for (i = 0; i < 2; i++) {
+		if (lyd_find_path(c->config->tree, quoted[i + 1], 0, &node[i]))
+			return false;
+		mr_conf_where((const struct mr_conf *)node[i], &line[i], &column[i]);
+	}
+	later = line[1] > line[0] || (line[1] == line[0] && column[1] > column[0]);
+	mr_conf_path((const struct mr_conf *)node[!later], other, sizeof(other));
+	check_fail(c, node[later], "has the same %s as %s", quoted[0], other);
+	return true;
+}
+
 /* What only libyang found: its words, at the place of the node that it names. */
 static void
 check_said(struct check *c)
@@ -282,6 +325,8 @@ check_said(struct check *c)
 	char text[600], where[MR_CONF_PATH_MAX];
 	struct mr_text t = {.text = text, .size = sizeof(text)};
 
+	if (check_unique(c, said))
+		return;
 	*text = '\0';
 	said_add(&t, said ? said : "is not valid, and libyang does not say why");
 	data = path ? strstr(path, "ata location \"") : NULL;

@@ -122,10 +122,10 @@ link_node(struct build *b, struct lyd_node *parent, struct lyd_node *node)
 		lyd_insert_sibling(b->config->tree, node, &b->config->tree);
 }
 
-/* Whether a value fits a leaf; reports it when it does not. */
+/* Whether a value fits a leaf; reports it, as it was written, when it does not. */
 static bool
 value_fits(struct build *b, const struct lysc_node *schema, const struct mr_yaml_node *at,
-    const char *value)
+    const char *value, const char *written)
 {
 	char text[900];
 	unsigned first, last;
@@ -133,7 +133,7 @@ value_fits(struct build *b, const struct lysc_node *schema, const struct mr_yaml
 
 	rc = lyd_value_validate(b->model->ctx, schema, value, strlen(value), NULL, NULL, NULL);
 	if (rc && rc != LY_EINCOMPLETE) {
-		mr_value_reason(schema, value, text, sizeof(text));
+		mr_value_reason(schema, written, text, sizeof(text));
 		build_fail(b, at, "%s", text);
 		return false;
 	}
@@ -170,7 +170,7 @@ scalar_value(struct build *b, const struct lysc_node *schema, const struct mr_ya
 		return NULL;
 	}
 	value = mr_value_normal(schema, node->text, buffer, NUMBER_MAX);
-	return value_fits(b, schema, node, value) ? value : NULL;
+	return value_fits(b, schema, node, value, node->text) ? value : NULL;
 }
 
 static void
@@ -214,7 +214,7 @@ build_joined(struct build *b, struct lyd_node *parent, const struct lysc_node *s
 	}
 	for (i = 0, *joined = '\0', size = 0; i < sequence->count; i++)
 		size += (size_t)sprintf(joined + size, "%s%s", i ? "," : "", sequence->items[i]->text);
-	if (value_fits(b, schema, sequence, joined))
+	if (value_fits(b, schema, sequence, joined, joined))
 		build_value(b, parent, schema, sequence, joined);
 	else
 		build_failed(b, parent, schema);
@@ -473,6 +473,45 @@ build_container(struct build *b, struct lyd_node *parent, const struct lysc_node
 		build_children(b, container, schema, node);
 }
 
+/* The choice that a node belongs to, and its case there. */
+static const struct lysc_node *
+choice_of(const struct lysc_node *schema, const struct lysc_node **in_case)
+{
+	for (*in_case = schema; schema->parent; schema = schema->parent) {
+		if (schema->parent->nodetype == LYS_CHOICE) {
+			*in_case = schema;
+			return schema->parent;
+		}
+		if (schema->parent->nodetype != LYS_CASE)
+			break;
+	}
+	return NULL;
+}
+
+/* Whether something of another case of the same choice was written before; reports it. */
+static bool
+choice_is_taken(struct build *b, const struct lyd_node *parent, const struct lysc_node *schema,
+    const struct mr_yaml_node *key)
+{
+	const struct lyd_node *other, *first = parent ? lyd_child(parent) : b->config->tree;
+	const struct lysc_node *my_case, *other_case, *at = schema;
+	const struct lysc_node *choice;
+
+	for (; (choice = choice_of(at, &my_case)); at = choice)
+		for (other = first; other; other = other->next) {
+			const struct lysc_node *o = other->schema;
+
+			while (o && choice_of(o, &other_case) != choice)
+				o = choice_of(o, &other_case);
+			if (!o || other_case == my_case)
+				continue;
+			build_fail(b, key, "excludes \"%s\"; one of the two can be there",
+			    other->schema->name);
+			return true;
+		}
+	return false;
+}
+
 static void
 build_child(struct build *b, struct lyd_node *parent, const struct lysc_node *parent_schema,
     const struct mr_yaml_node *key, struct mr_yaml_node *value)
@@ -500,6 +539,8 @@ build_child(struct build *b, struct lyd_node *parent, const struct lysc_node *pa
 		    lyd_value_compare((const struct lyd_node_term *)known, text, strlen(text)))
 			build_fail(b, value, "is \"%s\" already, by the key of its entry",
 			    lyd_get_value(known));
+	} else if (choice_is_taken(b, parent, schema, key)) {
+		build_failed(b, parent, schema);
 	} else if (schema->nodetype == LYS_LEAF) {
 		build_leaf(b, parent, schema, value);
 	} else if (schema->nodetype == LYS_LEAFLIST) {
@@ -557,7 +598,6 @@ mr_config_parse(struct mr_config **out, struct mr_model *model, const char *name
 	struct mr_yaml *yaml = NULL;
 	struct mr_yaml_node *root;
 	struct mr_report *own = NULL;
-	struct mr_quiet quiet;
 	struct build *b;
 	int rc;
 
@@ -586,17 +626,16 @@ mr_config_parse(struct mr_config **out, struct mr_model *model, const char *name
 	rc = mr_yaml_parse(&yaml, &root, name, text, size, MR_CONFIG_NODES_MAX, report);
 	if (rc)
 		goto out;
-	mr_quiet_begin(&quiet);
 	build_tree(b, root);
 	if (!b->no_memory && !b->too_many)
 		rc = mr_config_check(b->config, b->failed, b->failed_count, report);
-	mr_quiet_end(&quiet);
 	if (b->no_memory || rc == -ENOMEM) {
 		mr_report_add(report, name, 0, 0, "", "not enough memory to read it");
 		rc = -ENOMEM;
 	} else if (mr_report_count(report) != errors) {
 		rc = -EINVAL;
 	}
+	mr_report_sort(report);
 out:
 	mr_yaml_destroy(yaml);
 	if (b && !rc) {
@@ -677,13 +716,10 @@ mr_config_load(struct mr_config **out, struct mr_model *model, const char *path,
 void
 mr_config_destroy(struct mr_config *config)
 {
-	struct mr_quiet quiet;
 
 	if (!config)
 		return;
-	mr_quiet_begin(&quiet);
 	lyd_free_all(config->tree);
-	mr_quiet_end(&quiet);
 	free(config->name);
 	free(config);
 }

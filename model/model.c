@@ -27,19 +27,6 @@ struct sources {
 	struct source list[MODULES_MAX];
 };
 
-void
-mr_quiet_begin(struct mr_quiet *quiet)
-{
-	quiet->options = LY_LOSTORE_LAST;
-	ly_temp_log_options(&quiet->options);
-}
-
-void
-mr_quiet_end(struct mr_quiet *quiet)
-{
-	ly_temp_log_options(NULL);
-}
-
 static const char *
 skip_space(const char *s)
 {
@@ -119,21 +106,30 @@ check_top(const struct mr_model *model, struct mr_error *error)
 static int
 model_load(struct mr_model *model, struct sources *sources, struct mr_error *error)
 {
+	struct lys_module *module;
 	const char *said;
 	size_t i;
 
+	model->modules = calloc(sources->count, sizeof(struct lys_module *));
+	if (!model->modules)
+		return mr_error_set(error, -ENOMEM, "not enough memory for the model");
+	/* libyang prints its errors unless told for the whole process that we ask for them. */
+	ly_log_options(LY_LOSTORE_LAST);
 	if (ly_ctx_new(NULL,
 		LY_CTX_NO_YANGLIBRARY | LY_CTX_DISABLE_SEARCHDIRS | LY_CTX_DISABLE_SEARCHDIR_CWD |
 		    LY_CTX_EXPLICIT_COMPILE | LY_CTX_SET_PRIV_PARSED,
 		&model->ctx))
 		return mr_error_set(error, -ENOMEM, "libyang gives no context");
 	ly_ctx_set_module_imp_clb(model->ctx, source_find, sources);
-	for (i = 0; i < sources->count; i++)
-		if (!ly_ctx_load_module(model->ctx, sources->list[i].name, NULL, NULL)) {
+	for (i = 0; i < sources->count; i++) {
+		module = ly_ctx_load_module(model->ctx, sources->list[i].name, NULL, NULL);
+		if (!module) {
 			said = ly_errmsg(model->ctx);
 			return mr_error_set(error, -EINVAL, "YANG module %s: %s",
 			    sources->list[i].name, said ? said : "cannot be read");
 		}
+		model->modules[model->module_count++] = module;
+	}
 	if (ly_ctx_compile(model->ctx)) {
 		said = ly_errmsg(model->ctx);
 		return mr_error_set(error, -EINVAL, "YANG modules: %s (%s)",
@@ -150,7 +146,6 @@ mr_model_create(struct mr_model **out, const char *const *yang_texts, size_t cou
 {
 	struct mr_model *model = calloc(1, sizeof(*model));
 	struct sources *sources = calloc(1, sizeof(*sources));
-	struct mr_quiet quiet;
 	size_t i;
 	int rc = 0;
 
@@ -165,9 +160,7 @@ mr_model_create(struct mr_model **out, const char *const *yang_texts, size_t cou
 		rc = source_add(sources, yang_texts[i], error);
 	if (rc)
 		goto out;
-	mr_quiet_begin(&quiet);
 	rc = model_load(model, sources, error);
-	mr_quiet_end(&quiet);
 out:
 	free(sources);
 	if (rc)
@@ -180,21 +173,12 @@ out:
 void
 mr_model_destroy(struct mr_model *model)
 {
-	struct mr_quiet quiet;
 
 	if (!model)
 		return;
-	mr_quiet_begin(&quiet);
 	ly_ctx_destroy(model->ctx);
-	mr_quiet_end(&quiet);
+	free(model->modules);
 	free(model);
-}
-
-/* ietf-yang-metadata and the like have nothing to configure. */
-static bool
-module_counts(const struct lys_module *module)
-{
-	return module->implemented && module->compiled && module->compiled->data;
 }
 
 static bool
@@ -203,43 +187,31 @@ node_counts(const struct lysc_node *node)
 	return node->nodetype & (LYS_CONTAINER | LYS_LIST | LYS_LEAF | LYS_LEAFLIST);
 }
 
+static const struct lysc_node *
+next_in(const struct lysc_node *last, const struct lysc_node *parent,
+    const struct lysc_module *module)
+{
+	do
+		last = lys_getnext(last, parent, module, 0);
+	while (last && !node_counts(last));
+	return last;
+}
+
 const struct lysc_node *
 mr_schema_next(const struct mr_model *model, const struct lysc_node *parent,
     const struct lysc_node *last)
 {
-	const struct lysc_node *node = last;
-	const struct lys_module *module;
-	uint32_t index = 0;
+	const struct lysc_node *node = NULL;
+	size_t i = 0;
 
-	if (parent) {
-		do
-			node = lys_getnext(node, parent, NULL, 0);
-		while (node && !node_counts(node));
-		return node;
-	}
-	if (last) {
-		do
-			node = lys_getnext(node, NULL, last->module->compiled, 0);
-		while (node && !node_counts(node));
-		if (node)
-			return node;
-	}
-	while ((module = ly_ctx_get_module_iter(model->ctx, &index))) {
-		if (last) {
-			if (module == last->module)
-				last = NULL;
-			continue;
-		}
-		if (!module_counts(module))
-			continue;
-		node = NULL;
-		do
-			node = lys_getnext(node, NULL, module->compiled, 0);
-		while (node && !node_counts(node));
-		if (node)
-			return node;
-	}
-	return NULL;
+	if (parent)
+		return next_in(last, parent, NULL);
+	while (last && i < model->module_count && model->modules[i] != last->module)
+		i++;
+	for (; !node && i < model->module_count; i++, last = NULL)
+		if (model->modules[i]->compiled && model->modules[i]->compiled->data)
+			node = next_in(last, NULL, model->modules[i]->compiled);
+	return node;
 }
 
 const struct lysc_node *

@@ -15,6 +15,8 @@
 
 struct mr_model {
 	struct ly_ctx *ctx;
+	struct lys_module **modules; /* ours, in the order they were given */
+	size_t module_count;
 };
 
 struct mr_config {
@@ -23,14 +25,6 @@ struct mr_config {
 	struct lyd_node *tree;	    /* the first node at the top, or null */
 	struct lyd_node_inner root; /* stands above it; has no schema */
 };
-
-/* libyang prints to stderr unless told, and only per thread: everything here that
- * calls it does so between these two. */
-struct mr_quiet {
-	uint32_t options;
-};
-void mr_quiet_begin(struct mr_quiet *);
-void mr_quiet_end(struct mr_quiet *);
 
 /* The schema node of that name under `parent`, or at the top for null. */
 const struct lysc_node *mr_schema_child(const struct mr_model *, const struct lysc_node *parent,
@@ -44,6 +38,10 @@ const struct lysc_node *mr_schema_short(const struct lysc_node *list);
 bool mr_schema_is_leaf(const struct lysc_node *);
 bool mr_schema_is_state(const struct lysc_node *);
 struct lysc_type *mr_schema_type(const struct lysc_node *leaf);
+
+/* What a reference refers to: "/mi:interface/mi:name" to an "interface", by the last
+ * step's parent, or by the last step when that has no name. */
+void mr_reference_noun(const struct lysc_type_leafref *, char *noun, size_t size);
 
 /* A type in words: "a number between 1 and 4094", "one of auto, 1g, 2m". */
 void mr_type_phrase(const struct lysc_node *leaf, char *text, size_t size);

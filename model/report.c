@@ -107,6 +107,28 @@ mr_report_at(struct mr_report *report, const struct mr_config *config, const str
 	va_end(args);
 }
 
+static int
+entry_compare(const void *left, const void *right)
+{
+	const struct mr_report_entry *a = left, *b = right;
+	int by_file = strcmp(a->file, b->file);
+
+	if (by_file)
+		return by_file;
+	if (a->line != b->line)
+		return a->line < b->line ? -1 : 1;
+	if (a->column != b->column)
+		return a->column < b->column ? -1 : 1;
+	return strcmp(a->text, b->text);
+}
+
+void
+mr_report_sort(struct mr_report *report)
+{
+	if (report)
+		qsort(report->entries, report->kept, sizeof(*report->entries), entry_compare);
+}
+
 int
 mr_report_format(const struct mr_report *report, size_t i, char *text, size_t size)
 {

@@ -53,6 +53,9 @@ void mr_report_add(struct mr_report *, const char *file, unsigned line, unsigned
 void mr_report_at(struct mr_report *, const struct mr_config *, const struct mr_conf *,
     const char *fmt, ...) mr_printf(4, 5);
 
+/* Puts errors about one file into the order of their places. */
+void mr_report_sort(struct mr_report *);
+
 /* One error per line, for people. */
 void mr_report_print(const struct mr_report *, FILE *);
 /* {"errors":[{"file":...,"line":...,"column":...,"path":...,"text":...}],"count":N} */

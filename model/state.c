@@ -424,7 +424,6 @@ mr_state_read(struct mr_config **out, struct mr_model *model, const char *text, 
 {
 	struct mr_config *config = calloc(1, sizeof(*config));
 	char *copy = strndup(text, size);
-	struct mr_quiet quiet;
 	const char *said;
 	LY_ERR failed;
 	int rc = 0;
@@ -435,7 +434,6 @@ mr_state_read(struct mr_config **out, struct mr_model *model, const char *text, 
 		goto out;
 	}
 	config->model = model;
-	mr_quiet_begin(&quiet);
 	failed = lyd_parse_data_mem(model->ctx, copy, LYD_JSON, LYD_PARSE_ONLY | LYD_PARSE_STRICT, 0,
 	    &config->tree);
 	if (failed) {
@@ -444,7 +442,6 @@ mr_state_read(struct mr_config **out, struct mr_model *model, const char *text, 
 		    said ? said : "no reason given",
 		    ly_errpath(model->ctx) ? ly_errpath(model->ctx) : "no place known");
 	}
-	mr_quiet_end(&quiet);
 	config->root.child = config->tree;
 out:
 	free(copy);

@@ -12,6 +12,7 @@
  */
 
 #include "kit/base/log.h"
+#include "kit/graph/plugin.h"
 #include "nf/nf.h"
 
 struct mr_dataplane;
@@ -28,17 +29,22 @@ int mr_dataplane_apply(struct mr_dataplane *, const struct mr_config *, struct m
 int mr_dataplane_start(struct mr_dataplane *, struct mr_error *);
 void mr_dataplane_stop(struct mr_dataplane *);
 
-/* Once a second. */
-void mr_dataplane_tick(struct mr_dataplane *);
-/* True when every port that can end has ended (capture files). */
+/* Once a second, with the time of CLOCK_MONOTONIC. */
+void mr_dataplane_tick(struct mr_dataplane *, uint32_t seconds);
+/* True when nothing more can come in: every port that receives is a capture file, or
+ * the like, that has come to its end. */
 bool mr_dataplane_done(const struct mr_dataplane *);
+/* Whether it can come to that at all. */
+bool mr_dataplane_is_finite(const struct mr_dataplane *);
 
-/* Writes the state of one function, or of all (null). -ENOENT: no such function. */
+/* Writes state: of one function ("bridge"), of "system", or of all (null).
+ * -ENOENT: no such function. */
 int mr_dataplane_show(struct mr_dataplane *, const char *function, struct mr_state *);
 
 struct mr_graph *mr_dataplane_graph(struct mr_dataplane *);
 struct mr_buffers *mr_dataplane_buffers(struct mr_dataplane *);
 struct mr_log *mr_dataplane_log(struct mr_dataplane *);
+struct mr_plugins *mr_dataplane_plugins(struct mr_dataplane *);
 /* A function's state by its descriptor. */
 void *mr_dataplane_state(struct mr_dataplane *, const struct mr_nf *);
 

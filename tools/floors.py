@@ -14,7 +14,7 @@ KIT = ["kit/base", "kit/packet", "kit/table", "kit/record", "kit/port", "kit/bpf
 FLOORS = {
     "kit/base": [],
     "kit/packet": ["kit/base"],
-    "kit/table": ["kit/base"],
+    "kit/table": KIT[:2],
     "kit/record": KIT[:3],
     "kit/port": KIT[:4],
     "kit/bpf": KIT[:4],
@@ -28,7 +28,6 @@ FLOORS = {
     "examples": KIT,
     "tests": KIT + ["model", "nf", "control", "cmd", "bench"],
 }
-# Below cmd nobody names one function: nf/ itself and its folders are a floor of their own.
 INCLUDE = re.compile(r'^\s*#\s*include\s+"([^"]+)"')
 
 

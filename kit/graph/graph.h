@@ -124,7 +124,9 @@ struct mr_worker_stats {
 	int cpu; /* -1: not pinned */
 	uint64_t passes, empty_passes, sleeps, wakes;
 	uint64_t busy_cycles; /* in passes that had packets */
+	uint64_t received;
 	uint64_t handoffs;
+	bool asleep;
 };
 struct mr_graph_totals {
 	uint64_t received, created, sent, dropped, held;
@@ -132,6 +134,8 @@ struct mr_graph_totals {
 
 MR_API unsigned mr_graph_node_count(const struct mr_graph *); /* indices below it may be empty */
 MR_API int mr_graph_node_stats(const struct mr_graph *, uint16_t node, struct mr_node_stats *);
+/* Of mr_cycles(). */
+MR_API uint64_t mr_graph_hz(const struct mr_graph *);
 MR_API unsigned mr_graph_worker_count(const struct mr_graph *);
 MR_API int mr_graph_worker_stats(const struct mr_graph *, unsigned worker, struct mr_worker_stats *);
 MR_API void mr_graph_totals(const struct mr_graph *, struct mr_graph_totals *);

@@ -93,7 +93,8 @@ struct mr_node_class {
 	uint16_t drop_count;
 	uint16_t counter_count;
 	mr_node_fn *run;
-	mr_node_fn *record; /* the same body, recording; null: runs bare, and says so in a recording */
+	/* The same body, recording; null: runs bare, and says so in a recording. */
+	mr_node_fn *record;
 };
 
 /* Both functions of a node from `NAME_body`. */

@@ -90,6 +90,12 @@ mr_graph_node_stats(const struct mr_graph *g, uint16_t node, struct mr_node_stat
 	return 0;
 }
 
+uint64_t
+mr_graph_hz(const struct mr_graph *g)
+{
+	return g->hz;
+}
+
 unsigned
 mr_graph_worker_count(const struct mr_graph *g)
 {
@@ -111,7 +117,9 @@ mr_graph_worker_stats(const struct mr_graph *g, unsigned worker, struct mr_worke
 		.sleeps = mr_counter_get(&w->sleeps),
 		.wakes = mr_counter_get(&w->wakes),
 		.busy_cycles = mr_counter_get(&w->busy_cycles),
+		.received = mr_counter_get(&w->received),
 		.handoffs = mr_counter_get(&w->handoffs),
+		.asleep = atomic_load_explicit(&w->asleep, memory_order_relaxed),
 	};
 	return 0;
 }

@@ -17,8 +17,8 @@
 mr_inline void
 port_count(_Atomic uint64_t *counter, uint64_t n)
 {
-	atomic_store_explicit(
-	    counter, atomic_load_explicit(counter, memory_order_relaxed) + n, memory_order_relaxed);
+	atomic_store_explicit(counter, atomic_load_explicit(counter, memory_order_relaxed) + n,
+	    memory_order_relaxed);
 }
 
 /* Up to `want` buffers: the pool gives all or nothing, so ask for less and less. */
@@ -85,5 +85,9 @@ port_swallow(struct mr_buffers *b, unsigned worker, const uint32_t *packets, uns
 		mr_packets_free(b, worker, packets, count);
 	return bytes;
 }
+
+/* mr_port_settle for other capabilities than the port's. */
+unsigned port_settle_for(struct mr_port *, uint32_t caps, unsigned worker, const uint32_t *in,
+    unsigned count, unsigned *consumed, uint32_t *out, unsigned room, unsigned *failed);
 
 #endif

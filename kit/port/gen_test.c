@@ -31,9 +31,9 @@ test_frames(void **state)
 
 	for (c = 0; c < 3 * 3 * 2 * 2 * 2; c++) {
 		bool jumbo = c / 9 % 2, tagged = c / 36 % 2, ip6 = c % 3 == 1, stamp = c / 18 % 2;
-		const char *size = !jumbo                   ? sizes[0]
-				   : ip6 || stamp || tagged ? "size=9000,2001"
-							    : sizes[1];
+		const char *size = !jumbo    ? sizes[0]
+		    : ip6 || stamp || tagged ? "size=9000,2001"
+					     : sizes[1];
 		struct test_port t = test_open("gen", NULL,
 		    TEST_OPTION_LIST(l3[c % 3], l4[c / 3 % 3], size, payloads[stamp], vlans[tagged],
 			"flows=1000", "src-macs=10", "dst-ips=7", "seed=5"),
@@ -45,10 +45,11 @@ test_frames(void **state)
 			uint32_t len;
 			const uint8_t *b = bytes_of(&t, h[i], &len);
 
-			assert_int_equal(b[12], tagged       ? 0x81
-						: c % 3 == 0 ? 0x08
-						: c % 3 == 1 ? 0x86
-							     : 0x88);
+			assert_int_equal(b[12],
+			    tagged           ? 0x81
+				: c % 3 == 0 ? 0x08
+				: c % 3 == 1 ? 0x86
+					     : 0x88);
 			if (tagged)
 				assert_int_equal(b[15], 77);
 			if (c % 3 != 2 && !test_checksums_right(b, len))
@@ -135,8 +136,8 @@ test_seed(void **state)
 	uint32_t h[BURST];
 
 	for (s = 0; s < 3; s++) {
-		struct test_port t =
-		    test_open("gen", NULL, TEST_OPTION_LIST(seeds[s], "flows=1M"), 1);
+		struct test_port t = test_open("gen", NULL, TEST_OPTION_LIST(seeds[s], "flows=1M"),
+		    1);
 
 		for (n = 0; n < BURST * 4; n += BURST) {
 			assert_int_equal(t.port->driver->rx(t.port, 0, 0, h, BURST), BURST);
@@ -181,8 +182,8 @@ test_imix(void **state)
 static void
 test_sink(void **state)
 {
-	struct test_port t =
-	    test_open("gen", NULL, TEST_OPTION_LIST("payload=stamp", "size=2000,71"), 1);
+	struct test_port t = test_open("gen", NULL,
+	    TEST_OPTION_LIST("payload=stamp", "size=2000,71"), 1);
 	struct mr_port_stats stats;
 	uint32_t h[BURST], late;
 	uint64_t sent, received, lost, reordered;
@@ -196,11 +197,11 @@ test_sink(void **state)
 	t.port->driver->tx(t.port, 0, 0, h, 30);
 	t.port->driver->tx(t.port, 0, 0, h + 32, BURST - 32);
 	t.port->driver->stats(t.port, &stats);
-	assert_int_equal(
-	    sscanf(stats.detail,
-		"sent %lu, received %lu, lost %lu, reordered %lu, latency us min %lf avg %lf "
-		"p99 %lf",
-		&sent, &received, &lost, &reordered, &min, &avg, &p99),
+	assert_int_equal(sscanf(stats.detail,
+			     "sent %lu, received %lu, lost %lu, reordered %lu, latency us min %lf "
+			     "avg %lf "
+			     "p99 %lf",
+			     &sent, &received, &lost, &reordered, &min, &avg, &p99),
 	    7);
 	assert_int_equal(sent, BURST);
 	assert_int_equal(received, BURST - 2);

@@ -126,8 +126,8 @@ null_rx(struct mr_port *port, unsigned queue, unsigned worker, uint32_t *packets
 }
 
 static unsigned
-null_tx(
-    struct mr_port *port, unsigned queue, unsigned worker, const uint32_t *packets, unsigned count)
+null_tx(struct mr_port *port, unsigned queue, unsigned worker, const uint32_t *packets,
+    unsigned count)
 {
 	struct mr_port_queue_stats *stats = &port->tx_stats[queue];
 

@@ -74,8 +74,8 @@ check_enum(const struct mr_option_desc *d, const char *value, struct mr_error *e
 	const char *near;
 
 	if (strlen(d->values) >= sizeof(words))
-		return mr_error_set(
-		    error, -E2BIG, "option %s: its description is too long", d->key);
+		return mr_error_set(error, -E2BIG, "option %s: its description is too long",
+		    d->key);
 	strcpy(words, d->values);
 	while ((word = strsep(&rest, "|"))) {
 		if (!strcmp(word, value))
@@ -110,8 +110,8 @@ check_value(const struct mr_option_desc *d, const char *value, struct mr_error *
 }
 
 int
-mr_options_check(
-    const struct mr_option_desc *descs, const struct mr_port_config *config, struct mr_error *error)
+mr_options_check(const struct mr_option_desc *descs, const struct mr_port_config *config,
+    struct mr_error *error)
 {
 	const struct mr_option_desc *d;
 	size_t i, j;
@@ -133,8 +133,8 @@ mr_options_check(
 		}
 		for (j = 0; j < i; j++)
 			if (!strcmp(config->options[j].key, o->key))
-				return mr_error_set(
-				    error, -EEXIST, "option %s is given twice", o->key);
+				return mr_error_set(error, -EEXIST, "option %s is given twice",
+				    o->key);
 		rc = check_value(d, o->value, error);
 		if (rc)
 			return rc;
@@ -143,8 +143,8 @@ mr_options_check(
 }
 
 const char *
-mr_option_text(
-    const struct mr_option_desc *descs, const struct mr_port_config *config, const char *key)
+mr_option_text(const struct mr_option_desc *descs, const struct mr_port_config *config,
+    const char *key)
 {
 	const struct mr_option_desc *d;
 	size_t i;
@@ -157,8 +157,8 @@ mr_option_text(
 }
 
 uint64_t
-mr_option_uint(
-    const struct mr_option_desc *descs, const struct mr_port_config *config, const char *key)
+mr_option_uint(const struct mr_option_desc *descs, const struct mr_port_config *config,
+    const char *key)
 {
 	const char *text = mr_option_text(descs, config, key);
 	uint64_t value = 0;
@@ -169,8 +169,8 @@ mr_option_uint(
 }
 
 bool
-mr_option_bool(
-    const struct mr_option_desc *descs, const struct mr_port_config *config, const char *key)
+mr_option_bool(const struct mr_option_desc *descs, const struct mr_port_config *config,
+    const char *key)
 {
 	const char *text = mr_option_text(descs, config, key);
 

@@ -66,14 +66,14 @@ config_check(const struct mr_port_driver *driver, const struct mr_port_config *c
 		    MR_PORT_NAME_MAX - 1);
 	for (i = 0; config->name[i]; i++)
 		if ((unsigned char)config->name[i] <= ' ' || config->name[i] == 0x7f)
-			return mr_error_set(
-			    error, -EINVAL, "a name takes no spaces and no control characters");
+			return mr_error_set(error, -EINVAL,
+			    "a name takes no spaces and no control characters");
 	if (config->index >= MR_PORT_MAX)
-		return mr_error_set(
-		    error, -ENOSPC, "there can be no more than %d ports", MR_PORT_MAX);
+		return mr_error_set(error, -ENOSPC, "there can be no more than %d ports",
+		    MR_PORT_MAX);
 	if (config->rx_queues > MR_PORT_QUEUES_MAX || config->tx_queues > MR_PORT_QUEUES_MAX)
-		return mr_error_set(
-		    error, -ERANGE, "a port has at most %d queues", MR_PORT_QUEUES_MAX);
+		return mr_error_set(error, -ERANGE, "a port has at most %d queues",
+		    MR_PORT_QUEUES_MAX);
 	if (config->device && *config->device && !driver->device_doc)
 		return mr_error_set(error, -EINVAL, "driver %s takes no device ('%s' was given)",
 		    driver->name, config->device);

@@ -35,8 +35,8 @@ test_refusals(void **state)
 	assert_non_null(strstr(error.text, "gen, "));
 	assert_int_equal(test_try(&port, b, "null", "eth0", NULL, 1, &error), -EINVAL);
 	assert_non_null(strstr(error.text, "takes no device"));
-	assert_int_equal(
-	    test_try(&port, b, "null", NULL, TEST_OPTION_LIST("sise=64"), 1, &error), -EINVAL);
+	assert_int_equal(test_try(&port, b, "null", NULL, TEST_OPTION_LIST("sise=64"), 1, &error),
+	    -EINVAL);
 	assert_string_equal(error.text, "port p0: no option 'sise'; did you mean 'size'?");
 	assert_int_equal(test_try(&port, b, "null", NULL, NULL, 65, &error), -ERANGE);
 
@@ -91,8 +91,8 @@ test_null_endless(void **state)
 	unsigned m, i, n, all;
 
 	for (m = 0; m < 2; m++) {
-		struct test_port t =
-		    test_open("null", NULL, TEST_OPTION_LIST(modes[m], "size=100"), 1);
+		struct test_port t = test_open("null", NULL, TEST_OPTION_LIST(modes[m], "size=100"),
+		    1);
 
 		assert_int_equal(t.port->driver->rx_fd(t.port, 0), -1);
 		for (all = 0; (n = t.port->driver->rx(t.port, 0, 1, h, MR_VECTOR_MAX)); all += n) {
@@ -104,8 +104,9 @@ test_null_endless(void **state)
 				assert_int_equal(p->data, MR_PACKET_DATA);
 				assert_int_equal(p->segments, 1);
 				assert_int_equal(p->port, 3);
-				assert_int_equal(
-				    p->next | p->flags | p->hash | p->record | p->queue, 0);
+				assert_int_equal(p->next | p->flags | p->hash | p->record |
+					p->queue,
+				    0);
 				if (m)
 					assert_int_equal(mr_packet_bytes(p)[13], 0xb5);
 			}

@@ -31,8 +31,10 @@ struct test_port {
 static inline struct mr_buffers *
 test_buffers(uint32_t count)
 {
-	struct mr_buffers_config config = {
-	    .count = count, .workers = 2, .pages = MR_ARENA_4K, .numa_node = -1};
+	struct mr_buffers_config config = {.count = count,
+	    .workers = 2,
+	    .pages = MR_ARENA_4K,
+	    .numa_node = -1};
 	struct mr_error error = {0};
 	struct mr_buffers *b;
 

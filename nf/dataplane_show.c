@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* The state that belongs to no function: workers, nodes, drops, memory. */
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "kit/base/cpu.h"
+#include "nf/dataplane_int.h"
+
+static void
+show_workers(struct mr_dataplane *dp, struct mr_state *st)
+{
+	struct mr_worker_stats s;
+
+	for (unsigned i = 0; i < mr_graph_worker_count(dp->graph); i++) {
+		if (mr_graph_worker_stats(dp->graph, i, &s))
+			continue;
+		mr_state_list_uint(st, "worker", i);
+		if (s.cpu >= 0)
+			mr_state_uint(st, "cpu", (uint64_t)s.cpu);
+		mr_state_text(st, "state", s.asleep ? "asleep" : "busy");
+		mr_state_uint(st, "loops", s.passes);
+		mr_state_uint(st, "sleeps", s.sleeps);
+		mr_state_uint(st, "packets", s.received);
+		mr_state_uint(st, "handoffs", s.handoffs);
+		mr_state_uint(st, "busy-cycles", s.busy_cycles);
+		mr_state_close(st);
+	}
+}
+
+static void
+show_nodes(struct mr_dataplane *dp, struct mr_state *st)
+{
+	struct mr_node_stats s;
+
+	for (unsigned i = 0; i < mr_graph_node_count(dp->graph); i++) {
+		if (mr_graph_node_stats(dp->graph, (uint16_t)i, &s))
+			continue;
+		mr_state_list(st, "node", s.name);
+		mr_state_text(st, "class", s.class->name);
+		mr_state_uint(st, "calls", s.calls);
+		mr_state_uint(st, "packets", s.packets);
+		mr_state_uint(st, "cycles", s.cycles);
+		mr_state_uint(st, "held", s.held);
+		for (unsigned k = 0; k < s.class->counter_count; k++) {
+			mr_state_list(st, "counter", s.class->counters[k].name);
+			mr_state_uint(st, "value", s.counters[k]);
+			mr_state_text(st, "text", s.class->counters[k].doc);
+			mr_state_close(st);
+		}
+		mr_state_close(st);
+	}
+}
+
+static void
+show_drops(struct mr_dataplane *dp, struct mr_state *st)
+{
+	struct mr_node_stats s;
+
+	for (unsigned i = 0; i < mr_graph_node_count(dp->graph); i++) {
+		if (mr_graph_node_stats(dp->graph, (uint16_t)i, &s))
+			continue;
+		for (unsigned k = 0; k < s.class->drop_count; k++) {
+			mr_state_list(st, "drop", s.name);
+			mr_state_text(st, "reason", s.class->drops[k].name);
+			mr_state_uint(st, "packets", s.drops[k]);
+			mr_state_text(st, "text", s.class->drops[k].doc);
+			mr_state_close(st);
+		}
+	}
+}
+
+static void
+show_memory(struct mr_dataplane *dp, struct mr_state *st)
+{
+	const struct mr_arena *arena = dp->buffers->arena;
+
+	mr_state_open(st, "memory");
+	mr_state_text(st, "pages", mr_arena_pages_name(arena->pages));
+	mr_state_text(st, "detail", arena->report);
+	mr_state_uint(st, "size", arena->size);
+	mr_state_int(st, "numa-node", arena->numa_node);
+	mr_state_uint(st, "buffers", dp->buffers->count);
+	mr_state_uint(
+	    st, "buffers-free", dp->buffers->count - mr_pool_used(dp->buffers->pool));
+	mr_state_uint(st, "buffer-stride", MR_PACKET_STRIDE);
+	mr_state_close(st);
+}
+
+static void
+show_totals(struct mr_dataplane *dp, struct mr_state *st)
+{
+	struct mr_graph_totals t;
+
+	mr_graph_totals(dp->graph, &t);
+	mr_state_open(st, "packets");
+	mr_state_uint(st, "received", t.received);
+	mr_state_uint(st, "created", t.created);
+	mr_state_uint(st, "sent", t.sent);
+	mr_state_uint(st, "dropped", t.dropped);
+	mr_state_uint(st, "held", t.held);
+	mr_state_close(st);
+}
+
+static void
+show_system(struct mr_dataplane *dp, struct mr_state *st)
+{
+	mr_state_open(st, "system");
+	mr_state_text(st, "version", MR_VERSION);
+	mr_state_uint(st, "pid", (uint64_t)getpid());
+	mr_state_uint(st, "uptime",
+	    (mr_cycles() - dp->started_at) / (mr_graph_hz(dp->graph) / 1000));
+	mr_state_uint(st, "hz", mr_graph_hz(dp->graph));
+	show_totals(dp, st);
+	show_workers(dp, st);
+	show_nodes(dp, st);
+	show_drops(dp, st);
+	show_memory(dp, st);
+	mr_state_close(st);
+}
+
+int
+mr_dataplane_show(struct mr_dataplane *dp, const char *function, struct mr_state *st)
+{
+	bool found = !function || strcmp(function, "system") == 0;
+
+	if (found)
+		show_system(dp, st);
+	for (unsigned i = 0; mr_nf_list[i]; i++) {
+		if (function && strcmp(function, mr_nf_list[i]->name) != 0)
+			continue;
+		found = true;
+		if (mr_nf_list[i]->show)
+			mr_nf_list[i]->show(dp->states[i], st);
+	}
+	return found ? 0 : -ENOENT;
+}

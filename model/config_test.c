@@ -15,7 +15,6 @@
 #include "model/config.h"
 
 extern const char mr_yang_example[];
-extern const char mr_yang_interface[];
 
 static struct mr_model *model;
 
@@ -149,8 +148,6 @@ static const struct {
 	"interface",
 	"{\"name\":\"lan1\",\"description\":\"Gl\xc3\xbchw\xc3\xbcrmchen\",\"driver\":\"xdp\","
 	"\"enabled\":true}"},
-    {"the system's defaults", "", "system",
-	"{\"mode\":\"adaptive\",\"buffers\":32768,\"pages\":\"auto\",\"log-level\":\"info\"}"},
 };
 
 static void
@@ -460,7 +457,7 @@ large_files_load_fast(void **state)
 static int
 setup(void **state)
 {
-	const char *texts[] = {mr_yang_example, mr_yang_interface};
+	const char *texts[] = {mr_yang_example};
 	struct mr_error error;
 
 	if (!mr_model_create(&model, texts, MR_ARRAY_COUNT(texts), &error))

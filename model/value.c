@@ -233,11 +233,14 @@ phrase_length(struct mr_text *t, const struct lysc_range *length)
 static bool
 wrong_length(const struct lysc_type *type, const char *value)
 {
-	const struct lysc_range *length = ((const struct lysc_type_str *)type)->length;
+	const struct lysc_range *length;
 	uint64_t count = 0;
 	LY_ARRAY_COUNT_TYPE i;
 
-	if (type->basetype != LY_TYPE_STRING || !length)
+	if (type->basetype != LY_TYPE_STRING)
+		return false;
+	length = ((const struct lysc_type_str *)type)->length;
+	if (!length)
 		return false;
 	for (; *value; value++)
 		count += (*value & 0xc0) != 0x80; /* the first byte of each character */
@@ -546,11 +549,12 @@ bool
 mr_type_is_number_list(const struct lysc_node *leaf)
 {
 	const struct lysc_type *type = mr_schema_type(leaf);
-	struct lysc_pattern **patterns = ((const struct lysc_type_str *)type)->patterns;
+	struct lysc_pattern **patterns;
 	LY_ARRAY_COUNT_TYPE i;
 
 	if (type->basetype != LY_TYPE_STRING)
 		return false;
+	patterns = ((const struct lysc_type_str *)type)->patterns;
 	LY_ARRAY_FOR(patterns, i)
 	if (patterns[i]->eapptag && !strcmp(patterns[i]->eapptag, "number-list"))
 		return true;

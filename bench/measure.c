@@ -82,23 +82,22 @@ mr_bench_result_clear(struct mr_bench_result *result)
 static int
 choose_cpus(struct mr_bench_run *run, int wanted, struct mr_error *error)
 {
+	const struct mr_cpu_set *allowed = &run->allowed;
 	struct mr_cpu_place place;
-	struct mr_cpu_set allowed;
 	int rc;
 
-	rc = mr_cpu_allowed(&allowed, error);
+	rc = mr_cpu_allowed(&run->allowed, error);
 	if (rc < 0)
 		return rc;
-	if (wanted >= 0 && !mr_cpu_set_has(&allowed, (unsigned)wanted))
+	if (wanted >= 0 && !mr_cpu_set_has(allowed, (unsigned)wanted))
 		return mr_error_set(error, -EINVAL, "CPU %d is not one that we may use", wanted);
-	mr_cpu_set_foreach(cpu, &allowed)
-		run->cpu = (unsigned)cpu;
+	mr_cpu_set_foreach(cpu, allowed) run->cpu = (unsigned)cpu;
 	if (wanted >= 0)
 		run->cpu = (unsigned)wanted;
 	if (mr_cpu_place(&place, run->cpu, NULL) < 0)
 		memset(&place, 0, sizeof(place));
 	run->cpu_other = -1;
-	mr_cpu_set_foreach(cpu, &allowed)
+	mr_cpu_set_foreach(cpu, allowed)
 	{
 		if ((unsigned)cpu == run->cpu)
 			continue;
@@ -135,8 +134,8 @@ static int
 take_turn(struct mr_bench_run *run, struct mr_bench_result *result, struct sides *sides,
     unsigned side, bool keep)
 {
-	struct mr_bench_side *into[] = {&result->ours, &result->floor, &result->peer};
-	struct mr_error error = {0};
+	struct mr_bench_side *into[] = { &result->ours, &result->floor, &result->peer };
+	struct mr_error error = { 0 };
 	double value = 0;
 	int rc = 0;
 
@@ -192,28 +191,21 @@ measure_rounds(struct mr_bench_run *run, struct mr_bench_result *result, struct 
 	}
 }
 
-/* Back to where the process may run, after it was pinned for a row. */
-static void
-unpin(const struct mr_cpu_set *before)
-{
-	mr_cpu_pin_set(before, NULL);
-}
-
 void
 mr_bench_measure(const struct mr_bench_row *row, const struct mr_bench_options *options,
     struct mr_bench_result *result)
 {
-	struct mr_bench_run run = {.row = row, .tsc_hz = options->tsc_hz};
+	struct mr_bench_run run = { .row = row, .tsc_hz = options->tsc_hz };
 	struct mr_error *why = &result->skipped;
-	struct sides sides = {0};
-	struct mr_cpu_set before;
+	struct sides sides = { 0 };
 
 	memset(result, 0, sizeof(*result));
 	result->row = row;
 	result->tsc_hz = options->tsc_hz;
-	run.window = options->tsc_hz / 1000 * (row->window_ms ? row->window_ms : MR_BENCH_WINDOW_MS);
+	run.window =
+	    options->tsc_hz / 1000 * (row->window_ms ? row->window_ms : MR_BENCH_WINDOW_MS);
 	mr_bench_note(&run, "%s", row->config);
-	if (mr_cpu_allowed(&before, why) < 0 || choose_cpus(&run, options->cpu, why) < 0)
+	if (choose_cpus(&run, options->cpu, why) < 0)
 		return;
 	if (row->two_cpus && run.cpu_other < 0) {
 		mr_error_set(why, -ENODEV, "needs two CPUs, this process may use one");
@@ -224,8 +216,9 @@ mr_bench_measure(const struct mr_bench_row *row, const struct mr_bench_options *
 	if (row->setup && row->setup(&run, why) < 0)
 		goto out;
 	sides.peer = choose_peer(row, options->peer, &result->peer_skipped);
-	if (sides.peer && sides.peer->start(&run, &sides.peer_state, result->peer_label,
-			      sizeof(result->peer_label), &result->peer_skipped) < 0)
+	if (sides.peer &&
+	    sides.peer->start(&run, &sides.peer_state, result->peer_label,
+		sizeof(result->peer_label), &result->peer_skipped) < 0)
 		sides.peer = NULL;
 	measure_rounds(&run, result, &sides, options->seconds);
 	if (sides.peer)
@@ -236,6 +229,6 @@ mr_bench_measure(const struct mr_bench_row *row, const struct mr_bench_options *
 	mr_bench_side_settle(&result->floor);
 	mr_bench_side_settle(&result->peer);
 out:
-	unpin(&before);
+	mr_cpu_pin_set(&run.allowed, NULL);
 	snprintf(result->config, sizeof(result->config), "%s", run.config);
 }

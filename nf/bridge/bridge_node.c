@@ -252,11 +252,26 @@ send(const struct work *w, struct mr_packet *p, unsigned i, unsigned slot)
 	return mr_verdict_output(out->port);
 }
 
+static bool
+fits_slot(const struct work *w, const struct mr_packet *p, unsigned i, unsigned slot)
+{
+	const struct bridge_slot *out = &w->view->slots[slot];
+	bool vlans = w->view->vlans;
+
+	return fits(p, way_out(w->run, out->port), vlans && w->b->tagged[i],
+	    vlans && w->b->vlan[i] != out->untagged);
+}
+
 static void
 send_copy(const struct work *w, uint32_t packet, unsigned i, unsigned slot)
 {
-	uint32_t copy = mr_node_copy(w->run, w->rec, packet);
+	uint32_t copy;
 
+	if (!fits_slot(w, mr_packet_at(w->run->base, packet), i, slot)) {
+		mr_node_count(w->run, MR_BRIDGE_COUNT_FLOOD_BIG, 1);
+		return;
+	}
+	copy = mr_node_copy(w->run, w->rec, packet);
 	if (copy == MR_PACKET_NONE) {
 		mr_node_count(w->run, MR_BRIDGE_COUNT_NO_COPY, 1);
 		return;
@@ -265,8 +280,10 @@ send_copy(const struct work *w, uint32_t packet, unsigned i, unsigned slot)
 	mr_node_emit(w->run, copy, send(w, mr_packet_at(w->run->base, copy), i, slot));
 }
 
-/* To every port of the VLAN that may be reached, in the order of slots; the packet
- * itself goes to the last. */
+/* To every port of the VLAN that may be reached and is up, in the order of slots; the
+ * packet itself goes to the last. Copies leave before the packets of the vector, so which
+ * port is the last must not depend on the packet, or packets of one flow
+ * would overtake each other: one that is too big for it is dropped. */
 static mr_verdict_t
 flood(const struct work *w, uint32_t packet, unsigned i)
 {
@@ -275,30 +292,24 @@ flood(const struct work *w, uint32_t packet, unsigned i)
 	unsigned words = view->words, vlan = view->vlans ? w->b->vlan[i] : 0;
 	const uint64_t *reach = view->reach + (size_t)w->b->slot[i] * words;
 	const uint64_t *members = view->members + (size_t)vlan * words;
-	bool tagged = view->vlans && w->b->tagged[i];
-	unsigned last = view->count, big = 0;
+	unsigned last = view->count;
 
 	for (unsigned word = 0; word < words; word++) {
 		for (uint64_t to = reach[word] & members[word]; to; to &= to - 1) {
 			unsigned slot = word * 64 + (unsigned)__builtin_ctzll(to);
-			const struct mr_port_view *out = way_out(w->run, view->slots[slot].port);
 
-			if (!out->up)
+			if (!way_out(w->run, view->slots[slot].port)->up)
 				continue;
-			if (!fits(p, out, tagged,
-				view->vlans && vlan != view->slots[slot].untagged)) {
-				big++;
-				continue;
-			}
 			if (last != view->count)
 				send_copy(w, packet, i, last);
 			last = slot;
 		}
 	}
 	if (last == view->count)
-		return mr_verdict_drop(big ? MR_BRIDGE_DROP_TOO_BIG : MR_BRIDGE_DROP_NO_TARGET);
-	mr_node_count(w->run, MR_BRIDGE_COUNT_FLOOD_BIG, big);
+		return mr_verdict_drop(MR_BRIDGE_DROP_NO_TARGET);
 	mr_node_count(w->run, MR_BRIDGE_COUNT_FLOODED, 1);
+	if (!fits_slot(w, p, i, last))
+		return mr_verdict_drop(MR_BRIDGE_DROP_TOO_BIG);
 	return send(w, p, i, last);
 }
 
@@ -343,7 +354,6 @@ decide_known(const struct work *w, uint32_t packet, unsigned i, unsigned to)
 	struct mr_packet *p = mr_packet_at(w->run->base, packet);
 	const struct mr_port_view *out = way_out(w->run, view->slots[to].port);
 	unsigned vlan = view->vlans ? w->b->vlan[i] : 0, from = w->b->slot[i];
-	bool tagged = view->vlans && w->b->tagged[i];
 
 	if (to == from)
 		return mr_verdict_drop(MR_BRIDGE_DROP_SAME_PORT);
@@ -353,7 +363,7 @@ decide_known(const struct work *w, uint32_t packet, unsigned i, unsigned to)
 		return mr_verdict_drop(MR_BRIDGE_DROP_SPLIT_HORIZON);
 	if (!out->up)
 		return mr_verdict_drop(MR_BRIDGE_DROP_PORT_DOWN);
-	if (!fits(p, out, tagged, view->vlans && vlan != view->slots[to].untagged))
+	if (!fits_slot(w, p, i, to))
 		return mr_verdict_drop(MR_BRIDGE_DROP_TOO_BIG);
 	return send(w, p, i, to);
 }

@@ -10,6 +10,8 @@
 /* How far a port may be ahead of its rate: this part of a second, and some packets. */
 #define BURST_PER_SECOND 8
 #define BURST_MIN 8
+/* Room beyond a small mac-limit costs little and spares evictions. */
+#define TABLE_MIN 1024u
 
 static void
 bucket_set(struct bridge_bucket *b, uint64_t rate, uint64_t hz)
@@ -91,7 +93,8 @@ static int
 set_table(struct bridge_view *v, const struct mr_bridge_config *config, struct bridge_view *old,
     struct mr_error *error)
 {
-	struct mr_mac_config table = {.limit = v->mac_limit, .capacity = v->mac_limit,
+	struct mr_mac_config table = {.limit = v->mac_limit,
+	    .capacity = MR_MAX(v->mac_limit, TABLE_MIN),
 	    .ports = MR_PORT_MAX, .fids = MR_BRIDGE_VLANS, .ageing = config->ageing};
 
 	if (old && old->mac_limit == v->mac_limit) {

@@ -42,10 +42,10 @@ mr_inline void
 port_fresh(struct mr_packet *p, uint16_t len, uint64_t origin)
 {
 	uint64_t words[4] = {
-	    MR_PACKET_DATA | (uint64_t)len << 16,
-	    len | 1ull << 32,
-	    origin,
-	    0,
+		MR_PACKET_DATA | (uint64_t)len << 16,
+		len | 1ull << 32,
+		origin,
+		0,
 	};
 
 	memcpy(p, words, sizeof(words));

@@ -101,15 +101,15 @@ int
 mr_bench_main(int argc, char **argv)
 {
 	static const struct option longs[] = {
-	    {"list", no_argument, NULL, 'l'},
-	    {"peer", required_argument, NULL, 'p'},
-	    {"seconds", required_argument, NULL, 's'},
-	    {"cpu", required_argument, NULL, 'c'},
-	    {"json", no_argument, NULL, 'j'},
-	    {"help", no_argument, NULL, 'h'},
-	    {NULL, 0, NULL, 0},
+		{ "list", no_argument, NULL, 'l' },
+		{ "peer", required_argument, NULL, 'p' },
+		{ "seconds", required_argument, NULL, 's' },
+		{ "cpu", required_argument, NULL, 'c' },
+		{ "json", no_argument, NULL, 'j' },
+		{ "help", no_argument, NULL, 'h' },
+		{ NULL, 0, NULL, 0 },
 	};
-	struct session session = {.options = {.seconds = 2, .cpu = -1}};
+	struct session session = { .options = { .seconds = 2, .cpu = -1 } };
 	double number;
 	int opt, i;
 
@@ -124,14 +124,15 @@ mr_bench_main(int argc, char **argv)
 			break;
 		case 's':
 			if (!parse_number(optarg, 3600, &session.options.seconds)) {
-				fprintf(stderr, "millrace: --seconds %s: wanted a number up to 3600\n",
-				    optarg);
+				fprintf(stderr,
+				    "millrace: --seconds %s: wanted a number up to 3600\n", optarg);
 				return 2;
 			}
 			break;
 		case 'c':
 			if (!parse_number(optarg, MR_CPU_MAX - 1, &number)) {
-				fprintf(stderr, "millrace: --cpu %s: wanted a CPU's number\n", optarg);
+				fprintf(stderr, "millrace: --cpu %s: wanted a CPU's number\n",
+				    optarg);
 				return 2;
 			}
 			session.options.cpu = (int)number;
@@ -153,8 +154,8 @@ mr_bench_main(int argc, char **argv)
 	}
 	for (i = optind; i < argc; i++)
 		if (!for_rows(argv[i], ignore_row, NULL)) {
-			fprintf(stderr, "millrace: no row is called %s (see millrace bench --list)\n",
-			    argv[i]);
+			fprintf(stderr,
+			    "millrace: no row is called %s (see millrace bench --list)\n", argv[i]);
 			return 2;
 		}
 	session.options.tsc_hz = mr_cpu_tsc_hz();

@@ -9,9 +9,6 @@
 
 #include "kit/base/cpu.h"
 
-/* Windows per side that are measured even when they take longer than was asked. */
-#define ROUNDS_MIN 5
-
 void
 mr_bench_note(struct mr_bench_run *run, const char *fmt, ...)
 {
@@ -82,23 +79,22 @@ mr_bench_result_clear(struct mr_bench_result *result)
 static int
 choose_cpus(struct mr_bench_run *run, int wanted, struct mr_error *error)
 {
+	const struct mr_cpu_set *allowed = &run->allowed;
 	struct mr_cpu_place place;
-	struct mr_cpu_set allowed;
 	int rc;
 
-	rc = mr_cpu_allowed(&allowed, error);
+	rc = mr_cpu_allowed(&run->allowed, error);
 	if (rc < 0)
 		return rc;
-	if (wanted >= 0 && !mr_cpu_set_has(&allowed, (unsigned)wanted))
+	if (wanted >= 0 && !mr_cpu_set_has(allowed, (unsigned)wanted))
 		return mr_error_set(error, -EINVAL, "CPU %d is not one that we may use", wanted);
-	mr_cpu_set_foreach(cpu, &allowed)
-		run->cpu = (unsigned)cpu;
+	mr_cpu_set_foreach(cpu, allowed) run->cpu = (unsigned)cpu;
 	if (wanted >= 0)
 		run->cpu = (unsigned)wanted;
 	if (mr_cpu_place(&place, run->cpu, NULL) < 0)
 		memset(&place, 0, sizeof(place));
 	run->cpu_other = -1;
-	mr_cpu_set_foreach(cpu, &allowed)
+	mr_cpu_set_foreach(cpu, allowed)
 	{
 		if ((unsigned)cpu == run->cpu)
 			continue;
@@ -124,96 +120,21 @@ choose_peer(const struct mr_bench_row *row, const char *name, struct mr_error *e
 	return NULL;
 }
 
-struct sides {
-	const struct mr_bench_peer *peer; /* null: none, or it failed */
-	void *peer_state;
-};
-
-/* One turn of one side: 0 ours, 1 the floor, 2 the peer. A peer that fails is given up;
- * what it has measured until then does not count. */
-static int
-take_turn(struct mr_bench_run *run, struct mr_bench_result *result, struct sides *sides,
-    unsigned side, bool keep)
-{
-	struct mr_bench_side *into[] = {&result->ours, &result->floor, &result->peer};
-	struct mr_error error = {0};
-	double value = 0;
-	int rc = 0;
-
-	switch (side) {
-	case 0:
-		rc = run->row->ours(run, &value, &result->skipped);
-		break;
-	case 1:
-		if (!run->row->floor)
-			return 0;
-		rc = run->row->floor(run, &value, &result->skipped);
-		break;
-	case 2:
-		if (!sides->peer)
-			return 0;
-		if (sides->peer->window(run, sides->peer_state, &value, &error) < 0) {
-			sides->peer->stop(sides->peer_state);
-			sides->peer = NULL;
-			result->peer.count = 0;
-			result->peer_skipped = error;
-			return 0;
-		}
-		break;
-	}
-	if (rc < 0 || !keep)
-		return rc;
-	if (mr_bench_side_add(into[side], value) < 0)
-		return mr_error_set(&result->skipped, -ENOMEM, "no memory for the windows");
-	return 0;
-}
-
-static int
-measure_rounds(struct mr_bench_run *run, struct mr_bench_result *result, struct sides *sides,
-    double seconds)
-{
-	uint64_t end = 0, start;
-	unsigned round, side;
-	int rc;
-
-	/* Round 0 warms up. Who begins changes from round to round, so that no side always
-	 * finds the caches as the same other one left them. */
-	for (round = 0;; round++) {
-		start = mr_cycles();
-		if (round == 1)
-			end = start + (uint64_t)(seconds * (double)run->tsc_hz);
-		if (round > ROUNDS_MIN && start >= end)
-			return 0;
-		for (side = 0; side < 3; side++) {
-			rc = take_turn(run, result, sides, (side + round) % 3, round > 0);
-			if (rc < 0)
-				return rc;
-		}
-	}
-}
-
-/* Back to where the process may run, after it was pinned for a row. */
-static void
-unpin(const struct mr_cpu_set *before)
-{
-	mr_cpu_pin_set(before, NULL);
-}
-
 void
 mr_bench_measure(const struct mr_bench_row *row, const struct mr_bench_options *options,
     struct mr_bench_result *result)
 {
-	struct mr_bench_run run = {.row = row, .tsc_hz = options->tsc_hz};
+	struct mr_bench_run run = { .row = row, .tsc_hz = options->tsc_hz };
 	struct mr_error *why = &result->skipped;
-	struct sides sides = {0};
-	struct mr_cpu_set before;
+	struct mr_bench_sides sides = { 0 };
 
 	memset(result, 0, sizeof(*result));
 	result->row = row;
 	result->tsc_hz = options->tsc_hz;
-	run.window = options->tsc_hz / 1000 * (row->window_ms ? row->window_ms : MR_BENCH_WINDOW_MS);
+	run.window =
+	    options->tsc_hz / 1000 * (row->window_ms ? row->window_ms : MR_BENCH_WINDOW_MS);
 	mr_bench_note(&run, "%s", row->config);
-	if (mr_cpu_allowed(&before, why) < 0 || choose_cpus(&run, options->cpu, why) < 0)
+	if (choose_cpus(&run, options->cpu, why) < 0)
 		return;
 	if (row->two_cpus && run.cpu_other < 0) {
 		mr_error_set(why, -ENODEV, "needs two CPUs, this process may use one");
@@ -224,10 +145,11 @@ mr_bench_measure(const struct mr_bench_row *row, const struct mr_bench_options *
 	if (row->setup && row->setup(&run, why) < 0)
 		goto out;
 	sides.peer = choose_peer(row, options->peer, &result->peer_skipped);
-	if (sides.peer && sides.peer->start(&run, &sides.peer_state, result->peer_label,
-			      sizeof(result->peer_label), &result->peer_skipped) < 0)
+	if (sides.peer &&
+	    sides.peer->start(&run, &sides.peer_state, result->peer_label,
+		sizeof(result->peer_label), &result->peer_skipped) < 0)
 		sides.peer = NULL;
-	measure_rounds(&run, result, &sides, options->seconds);
+	mr_bench_rounds(&run, &sides, options->seconds, result);
 	if (sides.peer)
 		sides.peer->stop(sides.peer_state);
 	if (row->teardown)
@@ -236,6 +158,6 @@ mr_bench_measure(const struct mr_bench_row *row, const struct mr_bench_options *
 	mr_bench_side_settle(&result->floor);
 	mr_bench_side_settle(&result->peer);
 out:
-	unpin(&before);
+	mr_cpu_pin_set(&run.allowed, NULL);
 	snprintf(result->config, sizeof(result->config), "%s", run.config);
 }

@@ -1,74 +1,39 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The shared store is an array with room for every handle, behind a spin lock.
- * A lock, because it is taken once per half cache (256 objects by default), so
- * that even a contended one costs less than a cycle per object; because under it
- * "all or none" and the exact count are one comparison, where a lock-free ring or
- * list of batches would have to take several batches and give them back; and
- * because the array then is a stack, which keeps the set of objects in use, and
- * with it the cache footprint, small. It is held for one copy of a few hundred
- * handles and never across a system call; a thread that meets a holder who was
- * descheduled yields its CPU.
+ * The shared store is a stack of full magazines and, behind them in the same array,
+ * the empty ones, under a spin lock. A lock, because it is taken once per
+ * magazine (256 objects by default) and held while two pointers are exchanged, so that
+ * even a contended one costs little per object; and because under it "all or none"
+ * is one comparison, where a lock-free list would have to take several magazines
+ * and give them back. A stack, because that keeps the set of objects in use,
+ * and with it the footprint in caches and TLB, small. A thread that meets a holder who
+ * was descheduled yields its CPU. Fetching the lines of an exchanged magazine ahead was
+ * measured to cost more than it saves.
  *
- * In a guarded pool the same array is a ring: puts go to the back, gets come from
- * the front, so that a freed object stays poisoned for as long as can be.
+ * There are as many slots as full magazines can be. When a worker has to hand in a full
+ * one, its two magazines hold objects too, so a slot with an empty one is there.
+ *
+ * What comes through MR_POOL_SHARED is kept in one more magazine of the store, filled
+ * in part, from which workers take when there are no full ones.
  */
-#include "kit/base/pool.h"
+#include "kit/base/pool_int.h"
 
 #include <errno.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-#if defined(__SANITIZE_ADDRESS__)
-#define POOL_ASAN 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define POOL_ASAN 1
-#endif
-#endif
-
-#ifdef POOL_ASAN
-#include <sanitizer/asan_interface.h>
-#else
-#define ASAN_POISON_MEMORY_REGION(p, size) ((void)(p), (void)(size))
-#define ASAN_UNPOISON_MEMORY_REGION(p, size) ((void)(p), (void)(size))
-#endif
-
-#if defined(POOL_ASAN) || defined(MR_CHECKED)
-#define POOL_GUARD_BUILD true
-#else
-#define POOL_GUARD_BUILD false
-#endif
-
 #define POOL_PAIR (2 * MR_CACHE_LINE) /* what the adjacent-line prefetcher fetches together */
 #define POOL_SPINS 1000
 
-struct mr_pool_store {
-	/* Taken by any thread. The fields below it are written under it; `held` and
-	 * `faults` are read without. */
-	MR_CACHE_ALIGNED _Atomic uint32_t lock;
-	_Atomic uint32_t held; /* handles in the store */
-	_Atomic uint32_t faults;
-	uint32_t front;        /* guarded: index of the handle put longest ago */
-	uint32_t fault_handle; /* the first wrong put, written once before `faults` */
-	bool fault_foreign;
+static_assert(sizeof(struct mr_pool_cache) == MR_CACHE_LINE, "a burst touches one line of it");
 
-	/* Constant after create. */
-	MR_CACHE_ALIGNED uint32_t *handles;
-	uint64_t *inside; /* guarded: a bit for each object that the pool holds */
-	uint8_t *base;
-	uint32_t first, stride, count, cache;
-	unsigned shift;
-	bool guarded;
-};
-
-static void
-store_lock(struct mr_pool_store *store)
+void
+mr_pool_store_lock(struct mr_pool_store *store)
 {
 	unsigned spins = 0;
 
-	/* Acquire pairs with the release in store_unlock. */
+	/* Acquire pairs with the release in mr_pool_store_unlock. */
 	while (atomic_exchange_explicit(&store->lock, 1, memory_order_acquire)) {
 		while (atomic_load_explicit(&store->lock, memory_order_relaxed)) {
 			mr_relax();
@@ -78,27 +43,15 @@ store_lock(struct mr_pool_store *store)
 	}
 }
 
-static void
-store_unlock(struct mr_pool_store *store)
+void
+mr_pool_store_unlock(struct mr_pool_store *store)
 {
-	/* Release pairs with the acquire in store_lock. */
+	/* Release pairs with the acquire in mr_pool_store_lock. */
 	atomic_store_explicit(&store->lock, 0, memory_order_release);
 }
 
-static uint32_t
-store_held(const struct mr_pool_store *store)
-{
-	return atomic_load_explicit(&store->held, memory_order_relaxed);
-}
-
-static void
-store_set_held(struct mr_pool_store *store, uint32_t held)
-{
-	atomic_store_explicit(&store->held, held, memory_order_relaxed);
-}
-
-static void
-store_fault(struct mr_pool_store *store, uint32_t handle, bool foreign)
+void
+mr_pool_store_fault(struct mr_pool_store *store, uint32_t handle, bool foreign)
 {
 	uint32_t faults = atomic_load_explicit(&store->faults, memory_order_relaxed);
 
@@ -110,109 +63,164 @@ store_fault(struct mr_pool_store *store, uint32_t handle, bool foreign)
 	atomic_store_explicit(&store->faults, faults + 1, memory_order_release);
 }
 
-/* The stack: handles[count - held] is its top. Both are called with the lock taken;
- * store_take only with `count` at most what is held. */
-static void
-store_take(struct mr_pool_store *store, uint32_t *handles, uint32_t count)
+/* The counts under the lock, or one's own: nobody else writes them meanwhile. */
+static uint32_t
+load(const _Atomic uint32_t *counter)
 {
-	uint32_t held = store_held(store);
-
-	memcpy(handles, &store->handles[store->count - held], count * sizeof(*handles));
-	store_set_held(store, held - count);
+	return atomic_load_explicit(counter, memory_order_relaxed);
 }
 
 static void
-store_give(struct mr_pool_store *store, const uint32_t *handles, uint32_t count)
+store_to(_Atomic uint32_t *counter, uint32_t value)
 {
-	uint32_t held = store_held(store), room = store->count - held;
+	atomic_store_explicit(counter, value, memory_order_relaxed);
+}
 
-	if (mr_unlikely(count > room)) {
-		store_fault(store, handles[room], false);
-		count = room;
+/* A full magazine for the empty one at `*magazine`, with the lock taken. */
+static void
+exchange_for_full(struct mr_pool_store *store, uint32_t **magazine)
+{
+	uint32_t full = load(&store->full) - 1, *got = store->slots[full];
+
+	store->slots[full] = *magazine;
+	*magazine = got;
+	store_to(&store->full, full);
+}
+
+/* An empty magazine for the full one at `*magazine`, with the lock taken. Without a
+ * slot, more was put than there is: the magazine is emptied where it stands. */
+static void
+exchange_for_empty(struct mr_pool_store *store, uint32_t **magazine)
+{
+	uint32_t full = load(&store->full), *got;
+
+	if (mr_unlikely(full == store->slot_count)) {
+		mr_pool_store_fault(store, **magazine, false);
+		return;
 	}
-	memcpy(&store->handles[room - count], handles, count * sizeof(*handles));
-	store_set_held(store, held + count);
+	got = store->slots[full];
+	store->slots[full] = *magazine;
+	*magazine = got;
+	store_to(&store->full, full + 1);
 }
 
-/* The guarded ring, one handle at a time, with the lock taken. */
-static void
-guard_take(struct mr_pool_store *store, uint32_t *handles, uint32_t count)
+/* Past the caches: from the magazine in part, refilled by full ones. */
+static unsigned
+shared_get(struct mr_pool_store *store, uint32_t *handles, unsigned count)
 {
-	size_t size = (size_t)store->stride << store->shift;
-	uint32_t i, object;
+	uint32_t size = store->magazine, top, part, left = count;
 
-	for (i = 0; i < count; i++) {
-		handles[i] = store->handles[store->front];
-		store->front = store->front + 1 == store->count ? 0 : store->front + 1;
-		object = (handles[i] - store->first) / store->stride;
-		store->inside[object / 64] &= ~(1ull << object % 64);
-		ASAN_UNPOISON_MEMORY_REGION(store->base + ((uint64_t)handles[i] << store->shift),
-		    size);
+	mr_pool_store_lock(store);
+	top = load(&store->partial_top);
+	if (count > (uint64_t)load(&store->full) * size + (size - top)) {
+		mr_pool_store_unlock(store);
+		return 0;
 	}
-	store_set_held(store, store_held(store) - count);
-}
-
-static void
-guard_give(struct mr_pool_store *store, const uint32_t *handles, uint32_t count)
-{
-	size_t size = (size_t)store->stride << store->shift;
-	uint32_t i, object, held = store_held(store);
-
-	for (i = 0; i < count; i++) {
-		object = (handles[i] - store->first) / store->stride;
-		if (object >= store->count || handles[i] < store->first ||
-		    (handles[i] - store->first) % store->stride) {
-			store_fault(store, handles[i], true);
-			continue;
+	while (left) {
+		if (top == size) {
+			exchange_for_full(store, &store->partial);
+			top = 0;
 		}
-		if (store->inside[object / 64] & 1ull << object % 64) {
-			store_fault(store, handles[i], false);
-			continue;
-		}
-		store->inside[object / 64] |= 1ull << object % 64;
-		store->handles[((uint64_t)store->front + held) % store->count] = handles[i];
-		held++;
-		ASAN_POISON_MEMORY_REGION(store->base + ((uint64_t)handles[i] << store->shift),
-		    size);
+		part = MR_MIN(left, size - top);
+		memcpy(handles, store->partial + top, part * sizeof(*handles));
+		handles += part;
+		top += part;
+		left -= part;
 	}
-	store_set_held(store, held);
+	store_to(&store->partial_top, top);
+	mr_pool_store_unlock(store);
+	return count;
+}
+
+static void
+shared_put(struct mr_pool_store *store, const uint32_t *handles, unsigned count)
+{
+	uint32_t top, part, left = count;
+
+	mr_pool_store_lock(store);
+	top = load(&store->partial_top);
+	while (left) {
+		if (!top) {
+			exchange_for_empty(store, &store->partial);
+			top = store->magazine;
+		}
+		part = MR_MIN(left, top);
+		top -= part;
+		left -= part;
+		memcpy(store->partial + top, handles + left, part * sizeof(*handles));
+	}
+	store_to(&store->partial_top, top);
+	mr_pool_store_unlock(store);
+}
+
+static void
+swap_magazines(struct mr_pool_cache *cache)
+{
+	uint32_t *loaded = cache->handles;
+
+	cache->handles = cache->spare;
+	cache->spare = loaded;
 }
 
 unsigned
 mr_pool_get_slow(struct mr_pool *pool, unsigned worker, uint32_t *handles, unsigned count)
 {
 	struct mr_pool_store *store = pool->store;
-	struct mr_pool_cache *cache = NULL;
-	uint32_t have = 0, fill = 0, top = 0;
-	unsigned got = 0;
+	uint32_t size = store->magazine, top, have, spare, part, need, *empty;
+	struct mr_pool_cache *cache;
+	bool last;
 
-	if (!store->guarded && worker < pool->workers) {
-		cache = mr_pool_cache_of(pool, worker);
-		top = atomic_load_explicit(&cache->top, memory_order_relaxed);
-		have = MR_MIN(cache->end - top, (uint32_t)count);
+	if (store->guarded)
+		return mr_pool_guard_get(store, handles, count);
+	if (worker >= pool->workers)
+		return shared_get(store, handles, count);
+	cache = mr_pool_cache_of(pool, worker);
+	top = load(&cache->top);
+	have = size - top;
+	spare = load(&cache->spare_held);
+	need = have + spare < count ? count - have - spare : 0;
+	if (need) {
+		mr_pool_store_lock(store);
+		if (need >
+		    (uint64_t)load(&store->full) * size + (size - load(&store->partial_top))) {
+			mr_pool_store_unlock(store);
+			return 0;
+		}
 	}
-	store_lock(store);
-	if (count - have <= store_held(store)) {
-		got = count;
-		if (store->guarded) {
-			guard_take(store, handles, count);
+	/* The loaded magazine first: it is the warmest. Then the spare one. */
+	memcpy(handles, cache->handles + top, have * sizeof(*handles));
+	handles += have;
+	top = size;
+	if (spare) {
+		swap_magazines(cache);
+		store_to(&cache->spare_held, 0);
+		top = MR_MIN(count - have, size);
+		memcpy(handles, cache->handles, top * sizeof(*handles));
+		handles += top;
+	}
+	/* Both are empty when something is needed still. */
+	while (need) {
+		if (load(&store->full)) {
+			exchange_for_full(store, &cache->handles);
+			top = 0;
 		} else {
-			/* What the cache has first: it is the warmest. */
-			if (have)
-				memcpy(handles, &cache->handles[top], have * sizeof(*handles));
-			store_take(store, handles + have, count - have);
+			empty = cache->handles;
+			cache->handles = store->partial;
+			top = load(&store->partial_top);
+			store->partial = empty;
+			store_to(&store->partial_top, size);
 		}
-		/* The cache is empty now: fill half of it, which leaves room for puts. */
-		if (cache) {
-			fill = MR_MIN(store->cache / 2, store_held(store));
-			top = cache->end - fill;
-			store_take(store, &cache->handles[top], fill);
-		}
+		part = MR_MIN(need, size - top);
+		last = part == need;
+		if (last)
+			mr_pool_store_unlock(store);
+		memcpy(handles, cache->handles + top, part * sizeof(*handles));
+		handles += part;
+		top += part;
+		need -= part;
 	}
-	store_unlock(store);
-	if (cache && got)
-		atomic_store_explicit(&cache->top, top, memory_order_relaxed);
-	return got;
+	store_to(&cache->top, top);
+	return count;
 }
 
 void
@@ -220,52 +228,63 @@ mr_pool_put_slow(struct mr_pool *pool, unsigned worker, const uint32_t *handles,
 {
 	struct mr_pool_store *store = pool->store;
 	struct mr_pool_cache *cache;
-	uint32_t top, keep, old, half = store->cache / 2;
+	uint32_t top, part, left;
 
-	if (store->guarded || worker >= pool->workers) {
-		store_lock(store);
-		if (store->guarded)
-			guard_give(store, handles, count);
-		else
-			store_give(store, handles, count);
-		store_unlock(store);
+	if (store->guarded) {
+		mr_pool_guard_put(store, handles, count);
 		return;
 	}
-	/* Keep half a cache of the warmest: of the new ones first, then of the old ones
-	 * from the top. The rest goes to the store, the oldest first. */
+	if (worker >= pool->workers) {
+		shared_put(store, handles, count);
+		return;
+	}
+	/* From the last handle to the first, so that they come out in the order given. */
 	cache = mr_pool_cache_of(pool, worker);
-	top = atomic_load_explicit(&cache->top, memory_order_relaxed);
-	keep = MR_MIN((uint32_t)count, half);
-	old = MR_MIN(cache->end - top, half - keep);
-	store_lock(store);
-	store_give(store, &cache->handles[top + old], cache->end - top - old);
-	store_give(store, handles + keep, count - keep);
-	store_unlock(store);
-	memmove(&cache->handles[cache->end - old], &cache->handles[top], old * sizeof(*handles));
-	top = cache->end - old - keep;
-	memcpy(&cache->handles[top], handles, keep * sizeof(*handles));
-	atomic_store_explicit(&cache->top, top, memory_order_relaxed);
+	top = load(&cache->top);
+	for (left = count; left;) {
+		if (!top) {
+			if (load(&cache->spare_held)) {
+				mr_pool_store_lock(store);
+				exchange_for_empty(store, &cache->spare);
+				mr_pool_store_unlock(store);
+			}
+			swap_magazines(cache);
+			store_to(&cache->spare_held, store->magazine);
+			top = store->magazine;
+		}
+		part = MR_MIN(left, top);
+		top -= part;
+		left -= part;
+		memcpy(cache->handles + top, handles + left, part * sizeof(*handles));
+	}
+	store_to(&cache->top, top);
 }
 
 uint32_t
 mr_pool_used(const struct mr_pool *pool)
 {
+	const struct mr_pool_store *store = pool->store;
 	const struct mr_pool_cache *cache;
-	uint32_t held = store_held(pool->store), worker;
+	uint64_t held = load(&store->held);
+	uint32_t worker;
 
-	for (worker = 0; worker < pool->workers; worker++) {
-		cache = mr_pool_cache_of(pool, worker);
-		held += cache->end - atomic_load_explicit(&cache->top, memory_order_relaxed);
+	if (!store->guarded) {
+		held = (uint64_t)load(&store->full) * store->magazine;
+		held += store->magazine - load(&store->partial_top);
+		for (worker = 0; worker < pool->workers; worker++) {
+			cache = mr_pool_cache_of(pool, worker);
+			held += cache->end - load(&cache->top) + load(&cache->spare_held);
+		}
 	}
-	/* While workers are at it a handle may be seen twice on its way. */
-	return held < pool->count ? pool->count - held : 0;
+	/* While workers are at it, a handle may be seen twice on its way. */
+	return held < pool->count ? pool->count - (uint32_t)held : 0;
 }
 
 int
 mr_pool_check(const struct mr_pool *pool, struct mr_error *error)
 {
 	const struct mr_pool_store *store = pool->store;
-	/* Acquire pairs with the release in store_fault. */
+	/* Acquire pairs with the release in mr_pool_store_fault. */
 	uint32_t faults = atomic_load_explicit(&store->faults, memory_order_acquire);
 
 	if (!faults)
@@ -284,8 +303,7 @@ pool_check_config(const struct mr_pool_config *config, struct mr_error *error)
 	if (!config->count || !config->stride || config->shift > 31)
 		return mr_error_set(error, -EINVAL,
 		    "pool %s: %u objects of %u handles at shift %u: none of the first two may be "
-		    "0, "
-		    "the last at most 31",
+		    "0, the last at most 31",
 		    name, config->count, config->stride, config->shift);
 	if (config->first + (uint64_t)config->count * config->stride > UINT32_MAX)
 		return mr_error_set(error, -EOVERFLOW,
@@ -298,9 +316,8 @@ pool_check_config(const struct mr_pool_config *config, struct mr_error *error)
 	return 0;
 }
 
-/* Zeroed, and never in one line pair with anything else. */
-static void *
-pool_alloc(size_t size)
+void *
+mr_pool_alloc(size_t size)
 {
 	void *p;
 
@@ -311,12 +328,50 @@ pool_alloc(size_t size)
 	return p;
 }
 
+/* Magazines for the slots, the shared way and two for each worker; the full ones so
+ * that the first taken has the lowest handles. */
+static int
+magazines_create(struct mr_pool *pool, struct mr_pool_store *store)
+{
+	size_t size = store->magazine, step, i, k;
+	struct mr_pool_cache *cache;
+	uint32_t *next, handle = store->first;
+
+	step = MR_ALIGN_UP(size * sizeof(*next), (size_t)POOL_PAIR) / sizeof(*next);
+	store->slot_count = store->count / store->magazine;
+	store->slots = mr_pool_alloc((store->slot_count + 1) * sizeof(*store->slots));
+	store->memory = mr_pool_alloc(
+	    (store->slot_count + 1 + 2 * (size_t)pool->workers) * step * sizeof(*next));
+	if (!store->slots || !store->memory)
+		return -ENOMEM;
+	next = store->memory;
+	for (i = store->slot_count; i-- > 0; next += step) {
+		store->slots[i] = next;
+		for (k = 0; k < size; k++, handle += store->stride)
+			next[k] = handle;
+	}
+	store_to(&store->full, store->slot_count);
+	store->partial = next;
+	next += step;
+	k = store->magazine - store->count % store->magazine;
+	store_to(&store->partial_top, (uint32_t)k);
+	for (; k < size; k++, handle += store->stride)
+		store->partial[k] = handle;
+	for (i = 0; i < pool->workers; i++) {
+		cache = mr_pool_cache_of(pool, (unsigned)i);
+		cache->handles = next;
+		cache->spare = next + step;
+		cache->end = store->magazine;
+		store_to(&cache->top, store->magazine);
+		next += 2 * step;
+	}
+	return 0;
+}
+
 int
 mr_pool_create(struct mr_pool **out, const struct mr_pool_config *config, struct mr_error *error)
 {
-	unsigned entries = config->cache ? config->cache : MR_POOL_CACHE;
 	struct mr_pool_store *store;
-	struct mr_pool_cache *cache;
 	struct mr_pool *pool;
 	uint32_t i;
 	int rc;
@@ -325,50 +380,35 @@ mr_pool_create(struct mr_pool **out, const struct mr_pool_config *config, struct
 	rc = pool_check_config(config, error);
 	if (rc)
 		return rc;
-	pool = pool_alloc(sizeof(*pool));
-	store = pool ? pool_alloc(sizeof(*store)) : NULL;
-	if (!store)
+	pool = mr_pool_alloc(sizeof(*pool));
+	if (!pool)
 		goto nomem;
-	pool->store = store;
 	pool->count = config->count;
 	pool->workers = config->workers;
+	pool->cache_size = POOL_PAIR;
 	snprintf(pool->name, sizeof(pool->name), "%s", config->name ? config->name : "?");
+	store = pool->store = mr_pool_alloc(sizeof(*store));
+	pool->caches = mr_pool_alloc((pool->workers + 1) * pool->cache_size);
+	if (!store || !pool->caches)
+		goto nomem;
 	store->base = config->base;
 	store->shift = config->shift;
 	store->first = config->first;
 	store->stride = config->stride;
 	store->count = config->count;
-	store->cache = entries;
+	store->magazine = (config->cache ? config->cache : MR_POOL_CACHE) / 2;
 	store->guarded = config->guard == MR_POOL_GUARD_ON ||
-	    (config->guard == MR_POOL_GUARD_BUILD && POOL_GUARD_BUILD);
-	store->handles = pool_alloc(config->count * sizeof(uint32_t));
-	if (!store->handles)
-		goto nomem;
-	for (i = 0; i < config->count; i++)
-		store->handles[i] = config->first + i * config->stride;
-	store_set_held(store, config->count);
-
-	pool->cache_size = MR_ALIGN_UP(sizeof(*cache) + entries * sizeof(uint32_t),
-	    (size_t)POOL_PAIR);
-	if (config->workers) {
-		pool->caches = pool_alloc(config->workers * pool->cache_size);
-		if (!pool->caches)
-			goto nomem;
-	}
+	    (config->guard == MR_POOL_GUARD_BUILD && mr_pool_guard_build());
 	if (store->guarded) {
-		store->inside = pool_alloc((config->count / 64 + 1) * sizeof(uint64_t));
-		if (!store->inside)
-			goto nomem;
-		memset(store->inside, 0xff, (config->count / 64 + 1) * sizeof(uint64_t));
-		ASAN_POISON_MEMORY_REGION(store->base + ((uint64_t)store->first << store->shift),
-		    (uint64_t)store->count * store->stride << store->shift);
+		rc = mr_pool_guard_create(store);
+		/* Never read or written, but not null: a burst of nothing copies 0 bytes. */
+		for (i = 0; i < pool->workers; i++)
+			mr_pool_cache_of(pool, i)->handles = store->memory;
 	} else {
-		for (i = 0; i < config->workers; i++) {
-			cache = mr_pool_cache_of(pool, i);
-			cache->end = entries;
-			atomic_init(&cache->top, entries);
-		}
+		rc = magazines_create(pool, store);
 	}
+	if (rc)
+		goto nomem;
 	*out = pool;
 	return 0;
 nomem:
@@ -380,19 +420,13 @@ nomem:
 void
 mr_pool_destroy(struct mr_pool *pool)
 {
-	struct mr_pool_store *store;
-
 	if (!pool)
 		return;
-	store = pool->store;
-	if (store) {
-		if (store->inside)
-			ASAN_UNPOISON_MEMORY_REGION(store->base +
-				((uint64_t)store->first << store->shift),
-			    (uint64_t)store->count * store->stride << store->shift);
-		free(store->inside);
-		free(store->handles);
-		free(store);
+	if (pool->store) {
+		mr_pool_guard_destroy(pool->store);
+		free(pool->store->slots);
+		free(pool->store->memory);
+		free(pool->store);
 	}
 	free(pool->caches);
 	free(pool);

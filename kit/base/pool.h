@@ -4,12 +4,12 @@
 
 /*
  * A pool of objects of one size, named by 32-bit handles, in memory that the
- * caller provides. Each worker takes from and gives to a cache of its own, a
- * stack of handles that grows downwards, so that taking is one copy from its top
- * and a fresh pool hands out ascending addresses whatever the bursts. A cache
- * that runs short takes half a cache full from the shared store, one that
- * overflows gives half back: the store's lock is touched once per few hundred
- * objects.
+ * caller provides. Each worker has a cache of its own: two magazines, arrays of
+ * handles used as stacks that grow downwards, so that taking is one copy from the
+ * top and a fresh pool hands a worker ascending addresses whatever the bursts. When
+ * both are empty (or full), one is exchanged for a full (or empty) one of the shared
+ * store: two pointers under a lock, once per few hundred objects, and no handle is
+ * copied for it. The scheme is Bonwick's and Adams's ("Magazines and Vmem", 2001).
  *
  * All or none: a get gives what was asked for or nothing. It sees the worker's
  * own cache and the store; what idles in the caches of other workers is out of
@@ -58,13 +58,16 @@ struct mr_pool_config {
 
 struct mr_pool_store;
 
-/* handles[top] to handles[end - 1] are in the cache, the last put first. `top` is
- * written by its worker alone and read by mr_pool_used. In a guarded pool both
- * are 0, which sends every get and put the slow way at no cost to the others. */
+/* handles[top] to handles[end - 1] are in the loaded magazine, the last put first; the
+ * spare one is full or empty. All is written by its worker alone; `top` and
+ * `spare_held` are read by mr_pool_used. In a guarded pool `top` and `end` are 0,
+ * which sends every get and put the slow way at no cost to the others. */
 struct mr_pool_cache {
-	MR_CACHE_ALIGNED _Atomic uint32_t top;
+	MR_CACHE_ALIGNED uint32_t *handles;
+	_Atomic uint32_t top;
 	uint32_t end;
-	MR_CACHE_ALIGNED uint32_t handles[];
+	uint32_t *spare;
+	_Atomic uint32_t spare_held;
 };
 
 /* Constant after create. */
@@ -135,7 +138,7 @@ MR_API uint32_t mr_pool_used(const struct mr_pool *);
 
 /* 0, or -EFAULT and a sentence on the first wrong put: one of an object that was in
  * the pool already or that is none of this pool's. An unguarded pool notices only
- * that more was put than it ever had. */
+ * when so much was put that it has no room left. */
 MR_API int mr_pool_check(const struct mr_pool *, struct mr_error *);
 
 #endif

@@ -85,18 +85,29 @@ test_ascending(void **state)
 	check_ascending(MR_POOL_GUARD_ON);
 }
 
+/* The last put comes first and as it was put, over the seams of magazines (of 32) too. */
 static void
 test_lifo(void **state)
 {
-	struct mr_pool *pool = make(MR_POOL_GUARD_OFF, 1, 64);
-	uint32_t a[8], b[8];
+	static const unsigned sizes[] = {1, 8, 31, 32, 33, 64, 65, 200};
+	uint32_t a[COUNT], b[COUNT], more[COUNT];
+	struct mr_pool *pool;
+	unsigned i, k;
 
-	assert_int_equal(mr_pool_get(pool, 0, a, 8), 8);
-	mr_pool_put(pool, 0, a, 8);
-	assert_int_equal(mr_pool_get(pool, 0, b, 8), 8);
-	assert_memory_equal(a, b, sizeof(a));
-	mr_pool_put(pool, 0, b, 8);
-	mr_pool_destroy(pool);
+	for (i = 0; i < MR_ARRAY_COUNT(sizes); i++) {
+		for (k = 0; k < 70; k++) {
+			pool = make(MR_POOL_GUARD_OFF, 1, 64);
+			assert_int_equal(mr_pool_get(pool, 0, more, k), k);
+			assert_int_equal(mr_pool_get(pool, 0, a, sizes[i]), sizes[i]);
+			mr_pool_put(pool, 0, a, sizes[i]);
+			assert_int_equal(mr_pool_get(pool, 0, b, sizes[i]), sizes[i]);
+			assert_memory_equal(a, b, sizes[i] * sizeof(*a));
+			mr_pool_put(pool, 0, b, sizes[i]);
+			mr_pool_put(pool, 0, more, k);
+			assert_int_equal(mr_pool_used(pool), 0);
+			mr_pool_destroy(pool);
+		}
+	}
 }
 
 static void
@@ -120,18 +131,19 @@ test_all_or_none(void **state)
 	struct mr_pool *pool = make(MR_POOL_GUARD_OFF, 2, 64);
 	uint32_t h[COUNT + 1], other[32], i;
 
-	/* Worker 1's cache is left with half of 64, which worker 0 cannot reach. */
-	assert_int_equal(mr_pool_get(pool, 1, other, 32), 32);
-	assert_int_equal(mr_pool_used(pool), 32);
+	/* Worker 1 has taken a magazine of 32 and left 12 in it, which worker 0 cannot reach. */
+	assert_int_equal(mr_pool_get(pool, 1, other, 20), 20);
+	assert_int_equal(mr_pool_used(pool), 20);
 	assert_int_equal(mr_pool_get(pool, 0, h, COUNT + 1), 0);
-	assert_int_equal(mr_pool_get(pool, 0, h, COUNT - 63), 0);
-	assert_int_equal(mr_pool_used(pool), 32);
-	assert_int_equal(mr_pool_get(pool, 0, h, COUNT - 64), COUNT - 64);
-	for (i = 0; i < COUNT - 64; i++)
-		assert_int_equal(h[i], nth(i + 64));
+	assert_int_equal(mr_pool_get(pool, 0, h, COUNT - 31), 0);
+	assert_int_equal(mr_pool_used(pool), 20);
+	assert_int_equal(mr_pool_get(pool, 0, h, COUNT - 32), COUNT - 32);
+	for (i = 0; i < COUNT - 32; i++)
+		assert_int_equal(h[i], nth(i + 32));
 	assert_int_equal(mr_pool_get(pool, 0, h, 1), 0);
 	assert_int_equal(mr_pool_get(pool, MR_POOL_SHARED, h, 1), 0);
-	assert_int_equal(mr_pool_get(pool, 1, other, 32), 32);
+	assert_int_equal(mr_pool_get(pool, 1, other, 13), 0);
+	assert_int_equal(mr_pool_get(pool, 1, other, 12), 12);
 	assert_int_equal(mr_pool_get(pool, 1, other, 1), 0);
 	assert_int_equal(mr_pool_used(pool), COUNT);
 	mr_pool_destroy(pool);
@@ -205,8 +217,10 @@ static void
 test_random(void **state)
 {
 	check_random(MR_POOL_GUARD_OFF, 2);
+	check_random(MR_POOL_GUARD_OFF, 3);
 	check_random(MR_POOL_GUARD_OFF, 31);
 	check_random(MR_POOL_GUARD_OFF, 64);
+	check_random(MR_POOL_GUARD_OFF, 5000); /* a magazine is more than there is */
 	check_random(MR_POOL_GUARD_ON, 64);
 }
 
@@ -319,7 +333,7 @@ test_bad_config(void **state)
 /* Threads take, mark and give back; a mark that is there already means that two
  * own one object. Two threads share the way without cache. */
 #define THREADS 4
-#define ROUNDS 20000
+#define ROUNDS 12000
 
 struct racer {
 	struct mr_pool *pool;
@@ -332,25 +346,32 @@ static void *
 race(void *arg)
 {
 	struct racer *r = arg;
-	unsigned seed = r->worker * 7 + 1, n, i, round;
-	uint32_t h[96], *word;
+	unsigned seed = r->worker * 7 + 1, n, i, round, held = 0;
+	uint32_t h[300], *word;
 
-	for (round = 0; round < ROUNDS; round++) {
+	/* Takes up to 96 at once, three magazines, and gives back as many as it likes. */
+	for (round = 0; round < ROUNDS || held; round++) {
 		seed = seed * 1664525 + 1013904223;
-		n = seed >> 16 & 63;
-		if (!mr_pool_get(r->pool, r->worker, h, n + 1)) {
-			r->failed++;
-			continue;
+		n = (seed >> 16) % 96 + 1;
+		if (round < ROUNDS && held + n <= MR_ARRAY_COUNT(h) && seed >> 31) {
+			if (!mr_pool_get(r->pool, r->worker, h + held, n)) {
+				r->failed++;
+				continue;
+			}
+			r->got += n;
+			for (i = held; i < held + n; i++) {
+				word = &r->words[(h[i] - FIRST) / STRIDE];
+				r->clashes += *word != 0;
+				*word = 1;
+			}
+			held += n;
+		} else {
+			n = MR_MIN(n, held);
+			held -= n;
+			for (i = held; i < held + n; i++)
+				r->words[(h[i] - FIRST) / STRIDE] = 0;
+			mr_pool_put(r->pool, r->worker, h + held, n);
 		}
-		r->got += n + 1;
-		for (i = 0; i <= n; i++) {
-			word = &r->words[(h[i] - FIRST) / STRIDE];
-			r->clashes += *word != 0;
-			*word = 1;
-		}
-		for (i = 0; i <= n; i++)
-			r->words[(h[i] - FIRST) / STRIDE] = 0;
-		mr_pool_put(r->pool, r->worker, h, n + 1);
 	}
 	return NULL;
 }

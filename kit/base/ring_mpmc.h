@@ -43,7 +43,9 @@ struct mr_mpmc_side {
 	MR_RING_APART _Atomic uint64_t claimed;
 	_Atomic uint64_t other_seen; /* of the other side's `done` */
 	uint64_t capacity;           /* constant */
-	/* Written by the threads of this side, read by the other's. */
+	/* Written by the threads of this side, read by the other's. On a line of its own,
+	 * so that the other side's look does not delay the next compare-and-swap: between two
+	 * cores 6.4 cycles per object in bursts of 32 instead of 9.6. */
 	MR_RING_APART _Atomic uint64_t done;
 };
 

@@ -41,14 +41,14 @@ port_origin(uint16_t port, uint16_t queue)
 mr_inline void
 port_fresh(struct mr_packet *p, uint16_t len, uint64_t origin)
 {
-	uint64_t words[4] = {
-	    MR_PACKET_DATA | (uint64_t)len << 16,
-	    len | 1ull << 32,
-	    origin,
-	    0,
-	};
+	uint64_t *words = (uint64_t *)p;
 
-	memcpy(p, words, sizeof(words));
+	/* Not a memcpy from an array: gcc 12 builds that on the stack with 8-byte stores
+	 * and reads it back with 16-byte loads, which wait for the stores to retire. */
+	words[0] = MR_PACKET_DATA | (uint64_t)len << 16;
+	words[1] = len | 1ull << 32;
+	words[2] = origin;
+	words[3] = 0;
 }
 
 /* Copies whole cache lines; both sides are line-aligned and have room up to the next one. */
@@ -85,5 +85,9 @@ port_swallow(struct mr_buffers *b, unsigned worker, const uint32_t *packets, uns
 		mr_packets_free(b, worker, packets, count);
 	return bytes;
 }
+
+/* mr_port_settle for other capabilities than the port's. */
+unsigned port_settle_for(struct mr_port *, uint32_t caps, unsigned worker, const uint32_t *in,
+    unsigned count, unsigned *consumed, uint32_t *out, unsigned room, unsigned *failed);
 
 #endif

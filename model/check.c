@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -50,16 +51,23 @@ list_was_refused(const struct check *c, const struct lysc_node *list)
 	return false;
 }
 
+/* How many there are; *excess is the one after the first `max`. */
 static unsigned
-count_instances(const struct lyd_node *siblings, const struct lysc_node *schema)
+count_instances(const struct lyd_node *siblings, const struct lysc_node *schema, unsigned max,
+    const struct lyd_node **excess)
 {
 	struct lyd_node *node = NULL;
 	unsigned count = 0;
 
+	*excess = NULL;
 	if (!siblings || lyd_find_sibling_val(siblings, schema, NULL, 0, &node))
 		return 0;
-	for (; node; node = node->next)
-		count += node->schema == schema;
+	for (; node; node = node->next) {
+		if (node->schema != schema)
+			continue;
+		if (count++ == max)
+			*excess = node;
+	}
 	return count;
 }
 
@@ -69,6 +77,7 @@ static void
 check_missing(struct check *c, const struct lyd_node *parent, const struct lyd_node *siblings)
 {
 	const struct lysc_node *parent_schema = parent ? parent->schema : NULL, *schema = NULL;
+	const struct lyd_node *excess;
 	char phrase[600];
 	unsigned count, min, max;
 
@@ -77,7 +86,7 @@ check_missing(struct check *c, const struct lyd_node *parent, const struct lyd_n
 		    lysc_has_when(schema))
 			continue;
 		if (schema->nodetype == LYS_LEAF) {
-			if (!(schema->flags & LYS_MAND_TRUE) || count_instances(siblings, schema) ||
+			if (!(schema->flags & LYS_MAND_TRUE) || count_instances(siblings, schema, 1, &excess) ||
 			    was_refused(c, parent, schema))
 				continue;
 			mr_type_phrase(schema, phrase, sizeof(phrase));
@@ -92,13 +101,14 @@ check_missing(struct check *c, const struct lyd_node *parent, const struct lyd_n
 						     ((const struct lysc_node_leaflist *)schema)->max;
 		if ((!min && (!max || max == UINT32_MAX)) || was_refused(c, parent, schema))
 			continue;
-		count = count_instances(siblings, schema);
+		max = max ? max : UINT32_MAX;
+		count = count_instances(siblings, schema, max, &excess);
 		if (count < min)
 			check_fail(c, parent, "\"%s\" has %u entr%s; at least %u %s needed",
 			    schema->name, count, count == 1 ? "y" : "ies", min, min == 1 ? "is" : "are");
-		else if (max && count > max)
-			check_fail(c, parent, "\"%s\" has %u entries; at most %u %s allowed",
-			    schema->name, count, max, max == 1 ? "is" : "are");
+		else if (excess)
+			check_fail(c, excess, "is one too many: %u entries, at most %u %s allowed", count,
+			    max, max == 1 ? "is" : "are");
 	}
 }
 
@@ -202,7 +212,10 @@ said_add(struct mr_text *t, const char *said)
 
 	if (length && said[length - 1] == '.')
 		length--;
-	mr_text_add(t, "%.*s", (int)length, said);
+	if (length > 1 && isupper((unsigned char)said[0]) && !isupper((unsigned char)said[1]))
+		mr_text_add(t, "%c%.*s", tolower((unsigned char)said[0]), (int)length - 1, said + 1);
+	else
+		mr_text_add(t, "%.*s", (int)length, said);
 }
 
 static void
@@ -268,6 +281,40 @@ check_when(struct check *c, const struct lyd_node *node)
 	} while (schema && (schema->nodetype & (LYS_CHOICE | LYS_CASE)));
 }
 
+/* "Unique data leaf(s) "holder" not satisfied in "/a/b[k='x']" and "/a/b[k='y']"."
+ * False when that is not what libyang says. */
+static bool
+check_unique(struct check *c, const char *said)
+{
+	char copy[MR_CONF_PATH_MAX * 2], *quoted[3], *s = copy;
+	char other[MR_CONF_PATH_MAX];
+	unsigned line[2], column[2], later, i;
+	struct lyd_node *node[2];
+
+	if (!said || strncmp(said, "Unique data leaf(s) \"", 21))
+		return false;
+	snprintf(copy, sizeof(copy), "%s", said);
+	for (i = 0; i < 3; i++) {
+		s = strchr(s, '"');
+		if (!s)
+			return false;
+		quoted[i] = ++s;
+		s = strstr(s, i == 0 ? "\" not" : i == 1 ? "\" and" : "\".");
+		if (!s)
+			return false;
+		*s++ = '\0';
+	}
+	for (i = 0; i < 2; i++) {
+		if (lyd_find_path(c->config->tree, quoted[i + 1], 0, &node[i]))
+			return false;
+		mr_conf_where((const struct mr_conf *)node[i], &line[i], &column[i]);
+	}
+	later = line[1] > line[0] || (line[1] == line[0] && column[1] > column[0]);
+	mr_conf_path((const struct mr_conf *)node[!later], other, sizeof(other));
+	check_fail(c, node[later], "has the same %s as %s", quoted[0], other);
+	return true;
+}
+
 /* What only libyang found: its words, at the place of the node that it names. */
 static void
 check_said(struct check *c)
@@ -278,6 +325,8 @@ check_said(struct check *c)
 	char text[600], where[MR_CONF_PATH_MAX];
 	struct mr_text t = {.text = text, .size = sizeof(text)};
 
+	if (check_unique(c, said))
+		return;
 	*text = '\0';
 	said_add(&t, said ? said : "is not valid, and libyang does not say why");
 	data = path ? strstr(path, "ata location \"") : NULL;

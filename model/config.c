@@ -154,14 +154,15 @@ scalar_value(struct build *b, const struct lysc_node *schema, const struct mr_ya
 	bool empty = mr_schema_type(schema)->basetype == LY_TYPE_EMPTY;
 	const char *value;
 
-	mr_type_phrase(schema, phrase, sizeof(phrase));
 	if (node->kind != MR_YAML_SCALAR) {
+		mr_type_phrase(schema, phrase, sizeof(phrase));
 		build_fail(b, node, "needs a single value (%s), not %s", phrase, kind_words(node));
 		return NULL;
 	}
 	if (mr_yaml_is_null(node)) {
 		if (empty)
 			return "";
+		mr_type_phrase(schema, phrase, sizeof(phrase));
 		build_fail(b, node, "has no value; it needs %s", phrase);
 		return NULL;
 	}
@@ -473,6 +474,45 @@ build_container(struct build *b, struct lyd_node *parent, const struct lysc_node
 		build_children(b, container, schema, node);
 }
 
+/* The choice that a node belongs to, and its case there. */
+static const struct lysc_node *
+choice_of(const struct lysc_node *schema, const struct lysc_node **in_case)
+{
+	for (*in_case = schema; schema->parent; schema = schema->parent) {
+		if (schema->parent->nodetype == LYS_CHOICE) {
+			*in_case = schema;
+			return schema->parent;
+		}
+		if (schema->parent->nodetype != LYS_CASE)
+			break;
+	}
+	return NULL;
+}
+
+/* Whether something of another case of the same choice was written before; reports it. */
+static bool
+choice_is_taken(struct build *b, const struct lyd_node *parent, const struct lysc_node *schema,
+    const struct mr_yaml_node *key)
+{
+	const struct lyd_node *other, *first = parent ? lyd_child(parent) : b->config->tree;
+	const struct lysc_node *my_case, *other_case, *at = schema;
+	const struct lysc_node *choice;
+
+	for (; (choice = choice_of(at, &my_case)); at = choice)
+		for (other = first; other; other = other->next) {
+			const struct lysc_node *o = other->schema;
+
+			while (o && choice_of(o, &other_case) != choice)
+				o = choice_of(o, &other_case);
+			if (!o || other_case == my_case)
+				continue;
+			build_fail(b, key, "excludes \"%s\"; one of the two can be there",
+			    other->schema->name);
+			return true;
+		}
+	return false;
+}
+
 static void
 build_child(struct build *b, struct lyd_node *parent, const struct lysc_node *parent_schema,
     const struct mr_yaml_node *key, struct mr_yaml_node *value)
@@ -500,6 +540,8 @@ build_child(struct build *b, struct lyd_node *parent, const struct lysc_node *pa
 		    lyd_value_compare((const struct lyd_node_term *)known, text, strlen(text)))
 			build_fail(b, value, "is \"%s\" already, by the key of its entry",
 			    lyd_get_value(known));
+	} else if (choice_is_taken(b, parent, schema, key)) {
+		build_failed(b, parent, schema);
 	} else if (schema->nodetype == LYS_LEAF) {
 		build_leaf(b, parent, schema, value);
 	} else if (schema->nodetype == LYS_LEAFLIST) {

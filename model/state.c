@@ -434,6 +434,11 @@ mr_state_read(struct mr_config **out, struct mr_model *model, const char *text, 
 		goto out;
 	}
 	config->model = model;
+	/* libyang takes no text at all for no data; a peer that sends that is broken. */
+	if (!size || *text != '{') {
+		rc = mr_error_set(error, -EINVAL, "the state is no JSON object");
+		goto out;
+	}
 	failed = lyd_parse_data_mem(model->ctx, copy, LYD_JSON, LYD_PARSE_ONLY | LYD_PARSE_STRICT, 0,
 	    &config->tree);
 	if (failed) {

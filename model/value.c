@@ -94,6 +94,15 @@ unit_nanoseconds(const char *units)
 }
 
 static void
+number_add(struct mr_text *t, bool is_u, uint64_t n)
+{
+	if (is_u)
+		mr_text_add(t, " %" PRIu64, n);
+	else
+		mr_text_add(t, " %" PRId64, (int64_t)n);
+}
+
+static void
 phrase_number(struct mr_text *t, const struct lysc_type *type, const char *units)
 {
 	const struct lysc_range *range = ((const struct lysc_type_num *)type)->range;
@@ -103,6 +112,9 @@ phrase_number(struct mr_text *t, const struct lysc_type *type, const char *units
 	LY_ARRAY_COUNT_TYPE i;
 
 	mr_text_add(t, "a number");
+	/* "a number 5 or between ..." would not be one. */
+	if (range && range->parts[0].min_u64 == range->parts[0].max_u64)
+		mr_text_add(t, " equal to");
 	if (unit_nanoseconds(units))
 		mr_text_add(t, " of %s", units);
 	if (!range && bits >= 32) {
@@ -121,8 +133,8 @@ phrase_number(struct mr_text *t, const struct lysc_type *type, const char *units
 	{
 		if (i)
 			mr_text_add(t, i + 1 == LY_ARRAY_COUNT(range->parts) ? " or" : ",");
-		if (range->parts[i].min_u64 == range->parts[i].max_u64 && is_u)
-			mr_text_add(t, " equal to %" PRIu64, range->parts[i].min_u64);
+		if (range->parts[i].min_u64 == range->parts[i].max_u64)
+			number_add(t, is_u, range->parts[i].min_u64);
 		else if (is_u && range->parts[i].max_u64 == UINT64_MAX)
 			mr_text_add(t, " from %" PRIu64 " up", range->parts[i].min_u64);
 		else if (is_u)
@@ -194,6 +206,51 @@ pattern_words(const struct lysc_pattern *pattern)
 }
 
 static void
+phrase_length(struct mr_text *t, const struct lysc_range *length)
+{
+	LY_ARRAY_COUNT_TYPE i;
+
+	mr_text_add(t, "text");
+	if (!length)
+		return;
+	LY_ARRAY_FOR(length->parts, i)
+	{
+		uint64_t min = length->parts[i].min_u64, max = length->parts[i].max_u64;
+
+		if (min == max)
+			mr_text_add(t, "%s %" PRIu64, i ? " or" : " of", min);
+		else if (max >= UINT32_MAX)
+			mr_text_add(t, "%s %" PRIu64 " or more", i ? " or" : " of", min);
+		else if (min)
+			mr_text_add(t, "%s %" PRIu64 " to %" PRIu64, i ? " or" : " of", min, max);
+		else
+			mr_text_add(t, "%s at most %" PRIu64, i ? " or" : " of", max);
+	}
+	mr_text_add(t, " characters");
+}
+
+/* Whether it is the length of a text that is wrong. */
+static bool
+wrong_length(const struct lysc_type *type, const char *value)
+{
+	const struct lysc_range *length;
+	uint64_t count = 0;
+	LY_ARRAY_COUNT_TYPE i;
+
+	if (type->basetype != LY_TYPE_STRING)
+		return false;
+	length = ((const struct lysc_type_str *)type)->length;
+	if (!length)
+		return false;
+	for (; *value; value++)
+		count += (*value & 0xc0) != 0x80; /* the first byte of each character */
+	LY_ARRAY_FOR(length->parts, i)
+	if (count >= length->parts[i].min_u64 && count <= length->parts[i].max_u64)
+		return false;
+	return true;
+}
+
+static void
 phrase_string(struct mr_text *t, const struct lysc_type *type, const char *type_name)
 {
 	const struct lysc_type_str *str = (const struct lysc_type_str *)type;
@@ -212,23 +269,7 @@ phrase_string(struct mr_text *t, const struct lysc_type *type, const char *type_
 			mr_text_add(t, "text of the form %s", str->patterns[0]->expr);
 		return;
 	}
-	mr_text_add(t, "text");
-	if (!str->length)
-		return;
-	LY_ARRAY_FOR(str->length->parts, i)
-	{
-		uint64_t min = str->length->parts[i].min_u64, max = str->length->parts[i].max_u64;
-
-		if (min == max)
-			mr_text_add(t, "%s %" PRIu64, i ? " or" : " of", min);
-		else if (max >= UINT32_MAX)
-			mr_text_add(t, "%s %" PRIu64 " or more", i ? " or" : " of", min);
-		else if (min)
-			mr_text_add(t, "%s %" PRIu64 " to %" PRIu64, i ? " or" : " of", min, max);
-		else
-			mr_text_add(t, "%s at most %" PRIu64, i ? " or" : " of", max);
-	}
-	mr_text_add(t, " characters");
+	phrase_length(t, str->length);
 }
 
 void
@@ -293,7 +334,7 @@ phrase_type(struct mr_text *t, const struct lysc_type *type, const char *units,
 		mr_text_add(t, "a decimal number");
 		break;
 	case LY_TYPE_EMPTY:
-		mr_text_add(t, "nothing: it is set by being there");
+		mr_text_add(t, "no value: it is set by being there");
 		break;
 	case LY_TYPE_UNION:
 		/* ip-address and the like say it better than their parts. */
@@ -345,8 +386,18 @@ mr_value_reason(const struct lysc_node *leaf, const char *value, char *text, siz
 
 	mr_value_quote(value, text, size);
 	t.used = strlen(text);
+	mr_text_add(&t, " is ");
+	if (type->basetype == LY_TYPE_EMPTY) {
+		mr_text_add(&t, "a value; this is set by being there, without one");
+		return;
+	}
+	mr_text_add(&t, "not ");
+	if (wrong_length(type, value)) {
+		phrase_length(&t, ((const struct lysc_type_str *)type)->length);
+		return;
+	}
 	mr_type_phrase(leaf, phrase, sizeof(phrase));
-	mr_text_add(&t, " is not %s", phrase);
+	mr_text_add(&t, "%s", phrase);
 	if (type->basetype != LY_TYPE_ENUM)
 		return;
 	LY_ARRAY_FOR(((const struct lysc_type_enum *)type)->enums, i)
@@ -498,11 +549,12 @@ bool
 mr_type_is_number_list(const struct lysc_node *leaf)
 {
 	const struct lysc_type *type = mr_schema_type(leaf);
-	struct lysc_pattern **patterns = ((const struct lysc_type_str *)type)->patterns;
+	struct lysc_pattern **patterns;
 	LY_ARRAY_COUNT_TYPE i;
 
 	if (type->basetype != LY_TYPE_STRING)
 		return false;
+	patterns = ((const struct lysc_type_str *)type)->patterns;
 	LY_ARRAY_FOR(patterns, i)
 	if (patterns[i]->eapptag && !strcmp(patterns[i]->eapptag, "number-list"))
 		return true;

@@ -368,17 +368,38 @@ yaml_event(struct mr_yaml *y, const yaml_event_t *event)
 	}
 }
 
+/* The ASCII character at a mark, ? for others. */
+static char
+yaml_at(const char *text, size_t size, const yaml_mark_t *mark)
+{
+	size_t line = mark->line, column = mark->column, i = 0;
+	const char *end;
+
+	for (; line && (end = memchr(text + i, '\n', size - i)); line--)
+		i = (size_t)(end - text) + 1;
+	for (; column && i < size; column--)
+		i += MR_MAX(mr_utf8_length(text + i, size - i), 1u);
+	return i < size && text[i] > 0 ? text[i] : '?';
+}
+
 /* libyaml's own complaint, made a sentence. */
 static int
-yaml_syntax(struct mr_yaml *y, const yaml_parser_t *parser)
+yaml_syntax(struct mr_yaml *y, const yaml_parser_t *parser, const char *text, size_t size)
 {
+	char what[80], character;
 	const char *problem = parser->problem ? parser->problem : "not YAML";
 
 	if (parser->error == YAML_MEMORY_ERROR)
 		return yaml_no_memory(y);
-	if (!strcmp(problem, "found character that cannot start any token"))
-		problem = "this character cannot begin a value (a tab for indentation, or a @, ` or % "
-			  "that wants quotes)";
+	if (!strcmp(problem, "found character that cannot start any token")) {
+		character = yaml_at(text, size, &parser->problem_mark);
+		if (character == '\t')
+			return yaml_fail(y, &parser->problem_mark,
+			    "not YAML: a tab cannot indent; use spaces");
+		snprintf(what, sizeof(what), "not YAML: %c cannot begin a value; put it between quotes",
+		    character);
+		return yaml_fail(y, &parser->problem_mark, what);
+	}
 	if (parser->context && parser->context_mark.line != parser->problem_mark.line)
 		mr_report_add(y->report, y->name, (unsigned)parser->problem_mark.line + 1,
 		    (unsigned)parser->problem_mark.column + 1, "", "not YAML: %s, %s that begins in line %u",
@@ -454,7 +475,7 @@ mr_yaml_parse(struct mr_yaml **out, struct mr_yaml_node **root, const char *name
 	yaml_parser_set_input_string(&parser, (const unsigned char *)text, size);
 	while (!rc && !end) {
 		if (!yaml_parser_parse(&parser, &event)) {
-			rc = yaml_syntax(y, &parser);
+			rc = yaml_syntax(y, &parser, text, size);
 			break;
 		}
 		rc = yaml_event(y, &event);

@@ -331,23 +331,36 @@ mr_dataplane_tick(struct mr_dataplane *dp, uint32_t seconds)
 			mr_nf_list[i]->tick(dp->states[i], seconds);
 }
 
+/* A port that is still good for packets: it can receive and has not come to its end. */
+static bool
+may_receive(const struct mr_port *port, bool finite_end)
+{
+	if (!port || !port->rx_queues || (port->caps & MR_PORT_SINK))
+		return false;
+	return !(port->caps & MR_PORT_FINITE) ||
+	       (finite_end && atomic_load_explicit(&port->state, memory_order_relaxed) != MR_PORT_DONE);
+}
+
 bool
 mr_dataplane_done(const struct mr_dataplane *dp)
+{
+	for (unsigned i = 0; i < MR_PORT_MAX; i++)
+		if (may_receive(mr_graph_port(dp->graph, (uint16_t)i), true))
+			return false;
+	return true;
+}
+
+bool
+mr_dataplane_is_finite(const struct mr_dataplane *dp)
 {
 	bool finite = false;
 
 	for (unsigned i = 0; i < MR_PORT_MAX; i++) {
 		const struct mr_port *port = mr_graph_port(dp->graph, (uint16_t)i);
 
-		if (!port || !port->rx_queues)
-			continue;
-		if (port->caps & MR_PORT_FINITE) {
-			finite = true;
-			if (atomic_load_explicit(&port->state, memory_order_relaxed) != MR_PORT_DONE)
-				return false;
-		} else if (!(port->caps & MR_PORT_SINK)) {
+		if (may_receive(port, false))
 			return false;
-		}
+		finite |= port && (port->caps & MR_PORT_FINITE);
 	}
 	return finite;
 }

@@ -34,6 +34,8 @@ void mr_dataplane_tick(struct mr_dataplane *, uint32_t seconds);
 /* True when nothing more can come in: every port that receives is a capture file, or
  * the like, that has come to its end. */
 bool mr_dataplane_done(const struct mr_dataplane *);
+/* Whether it can come to that at all. */
+bool mr_dataplane_is_finite(const struct mr_dataplane *);
 
 /* Writes state: of one function ("bridge"), of "system", or of all (null).
  * -ENOENT: no such function. */

@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/mman.h>
-#include <sys/random.h>
 
 #include "kit/table/mac_int.h"
 
@@ -19,6 +18,7 @@ mr_mac_create(struct mr_mac **out, const struct mr_mac_config *config, struct mr
 	uint32_t fids = config->fids ? config->fids : 65536;
 	uint64_t buckets = 2;
 	struct mr_mac *t;
+	int ret;
 
 	*out = NULL;
 	if (capacity > MAC_CAPACITY_MAX)
@@ -36,6 +36,7 @@ mr_mac_create(struct mr_mac **out, const struct mr_mac_config *config, struct mr
 	t->mask = (uint32_t)buckets - 1;
 	t->ports = ports;
 	t->fids = fids;
+	atomic_init(&t->limit, config->limit);
 	t->refuse_when_full = config->refuse_when_full;
 	t->wide = mac_wide() && !config->portable;
 	t->bytes = buckets * sizeof(struct mac_bucket);
@@ -52,12 +53,12 @@ mr_mac_create(struct mr_mac **out, const struct mr_mac_config *config, struct mr
 		for (uint32_t i = 0; i < fids; i++)
 			atomic_init(&t->fid[i].ageing, config->ageing);
 	}
-	t->seed[0] = config->seed[0];
-	t->seed[1] = config->seed[1];
-	if (!t->seed[0] && !t->seed[1] &&
-	    getrandom(t->seed, sizeof(t->seed), 0) != (ssize_t)sizeof(t->seed)) {
+	if (config->seed) {
+		mr_hash_key_seed(&t->hash, config->seed);
+	} else if ((ret = mr_hash_key_random(&t->hash, error)) < 0) {
 		mr_mac_destroy(t);
-		return mr_error_set(error, -EIO, "MAC table: the kernel gives no random numbers");
+		(void)mr_error_prefix(error, "MAC table");
+		return ret;
 	}
 	*out = t;
 	return 0;
@@ -262,32 +263,39 @@ insert(struct mr_mac *t, uint64_t key, uint64_t fresh, uint32_t now, bool force)
 	struct mac_fid *fid = &t->fid[(uint16_t)key];
 	struct mac_port *port = &t->port[fresh & MAC_PORT_MASK];
 	uint64_t hash = mac_hash(t, key);
+	enum mr_mac_learned refused = MR_MAC_FULL;
 	struct place p;
 	uint64_t mine;
 
 	if (!reserve(&port->count, &port->limit, force))
 		return MR_MAC_PORT_LIMIT;
 	if (!reserve(&fid->count, &fid->limit, force)) {
-		atomic_fetch_sub_explicit(&port->count, 1, memory_order_relaxed);
-		return MR_MAC_FID_LIMIT;
+		refused = MR_MAC_FID_LIMIT;
+		goto release_port;
 	}
+	if (!reserve(&t->count, &t->limit, force))
+		goto release_fid;
 	do {
-		if (!choose_place(t, hash, now, force || !t->refuse_when_full, &p)) {
-			atomic_fetch_sub_explicit(&port->count, 1, memory_order_relaxed);
-			atomic_fetch_sub_explicit(&fid->count, 1, memory_order_relaxed);
-			return MR_MAC_FULL;
-		}
+		if (!choose_place(t, hash, now, force || !t->refuse_when_full, &p))
+			goto release;
 		mine = claimed(p.value);
 	} while (!swap_value(p.entry, p.value, mine));
 
 	atomic_store_explicit(&p.entry->key, key, memory_order_release);
 	/* Sequentially consistent: see settle_twins. */
 	atomic_store_explicit(&p.entry->value, (mine & MAC_REUSE) | fresh, memory_order_seq_cst);
-	atomic_fetch_add_explicit(&t->count, 1, memory_order_relaxed);
 	if (p.value & MAC_LIVE)
 		uncount(t, p.key, p.value);
 	settle_twins(t, key, hash);
 	return p.value & MAC_LIVE ? MR_MAC_EVICTED : MR_MAC_LEARNED;
+
+release:
+	atomic_fetch_sub_explicit(&t->count, 1, memory_order_relaxed);
+release_fid:
+	atomic_fetch_sub_explicit(&fid->count, 1, memory_order_relaxed);
+release_port:
+	atomic_fetch_sub_explicit(&port->count, 1, memory_order_relaxed);
+	return refused;
 }
 
 enum mr_mac_learned

@@ -64,19 +64,20 @@ enum mr_mac_learned {
 	MR_MAC_ELSEWHERE,  /* a static entry, or the caller's wish, keeps it on another port */
 	MR_MAC_PORT_LIMIT, /* refused: the port has as many as it may have */
 	MR_MAC_FID_LIMIT,  /* refused: the FID has */
-	MR_MAC_FULL,       /* refused: no place, and nobody may be pushed out */
+	MR_MAC_FULL, /* refused: the table has, or there is no place and nobody may be pushed out */
 };
 
 struct mr_mac;
 
 struct mr_mac_config {
-	uint32_t capacity; /* stations to hold; 0: 65,536; at most 2^24 */
+	uint32_t capacity; /* stations to have room for; 0: 65,536; at most 2^24 */
+	uint32_t limit;    /* stations to learn at most; 0: as many as find room */
 	uint32_t ports;    /* port numbers are below this; 0: 1,024; at most 65,536 */
 	uint32_t fids;     /* FIDs are below this; 0: 65,536 */
 	uint32_t ageing;   /* seconds, the ageing time of every FID until set; 0: never */
 	bool refuse_when_full;
-	bool portable;    /* no vector instructions, for tests */
-	uint64_t seed[2]; /* of the hash; both 0: from the kernel's random numbers */
+	bool portable; /* no vector instructions, for tests */
+	uint64_t seed; /* of the hash's key; 0: a random key */
 };
 
 struct mr_mac_entry {

@@ -60,7 +60,7 @@ is_fresh(const struct mac_bucket *b, uint64_t key, uint64_t want, match_fn *matc
 
 mr_inline unsigned
 stale(const struct mr_mac *t, const uint64_t *keys, const uint32_t *buckets, const uint16_t *ports,
-    uint32_t now, uint16_t *todo, unsigned count, match_fn *match)
+    uint32_t now, uint16_t *restrict todo, unsigned count, match_fn *match)
 {
 	uint64_t stamp = (uint64_t)(now & MR_MAC_SECONDS_MASK) << MAC_SECONDS_SHIFT | MAC_LIVE;
 	uint32_t second[MR_VECTOR_MAX];
@@ -85,8 +85,8 @@ stale(const struct mr_mac *t, const uint64_t *keys, const uint32_t *buckets, con
 }
 
 mr_inline void
-find(const struct mr_mac *t, const uint64_t *keys, const uint32_t *buckets, uint32_t *found,
-    unsigned count, match_fn *match)
+find(const struct mr_mac *t, const uint64_t *keys, const uint32_t *buckets,
+    uint32_t *restrict found, unsigned count, match_fn *match)
 {
 	uint32_t second[MR_VECTOR_MAX];
 	uint16_t todo[MR_VECTOR_MAX];
@@ -110,7 +110,9 @@ find(const struct mr_mac *t, const uint64_t *keys, const uint32_t *buckets, uint
 		unsigned i = todo[j], m = match(b, keys[i]);
 		uint64_t value;
 
-		if (mac_read(matched(b, m), keys[i], &value))
+		if (!keys[i])
+			found[i] = 0;
+		else if (mac_read(matched(b, m), keys[i], &value))
 			found[i] = (uint32_t)(value & MAC_FOUND_MASK);
 		else if (!m && !match(&t->buckets[buckets[i]], keys[i]))
 			found[i] = 0;
@@ -133,14 +135,14 @@ match_avx2(const struct mac_bucket *b, uint64_t key)
 
 WIDE static unsigned
 stale_avx2(const struct mr_mac *t, const uint64_t *keys, const uint32_t *buckets,
-    const uint16_t *ports, uint32_t now, uint16_t *todo, unsigned count)
+    const uint16_t *ports, uint32_t now, uint16_t *restrict todo, unsigned count)
 {
 	return stale(t, keys, buckets, ports, now, todo, count, match_avx2);
 }
 
 WIDE static void
-find_avx2(const struct mr_mac *t, const uint64_t *keys, const uint32_t *buckets, uint32_t *found,
-    unsigned count)
+find_avx2(const struct mr_mac *t, const uint64_t *keys, const uint32_t *buckets,
+    uint32_t *restrict found, unsigned count)
 {
 	find(t, keys, buckets, found, count, match_avx2);
 }
@@ -159,7 +161,8 @@ mac_wide(void)
 #endif
 
 void
-mr_mac_prefetch(const struct mr_mac *t, const uint64_t *keys, uint32_t *buckets, unsigned count)
+mr_mac_prefetch(const struct mr_mac *t, const uint64_t *keys, uint32_t *restrict buckets,
+    unsigned count)
 {
 	for (unsigned i = 0; i < count; i++) {
 		buckets[i] = mac_first(t, mac_hash(t, keys[i]));
@@ -169,7 +172,7 @@ mr_mac_prefetch(const struct mr_mac *t, const uint64_t *keys, uint32_t *buckets,
 
 unsigned
 mr_mac_stale(const struct mr_mac *t, const uint64_t *keys, const uint32_t *buckets,
-    const uint16_t *ports, uint32_t now, uint16_t *todo, unsigned count)
+    const uint16_t *ports, uint32_t now, uint16_t *restrict todo, unsigned count)
 {
 #ifdef MAC_AVX2
 	if (t->wide)
@@ -179,8 +182,8 @@ mr_mac_stale(const struct mr_mac *t, const uint64_t *keys, const uint32_t *bucke
 }
 
 void
-mr_mac_find(const struct mr_mac *t, const uint64_t *keys, const uint32_t *buckets, uint32_t *found,
-    unsigned count)
+mr_mac_find(const struct mr_mac *t, const uint64_t *keys, const uint32_t *buckets,
+    uint32_t *restrict found, unsigned count)
 {
 #ifdef MAC_AVX2
 	if (t->wide) {

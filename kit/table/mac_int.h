@@ -29,6 +29,7 @@
  * one of the two sees both) and removes all but one by the same rule.
  */
 
+#include "kit/base/hash.h"
 #include "kit/table/mac.h"
 
 #define MAC_WAYS 4u
@@ -90,20 +91,18 @@ struct mr_mac {
 	uint32_t fids;
 	bool refuse_when_full;
 	bool wide; /* the processor has AVX2 */
-	uint64_t seed[2];
+	struct mr_hash_key hash;
 	struct mac_port *port;
 	struct mac_fid *fid;
-	size_t bytes; /* of the buckets */
+	size_t bytes;           /* of the buckets */
+	_Atomic uint32_t limit; /* 0: none */
 	MR_CACHE_ALIGNED _Atomic uint32_t count;
 };
 
 mr_inline uint64_t
 mac_hash(const struct mr_mac *t, uint64_t key)
 {
-	unsigned __int128 p = (unsigned __int128)(key ^ t->seed[0]) *
-	    ((key << 32 | key >> 32) ^ t->seed[1]);
-
-	return (uint64_t)p ^ (uint64_t)(p >> 64);
+	return mr_hash_u64(&t->hash, key);
 }
 
 mr_inline uint32_t

@@ -25,7 +25,7 @@ make(uint32_t capacity, bool refuse, uint32_t ageing)
 	struct mr_mac_config config = {.capacity = capacity,
 	    .refuse_when_full = refuse,
 	    .ageing = ageing,
-	    .seed = {0x1234567, 0x9abcdef}};
+	    .seed = 0x1234567};
 	struct mr_mac *t;
 	struct mr_error error = {0};
 
@@ -366,6 +366,27 @@ gives_way_oldest_first(void **state)
 }
 
 static void
+limit_of_the_whole_table(void **state)
+{
+	struct mr_mac_config config = {.capacity = 1024, .limit = 10};
+	struct mr_error error = {0};
+	struct mr_mac *t;
+
+	assert_int_equal(mr_mac_create(&t, &config, &error), 0);
+	for (unsigned i = 0; i < 20; i++)
+		assert_int_equal(mr_mac_learn(t, key_of(i, 1), 1, 1, false),
+		    i < 10 ? MR_MAC_LEARNED : MR_MAC_FULL);
+	assert_int_equal(mr_mac_count(t), 10);
+	assert_int_equal(mr_mac_count_port(t, 1), 10);
+	assert_int_equal(mr_mac_count_fid(t, 1), 10);
+	/* Heard again and moved it may be; what is configured always has room. */
+	assert_int_equal(mr_mac_learn(t, key_of(3, 1), 2, 2, false), MR_MAC_MOVED);
+	assert_int_equal(mr_mac_add(t, key_of(30, 1), 1, 0, 1), 0);
+	assert_int_equal(mr_mac_count(t), 11);
+	mr_mac_destroy(t);
+}
+
+static void
 generation_tells_of_what_matters(void **state)
 {
 	struct mr_mac *t = make(1024, false, 5);
@@ -421,6 +442,7 @@ main(void)
 	    cmocka_unit_test(holds_what_it_promises),
 	    cmocka_unit_test(gives_way_oldest_first),
 	    cmocka_unit_test(generation_tells_of_what_matters),
+	    cmocka_unit_test(limit_of_the_whole_table),
 	    cmocka_unit_test(refuses_nonsense),
 	};
 

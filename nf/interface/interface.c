@@ -80,15 +80,16 @@ static void
 check_device(const struct mr_config *config, const struct mr_conf *conf, const char *driver,
     struct mr_report *report)
 {
-	const char *device = mr_conf_text(conf, "device", mr_conf_key(conf));
+	const char *device = interface_device_of(conf);
 	const struct mr_conf *other;
 
+	if (!*device)
+		return;
 	mr_conf_each(other, mr_conf_root(config), "interface") {
 		if (other == conf)
 			return;
 		if (strcmp(mr_conf_text(other, "driver", "xdp"), driver) == 0 &&
-		    strcmp(mr_conf_text(other, "device", mr_conf_key(other)), device) == 0 &&
-		    mr_port_driver_find(driver)->device_doc) {
+		    strcmp(interface_device_of(other), device) == 0) {
 			mr_report_at(report, config, conf,
 			    "device \"%s\" is taken by interface %s already", device,
 			    mr_conf_key(other));
@@ -103,8 +104,7 @@ check_options(const struct mr_config *config, const struct mr_conf *conf,
 {
 	struct settings s;
 	struct mr_error error;
-	const struct mr_port_config wanted_by = {.name = mr_conf_key(conf)};
-	struct mr_port_config wanted = wanted_by;
+	struct mr_port_config wanted = {.name = mr_conf_key(conf)};
 	const struct mr_conf *at = mr_conf_child(conf, "options");
 
 	if (interface_settings_read(&s, conf, &error)) {
@@ -176,7 +176,7 @@ prepare_one(struct mr_interfaces *all, const struct mr_conf *conf, struct record
 		r->borrows = true;
 		return 0;
 	}
-	for (struct record *o = all->now; o; o = o->next)
+	for (struct record *o = all->now; o && r->want.device[0]; o = o->next)
 		if (!strcmp(o->want.device, r->want.device) && !strcmp(o->want.driver, r->want.driver))
 			return 0; /* finish opens it, once the device is free */
 	rc = interface_record_open(all, r, error);

@@ -60,6 +60,7 @@ struct mr_interfaces {
 };
 
 /* settings.c */
+const char *interface_device_of(const struct mr_conf *);
 int interface_settings_read(struct settings *, const struct mr_conf *, struct mr_error *);
 void interface_settings_free(struct settings *);
 bool interface_settings_equal(const struct settings *, const struct settings *);

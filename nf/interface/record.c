@@ -70,7 +70,7 @@ interface_record_open(struct mr_interfaces *all, struct record *r, struct mr_err
 	struct mr_graph *graph = mr_dataplane_graph(all->dp);
 	const struct mr_port_config config = {
 		.name = r->pub.name,
-		.device = r->want.device,
+		.device = r->want.device[0] ? r->want.device : NULL,
 		.options = r->want.options,
 		.option_count = r->want.option_count,
 		.index = r->pub.index,

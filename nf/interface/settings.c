@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "kit/port/driver.h"
 #include "nf/interface/interface_int.h"
 
 static char *
@@ -55,6 +56,17 @@ read_lists(struct settings *s, const struct mr_conf *conf, struct mr_error *erro
 	return 0;
 }
 
+/* Written, or the interface's own name, or nothing for a driver that takes none. */
+const char *
+interface_device_of(const struct mr_conf *conf)
+{
+	const struct mr_port_driver *driver =
+	    mr_port_driver_find(mr_conf_text(conf, "driver", "xdp"));
+
+	return mr_conf_text(
+	    conf, "device", driver && driver->device_doc ? mr_conf_key(conf) : "");
+}
+
 int
 interface_settings_read(struct settings *s, const struct mr_conf *conf, struct mr_error *error)
 {
@@ -62,7 +74,7 @@ interface_settings_read(struct settings *s, const struct mr_conf *conf, struct m
 
 	memset(s, 0, sizeof(*s));
 	snprintf(s->driver, sizeof(s->driver), "%s", mr_conf_text(conf, "driver", "xdp"));
-	s->device = copy(mr_conf_text(conf, "device", mr_conf_key(conf)));
+	s->device = copy(interface_device_of(conf));
 	s->enabled = mr_conf_bool(conf, "enabled", true);
 	s->promiscuous = mr_conf_bool(conf, "promiscuous", true);
 	s->mtu = (uint16_t)mr_conf_uint(conf, "mtu", 0);

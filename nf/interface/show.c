@@ -74,7 +74,8 @@ interface_show(void *state, struct mr_state *st)
 
 		mr_state_list(st, "interface", r->pub.name);
 		mr_state_text(st, "driver", r->want.driver);
-		mr_state_text(st, "device", r->want.device);
+		if (r->want.device[0])
+			mr_state_text(st, "device", r->want.device);
 		mr_state_uint(st, "index", r->pub.index);
 		mr_state_text(st, "state", state_name(r));
 		if (r->trouble[0])

@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "kit/port/netdev_int.h"
+
 struct address {
 	uint8_t head[12]; /* of an IPv6 address */
 	uint32_t low;     /* host order */
@@ -39,15 +41,9 @@ parse_mac(
     const struct mr_port_config *config, const char *key, uint8_t mac[6], struct mr_error *error)
 {
 	const char *text = mr_option_text(opts, config, key);
-	unsigned b[6], i;
-	char rest;
 
-	if (sscanf(text, "%2x:%2x:%2x:%2x:%2x:%2x%c", &b[0], &b[1], &b[2], &b[3], &b[4], &b[5],
-		&rest) != 6)
-		return mr_error_set(
-		    error, -EINVAL, "option %s: '%s' is not a MAC address", key, text);
-	for (i = 0; i < 6; i++)
-		mac[i] = (uint8_t)b[i];
+	if (port_mac_parse(text, mac))
+		return mr_error_set(error, -EINVAL, "option %s: '%s' is not a MAC address", key, text);
 	return 0;
 }
 

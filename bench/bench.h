@@ -18,6 +18,8 @@
  * reported as the reason why the row or its peer was skipped.
  */
 
+#include <sys/types.h>
+
 #include "kit/base/cpu.h"
 #include "kit/base/def.h"
 #include "kit/base/error.h"
@@ -31,6 +33,7 @@ struct mr_bench_run {
 	unsigned cpu;    /* where we are pinned, and where a peer does its work */
 	int cpu_other;   /* for a second thread, on another core where there is one; -1: none */
 	struct mr_cpu_set allowed; /* where other processes may run */
+	pid_t second;              /* the row's second thread while it has one, else 0 */
 	void *state;               /* the row's */
 	char config[512];          /* starts as the row's config; setup and peers may add to it */
 };
@@ -45,6 +48,8 @@ struct mr_bench_peer {
 	    struct mr_error *);
 	int (*window)(struct mr_bench_run *, void *state, double *value, struct mr_error *);
 	void (*stop)(void *state);
+	/* The thread that does its work, to see whether it had its CPU; null: not known. */
+	pid_t (*thread)(void *state);
 };
 
 struct mr_bench_row {

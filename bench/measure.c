@@ -9,9 +9,6 @@
 
 #include "kit/base/cpu.h"
 
-/* Windows per side that are measured even when they take longer than was asked. */
-#define ROUNDS_MIN 5
-
 void
 mr_bench_note(struct mr_bench_run *run, const char *fmt, ...)
 {
@@ -123,81 +120,13 @@ choose_peer(const struct mr_bench_row *row, const char *name, struct mr_error *e
 	return NULL;
 }
 
-struct sides {
-	const struct mr_bench_peer *peer; /* null: none, or it failed */
-	void *peer_state;
-};
-
-/* One turn of one side: 0 ours, 1 the floor, 2 the peer. A peer that fails is given up;
- * what it has measured until then does not count. */
-static int
-take_turn(struct mr_bench_run *run, struct mr_bench_result *result, struct sides *sides,
-    unsigned side, bool keep)
-{
-	struct mr_bench_side *into[] = { &result->ours, &result->floor, &result->peer };
-	struct mr_error error = { 0 };
-	double value = 0;
-	int rc = 0;
-
-	switch (side) {
-	case 0:
-		rc = run->row->ours(run, &value, &result->skipped);
-		break;
-	case 1:
-		if (!run->row->floor)
-			return 0;
-		rc = run->row->floor(run, &value, &result->skipped);
-		break;
-	case 2:
-		if (!sides->peer)
-			return 0;
-		if (sides->peer->window(run, sides->peer_state, &value, &error) < 0) {
-			sides->peer->stop(sides->peer_state);
-			sides->peer = NULL;
-			result->peer.count = 0;
-			result->peer_skipped = error;
-			return 0;
-		}
-		break;
-	}
-	if (rc < 0 || !keep)
-		return rc;
-	if (mr_bench_side_add(into[side], value) < 0)
-		return mr_error_set(&result->skipped, -ENOMEM, "no memory for the windows");
-	return 0;
-}
-
-static int
-measure_rounds(struct mr_bench_run *run, struct mr_bench_result *result, struct sides *sides,
-    double seconds)
-{
-	uint64_t end = 0, start;
-	unsigned round, side;
-	int rc;
-
-	/* Round 0 warms up. Who begins changes from round to round, so that no side always
-	 * finds the caches as the same other one left them. */
-	for (round = 0;; round++) {
-		start = mr_cycles();
-		if (round == 1)
-			end = start + (uint64_t)(seconds * (double)run->tsc_hz);
-		if (round > ROUNDS_MIN && start >= end)
-			return 0;
-		for (side = 0; side < 3; side++) {
-			rc = take_turn(run, result, sides, (side + round) % 3, round > 0);
-			if (rc < 0)
-				return rc;
-		}
-	}
-}
-
 void
 mr_bench_measure(const struct mr_bench_row *row, const struct mr_bench_options *options,
     struct mr_bench_result *result)
 {
 	struct mr_bench_run run = { .row = row, .tsc_hz = options->tsc_hz };
 	struct mr_error *why = &result->skipped;
-	struct sides sides = { 0 };
+	struct mr_bench_sides sides = { 0 };
 
 	memset(result, 0, sizeof(*result));
 	result->row = row;
@@ -220,7 +149,7 @@ mr_bench_measure(const struct mr_bench_row *row, const struct mr_bench_options *
 	    sides.peer->start(&run, &sides.peer_state, result->peer_label,
 		sizeof(result->peer_label), &result->peer_skipped) < 0)
 		sides.peer = NULL;
-	measure_rounds(&run, result, &sides, options->seconds);
+	mr_bench_rounds(&run, &sides, options->seconds, result);
 	if (sides.peer)
 		sides.peer->stop(sides.peer_state);
 	if (row->teardown)

@@ -40,6 +40,16 @@ void mr_bench_measure(const struct mr_bench_row *, const struct mr_bench_options
     struct mr_bench_result *);
 void mr_bench_result_clear(struct mr_bench_result *);
 
+/* Who takes part in a row's rounds beside us. */
+struct mr_bench_sides {
+	const struct mr_bench_peer *peer; /* null: none, or it failed and was stopped */
+	void *peer_state;
+};
+
+/* Measures round after round, each a window of every side, for `seconds`. */
+void mr_bench_rounds(struct mr_bench_run *, struct mr_bench_sides *, double seconds,
+    struct mr_bench_result *);
+
 /* Adds a window; -ENOMEM. */
 int mr_bench_side_add(struct mr_bench_side *, double value);
 /* Fills min, median and max; sorts the values. */

@@ -114,6 +114,12 @@ stop(void *state)
 	free(state);
 }
 
-const struct mr_bench_peer mr_bench_peer_dpdk = { "dpdk", start_words, window, stop };
+static pid_t
+thread(void *state)
+{
+	return ((struct mr_bench_child *)state)->pid;
+}
+
+const struct mr_bench_peer mr_bench_peer_dpdk = { "dpdk", start_words, window, stop, thread };
 const struct mr_bench_peer mr_bench_peer_dpdk_pointers = { "dpdk-pointers", start_pointers, window,
-	stop };
+	stop, thread };

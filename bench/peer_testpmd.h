@@ -43,6 +43,9 @@ int mr_bench_testpmd_start(struct mr_bench_testpmd **out, struct mr_bench_run *,
 int mr_bench_testpmd_window(struct mr_bench_testpmd *, struct mr_bench_run *, double *value,
     struct mr_error *);
 
+/* Its forwarding thread. */
+pid_t mr_bench_testpmd_thread(struct mr_bench_testpmd *);
+
 void mr_bench_testpmd_stop(struct mr_bench_testpmd *);
 
 #endif

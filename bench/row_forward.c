@@ -150,8 +150,14 @@ testpmd_stop(void *state)
 	mr_bench_testpmd_stop(state);
 }
 
+static pid_t
+testpmd_thread(void *state)
+{
+	return mr_bench_testpmd_thread(state);
+}
+
 static const struct mr_bench_peer testpmd = { "testpmd", testpmd_start, testpmd_window,
-	testpmd_stop };
+	testpmd_stop, testpmd_thread };
 static const struct mr_bench_peer *const peers[] = { &testpmd, NULL };
 
 static const struct mr_bench_row rows[] = {

@@ -12,6 +12,7 @@
 #include <semaphore.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "bench/peer_dpdk.h"
 #include "bench/shape.h"
@@ -115,6 +116,7 @@ producer(void *arg)
 	struct mr_bench_run *run = arg;
 	struct job *job = run->state;
 
+	run->second = gettid(); /* ordered by the semaphore */
 	atomic_store(&job->failed, mr_cpu_pin(job->cpu, NULL));
 	sem_post(&job->done);
 	if (run->row->param & MPMC)

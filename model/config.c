@@ -154,14 +154,15 @@ scalar_value(struct build *b, const struct lysc_node *schema, const struct mr_ya
 	bool empty = mr_schema_type(schema)->basetype == LY_TYPE_EMPTY;
 	const char *value;
 
-	mr_type_phrase(schema, phrase, sizeof(phrase));
 	if (node->kind != MR_YAML_SCALAR) {
+		mr_type_phrase(schema, phrase, sizeof(phrase));
 		build_fail(b, node, "needs a single value (%s), not %s", phrase, kind_words(node));
 		return NULL;
 	}
 	if (mr_yaml_is_null(node)) {
 		if (empty)
 			return "";
+		mr_type_phrase(schema, phrase, sizeof(phrase));
 		build_fail(b, node, "has no value; it needs %s", phrase);
 		return NULL;
 	}

@@ -19,7 +19,8 @@
 struct described {
 	struct mr_model_item item;
 	char key[128], type[800], doc[DOC_MAX], fallback[512];
-	const char *values[VALUES_MAX + 1];
+	const char *values[VALUES_MAX + 1], *value_docs[VALUES_MAX + 1];
+	char value_text[DOC_MAX * 2]; /* of all value_docs */
 };
 
 /* YANG texts carry the line breaks and the indentation of their file. */
@@ -46,6 +47,7 @@ describe_values(struct described *d, const struct lysc_type *type)
 {
 	const struct lysc_type_bitenum_item *enums;
 	LY_ARRAY_COUNT_TYPE i;
+	size_t used = 0;
 
 	if (type->basetype == LY_TYPE_BOOL) {
 		d->values[0] = "true";
@@ -54,10 +56,19 @@ describe_values(struct described *d, const struct lysc_type *type)
 	} else if (type->basetype == LY_TYPE_ENUM) {
 		enums = ((const struct lysc_type_enum *)type)->enums;
 		LY_ARRAY_FOR(enums, i)
-		if (i < VALUES_MAX)
+		{
+			if (i == VALUES_MAX)
+				break;
 			d->values[i] = enums[i].name;
+			if (!enums[i].dsc || sizeof(d->value_text) - used < 64)
+				continue;
+			fold(enums[i].dsc, d->value_text + used, sizeof(d->value_text) - used);
+			d->value_docs[i] = d->value_text + used;
+			used += strlen(d->value_docs[i]) + 1;
+		}
 		d->item.values = d->values;
 	}
+	d->item.value_docs = d->value_docs;
 }
 
 static void
@@ -215,6 +226,8 @@ print_wrapped(FILE *file, const char *text, const char *indent)
 static void
 print_item(FILE *file, const struct mr_model_item *item)
 {
+	size_t i;
+
 	fprintf(file, "%s", item->name);
 	if (item->kind == MR_MODEL_LIST)
 		fprintf(file, ": entries by %s", item->key);
@@ -233,6 +246,9 @@ print_item(FILE *file, const struct mr_model_item *item)
 	fputc('\n', file);
 	if (item->doc)
 		print_wrapped(file, item->doc, "    ");
+	for (i = 0; item->values && item->values[i]; i++)
+		if (item->value_docs[i])
+			fprintf(file, "    %s: %s\n", item->values[i], item->value_docs[i]);
 }
 
 static int
@@ -263,6 +279,7 @@ reference_rows(const struct mr_model *model, const struct lysc_node *parent, boo
 {
 	const struct lysc_node *child = NULL;
 	char path[512];
+	size_t i;
 
 	while ((child = mr_schema_next(model, parent, child))) {
 		bool inner = !mr_schema_is_leaf(child);
@@ -273,6 +290,8 @@ reference_rows(const struct mr_model *model, const struct lysc_node *parent, boo
 		snprintf(path, sizeof(path), "%s%s", prefix, child->name);
 		if (mr_schema_is_state(child) == state) {
 			fprintf(file, "| `%s` | ", path);
+			if (d->item.kind == MR_MODEL_LEAF_LIST)
+				fprintf(file, "any number of: ");
 			print_cell(file, inner ? d->item.key ? "entries by " : "" : d->item.type);
 			if (inner && d->item.key)
 				fprintf(file, "`%s`", d->item.key);
@@ -285,6 +304,11 @@ reference_rows(const struct mr_model *model, const struct lysc_node *parent, boo
 				fprintf(file, "*required*");
 			fprintf(file, "%s", state ? "" : " | ");
 			print_cell(file, d->item.doc ? d->item.doc : "");
+			for (i = 0; d->item.values && d->item.values[i]; i++)
+				if (d->item.value_docs[i]) {
+					fprintf(file, " `%s`: ", d->item.values[i]);
+					print_cell(file, d->item.value_docs[i]);
+				}
 			fprintf(file, " |\n");
 		}
 		if (inner) {

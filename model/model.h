@@ -45,6 +45,7 @@ struct mr_model_item {
 	const char *fallback;	/* the default; null: none */
 	const char *doc;	/* description; line breaks folded; null: none */
 	const char *const *values; /* of an enumeration or boolean: the words, ends with null */
+	const char *const *value_docs; /* what each means, null where nobody says */
 	bool mandatory;
 	bool state;		/* reported, not configured */
 	bool is_key;

@@ -93,20 +93,57 @@ joined_kb(const void *base)
 	return kb;
 }
 
-/* Why `need` hugepages of `page` bytes could not be had, in words. */
+/* Why an arena of hugepages could not be had, in words. */
 static void
-explain_huge(char *why, size_t size, size_t page, size_t need, int err)
+explain_huge(const struct mr_arena *arena, char *why, size_t size, int err)
 {
-	char path[96], count[32];
+	size_t need = arena->size / arena->page_size;
+	char path[128], count[32];
 
-	snprintf(path, sizeof(path), "/sys/kernel/mm/hugepages/hugepages-%zukB/free_hugepages",
-	    page / 1024);
+	if (arena->numa_node >= 0)
+		snprintf(path, sizeof(path),
+		    "/sys/devices/system/node/node%d/hugepages/hugepages-%zukB/free_hugepages",
+		    arena->numa_node, arena->page_size / 1024);
+	else
+		snprintf(path, sizeof(path),
+		    "/sys/kernel/mm/hugepages/hugepages-%zukB/free_hugepages",
+		    arena->page_size / 1024);
 	if (!read_line(path, count, sizeof(count)))
 		snprintf(why, size, "this machine has none of that size");
 	else if (strtoull(count, NULL, 10) < need)
 		snprintf(why, size, "%zu needed, %s free", need, count);
 	else
-		snprintf(why, size, "%s", strerror(err));
+		snprintf(why, size, "%s (%zu needed, %s free, some perhaps promised)",
+		    strerror(err), need, count);
+}
+
+/* Whether small pages may be taken at all. Asking the kernel for more than there is
+ * would wake its OOM killer; hugepages are set aside already. */
+static int
+check_small(const struct mr_arena *arena, char *why, size_t size)
+{
+	uint64_t available = mr_memory_available(""), here = UINT64_MAX;
+	char mode[64];
+
+	if (arena->pages == MR_ARENA_THP) {
+		if (!read_line(THP_DIR "shmem_enabled", mode, sizeof(mode))) {
+			snprintf(why, size, "this kernel has none");
+			return -EOPNOTSUPP;
+		}
+		if (strstr(mode, "[never]") || strstr(mode, "[deny]")) {
+			snprintf(why, size, "switched off in " THP_DIR "shmem_enabled");
+			return -EOPNOTSUPP;
+		}
+	}
+	if (arena->numa_node >= 0)
+		here = mr_memory_node_available("", arena->numa_node);
+	available = MR_MIN(available, here);
+	if (arena->size > available) {
+		snprintf(why, size, "%zu MB needed, %llu MB of memory available", arena->size >> 20,
+		    (unsigned long long)available >> 20);
+		return -ENOMEM;
+	}
+	return 0;
 }
 
 /* Maps `fd` at an address aligned to `align`. */
@@ -115,8 +152,8 @@ map_aligned(int fd, size_t size, size_t align)
 {
 	uint8_t *area, *base;
 
-	area = mmap(NULL, size + align, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1,
-	    0);
+	area =
+	    mmap(NULL, size + align, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (area == MAP_FAILED)
 		return MAP_FAILED;
 	base = (uint8_t *)MR_ALIGN_UP((uintptr_t)area, align);
@@ -162,93 +199,80 @@ bind_node(void *base, size_t size, int node)
 	return rc;
 }
 
-/* One try with one size of page. On failure `why` says why. */
+/* File, mapping, policy, pages; returns -errno with what was made left to the caller,
+ * and in `why` what only this place knows. */
+static int
+arena_map(struct mr_arena *arena, const char *name, char *why, size_t why_size)
+{
+	unsigned flags = MFD_CLOEXEC | MFD_ALLOW_SEALING;
+	void *base;
+	int rc;
+
+	if (arena->pages == MR_ARENA_1G)
+		flags |= MFD_HUGETLB | MFD_HUGE_1GB;
+	else if (arena->pages == MR_ARENA_2M)
+		flags |= MFD_HUGETLB | MFD_HUGE_2MB;
+	arena->fd = memfd_create(name ? name : "millrace", flags);
+	if (arena->fd < 0 || ftruncate(arena->fd, (off_t)arena->size))
+		return -errno;
+	base = map_aligned(arena->fd, arena->size, MR_MAX(arena->page_size, SIZE_2M));
+	if (base == MAP_FAILED)
+		return -errno;
+	arena->base = base;
+	if (arena->pages == MR_ARENA_THP)
+		madvise(base, arena->size, MADV_HUGEPAGE);
+	if (arena->numa_node >= 0) {
+		rc = bind_node(base, arena->size, arena->numa_node);
+		if (rc) {
+			snprintf(why, why_size, "binding to NUMA node %d: %s", arena->numa_node,
+			    strerror(-rc));
+			return rc;
+		}
+	}
+	rc = populate(base, arena->size, arena->page_size, arena->fd);
+	if (rc)
+		return rc;
+	/* Files of hugepages learned to be sealed later than others. Without seals we only
+	 * lose the protection from hostile peers, which the report tells. */
+	arena->sealed = !fcntl(arena->fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL);
+	return 0;
+}
+
+/* One try with one size of page. On failure `why` says why, and nothing is left of it. */
 static int
 arena_try(struct mr_arena *arena, const struct mr_arena_config *config, enum mr_arena_pages pages,
     char *why, size_t why_size)
 {
-	unsigned flags = MFD_CLOEXEC | MFD_ALLOW_SEALING;
-	size_t page = SIZE_4K, align = SIZE_2M;
-	uint64_t available;
-	char mode[64];
-	int rc;
+	bool huge = pages == MR_ARENA_1G || pages == MR_ARENA_2M;
+	size_t align;
+	int rc = 0;
 
-	if (pages == MR_ARENA_1G) {
-		flags |= MFD_HUGETLB | MFD_HUGE_1GB;
-		page = align = SIZE_1G;
-	} else if (pages == MR_ARENA_2M) {
-		flags |= MFD_HUGETLB | MFD_HUGE_2MB;
-		page = SIZE_2M;
-	} else if (pages == MR_ARENA_THP) {
-		if (!read_line(THP_DIR "shmem_enabled", mode, sizeof(mode))) {
-			snprintf(why, why_size, "this kernel has none");
-			return -EOPNOTSUPP;
-		}
-		if (strstr(mode, "[never]") || strstr(mode, "[deny]")) {
-			snprintf(why, why_size, "switched off in " THP_DIR "shmem_enabled");
-			return -EOPNOTSUPP;
-		}
-	}
-	arena->page_size = page;
 	arena->pages = pages;
-	arena->size = MR_ALIGN_UP(config->size, pages == MR_ARENA_THP ? SIZE_2M : page);
+	arena->page_size = pages == MR_ARENA_1G ? SIZE_1G : huge ? SIZE_2M : SIZE_4K;
+	align = pages == MR_ARENA_THP ? SIZE_2M : arena->page_size;
+	arena->size = MR_ALIGN_UP(config->size, align);
 	if (arena->size < config->size || arena->size > (size_t)INT64_MAX) {
 		snprintf(why, why_size, "%zu bytes are more than this machine can address",
 		    config->size);
 		return -EOVERFLOW;
 	}
-	/* Asking the kernel for more than there is would wake its OOM killer. Hugepages are
-	 * set aside already. */
-	available = mr_memory_available("");
-	if (pages >= MR_ARENA_THP && arena->size > available) {
-		snprintf(why, why_size, "%zu MB needed, %llu MB of memory available",
-		    arena->size >> 20, (unsigned long long)available >> 20);
-		return -ENOMEM;
-	}
-	arena->fd = memfd_create(config->name ? config->name : "millrace", flags);
-	if (arena->fd < 0) {
-		rc = -errno;
-		goto huge;
-	}
-	if (ftruncate(arena->fd, (off_t)arena->size)) {
-		rc = -errno;
-		goto huge;
-	}
-	arena->base = map_aligned(arena->fd, arena->size, align);
-	if (arena->base == MAP_FAILED) {
-		rc = -errno;
-		arena->base = NULL;
-		goto huge;
-	}
-	if (pages == MR_ARENA_THP)
-		madvise(arena->base, arena->size, MADV_HUGEPAGE);
-	if (config->numa_node >= 0) {
-		rc = bind_node(arena->base, arena->size, config->numa_node);
-		if (rc) {
-			snprintf(why, why_size, "binding to NUMA node %d: %s", config->numa_node,
-			    strerror(-rc));
-			goto fail;
-		}
-	}
-	rc = populate(arena->base, arena->size, page, arena->fd);
-	if (rc)
-		goto huge;
-	/* Hugetlb files took seals only later than memfd did; without them we only lose
-	 * the protection from hostile peers, which the report tells. */
-	arena->sealed = !fcntl(arena->fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL);
-	return 0;
-huge:
-	if (pages == MR_ARENA_1G || pages == MR_ARENA_2M)
-		explain_huge(why, why_size, page, arena->size / page, -rc);
-	else
-		snprintf(why, why_size, "%s", strerror(-rc));
-fail:
+	*why = 0;
+	if (!huge)
+		rc = check_small(arena, why, why_size);
+	if (!rc)
+		rc = arena_map(arena, config->name, why, why_size);
+	if (!rc)
+		return 0;
 	if (arena->base)
 		munmap(arena->base, arena->size);
 	if (arena->fd >= 0)
 		close(arena->fd);
 	arena->base = NULL;
 	arena->fd = -1;
+	if (!*why && huge)
+		explain_huge(arena, why, why_size, -rc);
+	else if (!*why)
+		snprintf(why, why_size, "%s", strerror(-rc));
 	return rc;
 }
 
@@ -293,7 +317,7 @@ int
 mr_arena_create(struct mr_arena **out, const struct mr_arena_config *config, struct mr_error *error)
 {
 	enum mr_arena_pages pages, last;
-	char tried[320] = "", why[96];
+	char tried[400] = "", why[128];
 	struct mr_arena *arena;
 	size_t used = 0;
 	int rc;

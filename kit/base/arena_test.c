@@ -18,11 +18,11 @@
 static struct mr_arena *
 make(size_t size, enum mr_arena_pages pages)
 {
-	struct mr_arena_config config = {.name = "arena-test",
-	    .size = size,
-	    .pages = pages,
-	    .numa_node = -1};
-	struct mr_error error = {0};
+	struct mr_arena_config config = { .name = "arena-test",
+		.size = size,
+		.pages = pages,
+		.numa_node = -1 };
+	struct mr_error error = { 0 };
 	struct mr_arena *arena;
 
 	if (mr_arena_create(&arena, &config, &error))
@@ -110,11 +110,11 @@ test_populated(void **state)
 static void
 check_kind(enum mr_arena_pages pages, size_t page, const char *what)
 {
-	struct mr_arena_config config = {.name = "kind",
-	    .size = 5 * MB,
-	    .pages = pages,
-	    .numa_node = -1};
-	struct mr_error error = {0};
+	struct mr_arena_config config = { .name = "kind",
+		.size = 5 * MB,
+		.pages = pages,
+		.numa_node = -1 };
+	struct mr_error error = { 0 };
 	struct mr_arena *arena;
 	int rc = mr_arena_create(&arena, &config, &error);
 
@@ -143,8 +143,8 @@ test_kinds(void **state)
 static void
 test_impossible(void **state)
 {
-	struct mr_arena_config config = {.name = "big", .size = (size_t)1 << 46, .numa_node = -1};
-	struct mr_error error = {0};
+	struct mr_arena_config config = { .name = "big", .size = (size_t)1 << 46, .numa_node = -1 };
+	struct mr_error error = { 0 };
 	struct mr_arena *arena;
 
 	assert_true(mr_arena_create(&arena, &config, &error) < 0);
@@ -168,11 +168,11 @@ test_impossible(void **state)
 static void
 test_numa(void **state)
 {
-	struct mr_arena_config config = {.name = "node",
-	    .size = MB,
-	    .pages = MR_ARENA_4K,
-	    .numa_node = 4000};
-	struct mr_error error = {0};
+	struct mr_arena_config config = { .name = "node",
+		.size = MB,
+		.pages = MR_ARENA_4K,
+		.numa_node = 4000 };
+	struct mr_error error = { 0 };
 	struct mr_arena *arena;
 
 	assert_true(mr_arena_create(&arena, &config, &error) < 0);
@@ -215,13 +215,13 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_auto),
-	    cmocka_unit_test(test_4k),
-	    cmocka_unit_test(test_populated),
-	    cmocka_unit_test(test_kinds),
-	    cmocka_unit_test(test_impossible),
-	    cmocka_unit_test(test_numa),
-	    cmocka_unit_test(test_carve),
+		cmocka_unit_test(test_auto),
+		cmocka_unit_test(test_4k),
+		cmocka_unit_test(test_populated),
+		cmocka_unit_test(test_kinds),
+		cmocka_unit_test(test_impossible),
+		cmocka_unit_test(test_numa),
+		cmocka_unit_test(test_carve),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -116,3 +116,29 @@ mr_memory_available(const char *root)
 	fclose(file);
 	return available;
 }
+
+uint64_t
+mr_memory_node_available(const char *root, int node)
+{
+	static const char *const keys[] = { "MemFree:", "Inactive(file):", "SReclaimable:" };
+	unsigned long long kb, sum = UINT64_MAX;
+	char path[PATH_MAX], line[256], word[64];
+	FILE *file;
+	size_t i;
+
+	snprintf(path, sizeof(path), "%s/sys/devices/system/node/node%d/meminfo", root, node);
+	file = fopen(path, "re");
+	if (!file)
+		return UINT64_MAX;
+	/* Lines like "Node 0 MemFree:  1234 kB". */
+	while (fgets(line, sizeof(line), file)) {
+		if (sscanf(line, "Node %*d %63s %llu", word, &kb) != 2)
+			continue;
+		for (i = 0; i < MR_ARRAY_COUNT(keys); i++) {
+			if (!strcmp(word, keys[i]))
+				sum = (sum == UINT64_MAX ? 0 : sum) + kb * 1024;
+		}
+	}
+	fclose(file);
+	return sum;
+}

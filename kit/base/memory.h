@@ -16,4 +16,7 @@
  * read from, "" outside of tests. */
 MR_API uint64_t mr_memory_available(const char *root);
 
+/* Bytes of one NUMA node that are free or hold what can be dropped. */
+MR_API uint64_t mr_memory_node_available(const char *root, int node);
+
 #endif

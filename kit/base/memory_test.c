@@ -68,9 +68,10 @@ available(const struct file *files)
 static void
 test_machine(void **state)
 {
-	static const struct file alone[] = {MEMINFO, {0}};
-	static const struct file free_group[] = {MEMINFO, {"/proc/self/cgroup", "0::/\n"}, {0}};
-	static const struct file nothing[] = {{0}};
+	static const struct file alone[] = { MEMINFO, { 0 } };
+	static const struct file free_group[] = { MEMINFO, { "/proc/self/cgroup", "0::/\n" },
+		{ 0 } };
+	static const struct file nothing[] = { { 0 } };
 
 	assert_int_equal(available(alone), 2000 * MB);
 	assert_int_equal(available(free_group), 2000 * MB);
@@ -81,20 +82,20 @@ static void
 test_version_2(void **state)
 {
 	static const struct file files[] = {
-	    MEMINFO,
-	    {"/proc/self/cgroup", "0::/a.slice/b\n"},
-	    {"/sys/fs/cgroup/a.slice/memory.max", "524288000\n"},     /* 500 MB */
-	    {"/sys/fs/cgroup/a.slice/memory.current", "419430400\n"}, /* 400 MB */
-	    {"/sys/fs/cgroup/a.slice/memory.stat", "anon 1\ninactive_file 104857600\n"},
-	    {"/sys/fs/cgroup/a.slice/b/memory.max", "max\n"},
-	    {"/sys/fs/cgroup/a.slice/b/memory.current", "419430400\n"},
-	    {0},
+		MEMINFO,
+		{ "/proc/self/cgroup", "0::/a.slice/b\n" },
+		{ "/sys/fs/cgroup/a.slice/memory.max", "524288000\n" },     /* 500 MB */
+		{ "/sys/fs/cgroup/a.slice/memory.current", "419430400\n" }, /* 400 MB */
+		{ "/sys/fs/cgroup/a.slice/memory.stat", "anon 1\ninactive_file 104857600\n" },
+		{ "/sys/fs/cgroup/a.slice/b/memory.max", "max\n" },
+		{ "/sys/fs/cgroup/a.slice/b/memory.current", "419430400\n" },
+		{ 0 },
 	};
 	static const struct file over[] = {
-	    {"/proc/self/cgroup", "0::/c\n"},
-	    {"/sys/fs/cgroup/c/memory.max", "1000\n"},
-	    {"/sys/fs/cgroup/c/memory.current", "2000\n"},
-	    {0},
+		{ "/proc/self/cgroup", "0::/c\n" },
+		{ "/sys/fs/cgroup/c/memory.max", "1000\n" },
+		{ "/sys/fs/cgroup/c/memory.current", "2000\n" },
+		{ 0 },
 	};
 
 	assert_int_equal(available(files), 200 * MB);
@@ -106,14 +107,30 @@ static void
 test_version_1(void **state)
 {
 	static const struct file files[] = {
-	    MEMINFO,
-	    {"/proc/self/cgroup", "5:cpu,cpuacct:/x\n4:memory:/docker/1234\n0::/\n"},
-	    {"/sys/fs/cgroup/memory/memory.limit_in_bytes", "104857600\n"},
-	    {"/sys/fs/cgroup/memory/memory.usage_in_bytes", "10485760\n"},
-	    {0},
+		MEMINFO,
+		{ "/proc/self/cgroup", "5:cpu,cpuacct:/x\n4:memory:/docker/1234\n0::/\n" },
+		{ "/sys/fs/cgroup/memory/memory.limit_in_bytes", "104857600\n" },
+		{ "/sys/fs/cgroup/memory/memory.usage_in_bytes", "10485760\n" },
+		{ 0 },
 	};
 
 	assert_int_equal(available(files), 90 * MB);
+}
+
+static void
+test_node(void **state)
+{
+	static const struct file files[] = {
+		{ "/sys/devices/system/node/node1/meminfo",
+		    "Node 1 MemTotal:  900000 kB\nNode 1 MemFree:  1024 kB\n"
+		    "Node 1 Inactive(file):     2048 kB\nNode 1 Active(file):     4096 kB\n" },
+		{ 0 },
+	};
+
+	write_files(files, true);
+	assert_int_equal(mr_memory_node_available(root, 1), 3 * MB);
+	assert_true(mr_memory_node_available(root, 0) == UINT64_MAX);
+	write_files(files, false);
 }
 
 static void
@@ -129,10 +146,11 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_machine),
-	    cmocka_unit_test(test_version_2),
-	    cmocka_unit_test(test_version_1),
-	    cmocka_unit_test(test_here),
+		cmocka_unit_test(test_machine),
+		cmocka_unit_test(test_version_2),
+		cmocka_unit_test(test_version_1),
+		cmocka_unit_test(test_node),
+		cmocka_unit_test(test_here),
 	};
 	int failed;
 

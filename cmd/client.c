@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cmd/client.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "control/server.h"
+
+#define HEAD_MAX 16384
+#define ANSWER_MAX (256u << 20)
+
+static int
+reach(const char *path, struct mr_error *error)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	int fd;
+
+	if (strlen(path) >= sizeof(address.sun_path))
+		return mr_error_set(error, -ENAMETOOLONG, "%s: the path is too long", path);
+	memcpy(address.sun_path, path, strlen(path));
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return mr_error_set(error, -errno, "socket: %s", strerror(errno));
+	if (connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0)
+		return fd;
+	mr_error_set(error, -errno, errno == ENOENT || errno == ECONNREFUSED
+			 ? "no millrace runs behind %s (start one with: millrace run FILE)"
+			 : "%s: cannot be reached (is it another user's?)", path);
+	close(fd);
+	return error ? error->code : -ECONNREFUSED;
+}
+
+static int
+send_all(int fd, const char *text, struct mr_error *error)
+{
+	size_t len = strlen(text);
+
+	while (len > 0) {
+		ssize_t n = send(fd, text, len, MSG_NOSIGNAL);
+
+		if (n < 0 && errno != EINTR)
+			return mr_error_set(error, -errno, "the request failed: %s", strerror(errno));
+		if (n > 0) {
+			text += n;
+			len -= (size_t)n;
+		}
+	}
+	return 0;
+}
+
+/* Reads up to the end of the head; what came behind it stays for mr_client_read. */
+static int
+read_head(struct mr_client *c, int *status, struct mr_error *error)
+{
+	size_t used = 0;
+	char *end;
+
+	c->head = calloc(1, HEAD_MAX + 1);
+	if (!c->head)
+		return mr_error_set(error, -ENOMEM, "no memory");
+	while ((end = strstr(c->head, "\r\n\r\n")) == NULL) {
+		ssize_t n = used < HEAD_MAX ? read(c->fd, c->head + used, HEAD_MAX - used) : 0;
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return mr_error_set(error, -EPROTO, "the answer has no end of head");
+		used += (size_t)n;
+	}
+	if (sscanf(c->head, "HTTP/%*s %d", status) != 1)
+		return mr_error_set(error, -EPROTO, "the answer is not HTTP");
+	c->head_len = used;
+	c->head_at = (size_t)(end + 4 - c->head);
+	return 0;
+}
+
+/* {"error":"..."} */
+static int
+said_no(struct mr_client *c, int status, struct mr_error *error)
+{
+	char text[1024];
+	long n = mr_client_read(c, text, sizeof(text) - 1);
+	char *from, *to;
+
+	text[n > 0 ? n : 0] = 0;
+	from = strstr(text, ":\"");
+	to = from ? strrchr(text, '"') : NULL;
+	if (!from || to <= from + 1)
+		return mr_error_set(error, -EPROTO, "the server answered %d", status);
+	*to = 0;
+	return mr_error_set(error, status == 404 ? -ENOENT : -EINVAL, "%s", from + 2);
+}
+
+int
+mr_client_get(struct mr_client *c, const char *path, const char *target, struct mr_error *error)
+{
+	char fallback[108], request[4096];
+	int status, rc;
+
+	memset(c, 0, sizeof(*c));
+	mr_server_default_path(fallback, sizeof(fallback));
+	c->fd = reach(path ? path : fallback, error);
+	if (c->fd < 0)
+		return c->fd;
+	snprintf(request, sizeof(request), "GET %s HTTP/1.0\r\nHost: millrace\r\n\r\n", target);
+	rc = send_all(c->fd, request, error);
+	if (!rc)
+		rc = read_head(c, &status, error);
+	if (!rc && status != 200)
+		rc = said_no(c, status, error);
+	if (rc)
+		mr_client_close(c);
+	return rc;
+}
+
+long
+mr_client_read(struct mr_client *c, void *buffer, size_t size)
+{
+	size_t left = c->head_len - c->head_at;
+	ssize_t n;
+
+	if (left > 0) {
+		size = MR_MIN(size, left);
+		memcpy(buffer, c->head + c->head_at, size);
+		c->head_at += size;
+		return (long)size;
+	}
+	n = read(c->fd, buffer, size);
+	return n < 0 ? -errno : (long)n;
+}
+
+void
+mr_client_close(struct mr_client *c)
+{
+	if (c->fd > 0)
+		close(c->fd);
+	free(c->head);
+	memset(c, 0, sizeof(*c));
+}
+
+int
+mr_client_fetch(const char *path, const char *target, char **text, size_t *size,
+    struct mr_error *error)
+{
+	size_t room = 65536, used = 0;
+	struct mr_client c;
+	char *grown;
+	long n;
+	int rc = mr_client_get(&c, path, target, error);
+
+	if (rc)
+		return rc;
+	*text = malloc(room);
+	while (*text && (n = mr_client_read(&c, *text + used, room - used - 1)) != 0) {
+		if (n < 0 && n != -EINTR) {
+			rc = mr_error_set(error, (int)n, "the answer broke off: %s", strerror((int)-n));
+			break;
+		}
+		used += n > 0 ? (size_t)n : 0;
+		if (used + 1 < room)
+			continue;
+		room *= 2;
+		grown = room <= ANSWER_MAX ? realloc(*text, room) : NULL;
+		if (!grown) {
+			rc = mr_error_set(error, -ENOMEM, "the answer is too large");
+			break;
+		}
+		*text = grown;
+	}
+	mr_client_close(&c);
+	if (!*text)
+		return mr_error_set(error, -ENOMEM, "no memory");
+	if (rc) {
+		free(*text);
+		*text = NULL;
+		return rc;
+	}
+	(*text)[used] = 0;
+	*size = used;
+	return 0;
+}
+
+void
+mr_client_param(char *target, size_t size, const char *name, const char *value)
+{
+	size_t used = strlen(target);
+
+	used += (size_t)snprintf(
+	    target + used, size - used, "%c%s=", strchr(target, '?') ? '&' : '?', name);
+	for (; *value && used + 4 < size; value++) {
+		unsigned char c = (unsigned char)*value;
+
+		if ((c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+		    strchr("-._~", c))
+			used += (size_t)snprintf(target + used, size - used, "%c", c);
+		else
+			used += (size_t)snprintf(target + used, size - used, "%%%02X", c);
+	}
+}

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef MR_CMD_CLIENT_H
+#define MR_CMD_CLIENT_H
+
+/*
+ * A verb's side of the control socket (control/server.h): one request, one answer
+ * that ends when the server closes. Kept to HTTP/1.0, so that an answer is a head
+ * and then plain bytes, which may go on for as long as the server likes.
+ *
+ * Ownership: the caller's. Threads: one.
+ * Errors: a text for people; what the server said went wrong is passed on.
+ */
+
+#include <stddef.h>
+
+#include "kit/base/error.h"
+
+struct mr_client {
+	int fd;
+	char *head; /* bytes read behind the head, not yet taken */
+	size_t head_len, head_at;
+};
+
+/* Asks for `target` ("/state/bridge"). `socket` null: the default. On success the head has
+ * been read and said 200. */
+int mr_client_get(struct mr_client *, const char *socket, const char *target, struct mr_error *);
+/* Up to `size` bytes of the answer: 0 at its end, -errno on failure. */
+long mr_client_read(struct mr_client *, void *buffer, size_t size);
+void mr_client_close(struct mr_client *);
+
+/* The whole answer as a text to be freed. */
+int mr_client_fetch(const char *socket, const char *target, char **text, size_t *size,
+    struct mr_error *);
+
+/* Appends `name=value` to a target, escaped. */
+void mr_client_param(char *target, size_t size, const char *name, const char *value);
+
+#endif

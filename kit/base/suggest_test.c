@@ -28,8 +28,9 @@ test_distance(void **state)
 static void
 test_best(void **state)
 {
-	static const char *const names[] = {"bridge", "interface", "worker"};
-	struct mr_suggest s = {.word = "interfcae"}, none = {.word = "zebra"}, empty = {.word = ""};
+	static const char *const names[] = { "bridge", "interface", "worker" };
+	struct mr_suggest s = { .word = "interfcae" }, none = { .word = "zebra" },
+			  empty = { .word = "" };
 	unsigned i;
 
 	for (i = 0; i < MR_ARRAY_COUNT(names); i++) {
@@ -46,8 +47,8 @@ int
 main(void)
 {
 	static const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_distance),
-	    cmocka_unit_test(test_best),
+		cmocka_unit_test(test_distance),
+		cmocka_unit_test(test_best),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -21,11 +21,11 @@ bytes_of(struct test_port *t, uint32_t handle, uint32_t *len)
 static void
 test_frames(void **state)
 {
-	static const char *const l3[] = {"l3=ip4", "l3=ip6", "l3=none"};
-	static const char *const l4[] = {"l4=udp", "l4=tcp", "l4=icmp"};
-	static const char *const sizes[] = {"size=101,102,594,1518,1792", "size=9000,2000,64"};
-	static const char *const payloads[] = {"payload=zero", "payload=stamp"};
-	static const char *const vlans[] = {"vlan=0", "vlan=77"};
+	static const char *const l3[] = { "l3=ip4", "l3=ip6", "l3=none" };
+	static const char *const l4[] = { "l4=udp", "l4=tcp", "l4=icmp" };
+	static const char *const sizes[] = { "size=101,102,594,1518,1792", "size=9000,2000,64" };
+	static const char *const payloads[] = { "payload=zero", "payload=stamp" };
+	static const char *const vlans[] = { "vlan=0", "vlan=77" };
 	unsigned c, i, n;
 	uint32_t h[BURST];
 
@@ -71,7 +71,7 @@ compare_tuples(const void *a, const void *b)
 static void
 test_flows(void **state)
 {
-	static const char *const orders[] = {"order=round-robin", "order=shuffle"};
+	static const char *const orders[] = { "order=round-robin", "order=shuffle" };
 	unsigned o, n = 0, i, got, ordered;
 	uint8_t(*tuples)[12] = malloc(5000 * sizeof(*tuples));
 	uint32_t h[BURST];
@@ -130,14 +130,14 @@ test_macs(void **state)
 static void
 test_seed(void **state)
 {
-	static const char *const seeds[] = {"seed=7", "seed=7", "seed=8"};
+	static const char *const seeds[] = { "seed=7", "seed=7", "seed=8" };
 	static uint8_t seen[3][BURST * 4][64];
 	unsigned s, i, n;
 	uint32_t h[BURST];
 
 	for (s = 0; s < 3; s++) {
-		struct test_port t = test_open("gen", NULL, TEST_OPTION_LIST(seeds[s], "flows=1M"),
-		    1);
+		struct test_port t =
+		    test_open("gen", NULL, TEST_OPTION_LIST(seeds[s], "flows=1M"), 1);
 
 		for (n = 0; n < BURST * 4; n += BURST) {
 			assert_int_equal(t.port->driver->rx(t.port, 0, 0, h, BURST), BURST);
@@ -182,8 +182,8 @@ test_imix(void **state)
 static void
 test_sink(void **state)
 {
-	struct test_port t = test_open("gen", NULL,
-	    TEST_OPTION_LIST("payload=stamp", "size=2000,71"), 1);
+	struct test_port t =
+	    test_open("gen", NULL, TEST_OPTION_LIST("payload=stamp", "size=2000,71"), 1);
 	struct mr_port_stats stats;
 	uint32_t h[BURST], late;
 	uint64_t sent, received, lost, reordered;
@@ -216,7 +216,7 @@ static void
 test_rate(void **state)
 {
 	struct test_port t = test_open("gen", NULL, TEST_OPTION_LIST("rate=2k", "count=200"), 1);
-	struct pollfd fd = {.fd = t.port->driver->rx_fd(t.port, 0), .events = POLLIN};
+	struct pollfd fd = { .fd = t.port->driver->rx_fd(t.port, 0), .events = POLLIN };
 	struct timespec a, b;
 	unsigned n = 0, got, sleeps = 0;
 	uint32_t h[BURST];
@@ -247,18 +247,18 @@ static void
 test_refusals(void **state)
 {
 	static const char *const cases[][5] = {
-	    {"size=10", NULL, NULL, NULL, "headers"},
-	    {"size=64,,64", NULL, NULL, NULL, "neither imix"},
-	    {"size=64,", NULL, NULL, NULL, "neither imix"},
-	    {"size=", NULL, NULL, NULL, "empty"},
-	    {"size=57", "payload=stamp", NULL, NULL, "and the stamp"},
-	    {"src-ip=10.0.0.256", NULL, NULL, NULL, "not an IPv4 address"},
-	    {"dst-ip=10.0.0.1", "l3=ip6", NULL, NULL, "not an IPv6 address"},
-	    {"src-mac=02:00:00:00:00", NULL, NULL, NULL, "not a MAC address"},
-	    {"flows=10", "src-ips=1", "src-ports=3", NULL, "only 3 different"},
-	    {"ethertype=0x5ff", NULL, NULL, NULL, "hexadecimal"},
-	    {"ethertype=zz", NULL, NULL, NULL, "hexadecimal"},
-	    {"count=x", NULL, NULL, NULL, "not a number"},
+		{ "size=10", NULL, NULL, NULL, "headers" },
+		{ "size=64,,64", NULL, NULL, NULL, "neither imix" },
+		{ "size=64,", NULL, NULL, NULL, "neither imix" },
+		{ "size=", NULL, NULL, NULL, "empty" },
+		{ "size=57", "payload=stamp", NULL, NULL, "and the stamp" },
+		{ "src-ip=10.0.0.256", NULL, NULL, NULL, "not an IPv4 address" },
+		{ "dst-ip=10.0.0.1", "l3=ip6", NULL, NULL, "not an IPv6 address" },
+		{ "src-mac=02:00:00:00:00", NULL, NULL, NULL, "not a MAC address" },
+		{ "flows=10", "src-ips=1", "src-ports=3", NULL, "only 3 different" },
+		{ "ethertype=0x5ff", NULL, NULL, NULL, "hexadecimal" },
+		{ "ethertype=zz", NULL, NULL, NULL, "hexadecimal" },
+		{ "count=x", NULL, NULL, NULL, "not a number" },
 	};
 	struct mr_buffers *b = test_buffers(256);
 	struct mr_error error;
@@ -278,14 +278,14 @@ int
 main(void)
 {
 	static const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_frames),
-	    cmocka_unit_test(test_flows),
-	    cmocka_unit_test(test_macs),
-	    cmocka_unit_test(test_seed),
-	    cmocka_unit_test(test_imix),
-	    cmocka_unit_test(test_sink),
-	    cmocka_unit_test(test_rate),
-	    cmocka_unit_test(test_refusals),
+		cmocka_unit_test(test_frames),
+		cmocka_unit_test(test_flows),
+		cmocka_unit_test(test_macs),
+		cmocka_unit_test(test_seed),
+		cmocka_unit_test(test_imix),
+		cmocka_unit_test(test_sink),
+		cmocka_unit_test(test_rate),
+		cmocka_unit_test(test_refusals),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -11,7 +11,7 @@
 static struct ifreq
 request(const char *name)
 {
-	struct ifreq r = {0};
+	struct ifreq r = { 0 };
 
 	snprintf(r.ifr_name, sizeof(r.ifr_name), "%s", name);
 	return r;
@@ -38,7 +38,9 @@ port_netdev_name_check(const char *name, struct mr_error *error)
 	for (at = name; *at; at++)
 		if (*at == '/' || *at == ':' || (unsigned char)*at <= ' ' || *at == 0x7f)
 			return mr_error_set(error, -EINVAL,
-			    "'%s' is no name for an interface: it has a character that is not allowed", name);
+			    "'%s' is no name for an interface: it has a character that is not "
+			    "allowed",
+			    name);
 	return 0;
 }
 
@@ -50,8 +52,10 @@ port_netdev_index(int fd, const char *name, struct mr_error *error)
 	if (!ioctl(fd, SIOCGIFINDEX, &r))
 		return r.ifr_ifindex;
 	if (errno == ENODEV)
-		return mr_error_set(error, -ENODEV, "no interface %s in this network namespace", name);
-	return mr_error_set(error, -errno, "cannot look up interface %s: %s", name, strerror(errno));
+		return mr_error_set(error, -ENODEV, "no interface %s in this network namespace",
+		    name);
+	return mr_error_set(error, -errno, "cannot look up interface %s: %s", name,
+	    strerror(errno));
 }
 
 int
@@ -72,8 +76,8 @@ port_netdev_set_up(int fd, const char *name, struct mr_error *error)
 		return 0;
 	r.ifr_flags = (short)(flags | IFF_UP);
 	if (flags < 0 || ioctl(fd, SIOCSIFFLAGS, &r))
-		return mr_error_set(error, -errno, "cannot set interface %s up: %s%s", name, strerror(errno),
-		    errno == EPERM ? " (it takes CAP_NET_ADMIN)" : "");
+		return mr_error_set(error, -errno, "cannot set interface %s up: %s%s", name,
+		    strerror(errno), errno == EPERM ? " (it takes CAP_NET_ADMIN)" : "");
 	return 0;
 }
 
@@ -83,11 +87,11 @@ port_netdev_mac(int fd, const char *name, uint8_t mac[6], struct mr_error *error
 	struct ifreq r = request(name);
 
 	if (ioctl(fd, SIOCGIFHWADDR, &r))
-		return mr_error_set(error, -errno, "cannot read the MAC address of interface %s: %s", name,
-		    strerror(errno));
+		return mr_error_set(error, -errno,
+		    "cannot read the MAC address of interface %s: %s", name, strerror(errno));
 	if (r.ifr_hwaddr.sa_family != ARPHRD_ETHER && r.ifr_hwaddr.sa_family != ARPHRD_LOOPBACK)
-		return mr_error_set(error, -EPROTONOSUPPORT, "interface %s does not carry Ethernet (type %u)",
-		    name, r.ifr_hwaddr.sa_family);
+		return mr_error_set(error, -EPROTONOSUPPORT,
+		    "interface %s does not carry Ethernet (type %u)", name, r.ifr_hwaddr.sa_family);
 	memcpy(mac, r.ifr_hwaddr.sa_data, 6);
 	return 0;
 }
@@ -100,8 +104,8 @@ port_netdev_set_mac(int fd, const char *name, const uint8_t mac[6], struct mr_er
 	r.ifr_hwaddr.sa_family = ARPHRD_ETHER;
 	memcpy(r.ifr_hwaddr.sa_data, mac, 6);
 	if (ioctl(fd, SIOCSIFHWADDR, &r))
-		return mr_error_set(error, -errno, "cannot set the MAC address of interface %s: %s", name,
-		    strerror(errno));
+		return mr_error_set(error, -errno, "cannot set the MAC address of interface %s: %s",
+		    name, strerror(errno));
 	return 0;
 }
 
@@ -116,8 +120,9 @@ port_netdev_mtu(int fd, const char *name, uint16_t wanted, struct mr_error *erro
 	if (wanted && r.ifr_mtu != wanted) {
 		r.ifr_mtu = wanted;
 		if (ioctl(fd, SIOCSIFMTU, &r))
-			return mr_error_set(error, -errno, "cannot set the MTU of interface %s to %u: %s", name,
-			    wanted, strerror(errno));
+			return mr_error_set(error, -errno,
+			    "cannot set the MTU of interface %s to %u: %s", name, wanted,
+			    strerror(errno));
 	}
 	return MR_MIN(r.ifr_mtu, UINT16_MAX);
 }
@@ -125,7 +130,7 @@ port_netdev_mtu(int fd, const char *name, uint16_t wanted, struct mr_error *erro
 int
 port_netdev_link(int fd, int index)
 {
-	struct ifreq r = {.ifr_ifindex = index};
+	struct ifreq r = { .ifr_ifindex = index };
 	int flags;
 
 	if (ioctl(fd, SIOCGIFNAME, &r))
@@ -143,7 +148,8 @@ port_mac_parse(const char *text, uint8_t mac[6])
 	char rest;
 
 	if (strlen(text) != 17 ||
-	    sscanf(text, "%2x:%2x:%2x:%2x:%2x:%2x%c", &b[0], &b[1], &b[2], &b[3], &b[4], &b[5], &rest) != 6)
+	    sscanf(text, "%2x:%2x:%2x:%2x:%2x:%2x%c", &b[0], &b[1], &b[2], &b[3], &b[4], &b[5],
+		&rest) != 6)
 		return -EINVAL;
 	for (i = 0; i < 6; i++)
 		mac[i] = (uint8_t)b[i];

@@ -28,27 +28,28 @@ struct null_port {
 };
 
 static const struct mr_option_desc options[] = {
-    {.key = "rx",
-	.kind = MR_OPTION_ENUM,
-	.values = "none|bare|copy",
-	.fallback = "none",
-	.doc = "what arrives: nothing; frames whose bytes are left as the buffer had them; frames "
-	       "that "
-	       "are written"},
-    {.key = "size",
-	.kind = MR_OPTION_UINT,
-	.min = 14,
-	.max = MR_PACKET_ROOM,
-	.fallback = "64",
-	.doc = "bytes of each frame that arrives"},
-    {0},
+	{ .key = "rx",
+	    .kind = MR_OPTION_ENUM,
+	    .values = "none|bare|copy",
+	    .fallback = "none",
+	    .doc =
+		"what arrives: nothing; frames whose bytes are left as the buffer had them; frames "
+		"that "
+		"are written" },
+	{ .key = "size",
+	    .kind = MR_OPTION_UINT,
+	    .min = 14,
+	    .max = MR_PACKET_ROOM,
+	    .fallback = "64",
+	    .doc = "bytes of each frame that arrives" },
+	{ 0 },
 };
 
 /* To and from local addresses, with the ethertype for experiments (IEEE 802, 0x88b5). */
 static void
 frame_fill(uint8_t *frame)
 {
-	static const uint8_t head[14] = {2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1, 0x88, 0xb5};
+	static const uint8_t head[14] = { 2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1, 0x88, 0xb5 };
 
 	memcpy(frame, head, sizeof(head));
 }
@@ -164,17 +165,17 @@ null_stats(struct mr_port *port, struct mr_port_stats *stats)
 }
 
 const struct mr_port_driver mr_port_driver_null = {
-    .name = "null",
-    .doc = "frees what is sent; receives nothing, or an endless stream to measure with",
-    .needs = "nothing",
-    .options = options,
-    .open = null_open,
-    .start = null_start,
-    .stop = null_stop,
-    .close = null_close,
-    .rx = null_rx,
-    .tx = null_tx,
-    .rx_fd = null_rx_fd,
-    .poll_link = null_poll_link,
-    .stats = null_stats,
+	.name = "null",
+	.doc = "frees what is sent; receives nothing, or an endless stream to measure with",
+	.needs = "nothing",
+	.options = options,
+	.open = null_open,
+	.start = null_start,
+	.stop = null_stop,
+	.close = null_close,
+	.rx = null_rx,
+	.tx = null_tx,
+	.rx_fd = null_rx_fd,
+	.poll_link = null_poll_link,
+	.stats = null_stats,
 };

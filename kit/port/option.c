@@ -69,7 +69,7 @@ check_uint(const struct mr_option_desc *d, const char *value, struct mr_error *e
 static int
 check_enum(const struct mr_option_desc *d, const char *value, struct mr_error *error)
 {
-	struct mr_suggest s = {.word = value};
+	struct mr_suggest s = { .word = value };
 	char words[256], *word, *rest = words;
 	const char *near;
 
@@ -122,7 +122,7 @@ mr_options_check(const struct mr_option_desc *descs, const struct mr_port_config
 
 		d = desc_find(descs, o->key);
 		if (!d) {
-			struct mr_suggest s = {.word = o->key};
+			struct mr_suggest s = { .word = o->key };
 			const char *near;
 
 			for (d = descs; d && d->key; d++)

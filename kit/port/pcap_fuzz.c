@@ -15,12 +15,12 @@ drain(struct mr_buffers *buffers, const char *path, const struct mr_option *list
     size_t size)
 {
 	struct mr_port_config config = {
-	    .name = "fuzz",
-	    .device = path,
-	    .options = list,
-	    .option_count = count,
-	    .buffers = buffers,
-	    .workers = 1,
+		.name = "fuzz",
+		.device = path,
+		.options = list,
+		.option_count = count,
+		.buffers = buffers,
+		.workers = 1,
 	};
 	const struct mr_port_driver *d;
 	struct mr_port_stats stats;
@@ -58,13 +58,14 @@ drain(struct mr_buffers *buffers, const char *path, const struct mr_option *list
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static const struct mr_option file[] = {{"truncated", "keep"}, {"add-ethernet", "true"}};
-	static const struct mr_option memory[] = {{"loop", "memory"}, {"loops", "2"},
-	    {"write", "/dev/null"}};
-	struct mr_buffers_config config = {.count = 8192,
-	    .workers = 1,
-	    .pages = MR_ARENA_4K,
-	    .numa_node = -1};
+	static const struct mr_option file[] = { { "truncated", "keep" },
+		{ "add-ethernet", "true" } };
+	static const struct mr_option memory[] = { { "loop", "memory" }, { "loops", "2" },
+		{ "write", "/dev/null" } };
+	struct mr_buffers_config config = { .count = 8192,
+		.workers = 1,
+		.pages = MR_ARENA_4K,
+		.numa_node = -1 };
 	struct mr_buffers *buffers;
 	char path[64];
 	int fd;

@@ -29,7 +29,7 @@ file_put(struct file *f, const void *bytes, size_t len)
 static void
 file_begin(struct file *f, uint32_t link)
 {
-	uint32_t head[6] = {0xa1b23c4d, 2 | 4 << 16, 0, 0, 262144, link};
+	uint32_t head[6] = { 0xa1b23c4d, 2 | 4 << 16, 0, 0, 262144, link };
 
 	f->len = 0;
 	file_put(f, head, sizeof(head));
@@ -39,7 +39,7 @@ file_begin(struct file *f, uint32_t link)
 static void
 file_frame(struct file *f, uint32_t sec, uint32_t nsec, uint32_t kept, uint32_t len)
 {
-	uint32_t head[4] = {sec, nsec, kept, len};
+	uint32_t head[4] = { sec, nsec, kept, len };
 	uint8_t frame[130000];
 	uint32_t i;
 
@@ -112,7 +112,7 @@ drain(struct test_port *t, uint32_t *lens, unsigned room)
 static void
 test_records(void **state)
 {
-	static const char *const loops[] = {"loop=off", "loop=memory"};
+	static const char *const loops[] = { "loop=off", "loop=memory" };
 	struct file *f = file_new();
 	uint32_t lens[64];
 	unsigned l, n;
@@ -198,17 +198,17 @@ test_refusals(void **state)
 		const char *device, *option, *text;
 		int rc;
 	} cases[] = {
-	    {NULL, NULL, "needs a file", -EINVAL},
-	    {"/nonexistent/x.pcap", NULL, "No such file", -ENOENT},
-	    {"/tmp", NULL, "is a folder", -EISDIR},
-	    {"empty.pcap", NULL, "is empty", -ENODATA},
-	    {"text.pcap", NULL, "not a capture", -EBADMSG},
-	    {"header.pcap", "loop=memory", "no packet", -ENODATA},
-	    {"sll.pcap", NULL, "link type LINUX_SLL", -EPROTONOSUPPORT},
-	    {"raw.pcap", NULL, "option add-ethernet", -EPROTONOSUPPORT},
-	    {"header.pcap", "write=/nonexistent/y.pcap", "cannot write", -ENOENT},
-	    {"header.pcap", "write=/dev/full", "No space", -ENOSPC},
-	    {"header.pcap", NULL, "read and written at once", -EEXIST},
+		{ NULL, NULL, "needs a file", -EINVAL },
+		{ "/nonexistent/x.pcap", NULL, "No such file", -ENOENT },
+		{ "/tmp", NULL, "is a folder", -EISDIR },
+		{ "empty.pcap", NULL, "is empty", -ENODATA },
+		{ "text.pcap", NULL, "not a capture", -EBADMSG },
+		{ "header.pcap", "loop=memory", "no packet", -ENODATA },
+		{ "sll.pcap", NULL, "link type LINUX_SLL", -EPROTONOSUPPORT },
+		{ "raw.pcap", NULL, "option add-ethernet", -EPROTONOSUPPORT },
+		{ "header.pcap", "write=/nonexistent/y.pcap", "cannot write", -ENOENT },
+		{ "header.pcap", "write=/dev/full", "No space", -ENOSPC },
+		{ "header.pcap", NULL, "read and written at once", -EEXIST },
 	};
 	char same[300];
 	size_t i;
@@ -245,8 +245,8 @@ test_refusals(void **state)
 static void
 test_raw(void **state)
 {
-	uint8_t ip4[40] = {0x45}, ip6[50] = {0x60}, other[30] = {0x20};
-	uint32_t head[4] = {1, 0, 0, 0}, h[BURST];
+	uint8_t ip4[40] = { 0x45 }, ip6[50] = { 0x60 }, other[30] = { 0x20 };
+	uint32_t head[4] = { 1, 0, 0, 0 }, h[BURST];
 	struct file *f = file_new();
 	struct test_port t;
 	uint8_t *b;
@@ -280,7 +280,7 @@ test_raw(void **state)
 static void
 test_write(void **state)
 {
-	static const char *const names[] = {"out.pcap", "out.pcapng"};
+	static const char *const names[] = { "out.pcap", "out.pcapng" };
 	unsigned i, j;
 
 	for (i = 0; i < 2; i++) {
@@ -308,8 +308,8 @@ test_write(void **state)
 		assert_int_equal(t.port->driver->tx(t.port, 1, 0, h, 100), 100);
 		assert_int_equal(t.port->tx_stats[1].packets, 100);
 		assert_false(t.port->driver->tx_idle(t.port, 1, 0));
-		pcap = pcap_open_offline_with_tstamp_precision(path, PCAP_TSTAMP_PRECISION_NANO,
-		    text);
+		pcap =
+		    pcap_open_offline_with_tstamp_precision(path, PCAP_TSTAMP_PRECISION_NANO, text);
 		assert_non_null(pcap);
 		for (j = 0; j < 100; j++) {
 			assert_int_equal(pcap_next_ex(pcap, &header, &got), 1);
@@ -360,7 +360,7 @@ test_write_refused(void **state)
 static void
 test_original(void **state)
 {
-	static const char *const loops[] = {"loop=off", "loop=memory"};
+	static const char *const loops[] = { "loop=off", "loop=memory" };
 	struct file *f = file_new();
 	unsigned l;
 
@@ -373,7 +373,7 @@ test_original(void **state)
 	for (l = 0; l < 2; l++) {
 		struct test_port t = test_open("pcap", in_folder("timed.pcap"),
 		    TEST_OPTION_LIST("rate=original", loops[l], "loops=1"), 1);
-		struct pollfd fd = {.fd = t.port->driver->rx_fd(t.port, 0), .events = POLLIN};
+		struct pollfd fd = { .fd = t.port->driver->rx_fd(t.port, 0), .events = POLLIN };
 		struct timespec a, b;
 		unsigned n = 0, got, sleeps = 0;
 		uint32_t h[BURST];
@@ -407,7 +407,7 @@ test_pipe(void **state)
 {
 	struct file *f = file_new();
 	struct test_port t;
-	struct pollfd fd = {.events = POLLIN};
+	struct pollfd fd = { .events = POLLIN };
 	uint32_t h[BURST];
 	char path[64];
 	int ends[2];
@@ -449,7 +449,7 @@ test_pipe(void **state)
 static void
 test_starved(void **state)
 {
-	static const char *const loops[] = {"loop=off", "loop=memory"};
+	static const char *const loops[] = { "loop=off", "loop=memory" };
 	struct file *f = file_new();
 	unsigned i, l, n;
 
@@ -458,7 +458,7 @@ test_starved(void **state)
 		file_frame(f, 1, i, 20 + i, 20 + i);
 	file_save(f, in_folder("many.pcap"));
 	for (l = 0; l < 2; l++) {
-		struct test_port t = {.buffers = test_buffers(2048)};
+		struct test_port t = { .buffers = test_buffers(2048) };
 		uint32_t *hog = malloc(4096 * sizeof(*hog)), h[BURST], hogged = 0, lens[256];
 
 		assert_non_null(hog);
@@ -498,7 +498,7 @@ test_malformed(void **state)
 		skip();
 	}
 	while ((entry = readdir(dir))) {
-		struct test_port t = {0};
+		struct test_port t = { 0 };
 
 		if (!strstr(entry->d_name, ".pcap"))
 			continue;
@@ -545,17 +545,17 @@ int
 main(void)
 {
 	static const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_records),
-	    cmocka_unit_test(test_keep_truncated),
-	    cmocka_unit_test(test_cut_off),
-	    cmocka_unit_test(test_refusals),
-	    cmocka_unit_test(test_raw),
-	    cmocka_unit_test(test_write),
-	    cmocka_unit_test(test_write_refused),
-	    cmocka_unit_test(test_original),
-	    cmocka_unit_test(test_pipe),
-	    cmocka_unit_test(test_starved),
-	    cmocka_unit_test(test_malformed),
+		cmocka_unit_test(test_records),
+		cmocka_unit_test(test_keep_truncated),
+		cmocka_unit_test(test_cut_off),
+		cmocka_unit_test(test_refusals),
+		cmocka_unit_test(test_raw),
+		cmocka_unit_test(test_write),
+		cmocka_unit_test(test_write_refused),
+		cmocka_unit_test(test_original),
+		cmocka_unit_test(test_pipe),
+		cmocka_unit_test(test_starved),
+		cmocka_unit_test(test_malformed),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

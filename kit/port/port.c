@@ -39,7 +39,7 @@ static int
 no_driver(const char *name, struct mr_error *error)
 {
 	const struct mr_port_driver *const *d;
-	struct mr_suggest s = {.word = name};
+	struct mr_suggest s = { .word = name };
 	const char *near;
 	char names[256];
 

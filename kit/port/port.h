@@ -81,35 +81,35 @@ struct mr_option_desc {
 };
 
 struct mr_port_config {
-	const char *name;	/* ours, unique in a data plane */
-	const char *device;	/* the driver's: interface name, file path; may be null */
+	const char *name;   /* ours, unique in a data plane */
+	const char *device; /* the driver's: interface name, file path; may be null */
 	const struct mr_option *options;
 	size_t option_count;
-	uint16_t index;		/* stamped into packets that arrive here */
-	uint16_t rx_queues;	/* wanted; 0: what the device has. The port says what it got */
-	uint16_t tx_queues;	/* likewise; a driver may give fewer, never more than 64 */
-	uint16_t mtu;		/* wanted; 0: the device's */
-	bool promiscuous;	/* take frames for other hosts too (a bridge needs it) */
-	int numa_node;		/* -1: anywhere */
+	uint16_t index;     /* stamped into packets that arrive here */
+	uint16_t rx_queues; /* wanted; 0: what the device has. The port says what it got */
+	uint16_t tx_queues; /* likewise; a driver may give fewer, never more than 64 */
+	uint16_t mtu;       /* wanted; 0: the device's */
+	bool promiscuous;   /* take frames for other hosts too (a bridge needs it) */
+	int numa_node;      /* -1: anywhere */
 	struct mr_buffers *buffers;
-	uint16_t workers;	/* worker numbers that rx and tx may be called with: 0..workers-1 */
+	uint16_t workers; /* worker numbers that rx and tx may be called with: 0..workers-1 */
 };
 
 /* Counted by the driver per queue; each written by the one worker that owns it. */
 struct mr_port_queue_stats {
 	_Atomic uint64_t packets;
 	_Atomic uint64_t bytes;
-	_Atomic uint64_t errors;  /* rx: frames the driver had to throw away (too long, malformed) */
+	_Atomic uint64_t errors; /* rx: frames the driver had to throw away (too long, malformed) */
 	_Atomic uint64_t no_buffer; /* rx: frames lost because the pool was empty */
-	_Atomic uint64_t gone;	  /* tx: accepted for a device that had vanished */
-	_Atomic uint64_t calls;	  /* tx: system calls made; rx: likewise */
+	_Atomic uint64_t gone;      /* tx: accepted for a device that had vanished */
+	_Atomic uint64_t calls;     /* tx: system calls made; rx: likewise */
 } __attribute__((aligned(MR_CACHE_LINE)));
 
 /* What the device itself says, beside our own counters. */
 struct mr_port_stats {
-	uint64_t device_rx_dropped;	/* by the kernel or device before we saw them */
+	uint64_t device_rx_dropped; /* by the kernel or device before we saw them */
 	uint64_t device_tx_dropped;
-	char detail[160];		/* one line for people: "native copy, need-wakeup" */
+	char detail[160]; /* one line for people: "native copy, need-wakeup" */
 };
 
 /* The part that every driver's structure starts with. */
@@ -119,9 +119,9 @@ struct mr_port {
 	uint16_t index;
 	uint16_t rx_queues;
 	uint16_t tx_queues;
-	uint16_t mtu; /* largest frame is mtu + 14 + 8 (two tags) */
-	uint32_t caps; /* enum mr_port_cap */
-	uint32_t speed_mbps; /* 0: not known */
+	uint16_t mtu;           /* largest frame is mtu + 14 + 8 (two tags) */
+	uint32_t caps;          /* enum mr_port_cap */
+	uint32_t speed_mbps;    /* 0: not known */
 	_Atomic uint32_t state; /* enum mr_port_state; written by control, DONE by the rx worker */
 	uint8_t mac[6];
 	uint16_t workers;
@@ -132,8 +132,8 @@ struct mr_port {
 };
 
 struct mr_port_driver {
-	const char *name; /* "xdp" */
-	const char *doc;  /* one line */
+	const char *name;  /* "xdp" */
+	const char *doc;   /* one line */
 	const char *needs; /* privilege and kernel it wants: "CAP_NET_ADMIN, CAP_NET_RAW, ..." */
 	const char *device_doc; /* what `device` means here; null when it takes none */
 	const struct mr_option_desc *options;
@@ -145,7 +145,8 @@ struct mr_port_driver {
 
 	/* Up to `max` (<= MR_VECTOR_MAX) packets from one queue. `worker` names the
 	 * buffer cache to take from. */
-	unsigned (*rx)(struct mr_port *, unsigned queue, unsigned worker, uint32_t *packets, unsigned max);
+	unsigned (*rx)(struct mr_port *, unsigned queue, unsigned worker, uint32_t *packets,
+	    unsigned max);
 	/* Sends a burst; returns how many of its first packets it took. */
 	unsigned (*tx)(struct mr_port *, unsigned queue, unsigned worker, const uint32_t *packets,
 	    unsigned count);
@@ -197,7 +198,7 @@ MR_API bool mr_option_bool(const struct mr_option_desc *, const struct mr_port_c
  * for `room` handles) what to send instead, owning both; returns how many. Stops
  * early when `out` is full: *consumed says how many of `in` were taken. What
  * cannot be settled (no buffer, not cuttable) is freed and added to *failed. */
-MR_API unsigned mr_port_settle(struct mr_port *, unsigned worker, const uint32_t *in, unsigned count,
-    unsigned *consumed, uint32_t *out, unsigned room, unsigned *failed);
+MR_API unsigned mr_port_settle(struct mr_port *, unsigned worker, const uint32_t *in,
+    unsigned count, unsigned *consumed, uint32_t *out, unsigned room, unsigned *failed);
 
 #endif

@@ -26,7 +26,7 @@ test_refusals(void **state)
 	struct mr_buffers *b = test_buffers(256);
 	struct mr_error error;
 	struct mr_port *port;
-	struct mr_port_config config = {.name = "lan", .buffers = b};
+	struct mr_port_config config = { .name = "lan", .buffers = b };
 
 	assert_int_equal(test_try(&port, b, "nul", NULL, NULL, 1, &error), -ENOENT);
 	assert_non_null(strstr(error.text, "port p0: no driver 'nul'; did you mean 'null'?"));
@@ -60,7 +60,7 @@ static void
 test_null_silent(void **state)
 {
 	struct test_port t = test_open("null", NULL, NULL, 2);
-	struct pollfd fd = {.events = POLLIN};
+	struct pollfd fd = { .events = POLLIN };
 	uint32_t h[8];
 	unsigned i;
 
@@ -86,13 +86,13 @@ test_null_silent(void **state)
 static void
 test_null_endless(void **state)
 {
-	static const char *const modes[] = {"rx=bare", "rx=copy"};
+	static const char *const modes[] = { "rx=bare", "rx=copy" };
 	uint32_t h[MR_VECTOR_MAX];
 	unsigned m, i, n, all;
 
 	for (m = 0; m < 2; m++) {
-		struct test_port t = test_open("null", NULL, TEST_OPTION_LIST(modes[m], "size=100"),
-		    1);
+		struct test_port t =
+		    test_open("null", NULL, TEST_OPTION_LIST(modes[m], "size=100"), 1);
 
 		assert_int_equal(t.port->driver->rx_fd(t.port, 0), -1);
 		for (all = 0; (n = t.port->driver->rx(t.port, 0, 1, h, MR_VECTOR_MAX)); all += n) {
@@ -104,9 +104,8 @@ test_null_endless(void **state)
 				assert_int_equal(p->data, MR_PACKET_DATA);
 				assert_int_equal(p->segments, 1);
 				assert_int_equal(p->port, 3);
-				assert_int_equal(p->next | p->flags | p->hash | p->record |
-					p->queue,
-				    0);
+				assert_int_equal(
+				    p->next | p->flags | p->hash | p->record | p->queue, 0);
 				if (m)
 					assert_int_equal(mr_packet_bytes(p)[13], 0xb5);
 			}
@@ -146,11 +145,11 @@ int
 main(void)
 {
 	static const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_drivers),
-	    cmocka_unit_test(test_refusals),
-	    cmocka_unit_test(test_null_silent),
-	    cmocka_unit_test(test_null_endless),
-	    cmocka_unit_test(test_null_starved),
+		cmocka_unit_test(test_drivers),
+		cmocka_unit_test(test_refusals),
+		cmocka_unit_test(test_null_silent),
+		cmocka_unit_test(test_null_endless),
+		cmocka_unit_test(test_null_starved),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -31,11 +31,11 @@ struct test_port {
 static inline struct mr_buffers *
 test_buffers(uint32_t count)
 {
-	struct mr_buffers_config config = {.count = count,
-	    .workers = 2,
-	    .pages = MR_ARENA_4K,
-	    .numa_node = -1};
-	struct mr_error error = {0};
+	struct mr_buffers_config config = { .count = count,
+		.workers = 2,
+		.pages = MR_ARENA_4K,
+		.numa_node = -1 };
+	struct mr_error error = { 0 };
 	struct mr_buffers *b;
 
 	if (mr_buffers_create(&b, &config, &error))
@@ -51,15 +51,16 @@ test_try(struct mr_port **out, struct mr_buffers *buffers, const char *driver, c
 	struct mr_option list[TEST_OPTIONS];
 	char words[TEST_OPTIONS][512];
 	struct mr_port_config config = {
-	    .name = "p0",
-	    .device = device,
-	    .options = list,
-	    .index = 3,
-	    .rx_queues = (uint16_t)queues,
-	    .tx_queues = (uint16_t)queues,
-	    .numa_node = -1,
-	    .buffers = buffers,
-	    .workers = 2,
+		.name = "p0",
+		.device = device,
+		.options = list,
+		.index = 3,
+		.rx_queues = (uint16_t)queues,
+		.tx_queues = (uint16_t)queues,
+		.promiscuous = true,
+		.numa_node = -1,
+		.buffers = buffers,
+		.workers = 2,
 	};
 	size_t n = 0;
 
@@ -71,7 +72,7 @@ test_try(struct mr_port **out, struct mr_buffers *buffers, const char *driver, c
 		equals = strchr(words[n], '=');
 		assert_non_null(equals);
 		*equals = 0;
-		list[n] = (struct mr_option){.key = words[n], .value = equals + 1};
+		list[n] = (struct mr_option){ .key = words[n], .value = equals + 1 };
 	}
 	config.option_count = n;
 	return mr_port_open(out, driver, &config, error);
@@ -80,7 +81,7 @@ test_try(struct mr_port **out, struct mr_buffers *buffers, const char *driver, c
 static inline struct test_port
 test_open(const char *driver, const char *device, const char *const *options, unsigned queues)
 {
-	struct test_port t = {.buffers = test_buffers(TEST_BUFFERS)};
+	struct test_port t = { .buffers = test_buffers(TEST_BUFFERS) };
 
 	if (test_try(&t.port, t.buffers, driver, device, options, queues, &t.error))
 		fail_msg("%s", t.error.text);
@@ -99,7 +100,7 @@ test_close(struct test_port *t)
 	mr_buffers_destroy(t->buffers);
 }
 
-#define TEST_OPTION_LIST(...) ((const char *const[]){__VA_ARGS__, NULL})
+#define TEST_OPTION_LIST(...) ((const char *const[]){ __VA_ARGS__, NULL })
 
 /* RFC 1071, byte by byte: 0xffff or 0 when what is summed holds a correct checksum. */
 static inline uint32_t

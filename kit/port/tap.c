@@ -48,7 +48,7 @@ struct tap_queue {
 struct tap_port {
 	struct mr_port port;
 	int control; /* socket for questions about the interface */
-	int quiet; /* an event that never comes: takes the place of a queue that is gone */
+	int quiet;   /* an event that never comes: takes the place of a queue that is gone */
 	int index;
 	bool up, uso, offload;
 	unsigned stash; /* buffers that the largest frame needs */
@@ -56,23 +56,23 @@ struct tap_port {
 };
 
 static const struct mr_option_desc options[] = {
-    {.key = "mac",
-	.kind = MR_OPTION_TEXT,
-	.max = 17,
-	.doc = "MAC address of the kernel's end; its own choice when not given"},
-    {.key = "up",
-	.kind = MR_OPTION_BOOL,
-	.fallback = "true",
-	.doc = "set the interface up at start"},
-    {.key = "persistent",
-	.kind = MR_OPTION_BOOL,
-	.fallback = "false",
-	.doc = "leave the interface there after close"},
-    {.key = "offload",
-	.kind = MR_OPTION_BOOL,
-	.fallback = "true",
-	.doc = "let the kernel hand over super-frames and unfinished checksums"},
-    {0},
+	{ .key = "mac",
+	    .kind = MR_OPTION_TEXT,
+	    .max = 17,
+	    .doc = "MAC address of the kernel's end; its own choice when not given" },
+	{ .key = "up",
+	    .kind = MR_OPTION_BOOL,
+	    .fallback = "true",
+	    .doc = "set the interface up at start" },
+	{ .key = "persistent",
+	    .kind = MR_OPTION_BOOL,
+	    .fallback = "false",
+	    .doc = "leave the interface there after close" },
+	{ .key = "offload",
+	    .kind = MR_OPTION_BOOL,
+	    .fallback = "true",
+	    .doc = "let the kernel hand over super-frames and unfinished checksums" },
+	{ 0 },
 };
 
 static void
@@ -105,16 +105,19 @@ attach_error(const char *name, bool existed, int code, struct mr_error *error)
 {
 	switch (code) {
 	case EPERM:
-		return mr_error_set(error, -EPERM, existed
-		        ? "no permission to attach to interface %s (it takes CAP_NET_ADMIN or being its owner)"
-		        : "no permission to create interface %s (it takes CAP_NET_ADMIN)",
+		return mr_error_set(error, -EPERM,
+		    existed ? "no permission to attach to interface %s (it takes CAP_NET_ADMIN or "
+			      "being its owner)"
+			    : "no permission to create interface %s (it takes CAP_NET_ADMIN)",
 		    name);
 	case EBUSY:
-		return mr_error_set(error, -EBUSY, "interface %s is taken by another process", name);
+		return mr_error_set(error, -EBUSY, "interface %s is taken by another process",
+		    name);
 	case EINVAL:
 		if (existed)
 			return mr_error_set(error, -EEXIST,
-			    "interface %s exists already and is no TAP, or one with another number of queues",
+			    "interface %s exists already and is no TAP, or one with another number "
+			    "of queues",
 			    name);
 		break;
 	case E2BIG:
@@ -122,7 +125,8 @@ attach_error(const char *name, bool existed, int code, struct mr_error *error)
 	default:
 		break;
 	}
-	return mr_error_set(error, -code, "cannot attach to TAP interface %s: %s", name, strerror(code));
+	return mr_error_set(error, -code, "cannot attach to TAP interface %s: %s", name,
+	    strerror(code));
 }
 
 /* One queue: opens the device node and attaches it to the interface, which the first
@@ -130,15 +134,19 @@ attach_error(const char *name, bool existed, int code, struct mr_error *error)
 static int
 queue_attach(int *out, char name[IFNAMSIZ], unsigned queues, bool existed, struct mr_error *error)
 {
-	struct ifreq r = {0};
+	struct ifreq r = { 0 };
 	int fd, code = 0;
 
 	fd = open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC);
 	if (fd < 0)
-		return mr_error_set(error, -errno, "cannot open /dev/net/tun: %s%s", strerror(errno),
-		    errno == ENOENT || errno == ENODEV || errno == ENXIO ? " (is the tun module there?)" : "");
+		return mr_error_set(error, -errno, "cannot open /dev/net/tun: %s%s",
+		    strerror(errno),
+		    errno == ENOENT || errno == ENODEV || errno == ENXIO
+			? " (is the tun module there?)"
+			: "");
 	memcpy(r.ifr_name, name, IFNAMSIZ);
-	r.ifr_flags = (short)(IFF_TAP | IFF_NO_PI | IFF_VNET_HDR | (queues > 1 ? IFF_MULTI_QUEUE : 0));
+	r.ifr_flags =
+	    (short)(IFF_TAP | IFF_NO_PI | IFF_VNET_HDR | (queues > 1 ? IFF_MULTI_QUEUE : 0));
 	if (ioctl(fd, TUNSETIFF, &r)) {
 		code = errno;
 		/* A TAP made for many queues does not open without saying so. */
@@ -164,7 +172,8 @@ queue_offloads(struct tap_port *t, int fd, struct mr_error *error)
 	int size = sizeof(struct vnet_header), little = 1;
 
 	if (ioctl(fd, TUNSETVNETHDRSZ, &size) || ioctl(fd, TUNSETVNETLE, &little))
-		return mr_error_set(error, -errno, "cannot set the vnet header: %s", strerror(errno));
+		return mr_error_set(error, -errno, "cannot set the vnet header: %s",
+		    strerror(errno));
 	t->uso = !ioctl(fd, TUNSETOFFLOAD, some | TUN_F_USO4 | TUN_F_USO6);
 	if (!t->offload)
 		some = 0;
@@ -233,9 +242,10 @@ queues_open(struct tap_port *t, const struct mr_port_config *config, char name[I
 	for (i = 0; i < n; i++) {
 		struct tap_queue *q = &t->queues[i];
 
-		q->iov[0] = (struct iovec){&q->header, sizeof(q->header)};
+		q->iov[0] = (struct iovec){ &q->header, sizeof(q->header) };
 	}
-	if (mr_option_bool(options, config, "persistent") && ioctl(t->queues[0].fd, TUNSETPERSIST, 1))
+	if (mr_option_bool(options, config, "persistent") &&
+	    ioctl(t->queues[0].fd, TUNSETPERSIST, 1))
 		return mr_error_set(error, -errno, "cannot make interface %s persistent: %s", name,
 		    strerror(errno));
 	return 0;
@@ -246,7 +256,7 @@ tap_open(struct mr_port **out, const struct mr_port_config *config, struct mr_er
 {
 	/* Without a device the kernel picks the name. */
 	const char *device = config->device && *config->device ? config->device : "tap%d";
-	uint16_t queues = MR_MAX(MR_MAX(config->rx_queues, config->tx_queues), 1);
+	uint16_t most = MR_MAX(config->rx_queues, config->tx_queues), queues = MR_MAX(most, 1);
 	char name[IFNAMSIZ] = "";
 	struct tap_port *t;
 	int rc;
@@ -324,8 +334,9 @@ stash_fill(struct tap_port *t, struct tap_queue *q, unsigned worker)
 	if (!mr_buffers_get(t->port.buffers, worker, q->stash + from, t->stash - from))
 		return false;
 	for (i = from; i < t->stash; i++)
-		q->iov[1 + i] = (struct iovec){
-		    (uint8_t *)mr_packet_at(base, q->stash[i]) + MR_PACKET_DATA, MR_PACKET_ROOM};
+		q->iov[1 + i] =
+		    (struct iovec){ (uint8_t *)mr_packet_at(base, q->stash[i]) + MR_PACKET_DATA,
+			    MR_PACKET_ROOM };
 	q->stashed = t->stash;
 	return true;
 }
@@ -377,7 +388,8 @@ tap_rx(struct mr_port *port, unsigned queue, unsigned worker, uint32_t *packets,
 		ssize_t got;
 
 		if (mr_unlikely(!stash_fill(t, q, worker))) {
-			port_count(&stats->no_buffer, 1); /* frames wait with the kernel, or are dropped there */
+			port_count(&stats->no_buffer,
+			    1); /* frames wait with the kernel, or are dropped there */
 			break;
 		}
 		calls++;
@@ -427,10 +439,10 @@ send_one(struct tap_port *t, struct tap_queue *q, uint32_t handle)
 	rc = vnet_from_packet(&header, t->port.buffers, handle, t->port.mtu);
 	if (mr_unlikely(rc))
 		return (int)rc;
-	iov[0] = (struct iovec){&header, sizeof(header)};
+	iov[0] = (struct iovec){ &header, sizeof(header) };
 	for (; handle != MR_PACKET_NONE && n <= MR_PACKET_SEGMENTS_MAX; handle = p->next) {
 		p = mr_packet_at(t->port.buffers->base, handle);
-		iov[n++] = (struct iovec){mr_packet_bytes(p), p->len};
+		iov[n++] = (struct iovec){ mr_packet_bytes(p), p->len };
 	}
 	do
 		rc = writev(q->fd, iov, (int)n);
@@ -451,8 +463,8 @@ send_cut(struct tap_port *t, struct tap_queue *q, unsigned worker, uint32_t hand
 	/* The packet itself stays the caller's until it is known to have gone. */
 	if (copy == MR_PACKET_NONE)
 		return -ENOBUFS;
-	n = port_settle_for(&t->port, MR_PORT_TX_CSUM | MR_PORT_TX_CHAIN, worker, &copy, 1, &consumed,
-	    pieces, PIECES_MAX, &failed);
+	n = port_settle_for(&t->port, MR_PORT_TX_CSUM | MR_PORT_TX_CHAIN, worker, &copy, 1,
+	    &consumed, pieces, PIECES_MAX, &failed);
 	for (i = 0; i < n && !rc; i++)
 		rc = send_one(t, q, pieces[i]);
 	mr_packets_free(t->port.buffers, worker, pieces, n);
@@ -515,7 +527,7 @@ static int
 tap_poll_link(struct mr_port *port)
 {
 	struct tap_port *t = (struct tap_port *)port;
-	struct ifreq r = {0};
+	struct ifreq r = { 0 };
 	int flags;
 	unsigned i;
 
@@ -539,23 +551,24 @@ tap_stats(struct mr_port *port, struct mr_port_stats *stats)
 	snprintf(stats->detail, sizeof(stats->detail), "%u queue%s, %s", port->rx_queues,
 	    port->rx_queues > 1 ? "s" : "",
 	    !t->offload  ? "whole frames only"
-	        : t->uso ? "checksums, TCP and UDP super-frames"
-	                 : "checksums, TCP super-frames");
+		: t->uso ? "checksums, TCP and UDP super-frames"
+			 : "checksums, TCP super-frames");
 }
 
 const struct mr_port_driver mr_port_driver_tap = {
-    .name = "tap",
-    .doc = "a virtual interface to this host's network stack",
-    .needs = "CAP_NET_ADMIN (or an interface that belongs to the user), /dev/net/tun",
-    .device_doc = "name of the interface, made when there is none; without it the kernel picks one",
-    .options = options,
-    .open = tap_open,
-    .start = tap_start,
-    .stop = tap_stop,
-    .close = tap_close,
-    .rx = tap_rx,
-    .tx = tap_tx,
-    .rx_fd = tap_rx_fd,
-    .poll_link = tap_poll_link,
-    .stats = tap_stats,
+	.name = "tap",
+	.doc = "a virtual interface to this host's network stack",
+	.needs = "CAP_NET_ADMIN (or an interface that belongs to the user), /dev/net/tun",
+	.device_doc =
+	    "name of the interface, made when there is none; without it the kernel picks one",
+	.options = options,
+	.open = tap_open,
+	.start = tap_start,
+	.stop = tap_stop,
+	.close = tap_close,
+	.rx = tap_rx,
+	.tx = tap_tx,
+	.rx_fd = tap_rx_fd,
+	.poll_link = tap_poll_link,
+	.stats = tap_stats,
 };

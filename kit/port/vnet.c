@@ -83,7 +83,7 @@ vnet_from_packet(struct vnet_header *h, struct mr_buffers *b, uint32_t handle, u
 	if (p->total - header > h->gso_size)
 		h->gso_type = p->flags & MR_PACKET_GSO_TCP4 ? VNET_GSO_TCP4
 		    : p->flags & MR_PACKET_GSO_TCP6         ? VNET_GSO_TCP6
-		                                            : VNET_GSO_UDP_L4;
+							    : VNET_GSO_UDP_L4;
 	else
 		h->gso_size = 0;
 	return 0;

@@ -10,129 +10,131 @@
 extern const struct mr_port_driver mr_port_driver_gen;
 
 const struct mr_option_desc gen_options[] = {
-    {.key = "flows",
-	.kind = MR_OPTION_UINT,
-	.min = 1,
-	.max = 16 << 20,
-	.fallback = "1",
-	.doc = "how many flows; each has its own addresses and ports"},
-    {.key = "size",
-	.kind = MR_OPTION_TEXT,
-	.max = 120,
-	.fallback = "64",
-	.doc = "bytes of a frame without its checksum: one size, several (64,512,1514) in turn, or "
-	       "imix (60, 590 and 1514, 7:4:1)"},
-    {.key = "rate",
-	.kind = MR_OPTION_UINT,
-	.max = 1000000000,
-	.fallback = "0",
-	.doc = "packets per second over all queues; 0: as fast as they are taken"},
-    {.key = "count",
-	.kind = MR_OPTION_UINT,
-	.max = UINT64_MAX,
-	.fallback = "0",
-	.doc = "packets over all queues, then the port is done; 0: without end"},
-    {.key = "seed",
-	.kind = MR_OPTION_UINT,
-	.max = UINT64_MAX,
-	.fallback = "1",
-	.doc = "the same seed gives the same packets"},
-    {.key = "order",
-	.kind = MR_OPTION_ENUM,
-	.values = "round-robin|shuffle|random",
-	.fallback = "random",
-	.doc = "flows one after the other, one after the other in a mixed order, or drawn for each "
-	       "packet"},
-    {.key = "l3",
-	.kind = MR_OPTION_ENUM,
-	.values = "ip4|ip6|none",
-	.fallback = "ip4",
-	.doc = "network layer; none: the ethertype and zeros"},
-    {.key = "l4",
-	.kind = MR_OPTION_ENUM,
-	.values = "udp|tcp|icmp",
-	.fallback = "udp",
-	.doc = "transport: UDP, TCP (ACK set), echo requests"},
-    {.key = "src-mac",
-	.kind = MR_OPTION_TEXT,
-	.max = 17,
-	.fallback = "02:00:00:00:00:01",
-	.doc = "first source MAC address"},
-    {.key = "src-macs",
-	.kind = MR_OPTION_UINT,
-	.min = 1,
-	.max = 16 << 20,
-	.fallback = "1",
-	.doc = "how many source MAC addresses, counted up from the first"},
-    {.key = "dst-mac",
-	.kind = MR_OPTION_TEXT,
-	.max = 17,
-	.fallback = "02:00:00:01:00:01",
-	.doc = "first destination MAC address"},
-    {.key = "dst-macs",
-	.kind = MR_OPTION_UINT,
-	.min = 1,
-	.max = 16 << 20,
-	.fallback = "1",
-	.doc = "how many destination MAC addresses"},
-    {.key = "vlan",
-	.kind = MR_OPTION_UINT,
-	.max = 4094,
-	.fallback = "0",
-	.doc = "VLAN of an 802.1Q tag; 0: no tag"},
-    {.key = "ethertype",
-	.kind = MR_OPTION_TEXT,
-	.max = 6,
-	.fallback = "0x88b5",
-	.doc = "with l3 none: hexadecimal"},
-    {.key = "src-ip",
-	.kind = MR_OPTION_TEXT,
-	.max = 45,
-	.doc = "first source address; 10.0.0.1 or 2001:db8::1 when not given"},
-    {.key = "src-ips",
-	.kind = MR_OPTION_UINT,
-	.max = 16 << 20,
-	.fallback = "0",
-	.doc = "how many source addresses; 0: as many as the flows need"},
-    {.key = "dst-ip",
-	.kind = MR_OPTION_TEXT,
-	.max = 45,
-	.doc = "first destination address; 10.1.0.1 or 2001:db8:1::1 when not given"},
-    {.key = "dst-ips",
-	.kind = MR_OPTION_UINT,
-	.min = 1,
-	.max = 16 << 20,
-	.fallback = "1",
-	.doc = "how many destination addresses; flows spread over them"},
-    {.key = "src-port",
-	.kind = MR_OPTION_UINT,
-	.max = 65535,
-	.fallback = "1024",
-	.doc = "first source port, or ICMP identifier"},
-    {.key = "src-ports",
-	.kind = MR_OPTION_UINT,
-	.max = 65536,
-	.fallback = "0",
-	.doc = "how many source ports; 0: as many as the flows need, up to 32768"},
-    {.key = "dst-port",
-	.kind = MR_OPTION_UINT,
-	.max = 65535,
-	.fallback = "9",
-	.doc = "first destination port, or ICMP sequence number"},
-    {.key = "dst-ports",
-	.kind = MR_OPTION_UINT,
-	.min = 1,
-	.max = 65536,
-	.fallback = "1",
-	.doc = "how many destination ports"},
-    {.key = "payload",
-	.kind = MR_OPTION_ENUM,
-	.values = "zero|stamp",
-	.fallback = "zero",
-	.doc = "stamp: the last 16 bytes carry a number and the time, by which a gen port that "
-	       "they are "
-	       "sent to reports loss, order and latency"},
-    {0},
+	{ .key = "flows",
+	    .kind = MR_OPTION_UINT,
+	    .min = 1,
+	    .max = 16 << 20,
+	    .fallback = "1",
+	    .doc = "how many flows; each has its own addresses and ports" },
+	{ .key = "size",
+	    .kind = MR_OPTION_TEXT,
+	    .max = 120,
+	    .fallback = "64",
+	    .doc = "bytes of a frame without its checksum: one size, several (64,512,1514) in "
+		   "turn, or "
+		   "imix (60, 590 and 1514, 7:4:1)" },
+	{ .key = "rate",
+	    .kind = MR_OPTION_UINT,
+	    .max = 1000000000,
+	    .fallback = "0",
+	    .doc = "packets per second over all queues; 0: as fast as they are taken" },
+	{ .key = "count",
+	    .kind = MR_OPTION_UINT,
+	    .max = UINT64_MAX,
+	    .fallback = "0",
+	    .doc = "packets over all queues, then the port is done; 0: without end" },
+	{ .key = "seed",
+	    .kind = MR_OPTION_UINT,
+	    .max = UINT64_MAX,
+	    .fallback = "1",
+	    .doc = "the same seed gives the same packets" },
+	{ .key = "order",
+	    .kind = MR_OPTION_ENUM,
+	    .values = "round-robin|shuffle|random",
+	    .fallback = "random",
+	    .doc = "flows one after the other, one after the other in a mixed order, or drawn for "
+		   "each "
+		   "packet" },
+	{ .key = "l3",
+	    .kind = MR_OPTION_ENUM,
+	    .values = "ip4|ip6|none",
+	    .fallback = "ip4",
+	    .doc = "network layer; none: the ethertype and zeros" },
+	{ .key = "l4",
+	    .kind = MR_OPTION_ENUM,
+	    .values = "udp|tcp|icmp",
+	    .fallback = "udp",
+	    .doc = "transport: UDP, TCP (ACK set), echo requests" },
+	{ .key = "src-mac",
+	    .kind = MR_OPTION_TEXT,
+	    .max = 17,
+	    .fallback = "02:00:00:00:00:01",
+	    .doc = "first source MAC address" },
+	{ .key = "src-macs",
+	    .kind = MR_OPTION_UINT,
+	    .min = 1,
+	    .max = 16 << 20,
+	    .fallback = "1",
+	    .doc = "how many source MAC addresses, counted up from the first" },
+	{ .key = "dst-mac",
+	    .kind = MR_OPTION_TEXT,
+	    .max = 17,
+	    .fallback = "02:00:00:01:00:01",
+	    .doc = "first destination MAC address" },
+	{ .key = "dst-macs",
+	    .kind = MR_OPTION_UINT,
+	    .min = 1,
+	    .max = 16 << 20,
+	    .fallback = "1",
+	    .doc = "how many destination MAC addresses" },
+	{ .key = "vlan",
+	    .kind = MR_OPTION_UINT,
+	    .max = 4094,
+	    .fallback = "0",
+	    .doc = "VLAN of an 802.1Q tag; 0: no tag" },
+	{ .key = "ethertype",
+	    .kind = MR_OPTION_TEXT,
+	    .max = 6,
+	    .fallback = "0x88b5",
+	    .doc = "with l3 none: hexadecimal" },
+	{ .key = "src-ip",
+	    .kind = MR_OPTION_TEXT,
+	    .max = 45,
+	    .doc = "first source address; 10.0.0.1 or 2001:db8::1 when not given" },
+	{ .key = "src-ips",
+	    .kind = MR_OPTION_UINT,
+	    .max = 16 << 20,
+	    .fallback = "0",
+	    .doc = "how many source addresses; 0: as many as the flows need" },
+	{ .key = "dst-ip",
+	    .kind = MR_OPTION_TEXT,
+	    .max = 45,
+	    .doc = "first destination address; 10.1.0.1 or 2001:db8:1::1 when not given" },
+	{ .key = "dst-ips",
+	    .kind = MR_OPTION_UINT,
+	    .min = 1,
+	    .max = 16 << 20,
+	    .fallback = "1",
+	    .doc = "how many destination addresses; flows spread over them" },
+	{ .key = "src-port",
+	    .kind = MR_OPTION_UINT,
+	    .max = 65535,
+	    .fallback = "1024",
+	    .doc = "first source port, or ICMP identifier" },
+	{ .key = "src-ports",
+	    .kind = MR_OPTION_UINT,
+	    .max = 65536,
+	    .fallback = "0",
+	    .doc = "how many source ports; 0: as many as the flows need, up to 32768" },
+	{ .key = "dst-port",
+	    .kind = MR_OPTION_UINT,
+	    .max = 65535,
+	    .fallback = "9",
+	    .doc = "first destination port, or ICMP sequence number" },
+	{ .key = "dst-ports",
+	    .kind = MR_OPTION_UINT,
+	    .min = 1,
+	    .max = 65536,
+	    .fallback = "1",
+	    .doc = "how many destination ports" },
+	{ .key = "payload",
+	    .kind = MR_OPTION_ENUM,
+	    .values = "zero|stamp",
+	    .fallback = "zero",
+	    .doc = "stamp: the last 16 bytes carry a number and the time, by which a gen port that "
+		   "they are "
+		   "sent to reports loss, order and latency" },
+	{ 0 },
 };
 
 static int
@@ -201,7 +203,7 @@ queues_build(struct gen_port *g, const struct mr_port_config *config, struct mr_
 	for (i = 0; i < n; i++) {
 		struct gen_queue *q = &g->queues[i];
 
-		*q = (struct gen_queue){.random = gen_random(&seed), .quota = UINT64_MAX};
+		*q = (struct gen_queue){ .random = gen_random(&seed), .quota = UINT64_MAX };
 		/* A flow belongs to one queue, as with a NIC that hashes. */
 		q->first = (uint32_t)((uint64_t)g->flow_count * i / n);
 		q->end = (uint32_t)((uint64_t)g->flow_count * (i + 1) / n);
@@ -264,10 +266,10 @@ gen_start(struct mr_port *port, struct mr_error *error)
 	g->clock_ns = now_ns();
 	g->clock_cycles = mr_cycles();
 	for (i = 0; i < port->rx_queues; i++)
-		g->queues[i].begun_ns =
-		    g->clock_ns - (g->rate ? (uint64_t)((unsigned __int128)g->queues[i].sent *
-							1000000000u / g->rate)
-					   : 0);
+		g->queues[i].begun_ns = g->clock_ns -
+		    (g->rate ? (uint64_t)((unsigned __int128)g->queues[i].sent * 1000000000u /
+				   g->rate)
+			     : 0);
 	if (atomic_load_explicit(&port->state, memory_order_relaxed) != MR_PORT_DONE)
 		atomic_store_explicit(&port->state, MR_PORT_UP, memory_order_relaxed);
 	return 0;
@@ -278,8 +280,8 @@ gen_stop(struct mr_port *port)
 {
 	uint32_t up = MR_PORT_UP;
 
-	atomic_compare_exchange_strong_explicit(
-	    &port->state, &up, MR_PORT_DOWN, memory_order_relaxed, memory_order_relaxed);
+	atomic_compare_exchange_strong_explicit(&port->state, &up, MR_PORT_DOWN,
+	    memory_order_relaxed, memory_order_relaxed);
 }
 
 /* How many packets the rate allows now. A worker that was away catches up with a
@@ -379,8 +381,8 @@ rx_chained(struct gen_port *g, struct gen_queue *q, unsigned queue, unsigned wor
 		p->queue = (uint16_t)queue;
 		patch(g, t, flows[i], mr_packet_bytes(p), g->stamp ? stamp : NULL);
 		if (g->stamp)
-			mr_packet_write(
-			    buffers, packets[i], t->len - GEN_STAMP_SIZE, stamp, GEN_STAMP_SIZE);
+			mr_packet_write(buffers, packets[i], t->len - GEN_STAMP_SIZE, stamp,
+			    GEN_STAMP_SIZE);
 		stamp[1] += 1ull << 32;
 		*bytes += t->len;
 	}
@@ -468,8 +470,8 @@ gen_rx(struct mr_port *port, unsigned queue, unsigned worker, uint32_t *packets,
 }
 
 static unsigned
-gen_tx(
-    struct mr_port *port, unsigned queue, unsigned worker, const uint32_t *packets, unsigned count)
+gen_tx(struct mr_port *port, unsigned queue, unsigned worker, const uint32_t *packets,
+    unsigned count)
 {
 	struct gen_port *g = (struct gen_port *)port;
 	struct mr_port_queue_stats *stats = &port->tx_stats[queue];
@@ -491,15 +493,15 @@ gen_rx_arm(struct mr_port *port, unsigned queue)
 {
 	struct gen_port *g = (struct gen_port *)port;
 	struct gen_queue *q = &g->queues[queue];
-	struct itimerspec when = {0};
+	struct itimerspec when = { 0 };
 	uint64_t at;
 
 	if (q->sent < q->quota) {
 		if (!g->rate || rate_due(g, q))
 			return false;
 		at = q->begun_ns +
-		     (uint64_t)(((unsigned __int128)(q->sent + 1) * 1000000000u + g->rate - 1) /
-				g->rate);
+		    (uint64_t)(((unsigned __int128)(q->sent + 1) * 1000000000u + g->rate - 1) /
+			g->rate);
 		when.it_value.tv_sec = (time_t)(at / 1000000000u);
 		when.it_value.tv_nsec = (long)(at % 1000000000u);
 	}
@@ -522,18 +524,19 @@ gen_stats(struct mr_port *port, struct mr_port_stats *stats)
 }
 
 const struct mr_port_driver mr_port_driver_gen = {
-    .name = "gen",
-    .doc = "makes traffic: flows, sizes, a rate; judges what is sent to it: loss, order, latency",
-    .needs = "nothing",
-    .options = gen_options,
-    .open = gen_open,
-    .start = gen_start,
-    .stop = gen_stop,
-    .close = gen_close,
-    .rx = gen_rx,
-    .tx = gen_tx,
-    .rx_fd = gen_rx_fd,
-    .rx_arm = gen_rx_arm,
-    .poll_link = gen_poll_link,
-    .stats = gen_stats,
+	.name = "gen",
+	.doc =
+	    "makes traffic: flows, sizes, a rate; judges what is sent to it: loss, order, latency",
+	.needs = "nothing",
+	.options = gen_options,
+	.open = gen_open,
+	.start = gen_start,
+	.stop = gen_stop,
+	.close = gen_close,
+	.rx = gen_rx,
+	.tx = gen_tx,
+	.rx_fd = gen_rx_fd,
+	.rx_arm = gen_rx_arm,
+	.poll_link = gen_poll_link,
+	.stats = gen_stats,
 };

@@ -37,13 +37,14 @@ put16(uint8_t *at, uint16_t value)
 }
 
 static int
-parse_mac(
-    const struct mr_port_config *config, const char *key, uint8_t mac[6], struct mr_error *error)
+parse_mac(const struct mr_port_config *config, const char *key, uint8_t mac[6],
+    struct mr_error *error)
 {
 	const char *text = mr_option_text(opts, config, key);
 
 	if (port_mac_parse(text, mac))
-		return mr_error_set(error, -EINVAL, "option %s: '%s' is not a MAC address", key, text);
+		return mr_error_set(error, -EINVAL, "option %s: '%s' is not a MAC address", key,
+		    text);
 	return 0;
 }
 
@@ -52,7 +53,7 @@ parse_address(const struct gen_port *g, const struct mr_port_config *config, con
     const char *const fallbacks[2], struct address *out, struct mr_error *error)
 {
 	const char *text = mr_option_text(opts, config, key);
-	uint8_t bytes[16] = {0};
+	uint8_t bytes[16] = { 0 };
 	uint32_t low;
 	int ok;
 
@@ -76,11 +77,11 @@ parse_address(const struct gen_port *g, const struct mr_port_config *config, con
 /* Fills schedule and the templates' lengths. "imix" is the simple IMIX: frames of 64, 594
  * and 1518 bytes, 7:4:1; without the checksum at the end, which we never see, 4 fewer. */
 static int
-parse_sizes(
-    struct gen_port *g, const struct mr_port_config *config, unsigned need, struct mr_error *error)
+parse_sizes(struct gen_port *g, const struct mr_port_config *config, unsigned need,
+    struct mr_error *error)
 {
-	static const uint8_t imix_order[12] = {0, 1, 0, 0, 1, 0, 2, 0, 1, 0, 0, 1};
-	static const uint16_t imix[3] = {60, 590, 1514};
+	static const uint8_t imix_order[12] = { 0, 1, 0, 0, 1, 0, 2, 0, 1, 0, 0, 1 };
+	static const uint16_t imix[3] = { 60, 590, 1514 };
 	const char *text = mr_option_text(opts, config, "size"), *at = text;
 	unsigned i;
 
@@ -101,8 +102,8 @@ parse_sizes(
 			    "option size: '%s' is neither imix nor sizes separated by commas",
 			    text);
 		if (g->sizes == GEN_SIZES_MAX)
-			return mr_error_set(
-			    error, -E2BIG, "option size: more than %d sizes", GEN_SIZES_MAX);
+			return mr_error_set(error, -E2BIG, "option size: more than %d sizes",
+			    GEN_SIZES_MAX);
 		if (size < need || size > 16000)
 			return mr_error_set(error, -ERANGE,
 			    "option size: %lu is not between %u (what the headers%s take) and "
@@ -123,7 +124,7 @@ static int
 template_fill(struct gen_port *g, struct gen_template *t, const struct mr_port_config *config,
     const uint8_t macs[12], const struct address *src, const struct address *dst)
 {
-	static const uint8_t protocols[2][3] = {{17, 6, 1}, {17, 6, 58}};
+	static const uint8_t protocols[2][3] = { { 17, 6, 1 }, { 17, 6, 58 } };
 	uint16_t vlan = (uint16_t)mr_option_uint(opts, config, "vlan");
 	uint8_t protocol = protocols[g->l3 == GEN_L3_IP6][g->l4];
 	size_t room = MR_ALIGN_UP((size_t)t->len, (size_t)MR_CACHE_LINE);
@@ -142,7 +143,7 @@ template_fill(struct gen_port *g, struct gen_template *t, const struct mr_port_c
 	}
 	put16(b + g->ip_at - 2,
 	    g->l3 == GEN_L3_IP4 ? 0x0800
-	    : g->l3 == GEN_L3_IP6
+		: g->l3 == GEN_L3_IP6
 		? 0x86dd
 		: (uint16_t)strtoul(mr_option_text(opts, config, "ethertype"), NULL, 16));
 	if (g->l3 == GEN_L3_NONE)
@@ -258,7 +259,7 @@ flows_build(struct gen_port *g, const struct mr_port_config *config, const uint8
 		memcpy(&f->ports, ports, 4);
 		f->ip_sum = gen_fold((uint64_t)f->src + f->dst);
 		f->l4_sum = gen_fold((uint64_t)f->ports +
-				     (g->l4 == GEN_ICMP && g->l3 == GEN_L3_IP4 ? 0 : f->ip_sum));
+		    (g->l4 == GEN_ICMP && g->l3 == GEN_L3_IP4 ? 0 : f->ip_sum));
 	}
 	if (g->order == GEN_SHUFFLE)
 		for (i = g->flow_count - 1; i; i--) {
@@ -274,11 +275,11 @@ flows_build(struct gen_port *g, const struct mr_port_config *config, const uint8
 int
 gen_templates_build(struct gen_port *g, const struct mr_port_config *config, struct mr_error *error)
 {
-	static const uint8_t l4_sizes[] = {8, 20, 8}, csums[] = {6, 16, 2};
-	static const char *const src_fallbacks[] = {"10.0.0.1", "2001:db8::1"};
-	static const char *const dst_fallbacks[] = {"10.1.0.1", "2001:db8:1::1"};
+	static const uint8_t l4_sizes[] = { 8, 20, 8 }, csums[] = { 6, 16, 2 };
+	static const char *const src_fallbacks[] = { "10.0.0.1", "2001:db8::1" };
+	static const char *const dst_fallbacks[] = { "10.1.0.1", "2001:db8:1::1" };
 	const char *ethertype = mr_option_text(opts, config, "ethertype");
-	struct address src = {0}, dst = {0};
+	struct address src = { 0 }, dst = { 0 };
 	uint32_t largest = 0;
 	uint8_t macs[12];
 	unsigned i, need;

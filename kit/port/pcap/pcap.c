@@ -43,43 +43,43 @@ struct capture_port {
 };
 
 static const struct mr_option_desc options[] = {
-    {.key = "write",
-	.kind = MR_OPTION_TEXT,
-	.max = 255,
-	.doc = "file for what is sent: pcapng when its name ends so, else pcap, both with "
-	       "nanoseconds; - is "
-	       "the standard output"},
-    {.key = "snap",
-	.kind = MR_OPTION_UINT,
-	.max = 262144,
-	.fallback = "0",
-	.doc = "bytes kept of each packet that is written; 0: all"},
-    {.key = "loop",
-	.kind = MR_OPTION_ENUM,
-	.values = "off|memory",
-	.fallback = "off",
-	.doc = "memory: load the whole file, then deliver it again and again"},
-    {.key = "loops",
-	.kind = MR_OPTION_UINT,
-	.max = UINT64_MAX,
-	.fallback = "0",
-	.doc = "with loop memory: how often; 0: without end"},
-    {.key = "rate",
-	.kind = MR_OPTION_ENUM,
-	.values = "max|original",
-	.fallback = "max",
-	.doc =
-	    "as fast as packets are taken, or at the times in the file (gaps of at most a minute)"},
-    {.key = "truncated",
-	.kind = MR_OPTION_ENUM,
-	.values = "drop|keep",
-	.fallback = "drop",
-	.doc = "what to do with packets of which the file holds only the beginning"},
-    {.key = "add-ethernet",
-	.kind = MR_OPTION_BOOL,
-	.fallback = "false",
-	.doc = "give the packets of a capture of bare IP an Ethernet header"},
-    {0},
+	{ .key = "write",
+	    .kind = MR_OPTION_TEXT,
+	    .max = 255,
+	    .doc = "file for what is sent: pcapng when its name ends so, else pcap, both with "
+		   "nanoseconds; - is "
+		   "the standard output" },
+	{ .key = "snap",
+	    .kind = MR_OPTION_UINT,
+	    .max = 262144,
+	    .fallback = "0",
+	    .doc = "bytes kept of each packet that is written; 0: all" },
+	{ .key = "loop",
+	    .kind = MR_OPTION_ENUM,
+	    .values = "off|memory",
+	    .fallback = "off",
+	    .doc = "memory: load the whole file, then deliver it again and again" },
+	{ .key = "loops",
+	    .kind = MR_OPTION_UINT,
+	    .max = UINT64_MAX,
+	    .fallback = "0",
+	    .doc = "with loop memory: how often; 0: without end" },
+	{ .key = "rate",
+	    .kind = MR_OPTION_ENUM,
+	    .values = "max|original",
+	    .fallback = "max",
+	    .doc = "as fast as packets are taken, or at the times in the file (gaps of at most a "
+		   "minute)" },
+	{ .key = "truncated",
+	    .kind = MR_OPTION_ENUM,
+	    .values = "drop|keep",
+	    .fallback = "drop",
+	    .doc = "what to do with packets of which the file holds only the beginning" },
+	{ .key = "add-ethernet",
+	    .kind = MR_OPTION_BOOL,
+	    .fallback = "false",
+	    .doc = "give the packets of a capture of bare IP an Ethernet header" },
+	{ 0 },
 };
 
 static uint64_t
@@ -115,7 +115,7 @@ capture_close(struct mr_port *port)
 static int
 pipe_watch(struct capture_port *c, struct mr_error *error)
 {
-	struct epoll_event event = {.events = EPOLLIN};
+	struct epoll_event event = { .events = EPOLLIN };
 	int pipe = capture_reader_pipe(&c->reader);
 
 	if (pipe < 0 || c->paced)
@@ -350,8 +350,8 @@ rx_memory_slow(struct capture_port *c, unsigned worker, uint32_t *packets, unsig
 
 		if (c->paced && !is_due(c, c->memory.times[c->next], now))
 			break;
-		packets[n] = mr_packet_from(c->port.buffers, worker, c->memory.bytes + c->next_at,
-		    len);
+		packets[n] =
+		    mr_packet_from(c->port.buffers, worker, c->memory.bytes + c->next_at, len);
 		if (packets[n] == MR_PACKET_NONE) {
 			port_count(&c->port.rx_stats[0].no_buffer, 1);
 			break;
@@ -481,7 +481,7 @@ static bool
 capture_rx_arm(struct mr_port *port, unsigned queue)
 {
 	struct capture_port *c = (struct capture_port *)port;
-	struct itimerspec when = {0};
+	struct itimerspec when = { 0 };
 	bool waits = c->holds || c->in_memory;
 
 	if (c->reads && atomic_load_explicit(&port->state, memory_order_relaxed) != MR_PORT_DONE) {
@@ -532,21 +532,22 @@ capture_stats(struct mr_port *port, struct mr_port_stats *stats)
 }
 
 const struct mr_port_driver mr_port_driver_pcap = {
-    .name = "pcap",
-    .doc = "capture files: delivers what is in one, writes what is sent into another",
-    .needs = "nothing",
-    .device_doc = "capture file to read, pcap or pcapng; - is the standard input. Of a pipe, open "
-		  "waits for the header, and a record begun is waited for to its end",
-    .options = options,
-    .open = capture_open,
-    .start = capture_start,
-    .stop = capture_stop,
-    .close = capture_close,
-    .rx = capture_rx,
-    .tx = capture_tx,
-    .rx_fd = capture_rx_fd,
-    .rx_arm = capture_rx_arm,
-    .tx_idle = capture_tx_idle,
-    .poll_link = capture_poll_link,
-    .stats = capture_stats,
+	.name = "pcap",
+	.doc = "capture files: delivers what is in one, writes what is sent into another",
+	.needs = "nothing",
+	.device_doc =
+	    "capture file to read, pcap or pcapng; - is the standard input. Of a pipe, open "
+	    "waits for the header, and a record begun is waited for to its end",
+	.options = options,
+	.open = capture_open,
+	.start = capture_start,
+	.stop = capture_stop,
+	.close = capture_close,
+	.rx = capture_rx,
+	.tx = capture_tx,
+	.rx_fd = capture_rx_fd,
+	.rx_arm = capture_rx_arm,
+	.tx_idle = capture_tx_idle,
+	.poll_link = capture_poll_link,
+	.stats = capture_stats,
 };

@@ -58,7 +58,8 @@ static int
 source_open(FILE **out, struct capture_source **out_source, const char *path,
     struct mr_error *error)
 {
-	static const cookie_io_functions_t functions = {.read = source_read, .close = source_close};
+	static const cookie_io_functions_t functions = { .read = source_read,
+		.close = source_close };
 	bool standard = !strcmp(path, "-");
 	struct capture_source *s;
 	struct stat st;
@@ -69,8 +70,8 @@ source_open(FILE **out, struct capture_source **out_source, const char *path,
 	if (!s)
 		return mr_error_set(error, -ENOMEM, "no memory to read %s", path);
 	s->at = s->end = 0;
-	s->fd = standard ? fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3)
-			 : open(path, O_RDONLY | O_CLOEXEC);
+	s->fd =
+	    standard ? fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3) : open(path, O_RDONLY | O_CLOEXEC);
 	if (s->fd < 0 || fstat(s->fd, &st)) {
 		rc = mr_error_set(error, -errno, "cannot open capture file %s: %s", path,
 		    strerror(errno));
@@ -158,7 +159,7 @@ capture_reader_pipe(const struct capture_reader *r)
 bool
 capture_reader_ready(const struct capture_reader *r)
 {
-	struct pollfd fd = {.fd = r->source->fd, .events = POLLIN};
+	struct pollfd fd = { .fd = r->source->fd, .events = POLLIN };
 
 	return !r->source->pipe || r->source->at < r->source->end || poll(&fd, 1, 0) != 0;
 }
@@ -167,7 +168,7 @@ capture_reader_ready(const struct capture_reader *r)
 static bool
 with_ethernet(struct capture_reader *r, struct capture_record *record)
 {
-	static const uint8_t macs[12] = {2, 0, 0, 1, 0, 1, 2, 0, 0, 0, 0, 1};
+	static const uint8_t macs[12] = { 2, 0, 0, 1, 0, 1, 2, 0, 0, 0, 0, 1 };
 	uint8_t version = record->bytes[0] >> 4;
 
 	if (version != 4 && version != 6)
@@ -201,8 +202,8 @@ capture_reader_next(struct capture_reader *r, struct capture_record *record)
 		}
 		record->bytes = bytes;
 		record->len = header->caplen;
-		record->time_ns = (uint64_t)header->ts.tv_sec * 1000000000u +
-		    (uint64_t)header->ts.tv_usec;
+		record->time_ns =
+		    (uint64_t)header->ts.tv_sec * 1000000000u + (uint64_t)header->ts.tv_usec;
 		if (record->len >= least &&
 		    record->len <= MR_PACKET_TOTAL_MAX - (r->add_ethernet ? 14 : 0) &&
 		    (header->len <= header->caplen || r->keep_truncated) &&

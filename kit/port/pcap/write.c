@@ -28,7 +28,7 @@ pcapng_begin(struct capture_writer *w)
 		uint16_t major, minor;
 		int64_t section_len;
 		uint32_t len_again;
-	} __attribute__((packed)) section = {0x0a0d0d0a, 28, 0x1a2b3c4d, 1, 0, -1, 28};
+	} __attribute__((packed)) section = { 0x0a0d0d0a, 28, 0x1a2b3c4d, 1, 0, -1, 28 };
 	struct {
 		uint32_t type, len;
 		uint16_t link, reserved;
@@ -38,7 +38,7 @@ pcapng_begin(struct capture_writer *w)
 		uint16_t end, end_len;
 		uint32_t len_again;
 	} __attribute__((packed))
-	interface = {1, 32, DLT_EN10MB, 0, w->snap, 9, 1, 9, {0}, 0, 0, 32};
+	interface = { 1, 32, DLT_EN10MB, 0, w->snap, 9, 1, 9, { 0 }, 0, 0, 32 };
 
 	static_assert(sizeof(section) == 28 && sizeof(interface) == 32, "block lengths");
 	if (fwrite(&section, sizeof(section), 1, w->file) != 1 ||
@@ -54,7 +54,7 @@ pcapng_put(struct capture_writer *w, const uint8_t *bytes, uint32_t kept, uint32
 {
 	static const uint8_t zeros[4];
 	uint32_t pad = -kept & 3, total = 32 + kept + pad;
-	uint32_t head[7] = {6, total, 0, (uint32_t)(time_ns >> 32), (uint32_t)time_ns, kept, len};
+	uint32_t head[7] = { 6, total, 0, (uint32_t)(time_ns >> 32), (uint32_t)time_ns, kept, len };
 
 	fwrite(head, sizeof(head), 1, w->file);
 	fwrite(bytes, 1, kept, w->file);
@@ -120,10 +120,10 @@ capture_writer_put(struct capture_writer *w, const uint8_t *bytes, uint32_t len,
 {
 	uint32_t kept = MR_MIN(len, w->snap);
 	struct pcap_pkthdr header = {
-	    .ts = {.tv_sec = (time_t)(time_ns / 1000000000u),
-		.tv_usec = (suseconds_t)(time_ns % 1000000000u)},
-	    .caplen = kept,
-	    .len = len,
+		.ts = { .tv_sec = (time_t)(time_ns / 1000000000u),
+		    .tv_usec = (suseconds_t)(time_ns % 1000000000u) },
+		.caplen = kept,
+		.len = len,
 	};
 
 	errno = 0;

@@ -51,7 +51,7 @@ struct gen_flow {
 	uint32_t ports; /* source and destination port, or ICMP identifier and sequence */
 	uint16_t ip_sum;
 	uint16_t l4_sum;
-};
+} __attribute__((aligned(32))); /* none lies across two cache lines */
 
 struct gen_template {
 	uint8_t *bytes; /* line-aligned, padded to whole lines */

@@ -33,7 +33,7 @@ struct mr_bench_run {
 	unsigned cpu;    /* where we are pinned, and where a peer does its work */
 	int cpu_other;   /* for a second thread, on another core where there is one; -1: none */
 	struct mr_cpu_set allowed; /* where other processes may run */
-	pid_t second; /* the row's second thread while it has one, else 0 */
+	pid_t second;              /* the row's second thread while it has one, else 0 */
 	void *state;               /* the row's */
 	char config[512];          /* starts as the row's config; setup and peers may add to it */
 };

@@ -19,7 +19,7 @@
 struct mr_bench_testpmd {
 	struct mr_bench_child child;
 	const char *mode;
-	pid_t thread;	     /* the one that forwards; 0: not found */
+	pid_t thread;        /* the one that forwards; 0: not found */
 	const char *counted; /* the line of its statistics that counts */
 };
 
@@ -102,8 +102,8 @@ nap_cycles(const struct mr_bench_run *run, uint64_t cycles)
 
 /* Reads until the count has moved on from `from`: its core may have been busy elsewhere. */
 static int
-read_moved(struct mr_bench_testpmd *t, const struct mr_bench_run *run, uint64_t from,
-    uint64_t nap, uint64_t *packets, uint64_t *when, struct mr_error *error)
+read_moved(struct mr_bench_testpmd *t, const struct mr_bench_run *run, uint64_t from, uint64_t nap,
+    uint64_t *packets, uint64_t *when, struct mr_error *error)
 {
 	unsigned tries;
 	int rc;
@@ -118,8 +118,7 @@ read_moved(struct mr_bench_testpmd *t, const struct mr_bench_run *run, uint64_t 
 }
 
 static int
-forward(struct mr_bench_testpmd *t, struct mr_bench_run *run, double *value,
-    struct mr_error *error)
+forward(struct mr_bench_testpmd *t, struct mr_bench_run *run, double *value, struct mr_error *error)
 {
 	uint64_t packets[2], when[2];
 	char line[160];

@@ -67,9 +67,9 @@ take_window(struct mr_bench_run *run, struct mr_bench_sides *sides, unsigned sid
     struct round *round, struct mr_bench_result *result)
 {
 	const double limit = WAIT_NS + WAIT_SHARE * 1e9 * (double)run->window / (double)run->tsc_hz;
-	pid_t worker = side == PEER && sides->peer && sides->peer->thread ?
-	    sides->peer->thread(sides->peer_state) :
-	    gettid();
+	pid_t worker = side == PEER && sides->peer && sides->peer->thread
+	    ? sides->peer->thread(sides->peer_state)
+	    : gettid();
 	uint64_t before = waited(worker) + waited(run->second);
 	int rc = 0;
 
@@ -102,8 +102,7 @@ keep_round(const struct round *round, struct mr_bench_result *result)
 	unsigned side;
 
 	for (side = 0; side < SIDES; side++)
-		if (round->measured[side] &&
-		    mr_bench_side_add(into[side], round->values[side]) < 0)
+		if (round->measured[side] && mr_bench_side_add(into[side], round->values[side]) < 0)
 			return mr_error_set(&result->skipped, -ENOMEM, "no memory for the windows");
 	return 0;
 }

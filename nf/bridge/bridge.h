@@ -49,11 +49,13 @@ struct mr_bridge_port {
 	uint16_t tpid; /* of the tags on this port; 0: 0x8100 */
 	uint8_t mode;  /* enum mr_bridge_mode */
 	bool no_learning;
-	bool drop_over_limit; /* frames of stations above mac_limit are dropped, not only not learned */
-	uint32_t mac_limit;   /* 0: none */
-	uint64_t groups; /* split-horizon groups: ports with a common bit do not talk to each other */
-	uint64_t storm[MR_BRIDGE_STORMS];	/* packets/s; 0: no limit */
-	uint64_t vlans[MR_BRIDGE_VLANS / 64];	/* TRUNK: bit per VLAN */
+	bool
+	    drop_over_limit; /* frames of stations above mac_limit are dropped, not only not learned */
+	uint32_t mac_limit; /* 0: none */
+	uint64_t
+	    groups; /* split-horizon groups: ports with a common bit do not talk to each other */
+	uint64_t storm[MR_BRIDGE_STORMS];     /* packets/s; 0: no limit */
+	uint64_t vlans[MR_BRIDGE_VLANS / 64]; /* TRUNK: bit per VLAN */
 };
 
 struct mr_bridge_static {

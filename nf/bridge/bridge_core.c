@@ -41,7 +41,8 @@ mr_bridge_destroy(struct mr_bridge *b)
 }
 
 int
-mr_bridge_prepare(struct mr_bridge *b, const struct mr_bridge_config *config, struct mr_error *error)
+mr_bridge_prepare(struct mr_bridge *b, const struct mr_bridge_config *config,
+    struct mr_error *error)
 {
 	return bridge_view_create(&b->next, config, current(b), error);
 }
@@ -108,7 +109,7 @@ mr_bridge_commit(struct mr_bridge *b, uint32_t seconds, unsigned *left_out)
 static void
 flush(struct mr_mac *table, uint32_t port)
 {
-	struct mr_mac_filter filter = {.port = port, .fid = MR_MAC_ANY};
+	struct mr_mac_filter filter = { .port = port, .fid = MR_MAC_ANY };
 
 	(void)mr_mac_flush(table, &filter, 0, UINT32_MAX);
 }

@@ -21,13 +21,13 @@
 struct bridge_bucket {
 	_Atomic uint64_t due;
 	uint64_t interval; /* cycles per packet; 0: no limit */
-	uint64_t burst;	   /* cycles */
+	uint64_t burst;    /* cycles */
 };
 
 struct bridge_slot {
-	uint64_t learn;	   /* all ones, or 0: sources are not learned */
-	uint32_t tag;	   /* ethertype of tags, as read from memory; above 16 bits: none is ours */
-	be16_t tpid;	   /* written in front of a tag that leaves here */
+	uint64_t learn;    /* all ones, or 0: sources are not learned */
+	uint32_t tag;      /* ethertype of tags, as read from memory; above 16 bits: none is ours */
+	be16_t tpid;       /* written in front of a tag that leaves here */
 	uint16_t untagged; /* the VLAN of frames without tag, in and out; 0: none */
 	uint16_t port;
 	bool drop_over_limit;
@@ -37,8 +37,8 @@ struct bridge_slot {
 struct bridge_view {
 	struct mr_mac *table;
 	struct bridge_slot *slots; /* [count + 1] */
-	uint64_t *reach;	   /* [count + 1][words] */
-	uint64_t *members;	   /* [VLANs, or 1][words] */
+	uint64_t *reach;           /* [count + 1][words] */
+	uint64_t *members;         /* [VLANs, or 1][words] */
 	uint16_t count;
 	uint16_t words;
 	uint16_t reserved;
@@ -57,8 +57,8 @@ struct bridge_view {
 
 struct mr_bridge {
 	_Atomic(struct bridge_view *) view; /* control publishes, workers read */
-	struct bridge_view *next, *old;	    /* between prepare and finish */
-	uint32_t sweep;			    /* the bucket where ageing goes on */
+	struct bridge_view *next, *old;     /* between prepare and finish */
+	uint32_t sweep;                     /* the bucket where ageing goes on */
 };
 
 int bridge_view_create(struct bridge_view **out, const struct mr_bridge_config *,

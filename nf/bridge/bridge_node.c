@@ -24,7 +24,7 @@
 enum kind {
 	KIND_UNICAST = 0,
 	KIND_GROUP = 1, /* to a group address */
-	KIND_BAD = 2,	/* with any of the others: not to be forwarded, nor learned from */
+	KIND_BAD = 2,   /* with any of the others: not to be forwarded, nor learned from */
 	KIND_LIMIT = 4, /* its station may not be learned, and it is to be dropped for it */
 };
 
@@ -150,13 +150,13 @@ static mr_noinline void
 learn(const struct work *w, unsigned count)
 {
 	static const uint8_t counter[] = {
-	    [MR_MAC_LEARNED] = MR_BRIDGE_COUNT_LEARNED,
-	    [MR_MAC_EVICTED] = MR_BRIDGE_COUNT_LEARNED,
-	    [MR_MAC_MOVED] = MR_BRIDGE_COUNT_MOVED,
-	    [MR_MAC_ELSEWHERE] = MR_BRIDGE_COUNT_STAYED,
-	    [MR_MAC_PORT_LIMIT] = MR_BRIDGE_COUNT_LIMITED,
-	    [MR_MAC_FID_LIMIT] = MR_BRIDGE_COUNT_FULL,
-	    [MR_MAC_FULL] = MR_BRIDGE_COUNT_FULL,
+		[MR_MAC_LEARNED] = MR_BRIDGE_COUNT_LEARNED,
+		[MR_MAC_EVICTED] = MR_BRIDGE_COUNT_LEARNED,
+		[MR_MAC_MOVED] = MR_BRIDGE_COUNT_MOVED,
+		[MR_MAC_ELSEWHERE] = MR_BRIDGE_COUNT_STAYED,
+		[MR_MAC_PORT_LIMIT] = MR_BRIDGE_COUNT_LIMITED,
+		[MR_MAC_FID_LIMIT] = MR_BRIDGE_COUNT_FULL,
+		[MR_MAC_FULL] = MR_BRIDGE_COUNT_FULL,
 	};
 
 	for (unsigned j = 0; j < count; j++) {
@@ -183,7 +183,7 @@ retag(struct mr_recorder *rec, struct mr_packet *p, const struct bridge_slot *ou
 {
 	bool wanted = vlan != out->untagged;
 	const uint8_t *bytes = mr_packet_bytes(p);
-	be16_t tag[2] = {out->tpid, mr_be16(vlan)};
+	be16_t tag[2] = { out->tpid, mr_be16(vlan) };
 	be16_t type, tci;
 
 	if (!tagged && !wanted)
@@ -317,9 +317,9 @@ static mr_verdict_t
 flood_limited(const struct work *w, uint32_t packet, unsigned i, enum mr_bridge_storm storm)
 {
 	static const uint8_t drop[] = {
-	    [MR_BRIDGE_BROADCAST] = MR_BRIDGE_DROP_BROADCAST,
-	    [MR_BRIDGE_UNKNOWN] = MR_BRIDGE_DROP_UNKNOWN,
-	    [MR_BRIDGE_MULTICAST] = MR_BRIDGE_DROP_MULTICAST,
+		[MR_BRIDGE_BROADCAST] = MR_BRIDGE_DROP_BROADCAST,
+		[MR_BRIDGE_UNKNOWN] = MR_BRIDGE_DROP_UNKNOWN,
+		[MR_BRIDGE_MULTICAST] = MR_BRIDGE_DROP_MULTICAST,
 	};
 	const struct mr_packet *p = mr_packet_at(w->run->base, packet);
 	struct bridge_bucket *buckets = w->view->slots[w->b->slot[i]].storm;
@@ -337,8 +337,8 @@ flood_limited(const struct work *w, uint32_t packet, unsigned i, enum mr_bridge_
 static mr_verdict_t
 decide_group(const struct work *w, uint32_t packet, unsigned i)
 {
-	static const uint8_t reserved[5] = {0x01, 0x80, 0xc2, 0x00, 0x00};
-	static const uint8_t broadcast[6] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
+	static const uint8_t reserved[5] = { 0x01, 0x80, 0xc2, 0x00, 0x00 };
+	static const uint8_t broadcast[6] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff };
 	const uint8_t *bytes = mr_packet_bytes(mr_packet_at(w->run->base, packet));
 
 	if (!memcmp(bytes, reserved, 5) && bytes[5] < 16 && !(w->view->reserved >> bytes[5] & 1))
@@ -383,8 +383,7 @@ decide_bad(const struct work *w, uint32_t packet, unsigned i)
 	memcpy(&s, bytes + 6, 8);
 	if ((s & 1) || !(s << 16))
 		return mr_verdict_drop(MR_BRIDGE_DROP_SOURCE);
-	return mr_verdict_drop(
-	    w->b->vlan[i] ? MR_BRIDGE_DROP_VLAN_IN : MR_BRIDGE_DROP_UNTAGGED);
+	return mr_verdict_drop(w->b->vlan[i] ? MR_BRIDGE_DROP_VLAN_IN : MR_BRIDGE_DROP_UNTAGGED);
 }
 
 /* Everything but a frame to a known station that may go there. */
@@ -455,8 +454,8 @@ batch(const struct work *w, const uint32_t *packets, mr_verdict_t *verdicts, uns
 	classify(w, packets, count, vlans);
 	mr_mac_prefetch(table, b->src, b->src_bucket, count);
 	mr_mac_prefetch(table, b->dst, b->dst_bucket, count);
-	stale = mr_mac_stale(table, b->src, b->src_bucket, b->port, w->run->seconds, b->todo,
-	    count);
+	stale =
+	    mr_mac_stale(table, b->src, b->src_bucket, b->port, w->run->seconds, b->todo, count);
 	if (stale)
 		learn(w, stale);
 	mr_mac_find(table, b->dst, b->dst_bucket, b->found, count);
@@ -470,7 +469,7 @@ bridge_body(struct mr_node_run *run, struct mr_recorder *rec, const uint32_t *pa
 	struct mr_bridge *bridge = run->self;
 	struct batch b;
 	/* Acquire pairs with the release in mr_bridge_commit. */
-	struct work w = {run, rec, atomic_load_explicit(&bridge->view, memory_order_acquire), &b};
+	struct work w = { run, rec, atomic_load_explicit(&bridge->view, memory_order_acquire), &b };
 
 	for (unsigned i = 0, n; i < count; i += n) {
 		n = MR_MIN(count - i, DEPTH);
@@ -482,17 +481,17 @@ bridge_body(struct mr_node_run *run, struct mr_recorder *rec, const uint32_t *pa
 }
 MR_NODE_FUNCTIONS(bridge)
 
-#define MR_BRIDGE_X(id, name, doc) {name, doc},
-static const struct mr_named drops[] = {MR_BRIDGE_DROPS(MR_BRIDGE_X)};
-static const struct mr_named counters[] = {MR_BRIDGE_COUNTERS(MR_BRIDGE_X)};
+#define MR_BRIDGE_X(id, name, doc) { name, doc },
+static const struct mr_named drops[] = { MR_BRIDGE_DROPS(MR_BRIDGE_X) };
+static const struct mr_named counters[] = { MR_BRIDGE_COUNTERS(MR_BRIDGE_X) };
 #undef MR_BRIDGE_X
 
 const struct mr_node_class mr_bridge_node_class = {
-    .name = "bridge",
-    .doc = "learning switch with VLANs",
-    .drops = drops,
-    .drop_count = MR_BRIDGE_DROP_COUNT,
-    .counters = counters,
-    .counter_count = MR_BRIDGE_COUNT_COUNT,
-    MR_NODE_RUN(bridge),
+	.name = "bridge",
+	.doc = "learning switch with VLANs",
+	.drops = drops,
+	.drop_count = MR_BRIDGE_DROP_COUNT,
+	.counters = counters,
+	.counter_count = MR_BRIDGE_COUNT_COUNT,
+	MR_NODE_RUN(bridge),
 };

@@ -81,10 +81,10 @@ sink_fd(struct mr_port *port, unsigned queue)
 }
 
 static const struct mr_port_driver sink_driver = {
-    .name = "sink",
-    .rx = sink_rx,
-    .tx = sink_tx,
-    .rx_fd = sink_fd,
+	.name = "sink",
+	.rx = sink_rx,
+	.tx = sink_tx,
+	.rx_fd = sink_fd,
 };
 
 /* -- the bed ------------------------------------------------------------------------- */
@@ -113,19 +113,24 @@ bed_open(struct bed *b, unsigned ports)
 	memset(b, 0, sizeof(*b));
 	b->ports = ports;
 	if (mr_buffers_create(&b->buffers,
-		&(struct mr_buffers_config){.count = BUFFERS, .workers = 1, .numa_node = -1,
-		    .pages = MR_ARENA_4K},
+		&(struct mr_buffers_config){ .count = BUFFERS,
+		    .workers = 1,
+		    .numa_node = -1,
+		    .pages = MR_ARENA_4K },
 		&b->error) ||
 	    mr_graph_create(&b->graph,
-		&(struct mr_graph_config){.buffers = b->buffers, .workers = 1}, &b->error) ||
+		&(struct mr_graph_config){ .buffers = b->buffers, .workers = 1 }, &b->error) ||
 	    mr_bridge_create(&b->bridge, &b->error))
 		fail_msg("%s", b->error.text);
 	assert_int_equal(mr_graph_add_node(b->graph, &mr_bridge_node_class, "bridge-br0", b->bridge,
 			     &b->node, &b->error),
 	    0);
 	for (unsigned i = 0; i < ports; i++) {
-		struct mr_port_config config = {.name = "sink", .index = (uint16_t)i,
-		    .buffers = b->buffers, .workers = 1, .numa_node = -1};
+		struct mr_port_config config = { .name = "sink",
+			.index = (uint16_t)i,
+			.buffers = b->buffers,
+			.workers = 1,
+			.numa_node = -1 };
 		struct mr_port *port;
 
 		assert_int_equal(mr_port_alloc(&port, sizeof(struct sink), &sink_driver, &config, 1,
@@ -310,7 +315,7 @@ static struct seen
 model_classify(const struct switch_model *m, const struct frame *f, unsigned port)
 {
 	static const uint8_t zero[6];
-	struct seen s = {.in = model_port(m, port), .drop = -1};
+	struct seen s = { .in = model_port(m, port), .drop = -1 };
 	const uint8_t *b = f->bytes;
 
 	if (!s.in) {
@@ -377,7 +382,7 @@ model_learn(struct switch_model *m, const struct frame *f, const struct seen *s)
 		m->counters[MR_BRIDGE_COUNT_FULL]++;
 		return false;
 	}
-	m->stations[m->station_count] = (struct station){.vlan = s->vlan, .port = s->in->port};
+	m->stations[m->station_count] = (struct station){ .vlan = s->vlan, .port = s->in->port };
 	memcpy(m->stations[m->station_count++].mac, f->bytes + 6, 6);
 	m->counters[MR_BRIDGE_COUNT_LEARNED]++;
 	return false;
@@ -431,7 +436,8 @@ model_flood(struct switch_model *m, struct bed *b, const struct frame *f, const 
 			continue;
 		/* All but the last are copies. */
 		if (to_any)
-			m->counters[last_fits ? MR_BRIDGE_COUNT_COPIES : MR_BRIDGE_COUNT_FLOOD_BIG]++;
+			m->counters[last_fits ? MR_BRIDGE_COUNT_COPIES
+					      : MR_BRIDGE_COUNT_FLOOD_BIG]++;
 		to_any = true;
 		last_fits = model_rewrite(m, f, s, to, b->sinks[to->port]->port.mtu, gso, &out);
 		if (last_fits)
@@ -446,7 +452,7 @@ static void
 model_forward(struct switch_model *m, struct bed *b, const struct frame *f, const struct seen *s,
     bool gso)
 {
-	static const uint8_t reserved[5] = {0x01, 0x80, 0xc2, 0, 0};
+	static const uint8_t reserved[5] = { 0x01, 0x80, 0xc2, 0, 0 };
 	const struct mr_bridge_port *to;
 	struct station *known;
 	struct frame out;
@@ -516,8 +522,10 @@ model_configure(struct switch_model *m, const struct switch_model *old)
 
 		if (!e)
 			e = &m->stations[m->station_count++];
-		*e = (struct station){.vlan = s->vlan, .port = s->port, .fixed = true,
-		    .drop = s->port == MR_BRIDGE_NO_PORT};
+		*e = (struct station){ .vlan = s->vlan,
+			.port = s->port,
+			.fixed = true,
+			.drop = s->port == MR_BRIDGE_NO_PORT };
 		memcpy(e->mac, s->mac, 6);
 	}
 	if (!old || old->config.mac_limit != m->config.mac_limit || old->vlans != m->vlans)
@@ -539,7 +547,7 @@ model_configure(struct switch_model *m, const struct switch_model *old)
 
 /* -- random configurations and frames --------------------------------------------------- */
 
-static const unsigned vlan_pool[] = {1, 2, 3, 10, 20, 100, 4094};
+static const unsigned vlan_pool[] = { 1, 2, 3, 10, 20, 100, 4094 };
 
 static unsigned
 draw_vlan(void)
@@ -550,7 +558,7 @@ draw_vlan(void)
 static void
 draw_port(struct mr_bridge_port *p, unsigned port, bool vlans)
 {
-	static const uint16_t tpids[] = {0, 0, 0x8100, 0x88a8, 0x9100};
+	static const uint16_t tpids[] = { 0, 0, 0x8100, 0x88a8, 0x9100 };
 
 	memset(p, 0, sizeof(*p));
 	p->port = (uint16_t)port;
@@ -576,7 +584,7 @@ draw_port(struct mr_bridge_port *p, unsigned port, bool vlans)
 static void
 draw_mac(uint8_t *mac)
 {
-	static const uint8_t broadcast[6] = {255, 255, 255, 255, 255, 255};
+	static const uint8_t broadcast[6] = { 255, 255, 255, 255, 255, 255 };
 
 	memset(mac, 0, 6);
 	mac[0] = 2;
@@ -590,7 +598,7 @@ draw_mac(uint8_t *mac)
 		mac[0] = 0x33;
 		break;
 	case 3:
-		memcpy(mac, (uint8_t[]){0x01, 0x80, 0xc2, 0, 0, (uint8_t)draw(20)}, 6);
+		memcpy(mac, (uint8_t[]){ 0x01, 0x80, 0xc2, 0, 0, (uint8_t)draw(20) }, 6);
 	}
 }
 
@@ -634,8 +642,8 @@ struct mark {
 static void
 draw_frame(struct frame *f, uint16_t *port, uint16_t *flags, const uint8_t *home)
 {
-	static const uint16_t types[] = {0x8100, 0x8100, 0x8100, 0x88a8, 0x9100};
-	static struct mark mark = {.magic = MARK_MAGIC};
+	static const uint16_t types[] = { 0x8100, 0x8100, 0x8100, 0x88a8, 0x9100 };
+	static struct mark mark = { .magic = MARK_MAGIC };
 	unsigned station = draw(STATIONS), at = 12;
 
 	f->len = 72 + draw(80);
@@ -745,7 +753,7 @@ check_order(const struct bed *b)
 
 		for (unsigned k = 0; k < s->count; k++) {
 			const struct frame *f = &s->frames[k];
-			struct mark mark = {0};
+			struct mark mark = { 0 };
 			unsigned n;
 
 			for (unsigned at = MARK_AT - 4; at <= MARK_AT + 4; at += 4) {
@@ -821,9 +829,12 @@ random_switch(unsigned ports, unsigned configs, unsigned vectors, bool traced)
 			for (unsigned i = 0; i < count; i++)
 				draw_frame(&frames[i], &in[i], &flags[i], home);
 			if (traced) {
-				struct mr_probe_config pc = {.trace = true, .port = MR_PROBE_ANY,
-				    .node = MR_PROBE_ANY, .count = 300, .buffers = b.buffers,
-				    .workers = 1};
+				struct mr_probe_config pc = { .trace = true,
+					.port = MR_PROBE_ANY,
+					.node = MR_PROBE_ANY,
+					.count = 300,
+					.buffers = b.buffers,
+					.workers = 1 };
 
 				assert_int_equal(mr_probe_create(&probe, &pc, &b.error), 0);
 				assert_int_equal(mr_graph_attach(b.graph, probe, &b.error), 0);
@@ -881,9 +892,9 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(against_the_obvious_switch),
-	    cmocka_unit_test(against_the_obvious_switch_recording),
-	    cmocka_unit_test(with_many_ports),
+		cmocka_unit_test(against_the_obvious_switch),
+		cmocka_unit_test(against_the_obvious_switch_recording),
+		cmocka_unit_test(with_many_ports),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -93,9 +93,11 @@ static int
 set_table(struct bridge_view *v, const struct mr_bridge_config *config, struct bridge_view *old,
     struct mr_error *error)
 {
-	struct mr_mac_config table = {.limit = v->mac_limit,
-	    .capacity = MR_MAX(v->mac_limit, TABLE_MIN),
-	    .ports = MR_PORT_MAX, .fids = MR_BRIDGE_VLANS, .ageing = config->ageing};
+	struct mr_mac_config table = { .limit = v->mac_limit,
+		.capacity = MR_MAX(v->mac_limit, TABLE_MIN),
+		.ports = MR_PORT_MAX,
+		.fids = MR_BRIDGE_VLANS,
+		.ageing = config->ageing };
 
 	if (old && old->mac_limit == v->mac_limit) {
 		v->table = old->table;
@@ -108,7 +110,7 @@ set_table(struct bridge_view *v, const struct mr_bridge_config *config, struct b
 static int
 check_config(const struct mr_bridge_config *config, struct mr_error *error)
 {
-	bool seen[MR_PORT_MAX] = {false};
+	bool seen[MR_PORT_MAX] = { false };
 
 	if (config->port_count > MR_PORT_MAX)
 		return mr_error_set(error, -EINVAL, "more than %u interfaces", MR_PORT_MAX);
@@ -116,8 +118,8 @@ check_config(const struct mr_bridge_config *config, struct mr_error *error)
 		const struct mr_bridge_port *p = &config->ports[i];
 
 		if (p->port >= MR_PORT_MAX || seen[p->port])
-			return mr_error_set(error, -EINVAL, "port %u is out of range or twice there",
-			    p->port);
+			return mr_error_set(error, -EINVAL,
+			    "port %u is out of range or twice there", p->port);
 		if (p->vlan >= MR_BRIDGE_VLANS - 1 ||
 		    (!p->vlan && (p->mode == MR_BRIDGE_ACCESS || p->mode == MR_BRIDGE_TUNNEL)))
 			return mr_error_set(error, -EINVAL, "port %u: VLAN %u", p->port, p->vlan);

@@ -38,15 +38,24 @@ read_channels(struct xdp_device *d)
 	d->tx_queues = MR_MAX(1u, ch.combined_count + ch.tx_count);
 }
 
+static bool
+one_of(const char *word, const char *const *list, unsigned count)
+{
+	while (count--)
+		if (!strcmp(word, list[count]))
+			return true;
+	return false;
+}
+
 /* A frame from a real NIC has real checksums; one from a veth, a TAP, a bridge or a
  * hypervisor's device may have been made by a kernel that left them to the "hardware".
  * Real ones stand on a bus whose names contain a colon (PCI, USB); in doubt we look. */
 static void
 read_driver(struct xdp_device *d)
 {
-	static const char *const virtual[] = {"virtio_net", "vif", "hv_netvsc", "vmxnet3"};
+	static const char *const outside[] = {"virtio_net", "vif", "hv_netvsc", "vmxnet3", "tun"};
 	struct ethtool_drvinfo info = {.cmd = ETHTOOL_GDRVINFO};
-	unsigned i;
+	bool bus, guest;
 
 	d->checksums = true;
 	if (ethtool(d, &info))
@@ -54,10 +63,10 @@ read_driver(struct xdp_device *d)
 	memcpy(d->driver, info.driver, sizeof(d->driver));
 	d->driver[sizeof(d->driver) - 1] = 0;
 	info.bus_info[sizeof(info.bus_info) - 1] = 0;
-	d->checksums = !strchr(info.bus_info, ':');
-	for (i = 0; i < MR_ARRAY_COUNT(virtual); i++)
-		if (!strcmp(d->driver, virtual[i]))
-			d->checksums = true;
+	bus = strchr(info.bus_info, ':');
+	guest = one_of(d->driver, outside, MR_ARRAY_COUNT(outside));
+	d->checksums = !bus || guest;
+	d->edge = bus || guest;
 }
 
 static void

@@ -26,6 +26,7 @@ struct xdp_device {
 	unsigned rx_queues, tx_queues;
 	uint32_t speed_mbps; /* 0: not known */
 	bool checksums; /* frames may arrive with checksums left to the device: not a real NIC */
+	bool edge; /* frames come from outside this kernel, not from another of its interfaces */
 	bool tags_kept; /* we switched the device's VLAN stripping off */
 	uint8_t mac[6];
 	char name[IFNAMSIZ];
@@ -43,7 +44,6 @@ int xdp_device_set_promiscuous(struct xdp_device *, struct mr_error *);
 
 /* Has the device leave VLAN tags in the frames. True when it does (now). */
 bool xdp_device_keep_tags(struct xdp_device *);
-
 
 /* 1 up, 0 down, -ENODEV vanished. */
 int xdp_device_link(const struct xdp_device *);

@@ -174,13 +174,22 @@ try_modes(struct xdp_port *x, const struct mr_port_config *config, struct mr_err
 	return rc;
 }
 
-/* Tags that the device takes out of the frames are lost to us, unless the program gets
- * them from the driver, as it can on veth. */
+/*
+ * VLAN tags that were taken out of a frame before we see it are lost to us. A NIC is told
+ * to leave them in. On veth the tag comes from the other end (its VLAN interface, or a
+ * bridge behind it); in native mode the steering program asks the driver for it. In generic
+ * mode there is nobody to ask: the other end has to put tags into the bytes
+ * (ethtool -K PEER tx-vlan-offload off).
+ */
 static void
 keep_tags(struct xdp_port *x)
 {
-	x->tags = (x->steer.tags && !strcmp(x->device.driver, "veth")) ||
-	    xdp_device_keep_tags(&x->device);
+	bool native = x->mode != XDP_MODE_GENERIC;
+
+	if (!strcmp(x->device.driver, "veth"))
+		x->tags = native && x->steer.tags;
+	else
+		x->tags = xdp_device_keep_tags(&x->device) && (native || x->device.edge);
 }
 
 static int

@@ -24,8 +24,11 @@
 
 #include <arpa/inet.h>
 #include <cmocka.h>
+#include <linux/ethtool.h>
 #include <linux/if_packet.h>
+#include <linux/sockios.h>
 #include <netinet/in.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 
@@ -49,9 +52,10 @@ sh(const char *fmt, ...)
 	size_t used;
 
 	va_start(args, fmt);
-	used = (size_t)vsnprintf(command, sizeof(command), fmt, args);
+	used = (size_t)snprintf(command, sizeof(command), "{ ");
+	used += (size_t)vsnprintf(command + used, sizeof(command) - used, fmt, args);
 	va_end(args);
-	snprintf(command + used, sizeof(command) - used, " >/dev/null 2>&1");
+	snprintf(command + used, sizeof(command) - used, "; } >/dev/null 2>&1");
 	return system(command);
 }
 
@@ -122,7 +126,7 @@ teardown(void **state)
 		leaked = -1;
 	}
 	mr_buffers_destroy(buffers);
-	sh("ip link del a0; ip link del b0");
+	sh("ip link del a0; ip link del b0; ip link del c0; ip link del br0; ip link del q0");
 	return leaked;
 }
 
@@ -580,71 +584,151 @@ test_unfinished_checksum(void **state)
 	close_port(port);
 }
 
-/* Frames of a VLAN interface on the peer carry their tag beside the bytes. */
+/*
+ * A bridge takes the tag out of a frame and keeps it beside the bytes, which is how most tagged
+ * frames come to a veth:
+ *
+ *	a0 ===== a1 - br0 - c1 ===== c0
+ */
+static void
+bridged_peer(void)
+{
+	assert_int_equal(sh("ip link add br0 type bridge && ip link set br0 up && "
+			    "ip link add c0 type veth peer name c1 && ip link set c0 up && "
+			    "ip link set c1 up master br0 && ip link set a1 master br0"),
+	    0);
+	pause_ms(50);
+}
+
+/* In generic mode a tag beside the bytes is lost; so a1 must put it among them. */
+static void
+peer_writes_tags(void)
+{
+	struct ethtool_value v = {.cmd = ETHTOOL_GFLAGS};
+	struct ifreq ifr = {.ifr_name = "a1", .ifr_data = (char *)&v};
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	assert_int_equal(ioctl(fd, SIOCETHTOOL, &ifr), 0);
+	v.cmd = ETHTOOL_SFLAGS;
+	v.data &= ~(uint32_t)ETH_FLAG_TXVLAN;
+	assert_int_equal(ioctl(fd, SIOCETHTOOL, &ifr), 0);
+	close(fd);
+}
+
+static void
+make_tagged(uint8_t *frame, unsigned len, unsigned vlan)
+{
+	make_frame(frame, len, 1);
+	memmove(frame + 16, frame + 12, len - 16);
+	memcpy(frame + 12, "\x81\0\x60", 3);
+	frame[15] = (uint8_t)vlan;
+}
+
+/* The frame's bytes, and the tag beside them (0: none). */
+static unsigned
+receive_beside(int fd, uint8_t *frame, unsigned *tag)
+{
+	union {
+		struct cmsghdr head;
+		char room[CMSG_SPACE(sizeof(struct tpacket_auxdata))];
+	} control;
+	struct iovec iov = {.iov_base = frame, .iov_len = 2048};
+	struct msghdr msg = {.msg_iov = &iov,
+	    .msg_iovlen = 1,
+	    .msg_control = &control,
+	    .msg_controllen = sizeof(control)};
+	struct tpacket_auxdata aux;
+	struct cmsghdr *c;
+	int one = 1;
+	ssize_t n;
+
+	setsockopt(fd, SOL_PACKET, PACKET_AUXDATA, &one, sizeof(one));
+	n = recvmsg(fd, &msg, 0);
+	assert_true(n > 0);
+	c = CMSG_FIRSTHDR(&msg);
+	assert_non_null(c);
+	memcpy(&aux, CMSG_DATA(c), sizeof(aux));
+	*tag = aux.tp_status & TP_STATUS_VLAN_VALID ? aux.tp_vlan_tci : 0;
+	return (unsigned)n;
+}
+
 static void
 test_vlan(void **state)
 {
-	uint8_t frame[200], tagged[204];
+	uint8_t tagged[204], bytes[2048];
 	uint32_t got[1];
-	unsigned m;
+	unsigned m, n, tag;
 
 	NEED();
-	assert_int_equal(sh("ip link add link a1 name a1.5 type vlan id 5 && ip link set a1.5 up"), 0);
-	make_frame(frame, sizeof(frame), 1);
-	memcpy(tagged, frame, 12);
-	memcpy(tagged + 12, "\x81\0\0\x05", 4);
-	memcpy(tagged + 16, frame + 12, sizeof(frame) - 12);
+	bridged_peer();
+	make_tagged(tagged, sizeof(tagged), 5);
 	for (m = 0; m < MR_ARRAY_COUNT(modes); m++) {
 		struct mr_port *port = open_mode("a0", modes[m]);
-		int plain = wire("a1"), vlan = wire("a1.5");
+		int near = wire("a1"), far = wire("c0");
+		struct mr_port_stats stats;
 
-		send_frame(plain, tagged, sizeof(tagged)); /* the tag among the bytes */
+		port->driver->stats(port, &stats);
+		assert_non_null(strstr(stats.detail, m ? "tags may be lost" : "tags kept"));
+		if (m)
+			peer_writes_tags();
+		send_frame(near, tagged, sizeof(tagged)); /* the tag among the bytes */
 		assert_int_equal(receive(port, got, 1), 1);
 		expect_packet(got[0], tagged, sizeof(tagged));
 		mr_packets_free(buffers, 0, got, 1);
 
-		send_frame(vlan, frame, sizeof(frame)); /* beside them */
+		send_frame(far, tagged, sizeof(tagged)); /* the bridge takes it out */
 		assert_int_equal(receive(port, got, 1), 1);
 		expect_packet(got[0], tagged, sizeof(tagged));
 
+		tagged[0] = 6; /* to nobody that the bridge knows */
+		memcpy(mr_packet_bytes(mr_packet_at(buffers->base, got[0])), tagged, 12);
 		assert_int_equal(port->driver->tx(port, 0, 0, got, 1), 1);
-		expect_frame(vlan, frame, sizeof(frame));
+		n = receive_beside(far, bytes, &tag);
+		assert_int_equal(n, sizeof(tagged) - 4);
+		assert_int_equal(tag, 0x6005);
+		assert_memory_equal(bytes, tagged, 12);
+		assert_memory_equal(bytes + 12, tagged + 16, sizeof(tagged) - 16);
+		tagged[0] = 2;
 		settle_tx(port);
-		close(plain);
-		close(vlan);
+		close(near);
+		close(far);
 		close_port(port);
 	}
 }
 
-/* What the filter does not take reaches the kernel as if we were not there, its tag included. */
+/* What the filter does not take reaches the kernel as if we were not there, its tag once. */
 static void
 test_vlan_left_to_kernel(void **state)
 {
-	uint8_t frame[100];
+	uint8_t five[100], six[100], got_bytes[2048];
 	uint32_t got[1];
-	unsigned m;
+	unsigned m, n, tag;
 
 	NEED();
-	assert_int_equal(sh("ip link add link a1 name a1.5 type vlan id 5 && ip link set a1.5 up"), 0);
-	assert_int_equal(sh("ip link add link a0 name a0.5 type vlan id 5 && ip link set a0.5 up"), 0);
-	assert_int_equal(sh("ip link add link a1 name a1.6 type vlan id 6 && ip link set a1.6 up"), 0);
+	bridged_peer();
+	make_tagged(five, sizeof(five), 5);
+	make_tagged(six, sizeof(six), 6);
 	for (m = 0; m < MR_ARRAY_COUNT(modes); m++) {
-		char options[64];
+		int far = wire("c0"), kernel = wire("a0");
 		struct mr_port *port;
-		int from5 = wire("a1.5"), from6 = wire("a1.6"), kernel = wire("a0.5");
+		char options[64];
 
+		if (m)
+			peer_writes_tags();
 		snprintf(options, sizeof(options), "mode=%s;filter=vlan 6", modes[m]);
 		port = open_port("a0", options);
-		make_frame(frame, sizeof(frame), 1);
-		send_frame(from5, frame, sizeof(frame));
-		expect_frame(kernel, frame, sizeof(frame));
-		send_frame(from6, frame, sizeof(frame));
+		send_frame(far, five, sizeof(five));
+		n = receive_beside(kernel, got_bytes, &tag);
+		assert_int_equal(n, sizeof(five) - 4);
+		assert_int_equal(tag, 0x6005);
+		assert_memory_equal(got_bytes, five, 12);
+		assert_memory_equal(got_bytes + 12, five + 16, sizeof(five) - 16);
+		send_frame(far, six, sizeof(six));
 		assert_int_equal(receive(port, got, 1), 1);
-		assert_int_equal(mr_packet_at(buffers->base, got[0])->len, sizeof(frame) + 4);
+		expect_packet(got[0], six, sizeof(six));
 		mr_packets_free(buffers, 0, got, 1);
 		assert_int_equal(receive(port, got, 1), 0);
-		close(from5);
-		close(from6);
+		close(far);
 		close(kernel);
 		close_port(port);
 	}
@@ -993,7 +1077,6 @@ test_queue_not_opened(void **state)
 	close(peer);
 	close(kernel);
 	close_port(port);
-	sh("ip link del q0");
 }
 
 static void

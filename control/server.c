@@ -110,6 +110,15 @@ stream_step(evutil_socket_t fd, short what, void *arg)
 	evhttp_send_reply_end(req);
 }
 
+size_t
+server_pending(const struct stream *st)
+{
+	struct bufferevent *bev =
+	    evhttp_connection_get_bufferevent(evhttp_request_get_connection(st->request));
+
+	return bev ? evbuffer_get_length(bufferevent_get_output(bev)) : 0;
+}
+
 int
 server_stream(struct mr_server *s, struct evhttp_request *req, const char *type,
     bool (*step)(struct stream *), void (*end)(struct stream *), void *arg)

@@ -33,6 +33,9 @@ struct stream {
 int server_stream(struct mr_server *, struct evhttp_request *, const char *type,
     bool (*step)(struct stream *), void (*end)(struct stream *), void *arg);
 
+/* Bytes of an answer that the client has not taken yet. */
+size_t server_pending(const struct stream *);
+
 /* Answers with {"error": "..."}. */
 void server_fail(struct evhttp_request *, int code, const char *fmt, ...) mr_printf(3, 4);
 

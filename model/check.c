@@ -51,6 +51,38 @@ list_was_refused(const struct check *c, const struct lysc_node *list)
 	return false;
 }
 
+/* The choice that a node belongs to, and its case there. */
+static const struct lysc_node *
+choice_of(const struct lysc_node *schema, const struct lysc_node **in_case)
+{
+	for (*in_case = schema; schema->parent; schema = schema->parent) {
+		if (schema->parent->nodetype == LYS_CHOICE) {
+			*in_case = schema;
+			return schema->parent;
+		}
+		if (schema->parent->nodetype != LYS_CASE)
+			break;
+	}
+	return NULL;
+}
+
+const struct lyd_node *
+mr_choice_taken(const struct lyd_node *siblings, const struct lysc_node *schema)
+{
+	const struct lysc_node *my_case, *other_case, *choice, *at, *o;
+	const struct lyd_node *other;
+
+	for (at = schema; (choice = choice_of(at, &my_case)); at = choice)
+		for (other = siblings; other; other = other->next) {
+			o = other->schema;
+			while (o && choice_of(o, &other_case) != choice)
+				o = choice_of(o, &other_case);
+			if (o && other_case != my_case)
+				return other;
+		}
+	return NULL;
+}
+
 /* How many there are; *excess is the one after the first `max`. */
 static unsigned
 count_instances(const struct lyd_node *siblings, const struct lysc_node *schema, unsigned max,
@@ -86,29 +118,34 @@ check_missing(struct check *c, const struct lyd_node *parent, const struct lyd_n
 		    lysc_has_when(schema))
 			continue;
 		if (schema->nodetype == LYS_LEAF) {
-			if (!(schema->flags & LYS_MAND_TRUE) || count_instances(siblings, schema, 1, &excess) ||
+			if (!(schema->flags & LYS_MAND_TRUE) ||
+			    count_instances(siblings, schema, 1, &excess) ||
 			    was_refused(c, parent, schema))
 				continue;
 			mr_type_phrase(schema, phrase, sizeof(phrase));
-			check_fail(c, parent, "\"%s\" is missing; it needs %s", schema->name, phrase);
+			check_fail(c, parent, "\"%s\" is missing; it needs %s", schema->name,
+			    phrase);
 			continue;
 		}
 		if (schema->nodetype == LYS_CONTAINER)
 			continue;
-		min = schema->nodetype == LYS_LIST ? ((const struct lysc_node_list *)schema)->min :
-						     ((const struct lysc_node_leaflist *)schema)->min;
-		max = schema->nodetype == LYS_LIST ? ((const struct lysc_node_list *)schema)->max :
-						     ((const struct lysc_node_leaflist *)schema)->max;
+		min = schema->nodetype == LYS_LIST
+		    ? ((const struct lysc_node_list *)schema)->min
+		    : ((const struct lysc_node_leaflist *)schema)->min;
+		max = schema->nodetype == LYS_LIST
+		    ? ((const struct lysc_node_list *)schema)->max
+		    : ((const struct lysc_node_leaflist *)schema)->max;
 		if ((!min && (!max || max == UINT32_MAX)) || was_refused(c, parent, schema))
 			continue;
 		max = max ? max : UINT32_MAX;
 		count = count_instances(siblings, schema, max, &excess);
 		if (count < min)
 			check_fail(c, parent, "\"%s\" has %u entr%s; at least %u %s needed",
-			    schema->name, count, count == 1 ? "y" : "ies", min, min == 1 ? "is" : "are");
+			    schema->name, count, count == 1 ? "y" : "ies", min,
+			    min == 1 ? "is" : "are");
 		else if (excess)
-			check_fail(c, excess, "is one too many: %u entries, at most %u %s allowed", count,
-			    max, max == 1 ? "is" : "are");
+			check_fail(c, excess, "is one too many: %u entries, at most %u %s allowed",
+			    count, max, max == 1 ? "is" : "are");
 	}
 }
 
@@ -118,20 +155,21 @@ static void
 reference_path(const struct lysc_type_leafref *type, char *path, size_t size)
 {
 	const char *s = lyxp_get_expr(type->path);
-	struct mr_text t = {.text = path, .size = size};
+	struct mr_text t = { .text = path, .size = size };
 	LY_ARRAY_COUNT_TYPE i;
 	size_t length;
 
 	*path = '\0';
 	while (*s) {
-		length = strspn(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.");
+		length =
+		    strspn(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.");
 		if (!length)
 			length = 1;
 		LY_ARRAY_FOR(type->prefixes, i)
-		if (s[length] == ':' && type->prefixes[i].prefix &&
-		    strlen(type->prefixes[i].prefix) == length &&
-		    !strncmp(s, type->prefixes[i].prefix, length))
-			break;
+			if (s[length] == ':' && type->prefixes[i].prefix &&
+			    strlen(type->prefixes[i].prefix) == length &&
+			    !strncmp(s, type->prefixes[i].prefix, length))
+				break;
 		if (type->prefixes && i < LY_ARRAY_COUNT(type->prefixes))
 			mr_text_add(&t, "%s", type->prefixes[i].mod->name);
 		else
@@ -145,9 +183,9 @@ check_reference(struct check *c, const struct lyd_node *node)
 {
 	const struct lysc_type_leafref *type =
 	    (const struct lysc_type_leafref *)mr_schema_type(node->schema);
-	struct mr_suggest suggest = {.word = lyd_get_value(node)};
+	struct mr_suggest suggest = { .word = lyd_get_value(node) };
 	char text[900], path[512], noun[64], *said = NULL;
-	struct mr_text t = {.text = text, .size = sizeof(text)};
+	struct mr_text t = { .text = text, .size = sizeof(text) };
 	struct lyd_node *target;
 	struct ly_set *set = NULL;
 	uint32_t i;
@@ -178,9 +216,9 @@ check_reference(struct check *c, const struct lyd_node *node)
 	if (mr_suggest_best(&suggest))
 		mr_text_add(&t, "; did you mean \"%s\"?", mr_suggest_best(&suggest));
 	mr_text_add(&t, "%s there %s ", mr_suggest_best(&suggest) ? "" : ";",
-	    !set || !set->count		? "is none" :
-		set->count == 1 ? "is" :
-				  "are");
+	    !set || !set->count   ? "is none"
+		: set->count == 1 ? "is"
+				  : "are");
 	for (i = 0; set && i < set->count && i < CANDIDATES_SHOWN_MAX; i++)
 		mr_text_add(&t, "%s%s", i ? ", " : "", lyd_get_value(set->dnodes[i]));
 	if (set && set->count > CANDIDATES_SHOWN_MAX)
@@ -213,7 +251,8 @@ said_add(struct mr_text *t, const char *said)
 	if (length && said[length - 1] == '.')
 		length--;
 	if (length > 1 && isupper((unsigned char)said[0]) && !isupper((unsigned char)said[1]))
-		mr_text_add(t, "%c%.*s", tolower((unsigned char)said[0]), (int)length - 1, said + 1);
+		mr_text_add(t, "%c%.*s", tolower((unsigned char)said[0]), (int)length - 1,
+		    said + 1);
 	else
 		mr_text_add(t, "%.*s", (int)length, said);
 }
@@ -225,9 +264,8 @@ check_must(struct check *c, const struct lyd_node *node)
 	char text[900];
 	LY_ARRAY_COUNT_TYPE i;
 
-	LY_ARRAY_FOR(musts, i)
-	{
-		struct mr_text t = {.text = text, .size = sizeof(text)};
+	LY_ARRAY_FOR(musts, i) {
+		struct mr_text t = { .text = text, .size = sizeof(text) };
 
 		if (holds(node, musts[i].cond, musts[i].prefixes))
 			continue;
@@ -258,8 +296,7 @@ check_when(struct check *c, const struct lyd_node *node)
 	/* Cases and choices around it have no data node of their own. */
 	do {
 		whens = lysc_node_when(schema);
-		LY_ARRAY_FOR(whens, i)
-		{
+		LY_ARRAY_FOR(whens, i) {
 			context = node;
 			while (context && context->schema != whens[i]->context)
 				context = context->parent ? &context->parent->node : NULL;
@@ -267,7 +304,9 @@ check_when(struct check *c, const struct lyd_node *node)
 				continue;
 			if (whens[i]->dsc) {
 				char text[400] = "is not allowed here: ";
-				struct mr_text t = {.text = text, .size = sizeof(text), .used = strlen(text)};
+				struct mr_text t = { .text = text,
+					.size = sizeof(text),
+					.used = strlen(text) };
 
 				said_add(&t, whens[i]->dsc);
 				check_fail(c, node, "%s", text);
@@ -323,7 +362,7 @@ check_said(struct check *c)
 	const char *said = ly_errmsg(ctx), *path = ly_errpath(ctx), *data, *end;
 	struct lyd_node *node = NULL;
 	char text[600], where[MR_CONF_PATH_MAX];
-	struct mr_text t = {.text = text, .size = sizeof(text)};
+	struct mr_text t = { .text = text, .size = sizeof(text) };
 
 	if (check_unique(c, said))
 		return;
@@ -333,8 +372,8 @@ check_said(struct check *c)
 	data = data ? strchr(data, '"') + 1 : path && *path == '/' ? path : NULL;
 	end = data ? strchr(data, '"') : NULL;
 	if (data) {
-		snprintf(where, sizeof(where), "%.*s", (int)(end ? (size_t)(end - data) : strlen(data)),
-		    data);
+		snprintf(where, sizeof(where), "%.*s",
+		    (int)(end ? (size_t)(end - data) : strlen(data)), data);
 		/* "/module:a/b[k='x']/c": when c is not there, b is the place. */
 		while (*where && c->config->tree &&
 		    lyd_find_path(c->config->tree, where, 0, &node) == LY_ENOTFOUND) {
@@ -353,10 +392,10 @@ mr_config_check(struct mr_config *config, const struct mr_failed *failed, size_t
     struct mr_report *report)
 {
 	struct check c = {
-	    .config = config,
-	    .failed = failed,
-	    .failed_count = failed_count,
-	    .report = report,
+		.config = config,
+		.failed = failed,
+		.failed_count = failed_count,
+		.report = report,
 	};
 	size_t before = mr_report_count(report);
 	struct lyd_node *top, *node;
@@ -366,8 +405,7 @@ mr_config_check(struct mr_config *config, const struct mr_failed *failed, size_t
 		return -EINVAL;
 	}
 	check_missing(&c, NULL, config->tree);
-	LY_LIST_FOR(config->tree, top)
-	{
+	LY_LIST_FOR(config->tree, top) {
 		LYD_TREE_DFS_BEGIN(top, node)
 		{
 			if (!mr_schema_is_leaf(node->schema))
@@ -380,8 +418,7 @@ mr_config_check(struct mr_config *config, const struct mr_failed *failed, size_t
 	/* Conditions speak about the whole: with parts missing they would mislead. */
 	if (mr_report_count(report) != before || failed_count)
 		return -EINVAL;
-	LY_LIST_FOR(config->tree, top)
-	{
+	LY_LIST_FOR(config->tree, top) {
 		LYD_TREE_DFS_BEGIN(top, node)
 		{
 			check_when(&c, node);

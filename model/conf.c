@@ -88,7 +88,7 @@ mr_conf_find(const struct mr_conf *node, const char *list, const char *key)
 {
 	const struct mr_conf *entry;
 
-	mr_conf_each (entry, node, list)
+	mr_conf_each(entry, node, list)
 		if (!strcmp(mr_conf_key(entry), key))
 			return entry;
 	return NULL;
@@ -106,7 +106,7 @@ mr_conf_count(const struct mr_conf *node, const char *name)
 	const struct mr_conf *entry;
 	size_t count = 0;
 
-	mr_conf_each (entry, node, name)
+	mr_conf_each(entry, node, name)
 		count++;
 	return count;
 }
@@ -236,7 +236,7 @@ path_add(struct mr_text *t, const struct lyd_node *node)
 void
 mr_conf_path(const struct mr_conf *node, char *path, size_t size)
 {
-	struct mr_text t = {.text = path, .size = size};
+	struct mr_text t = { .text = path, .size = size };
 
 	if (size)
 		*path = '\0';

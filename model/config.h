@@ -35,8 +35,7 @@ struct mr_config;
 struct mr_conf; /* one node of a configuration */
 
 /* Reads a file; "-" is standard input. On failure *out is null and the report says why. */
-int mr_config_load(struct mr_config **out, struct mr_model *, const char *path,
-    struct mr_report *);
+int mr_config_load(struct mr_config **out, struct mr_model *, const char *path, struct mr_report *);
 /* The same from memory; `name` is what errors call it. */
 int mr_config_parse(struct mr_config **out, struct mr_model *, const char *name, const char *text,
     size_t size, struct mr_report *);

@@ -57,7 +57,7 @@ good(const char *text)
 static const struct {
 	const char *what, *yaml, *said;
 } bad[] = {
-#include "model/config_test_bad.h"
+#include "model/config_test_bad.inc"
 };
 
 static void
@@ -74,7 +74,8 @@ bad_files_are_explained(void **state)
 		if (*said)
 			said[strlen(said) - 1] = '\0';
 		if (rc != -EINVAL || config || strcmp(said, bad[i].said)) {
-			print_error("%s\n  wanted: %s\n  said:   %s\n", bad[i].what, bad[i].said, said);
+			print_error("%s\n  wanted: %s\n  said:   %s\n", bad[i].what, bad[i].said,
+			    said);
 			wrong++;
 		}
 		free(said);
@@ -88,66 +89,82 @@ bad_files_are_explained(void **state)
 static const struct {
 	const char *what, *yaml, *node, *means;
 } forms[] = {
-    {"nothing at all", "", "interface", NULL},
-    {"a comment", "# nothing\n", "interface", NULL},
-    {"null", "~\n", "interface", NULL},
-    {"an empty list", "interface:\n", "interface", NULL},
-    {"a bare entry", "table: {a: {member: {lan1: }}}\ninterface: {lan1: }\n", "table",
-	"{\"name\":\"a\",\"ageing\":300,\"on\":false,\"limit\":\"none\",\"member\":"
-	"[{\"interface\":\"lan1\"}],\"extra\":{},\"kind\":\"plain\"}"},
-    {"entries as a sequence", "table:\n  - name: a\n    ageing: 20\n", "table",
-	"{\"name\":\"a\",\"ageing\":20,\"on\":false,\"limit\":\"none\",\"extra\":{},\"kind\":\"plain\"}"},
-    {"entries as bare words", "table: [a]\n", "table",
-	"{\"name\":\"a\",\"ageing\":300,\"on\":false,\"limit\":\"none\",\"extra\":{},\"kind\":\"plain\"}"},
-    {"the key repeated", "table: {a: {name: a}}\n", "table",
-	"{\"name\":\"a\",\"ageing\":300,\"on\":false,\"limit\":\"none\",\"extra\":{},\"kind\":\"plain\"}"},
-    {"numbers and times",
-	"table: {a: {ageing: 5m, patience: 1.5s, small: -5, rate: 14.88M, limit: 0x10, ratio: 1.25}}\n",
-	"table",
-	"{\"name\":\"a\",\"ageing\":300,\"patience\":1500,\"small\":-5,\"ratio\":\"1.25\",\"on\":false,"
-	"\"limit\":\"16\",\"rate\":14880000,\"extra\":{},\"kind\":\"plain\"}"},
-    {"more numbers", "table: {a: {ageing: '20s', patience: 1h, rate: 1_000Ki, limit: none}}\n",
-	"table",
-	"{\"name\":\"a\",\"ageing\":20,\"patience\":3600000,\"on\":false,\"limit\":\"none\","
-	"\"rate\":1024000,\"extra\":{},\"kind\":\"plain\"}"},
-    {"yes and no", "table: {a: {on: Yes, flag: }}\n", "table",
-	"{\"name\":\"a\",\"ageing\":300,\"on\":true,\"flag\":\"\",\"limit\":\"none\",\"extra\":{},"
-	"\"kind\":\"plain\"}"},
-    {"sequences and single values", "table: {a: {tags: x, order: [3, 1, 2], vlans: [10, 20-30]}}\n",
-	"table",
-	"{\"name\":\"a\",\"ageing\":300,\"on\":false,\"vlans\":\"10,20-30\",\"limit\":\"none\","
-	"\"tags\":[\"x\"],\"order\":[3,1,2],\"extra\":{},\"kind\":\"plain\"}"},
-    {"two keys and a reference",
-	"interface: [lan1]\n"
-	"table: {a: {member: [lan1], fixed: [{vlan: 1, mac: '02:00:00:00:00:01', interface: lan1}]}}\n",
-	"table",
-	"{\"name\":\"a\",\"ageing\":300,\"on\":false,\"limit\":\"none\",\"member\":[{\"interface\":"
-	"\"lan1\"}],\"fixed\":[{\"vlan\":1,\"mac\":\"02:00:00:00:00:01\",\"interface\":\"lan1\"}],"
-	"\"extra\":{},\"kind\":\"plain\"}"},
-    {"presence, choice and when",
-	"table: {a: {storm: {packets: 1k}, by-both: 5, by-word: x, kind: fancy, colour: red}}\n", "table",
-	"{\"name\":\"a\",\"ageing\":300,\"on\":false,\"limit\":\"none\",\"storm\":{\"packets\":1000},"
-	"\"extra\":{},\"by-both\":5,\"by-word\":\"x\",\"kind\":\"fancy\",\"colour\":\"red\"}"},
-    {"a value for an entry", "interface: {lan1: {options: {busy-poll: 50, mode: {value: x}}}}\n",
-	"interface",
-	"{\"name\":\"lan1\",\"driver\":\"xdp\",\"enabled\":true,\"options\":[{\"key\":\"busy-poll\","
-	"\"value\":\"50\"},{\"key\":\"mode\",\"value\":\"x\"}]}"},
-    {"an anchor and an alias", "interface:\n  lan1: &x {mtu: 9k}\n  lan2: *x\n", "interface",
-	"{\"name\":\"lan1\",\"driver\":\"xdp\",\"enabled\":true,\"mtu\":9000}"},
-    {"a merge that is overridden",
-	"interface:\n  lan1:\n    mtu: 1500\n    <<: [{mtu: 9000, device: a}, {device: b, enabled: no}]\n",
-	"interface",
-	"{\"name\":\"lan1\",\"driver\":\"xdp\",\"device\":\"a\",\"enabled\":false,\"mtu\":1500}"},
-    {"JSON", "{\"interface\": {\"lan1\": {\"mtu\": 1500, \"enabled\": false}}}", "interface",
-	"{\"name\":\"lan1\",\"driver\":\"xdp\",\"enabled\":false,\"mtu\":1500}"},
-    {"text that looks like something else", "interface: {lan1: {description: 'null', device: \"5\"}}\n",
-	"interface",
-	"{\"name\":\"lan1\",\"description\":\"null\",\"driver\":\"xdp\",\"device\":\"5\","
-	"\"enabled\":true}"},
-    {"not ASCII", "\xef\xbb\xbfinterface: {lan1: {description: \"Gl\xc3\xbchw\xc3\xbcrmchen\"}}\n",
-	"interface",
-	"{\"name\":\"lan1\",\"description\":\"Gl\xc3\xbchw\xc3\xbcrmchen\",\"driver\":\"xdp\","
-	"\"enabled\":true}"},
+	{ "nothing at all", "", "interface", NULL },
+	{ "a comment", "# nothing\n", "interface", NULL },
+	{ "null", "~\n", "interface", NULL },
+	{ "an empty list", "interface:\n", "interface", NULL },
+	{ "a bare entry", "table: {a: {member: {lan1: }}}\ninterface: {lan1: }\n", "table",
+	    "{\"name\":\"a\",\"ageing\":300,\"on\":false,\"limit\":\"none\",\"member\":"
+	    "[{\"interface\":\"lan1\"}],\"extra\":{},\"kind\":\"plain\"}" },
+	{ "entries as a sequence", "table:\n  - name: a\n    ageing: 20\n", "table",
+	    "{\"name\":\"a\",\"ageing\":20,\"on\":false,\"limit\":\"none\",\"extra\":{},\"kind\":"
+	    "\"plain\"}" },
+	{ "entries as bare words", "table: [a]\n", "table",
+	    "{\"name\":\"a\",\"ageing\":300,\"on\":false,\"limit\":\"none\",\"extra\":{},\"kind\":"
+	    "\"plain\"}" },
+	{ "the key repeated", "table: {a: {name: a}}\n", "table",
+	    "{\"name\":\"a\",\"ageing\":300,\"on\":false,\"limit\":\"none\",\"extra\":{},\"kind\":"
+	    "\"plain\"}" },
+	{ "numbers and times",
+	    "table: {a: {ageing: 5m, patience: 1.5s, small: -5, rate: 14.88M, limit: 0x10, ratio: "
+	    "1.25}}\n",
+	    "table",
+	    "{\"name\":\"a\",\"ageing\":300,\"patience\":1500,\"small\":-5,\"ratio\":\"1.25\","
+	    "\"on\":false,"
+	    "\"limit\":\"16\",\"rate\":14880000,\"extra\":{},\"kind\":\"plain\"}" },
+	{ "more numbers", "table: {a: {ageing: '20s', patience: 1h, rate: 1_000Ki, limit: none}}\n",
+	    "table",
+	    "{\"name\":\"a\",\"ageing\":20,\"patience\":3600000,\"on\":false,\"limit\":\"none\","
+	    "\"rate\":1024000,\"extra\":{},\"kind\":\"plain\"}" },
+	{ "yes and no", "table: {a: {on: Yes, flag: }}\n", "table",
+	    "{\"name\":\"a\",\"ageing\":300,\"on\":true,\"flag\":\"\",\"limit\":\"none\",\"extra\":"
+	    "{},"
+	    "\"kind\":\"plain\"}" },
+	{ "sequences and single values",
+	    "table: {a: {tags: x, order: [3, 1, 2], vlans: [10, 20-30]}}\n", "table",
+	    "{\"name\":\"a\",\"ageing\":300,\"on\":false,\"vlans\":\"10,20-30\",\"limit\":\"none\","
+	    "\"tags\":[\"x\"],\"order\":[3,1,2],\"extra\":{},\"kind\":\"plain\"}" },
+	{ "two keys and a reference",
+	    "interface: [lan1]\n"
+	    "table: {a: {member: [lan1], fixed: [{vlan: 1, mac: '02:00:00:00:00:01', interface: "
+	    "lan1}]}}\n",
+	    "table",
+	    "{\"name\":\"a\",\"ageing\":300,\"on\":false,\"limit\":\"none\",\"member\":[{"
+	    "\"interface\":"
+	    "\"lan1\"}],\"fixed\":[{\"vlan\":1,\"mac\":\"02:00:00:00:00:01\",\"interface\":"
+	    "\"lan1\"}],"
+	    "\"extra\":{},\"kind\":\"plain\"}" },
+	{ "presence, choice and when",
+	    "table: {a: {storm: {packets: 1k}, by-both: 5, by-word: x, kind: fancy, colour: "
+	    "red}}\n",
+	    "table",
+	    "{\"name\":\"a\",\"ageing\":300,\"on\":false,\"limit\":\"none\",\"storm\":{\"packets\":"
+	    "1000},"
+	    "\"extra\":{},\"by-both\":5,\"by-word\":\"x\",\"kind\":\"fancy\",\"colour\":\"red\"}" },
+	{ "a value for an entry",
+	    "interface: {lan1: {options: {busy-poll: 50, mode: {value: x}}}}\n", "interface",
+	    "{\"name\":\"lan1\",\"driver\":\"xdp\",\"enabled\":true,\"options\":[{\"key\":\"busy-"
+	    "poll\","
+	    "\"value\":\"50\"},{\"key\":\"mode\",\"value\":\"x\"}]}" },
+	{ "an anchor and an alias", "interface:\n  lan1: &x {mtu: 9k}\n  lan2: *x\n", "interface",
+	    "{\"name\":\"lan1\",\"driver\":\"xdp\",\"enabled\":true,\"mtu\":9000}" },
+	{ "a merge that is overridden",
+	    "interface:\n  lan1:\n    mtu: 1500\n    <<: [{mtu: 9000, device: a}, {device: b, "
+	    "enabled: no}]\n",
+	    "interface",
+	    "{\"name\":\"lan1\",\"driver\":\"xdp\",\"device\":\"a\",\"enabled\":false,\"mtu\":"
+	    "1500}" },
+	{ "JSON", "{\"interface\": {\"lan1\": {\"mtu\": 1500, \"enabled\": false}}}", "interface",
+	    "{\"name\":\"lan1\",\"driver\":\"xdp\",\"enabled\":false,\"mtu\":1500}" },
+	{ "text that looks like something else",
+	    "interface: {lan1: {description: 'null', device: \"5\"}}\n", "interface",
+	    "{\"name\":\"lan1\",\"description\":\"null\",\"driver\":\"xdp\",\"device\":\"5\","
+	    "\"enabled\":true}" },
+	{ "not ASCII",
+	    "\xef\xbb\xbfinterface: {lan1: {description: \"Gl\xc3\xbchw\xc3\xbcrmchen\"}}\n",
+	    "interface",
+	    "{\"name\":\"lan1\",\"description\":\"Gl\xc3\xbchw\xc3\xbcrmchen\",\"driver\":\"xdp\","
+	    "\"enabled\":true}" },
 };
 
 static void
@@ -174,11 +191,13 @@ forms_mean_what_they_should(void **state)
 static void
 accessors_read(void **state)
 {
-	struct mr_config *config = good(
-	    "interface: {lan1: {mtu: 9000, promiscuous: true}, lan2: {enabled: no}}\n"
-	    "table:\n"
-	    "  a: {small: -3, mac: '02:00:0a:00:00:FF', vlans: '1,5-7,4094', order: [9, 8], tags: [x, y]}\n"
-	    "  b: {fixed: [{vlan: 7, mac: '02:00:00:00:00:01', interface: lan2}], member: [lan2]}\n");
+	struct mr_config *config =
+	    good("interface: {lan1: {mtu: 9000, promiscuous: true}, lan2: {enabled: no}}\n"
+		 "table:\n"
+		 "  a: {small: -3, mac: '02:00:0a:00:00:FF', vlans: '1,5-7,4094', order: [9, 8], "
+		 "tags: [x, y]}\n"
+		 "  b: {fixed: [{vlan: 7, mac: '02:00:00:00:00:01', interface: lan2}], member: "
+		 "[lan2]}\n");
 	const struct mr_conf *root = mr_conf_root(config), *lan1, *a, *b, *node;
 	const char *cursor, *absent = NULL;
 	unsigned first, last, line, column, sum = 0;
@@ -220,7 +239,7 @@ accessors_read(void **state)
 	assert_int_equal(sum, (1 * 1000 + 15) * 1000 + 4094);
 	assert_false(mr_ranges_next(&absent, &first, &last));
 	sum = 0;
-	mr_conf_each (node, a, "order")
+	mr_conf_each(node, a, "order")
 		sum = sum * 10 + (unsigned)mr_conf_value_uint(node);
 	assert_int_equal(sum, 98);
 	assert_string_equal(mr_conf_value(mr_conf_child(a, "tags")), "x");
@@ -261,7 +280,8 @@ reports_point_at_nodes(void **state)
 	unsigned i;
 
 	assert_int_equal(mr_report_create(&report), 0);
-	mr_report_at(report, config, mr_conf_child(lan1, "mtu"), "is more than veth0 takes (%u)", 1500);
+	mr_report_at(report, config, mr_conf_child(lan1, "mtu"), "is more than veth0 takes (%u)",
+	    1500);
 	mr_report_at(report, config, mr_conf_child(lan1, "driver"), "is \"%s\"", "wrong");
 	mr_report_at(report, config, NULL, "is too dull");
 	said = printed(mr_report_print(report, out));
@@ -272,9 +292,11 @@ reports_point_at_nodes(void **state)
 	free(said);
 	said = printed(mr_report_print_json(report, out));
 	assert_string_equal(said,
-	    "{\"errors\":[{\"file\":\"t\",\"line\":3,\"column\":10,\"path\":\"interface/lan1/mtu\",\"text\":"
+	    "{\"errors\":[{\"file\":\"t\",\"line\":3,\"column\":10,\"path\":\"interface/lan1/"
+	    "mtu\",\"text\":"
 	    "\"is more than veth0 takes (1500)\"},{\"file\":\"t\",\"line\":2,\"column\":3,\"path\":"
-	    "\"interface/lan1/driver\",\"text\":\"is \\\"wrong\\\"\"},{\"file\":\"t\",\"line\":0,\"column\":0,"
+	    "\"interface/lan1/driver\",\"text\":\"is "
+	    "\\\"wrong\\\"\"},{\"file\":\"t\",\"line\":0,\"column\":0,"
 	    "\"path\":\"\",\"text\":\"is too dull\"}],\"count\":3}\n");
 	free(said);
 	for (i = 0; i < 100; i++)
@@ -297,17 +319,18 @@ equal_is_what_they_say(void **state)
 		const char *a, *b;
 		bool equal;
 	} pairs[] = {
-	    {"table: {a: {}}", "table: {a: {ageing: 300}}", true},
-	    {"table: {a: {}}", "table: {a: {ageing: 301}}", false},
-	    {"table: {a: {}, b: {}}", "table: {b: {}, a: {}}", true},
-	    {"table: {a: {}, b: {}}", "table: {a: {}}", false},
-	    {"table: {a: {}}", "table: {a: {}, b: {}}", false},
-	    {"table: {a: {}}", "table: {b: {}}", false},
-	    {"table: {a: {tags: [x, y]}}", "table: {a: {tags: [y, x]}}", true},
-	    {"table: {a: {order: [1, 2]}}", "table: {a: {order: [2, 1]}}", false},
-	    {"table: {a: {order: [1, 2]}}", "table: {a: {order: [1, 3]}}", false},
-	    {"table: {a: {code: ab}}", "table: {a: {mac: '02:00:00:00:00:01'}}", false},
-	    {"table: {a: {slot: {1: {holder: x}}}}", "table: {a: {slot: {1: {holder: y}}}}", false},
+		{ "table: {a: {}}", "table: {a: {ageing: 300}}", true },
+		{ "table: {a: {}}", "table: {a: {ageing: 301}}", false },
+		{ "table: {a: {}, b: {}}", "table: {b: {}, a: {}}", true },
+		{ "table: {a: {}, b: {}}", "table: {a: {}}", false },
+		{ "table: {a: {}}", "table: {a: {}, b: {}}", false },
+		{ "table: {a: {}}", "table: {b: {}}", false },
+		{ "table: {a: {tags: [x, y]}}", "table: {a: {tags: [y, x]}}", true },
+		{ "table: {a: {order: [1, 2]}}", "table: {a: {order: [2, 1]}}", false },
+		{ "table: {a: {order: [1, 2]}}", "table: {a: {order: [1, 3]}}", false },
+		{ "table: {a: {code: ab}}", "table: {a: {mac: '02:00:00:00:00:01'}}", false },
+		{ "table: {a: {slot: {1: {holder: x}}}}", "table: {a: {slot: {1: {holder: y}}}}",
+		    false },
 	};
 	size_t i;
 
@@ -401,7 +424,8 @@ laughs_are_bounded(void **state)
 	/* Through aliases: the same thousands of entries again and again. */
 	used = (size_t)snprintf(text, sizeof(text), "interface:\n  a: &e {options: &f {");
 	for (i = 0; i < 600; i++)
-		used += (size_t)snprintf(text + used, sizeof(text) - used, "%sk%u: x", i ? ", " : "", i);
+		used += (size_t)snprintf(text + used, sizeof(text) - used, "%sk%u: x",
+		    i ? ", " : "", i);
 	used += (size_t)snprintf(text + used, sizeof(text) - used, "}}\n");
 	large = malloc(used + 2000 * 16);
 	assert_non_null(large);
@@ -440,16 +464,17 @@ large_files_load_fast(void **state)
 	unsigned i;
 
 	assert_non_null(text);
-	used = (size_t)snprintf(text, room, "interface: [lan1]\ntable:\n  a:\n    member: [lan1]\n    fixed:\n");
+	used = (size_t)snprintf(text, room,
+	    "interface: [lan1]\ntable:\n  a:\n    member: [lan1]\n    fixed:\n");
 	for (i = 0; i < COUNT; i++)
 		used += (size_t)snprintf(text + used, room - used,
-		    "    - {vlan: %u, mac: '02:00:00:00:%02x:%02x', interface: lan1}\n", i % 4094 + 1, i >> 8,
-		    i & 255);
+		    "    - {vlan: %u, mac: '02:00:00:00:%02x:%02x', interface: lan1}\n",
+		    i % 4094 + 1, i >> 8, i & 255);
 	start = now();
 	config = good(text);
 	print_message("%u entries (%zu KiB) loaded in %.2f s\n", COUNT, used / 1024, now() - start);
-	assert_int_equal(
-	    mr_conf_count(mr_conf_child(mr_conf_root(config), "table"), "fixed"), COUNT);
+	assert_int_equal(mr_conf_count(mr_conf_child(mr_conf_root(config), "table"), "fixed"),
+	    COUNT);
 	mr_config_destroy(config);
 	free(text);
 }
@@ -457,7 +482,7 @@ large_files_load_fast(void **state)
 static int
 setup(void **state)
 {
-	const char *texts[] = {mr_yang_example};
+	const char *texts[] = { mr_yang_example };
 	struct mr_error error;
 
 	if (!mr_model_create(&model, texts, MR_ARRAY_COUNT(texts), &error))
@@ -477,15 +502,15 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(bad_files_are_explained),
-	    cmocka_unit_test(forms_mean_what_they_should),
-	    cmocka_unit_test(accessors_read),
-	    cmocka_unit_test(reports_point_at_nodes),
-	    cmocka_unit_test(equal_is_what_they_say),
-	    cmocka_unit_test(files_load),
-	    cmocka_unit_test(laughs_are_bounded),
-	    cmocka_unit_test(deep_nesting_is_refused),
-	    cmocka_unit_test(large_files_load_fast),
+		cmocka_unit_test(bad_files_are_explained),
+		cmocka_unit_test(forms_mean_what_they_should),
+		cmocka_unit_test(accessors_read),
+		cmocka_unit_test(reports_point_at_nodes),
+		cmocka_unit_test(equal_is_what_they_say),
+		cmocka_unit_test(files_load),
+		cmocka_unit_test(laughs_are_bounded),
+		cmocka_unit_test(deep_nesting_is_refused),
+		cmocka_unit_test(large_files_load_fast),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

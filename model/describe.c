@@ -55,8 +55,7 @@ describe_values(struct described *d, const struct lysc_type *type)
 		d->item.values = d->values;
 	} else if (type->basetype == LY_TYPE_ENUM) {
 		enums = ((const struct lysc_type_enum *)type)->enums;
-		LY_ARRAY_FOR(enums, i)
-		{
+		LY_ARRAY_FOR(enums, i) {
 			if (i == VALUES_MAX)
 				break;
 			d->values[i] = enums[i].name;
@@ -75,7 +74,7 @@ static void
 describe_leaf(struct described *d, const struct lysc_node *schema)
 {
 	const struct ly_ctx *ctx = schema->module->ctx;
-	struct mr_text t = {.text = d->fallback, .size = sizeof(d->fallback)};
+	struct mr_text t = { .text = d->fallback, .size = sizeof(d->fallback) };
 	struct lyd_value **many;
 	LY_ARRAY_COUNT_TYPE i;
 
@@ -97,7 +96,7 @@ describe_leaf(struct described *d, const struct lysc_node *schema)
 	d->item.mandatory = ((const struct lysc_node_leaflist *)schema)->min;
 	many = ((const struct lysc_node_leaflist *)schema)->dflts;
 	LY_ARRAY_FOR(many, i)
-	mr_text_add(&t, "%s%s", i ? ", " : "", lyd_value_get_canonical(ctx, many[i]));
+		mr_text_add(&t, "%s%s", i ? ", " : "", lyd_value_get_canonical(ctx, many[i]));
 	d->item.fallback = t.used ? d->fallback : NULL;
 }
 
@@ -105,7 +104,7 @@ static void
 describe(struct described *d, const struct lysc_node *schema)
 {
 	const struct lysc_node *keys[MR_LIST_KEYS_MAX];
-	struct mr_text t = {.text = d->key, .size = sizeof(d->key)};
+	struct mr_text t = { .text = d->key, .size = sizeof(d->key) };
 	unsigned i, count;
 
 	memset(d, 0, sizeof(*d));
@@ -159,7 +158,7 @@ find_path(const struct mr_model *model, const char *path, const struct lysc_node
 			} else if (keys_left) {
 				keys_left--;
 			} else {
-				struct mr_suggest suggest = {.word = word};
+				struct mr_suggest suggest = { .word = word };
 
 				for (known = NULL; (known = mr_schema_next(model, at, known));)
 					mr_suggest_try(&suggest, known->name);
@@ -167,8 +166,8 @@ find_path(const struct mr_model *model, const char *path, const struct lysc_node
 					return mr_error_set(error, -ENOENT,
 					    "there is no \"%s\" in %s; did you mean \"%s\"?", word,
 					    at ? at->name : "the model", mr_suggest_best(&suggest));
-				return mr_error_set(error, -ENOENT, "there is no \"%s\" in %s", word,
-				    at ? at->name : "the model");
+				return mr_error_set(error, -ENOENT, "there is no \"%s\" in %s",
+				    word, at ? at->name : "the model");
 			}
 		} else if (length) {
 			return mr_error_set(error, -ENOENT, "a part of the path is too long");
@@ -351,11 +350,13 @@ mr_model_reference(const struct mr_model *model, FILE *file, struct mr_error *er
 		if (!mr_schema_is_state(top)) {
 			if (d->item.key)
 				fprintf(file, "\nEntries by `%s`.\n", d->item.key);
-			fprintf(file, "\n| setting | value | default | meaning |\n|---|---|---|---|\n");
+			fprintf(file,
+			    "\n| setting | value | default | meaning |\n|---|---|---|---|\n");
 			reference_rows(model, top, false, "", d, file);
 		}
 		if (has_state(model, top)) {
-			fprintf(file, "\nReported:\n\n| state | value | meaning |\n|---|---|---|\n");
+			fprintf(file,
+			    "\nReported:\n\n| state | value | meaning |\n|---|---|---|\n");
 			reference_rows(model, top, true, "", d, file);
 		}
 		fprintf(file, "\n");

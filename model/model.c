@@ -14,7 +14,7 @@
 extern const char mr_yang_millrace_types[];
 extern const char mr_yang_millrace_system[];
 
-static const char *const own_texts[] = {mr_yang_millrace_types, mr_yang_millrace_system};
+static const char *const own_texts[] = { mr_yang_millrace_types, mr_yang_millrace_system };
 
 /* The modules being loaded, for imports in any order. */
 struct source {
@@ -173,7 +173,6 @@ out:
 void
 mr_model_destroy(struct mr_model *model)
 {
-
 	if (!model)
 		return;
 	ly_ctx_destroy(model->ctx);
@@ -268,6 +267,6 @@ mr_schema_is_state(const struct lysc_node *node)
 struct lysc_type *
 mr_schema_type(const struct lysc_node *leaf)
 {
-	return leaf->nodetype == LYS_LEAF ? ((const struct lysc_node_leaf *)leaf)->type :
-					    ((const struct lysc_node_leaflist *)leaf)->type;
+	return leaf->nodetype == LYS_LEAF ? ((const struct lysc_node_leaf *)leaf)->type
+					  : ((const struct lysc_node_leaflist *)leaf)->type;
 }

@@ -39,15 +39,15 @@ enum mr_model_kind {
 struct mr_model_item {
 	const char *name;
 	enum mr_model_kind kind;
-	const char *key;	/* of a list: its key, or keys separated by spaces */
-	const char *type;	/* of a leaf: "a number between 1 and 4094", "one of auto, 1g" */
-	const char *units;	/* null: none */
-	const char *fallback;	/* the default; null: none */
-	const char *doc;	/* description; line breaks folded; null: none */
+	const char *key;           /* of a list: its key, or keys separated by spaces */
+	const char *type;          /* of a leaf: "a number between 1 and 4094", "one of auto, 1g" */
+	const char *units;         /* null: none */
+	const char *fallback;      /* the default; null: none */
+	const char *doc;           /* description; line breaks folded; null: none */
 	const char *const *values; /* of an enumeration or boolean: the words, ends with null */
 	const char *const *value_docs; /* what each means, null where nobody says */
 	bool mandatory;
-	bool state;		/* reported, not configured */
+	bool state; /* reported, not configured */
 	bool is_key;
 };
 

@@ -22,7 +22,7 @@ struct mr_model {
 struct mr_config {
 	struct mr_model *model;
 	char *name;
-	struct lyd_node *tree;	    /* the first node at the top, or null */
+	struct lyd_node *tree;      /* the first node at the top, or null */
 	struct lyd_node_inner root; /* stands above it; has no schema */
 };
 
@@ -32,12 +32,18 @@ const struct lysc_node *mr_schema_child(const struct mr_model *, const struct ly
 /* Steps through them, states included; null at the end. */
 const struct lysc_node *mr_schema_next(const struct mr_model *, const struct lysc_node *parent,
     const struct lysc_node *last);
-unsigned mr_schema_keys(const struct lysc_node *list, const struct lysc_node *keys[MR_LIST_KEYS_MAX]);
+unsigned mr_schema_keys(const struct lysc_node *list,
+    const struct lysc_node *keys[MR_LIST_KEYS_MAX]);
 /* The leaf `value` of a list whose entries are a key and this; null for other lists. */
 const struct lysc_node *mr_schema_short(const struct lysc_node *list);
 bool mr_schema_is_leaf(const struct lysc_node *);
 bool mr_schema_is_state(const struct lysc_node *);
 struct lysc_type *mr_schema_type(const struct lysc_node *leaf);
+const char *mr_schema_units(const struct lysc_node *leaf);
+bool mr_type_is_unsigned(LY_DATA_TYPE);
+bool mr_type_is_signed(LY_DATA_TYPE);
+/* Nanoseconds in a unit of time ("seconds"), 0 for other units and null. */
+uint64_t mr_unit_nanoseconds(const char *units);
 
 /* What a reference refers to: "/mi:interface/mi:name" to an "interface", by the last
  * step's parent, or by the last step when that has no name. */
@@ -67,6 +73,9 @@ void mr_text_add(struct mr_text *, const char *fmt, ...) mr_printf(2, 3);
 
 /* The line and column that a data node's private pointer holds. */
 void *mr_place_make(unsigned line, unsigned column);
+
+/* Among siblings, one of another case of the same choice as `schema`; null when none. */
+const struct lyd_node *mr_choice_taken(const struct lyd_node *siblings, const struct lysc_node *);
 
 /* Fills in defaults and finds everything that cannot be seen value by value:
  * what is missing, references to nothing, must and when. `failed` says which nodes

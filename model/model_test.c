@@ -38,19 +38,21 @@ modules_that_do_not_fit_are_refused(void **state)
 		int code;
 		const char *said; /* the beginning */
 	} wrong[] = {
-	    {{"container x;"}, -EINVAL, "a YANG text does not begin with a module"},
-	    {{""}, -EINVAL, "a YANG text does not begin with a module"},
-	    {{"module {"}, -EINVAL, "a YANG module has no usable name"},
-	    {{"module m {"}, -EINVAL, "YANG module m: "},
-	    {{HEAD("m") "container x { leaf y { type nothing; } } }"}, -EINVAL,
-		"YANG modules: Referenced type \"nothing\" not found. (/m:x/y)"},
-	    {{HEAD("m") "import nowhere { prefix n; } container x; }"}, -EINVAL, "YANG module m: "},
-	    {{HEAD("m") "container a { leaf b { type leafref { path \"/p:c\"; } } } }"}, -EINVAL,
-		"YANG modules: "},
-	    {{HEAD("m") "container system; }"}, -EEXIST,
-		"the YANG modules millrace-system and m both have \"system\" at the top"},
-	    {{HEAD("m") "container x; }", HEAD("n") "list x { key k; leaf k { type string; } } }"},
-		-EEXIST, "the YANG modules m and n both have \"x\" at the top"},
+		{ { "container x;" }, -EINVAL, "a YANG text does not begin with a module" },
+		{ { "" }, -EINVAL, "a YANG text does not begin with a module" },
+		{ { "module {" }, -EINVAL, "a YANG module has no usable name" },
+		{ { "module m {" }, -EINVAL, "YANG module m: " },
+		{ { HEAD("m") "container x { leaf y { type nothing; } } }" }, -EINVAL,
+		    "YANG modules: Referenced type \"nothing\" not found. (/m:x/y)" },
+		{ { HEAD("m") "import nowhere { prefix n; } container x; }" }, -EINVAL,
+		    "YANG module m: " },
+		{ { HEAD("m") "container a { leaf b { type leafref { path \"/p:c\"; } } } }" },
+		    -EINVAL, "YANG modules: " },
+		{ { HEAD("m") "container system; }" }, -EEXIST,
+		    "the YANG modules millrace-system and m both have \"system\" at the top" },
+		{ { HEAD("m") "container x; }",
+		      HEAD("n") "list x { key k; leaf k { type string; } } }" },
+		    -EEXIST, "the YANG modules m and n both have \"x\" at the top" },
 	};
 	struct mr_error error;
 	struct mr_model *bad;
@@ -73,9 +75,10 @@ static void
 modules_import_each_other_in_any_order(void **state)
 {
 	static const char *const texts[] = {
-	    "/* one */ // two\n" HEAD("first") "import second { prefix s; } "
-	    "container f { leaf x { type s:t; default 5; } } }",
-	    HEAD("second") "typedef t { type uint8; } }",
+		"/* one */ // two\n" HEAD(
+		    "first") "import second { prefix s; } "
+			     "container f { leaf x { type s:t; default 5; } } }",
+		HEAD("second") "typedef t { type uint8; } }",
 	};
 	struct mr_model *two;
 	struct mr_error error;
@@ -101,7 +104,8 @@ remember(void *arg, const struct mr_model_item *item)
 	seen->last = *item;
 	snprintf(seen->type, sizeof(seen->type), "%s", item->type ? item->type : "");
 	snprintf(seen->doc, sizeof(seen->doc), "%s", item->doc ? item->doc : "");
-	snprintf(seen->fallback, sizeof(seen->fallback), "%s", item->fallback ? item->fallback : "");
+	snprintf(seen->fallback, sizeof(seen->fallback), "%s",
+	    item->fallback ? item->fallback : "");
 	*seen->values = '\0';
 	for (value = item->values; value && *value; value++)
 		strcat(strcat(seen->values, *value), "|");
@@ -111,7 +115,7 @@ remember(void *arg, const struct mr_model_item *item)
 static struct seen
 look(const char *path)
 {
-	struct seen seen = {0};
+	struct seen seen = { 0 };
 	struct mr_error error;
 
 	if (mr_model_walk(model, path, remember, &seen, &error))
@@ -128,7 +132,8 @@ walks_know_everything(void **state)
 	assert_string_equal(look(NULL).names, "system table interface");
 	assert_string_equal(look("table/storm").names, "packets");
 	assert_string_equal(look("table/br0/extra").names, "low high");
-	assert_string_equal(look("/table/br0/fixed/7/02:00:00:00:00:01/").names, "vlan mac interface");
+	assert_string_equal(look("/table/br0/fixed/7/02:00:00:00:00:01/").names,
+	    "vlan mac interface");
 	assert_true(look("table/fixed/interface").last.mandatory);
 	assert_true(look("table/fixed/mac").last.is_key);
 	assert_false(look("table/fixed/mac").last.mandatory);
@@ -155,7 +160,8 @@ walks_know_everything(void **state)
 	assert_int_equal(mr_model_walk(model, "interface/options", remember, &seen, &error), 17);
 	assert_string_equal(seen.names, "key");
 	assert_int_equal(mr_model_walk(model, "sytem", remember, &seen, &error), -ENOENT);
-	assert_string_equal(error.text, "there is no \"sytem\" in the model; did you mean \"system\"?");
+	assert_string_equal(error.text,
+	    "there is no \"sytem\" in the model; did you mean \"system\"?");
 	assert_int_equal(mr_model_walk(model, "table/a/b", remember, &seen, &error), -ENOENT);
 	assert_string_equal(error.text, "there is no \"b\" in table");
 }
@@ -163,7 +169,8 @@ walks_know_everything(void **state)
 static void
 descriptions_read_well(void **state)
 {
-	char *text = printed(assert_int_equal(mr_model_describe(model, "interface/lan1/options", out, NULL), 0));
+	char *text = printed(
+	    assert_int_equal(mr_model_describe(model, "interface/lan1/options", out, NULL), 0));
 
 	assert_string_equal(text,
 	    "key: text of 1 to 63 characters\n"
@@ -190,22 +197,27 @@ the_reference_names_everything(void **state)
 	struct mr_error error;
 	char *text = printed(assert_int_equal(mr_model_reference(model, out, &error), 0));
 
-	assert_non_null(strstr(text, "## table\n\nA list with a bit of everything in it.\n\nEntries by `name`.\n"));
-	assert_non_null(strstr(text, "| `ageing` | a number of seconds between 10 and 1000000 | `300` | A time. |\n"));
+	assert_non_null(strstr(text,
+	    "## table\n\nA list with a bit of everything in it.\n\nEntries by `name`.\n"));
+	assert_non_null(strstr(text,
+	    "| `ageing` | a number of seconds between 10 and 1000000 | `300` | A time. |\n"));
 	assert_non_null(strstr(text, "| `plain` | What when looks at. `fancy`: With more. |\n"));
 	assert_non_null(strstr(text, "| `tags` | any number of: text |"));
-	assert_non_null(strstr(text, "| `fixed` | entries by `vlan mac` |  | Entries with two keys. |\n"));
+	assert_non_null(
+	    strstr(text, "| `fixed` | entries by `vlan mac` |  | Entries with two keys. |\n"));
 	assert_non_null(strstr(text, "| `fixed/interface` | the name of a member | *required* | "));
 	assert_non_null(strstr(text, "| `small` | a number between -5 and 5 or 10 |  | "));
-	assert_non_null(strstr(text, "Reported:\n\n| state | value | meaning |\n|---|---|---|\n| `entries` | "));
-	assert_non_null(strstr(text, "| `counters/drops/packets` | a number from 0 up | The counter. |\n"));
+	assert_non_null(strstr(text,
+	    "Reported:\n\n| state | value | meaning |\n|---|---|---|\n| `entries` | "));
+	assert_non_null(
+	    strstr(text, "| `counters/drops/packets` | a number from 0 up | The counter. |\n"));
 	free(text);
 }
 
 static int
 setup(void **state)
 {
-	const char *texts[] = {mr_yang_example};
+	const char *texts[] = { mr_yang_example };
 	struct mr_error error;
 
 	if (!mr_model_create(&model, texts, MR_ARRAY_COUNT(texts), &error))
@@ -225,11 +237,11 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(modules_that_do_not_fit_are_refused),
-	    cmocka_unit_test(modules_import_each_other_in_any_order),
-	    cmocka_unit_test(walks_know_everything),
-	    cmocka_unit_test(descriptions_read_well),
-	    cmocka_unit_test(the_reference_names_everything),
+		cmocka_unit_test(modules_that_do_not_fit_are_refused),
+		cmocka_unit_test(modules_import_each_other_in_any_order),
+		cmocka_unit_test(walks_know_everything),
+		cmocka_unit_test(descriptions_read_well),
+		cmocka_unit_test(the_reference_names_everything),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

@@ -48,9 +48,8 @@ mr_report_entry(const struct mr_report *report, size_t i)
 	return report && i < report->kept ? &report->entries[i] : NULL;
 }
 
-static mr_printf(6, 0) void
-report_add(struct mr_report *report, const char *file, unsigned line, unsigned column,
-    const char *path, const char *fmt, va_list args)
+static mr_printf(6, 0) void report_add(struct mr_report *report, const char *file, unsigned line,
+    unsigned column, const char *path, const char *fmt, va_list args)
 {
 	struct mr_report_entry *entry;
 	char *text = NULL;
@@ -64,11 +63,11 @@ report_add(struct mr_report *report, const char *file, unsigned line, unsigned c
 	if (vasprintf(&text, fmt, args) < 0)
 		return;
 	*entry = (struct mr_report_entry){
-	    .file = strdup(file ? file : ""),
-	    .line = line,
-	    .column = column,
-	    .path = strdup(path ? path : ""),
-	    .text = text,
+		.file = strdup(file ? file : ""),
+		.line = line,
+		.column = column,
+		.path = strdup(path ? path : ""),
+		.text = text,
 	};
 	if (!entry->file || !entry->path) {
 		free((char *)entry->file);
@@ -144,7 +143,8 @@ mr_report_format(const struct mr_report *report, size_t i, char *text, size_t si
 	colon = *entry->path ? ": " : "";
 	if (entry->line)
 		snprintf(where, sizeof(where), ":%u:%u", entry->line, entry->column);
-	return snprintf(text, size, "%s%s: %s%s%s", entry->file, where, entry->path, colon, entry->text);
+	return snprintf(text, size, "%s%s: %s%s%s", entry->file, where, entry->path, colon,
+	    entry->text);
 }
 
 void

@@ -28,8 +28,8 @@ struct mr_conf;
 
 struct mr_report_entry {
 	const char *file;
-	unsigned line;	 /* from 1; 0: not about one place in the file */
-	unsigned column; /* from 1, in characters */
+	unsigned line;    /* from 1; 0: not about one place in the file */
+	unsigned column;  /* from 1, in characters */
 	const char *path; /* "bridge/br0/ageing-time"; empty: about the file */
 	const char *text; /* one sentence, no full stop */
 };

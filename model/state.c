@@ -14,9 +14,9 @@
 /* One open container or list entry. */
 struct level {
 	const struct lysc_node *schema; /* null: the top */
-	const struct lysc_node *open;	/* the list or leaf-list whose array is open in it */
-	const struct lysc_node *last;	/* the child written last: the next is often its neighbour */
-	unsigned keys_left;		/* keys still to be written before anything else */
+	const struct lysc_node *open;   /* the list or leaf-list whose array is open in it */
+	const struct lysc_node *last; /* the child written last: the next is often its neighbour */
+	unsigned keys_left;           /* keys still to be written before anything else */
 	bool comma;
 };
 
@@ -90,11 +90,10 @@ put(struct mr_state *st, const char *bytes, size_t size)
 	st->used += size;
 }
 
-static mr_printf(2, 3) int
-fail(struct mr_state *st, const char *fmt, ...)
+static mr_printf(2, 3) int fail(struct mr_state *st, const char *fmt, ...)
 {
 	char path[256];
-	struct mr_text t = {.text = path, .size = sizeof(path)};
+	struct mr_text t = { .text = path, .size = sizeof(path) };
 	char text[300];
 	va_list args;
 	unsigned i;
@@ -181,7 +180,7 @@ push(struct mr_state *st, const struct lysc_node *schema)
 		fail(st, "nested too deeply");
 		return;
 	}
-	st->levels[++st->depth] = (struct level){.schema = schema};
+	st->levels[++st->depth] = (struct level){ .schema = schema };
 	put(st, "{", 1);
 }
 
@@ -282,8 +281,8 @@ mr_state_text(struct mr_state *st, const char *leaf, const char *value)
 	if (real_type(schema) == LY_TYPE_ENUM) {
 		enums = ((const struct lysc_type_enum *)mr_schema_type(schema))->enums;
 		LY_ARRAY_FOR(enums, i)
-		if (!strcmp(enums[i].name, value))
-			break;
+			if (!strcmp(enums[i].name, value))
+				break;
 		if (i == LY_ARRAY_COUNT(enums)) {
 			fail(st, "\"%s\" cannot be \"%s\" in the model", leaf, value);
 			return;
@@ -335,7 +334,8 @@ put_number(struct mr_state *st, const char *leaf, bool negative, uint64_t size)
 		return;
 	type = real_type(schema);
 	if (!fits(type, negative, size)) {
-		fail(st, "%s%" PRIu64 " does not fit \"%s\" in the model", negative ? "-" : "", size, leaf);
+		fail(st, "%s%" PRIu64 " does not fit \"%s\" in the model", negative ? "-" : "",
+		    size, leaf);
 		return;
 	}
 	quoted = st->form == MR_STATE_RFC7951 && (type == LY_TYPE_UINT64 || type == LY_TYPE_INT64);
@@ -439,8 +439,8 @@ mr_state_read(struct mr_config **out, struct mr_model *model, const char *text, 
 		rc = mr_error_set(error, -EINVAL, "the state is no JSON object");
 		goto out;
 	}
-	failed = lyd_parse_data_mem(model->ctx, copy, LYD_JSON, LYD_PARSE_ONLY | LYD_PARSE_STRICT, 0,
-	    &config->tree);
+	failed = lyd_parse_data_mem(model->ctx, copy, LYD_JSON, LYD_PARSE_ONLY | LYD_PARSE_STRICT,
+	    0, &config->tree);
 	if (failed) {
 		said = ly_errmsg(model->ctx);
 		rc = mr_error_set(error, -EINVAL, "the state does not follow the model: %s (%s)",

@@ -20,7 +20,7 @@ static struct mr_model *model;
 static void
 write_something(struct mr_state *st)
 {
-	static const uint8_t mac[6] = {2, 0, 0x5e, 0xff, 0, 9};
+	static const uint8_t mac[6] = { 2, 0, 0x5e, 0xff, 0, 9 };
 
 	mr_state_list(st, "table", "a");
 	mr_state_int(st, "small", -5);
@@ -79,15 +79,17 @@ written(enum mr_state_form form, void (*write)(struct mr_state *), struct mr_err
 static void
 plain_state_is_plain(void **state)
 {
-	struct mr_error error = {0};
+	struct mr_error error = { 0 };
 	char *text = written(MR_STATE_PLAIN, write_something, &error);
 
 	assert_string_equal(text,
 	    "{\"table\":[{\"name\":\"a\",\"small\":-5,\"on\":true,\"fixed\":[{\"vlan\":7,"
 	    "\"mac\":\"02:00:5e:ff:00:09\",\"interface\":\"lan1\"}],\"seen\":[\"x\",\"x\"],"
 	    "\"balance\":-9223372036854775808}],"
-	    "\"interface\":[{\"name\":\"lan1\",\"index\":7,\"state\":\"up\",\"mac\":\"02:00:5e:ff:00:09\","
-	    "\"detail\":\"copy \\\"5\\\"\\n\",\"counters\":{\"rx-packets\":18446744073709551615,\"drops\":"
+	    "\"interface\":[{\"name\":\"lan1\",\"index\":7,\"state\":\"up\",\"mac\":\"02:00:5e:ff:"
+	    "00:09\","
+	    "\"detail\":\"copy "
+	    "\\\"5\\\"\\n\",\"counters\":{\"rx-packets\":18446744073709551615,\"drops\":"
 	    "[{\"reason\":\"too-short\",\"packets\":1},{\"reason\":\"no-route\",\"packets\":0}]}},"
 	    "{\"name\":\"lan2\"}]}\n");
 	free(text);
@@ -96,7 +98,7 @@ plain_state_is_plain(void **state)
 static void
 state_comes_back_through_the_model(void **state)
 {
-	struct mr_error error = {0};
+	struct mr_error error = { 0 };
 	char *text = written(MR_STATE_RFC7951, write_something, &error), *again = NULL;
 	struct mr_config *tree;
 	const struct mr_conf *lan1, *drop;
@@ -249,25 +251,25 @@ state_cannot_drift_from_the_model(void **state)
 		void (*write)(struct mr_state *);
 		const char *said;
 	} wrong[] = {
-	    {unknown_leaf, "state /interface: the model has no \"indx\" here"},
-	    {unknown_top, "state /: the model has no \"nowhere\" here"},
-	    {leaf_opened, "state /interface: \"index\" is a leaf in the model"},
-	    {number_too_large, "state /interface: 65536 does not fit \"index\" in the model"},
-	    {number_too_small, "state /table: -129 does not fit \"small\" in the model"},
-	    {number_for_text, "state /interface: 1 does not fit \"detail\" in the model"},
-	    {text_for_number, "state /interface: \"index\" is not a text in the model"},
-	    {number_for_bool, "state /table: 1 does not fit \"on\" in the model"},
-	    {bool_for_text, "state /interface: \"detail\" is not true or false in the model"},
-	    {no_such_word, "state /interface: \"state\" cannot be \"sideways\" in the model"},
-	    {key_left_out, "state /table/fixed: an entry ends without all its keys"},
-	    {key_too_late, "state /table/fixed: \"interface\" before all keys of the entry"},
-	    {closed_twice, "state /: closed more often than opened"},
-	    {left_open, "state /interface/counters: still open at the end"},
+		{ unknown_leaf, "state /interface: the model has no \"indx\" here" },
+		{ unknown_top, "state /: the model has no \"nowhere\" here" },
+		{ leaf_opened, "state /interface: \"index\" is a leaf in the model" },
+		{ number_too_large, "state /interface: 65536 does not fit \"index\" in the model" },
+		{ number_too_small, "state /table: -129 does not fit \"small\" in the model" },
+		{ number_for_text, "state /interface: 1 does not fit \"detail\" in the model" },
+		{ text_for_number, "state /interface: \"index\" is not a text in the model" },
+		{ number_for_bool, "state /table: 1 does not fit \"on\" in the model" },
+		{ bool_for_text, "state /interface: \"detail\" is not true or false in the model" },
+		{ no_such_word, "state /interface: \"state\" cannot be \"sideways\" in the model" },
+		{ key_left_out, "state /table/fixed: an entry ends without all its keys" },
+		{ key_too_late, "state /table/fixed: \"interface\" before all keys of the entry" },
+		{ closed_twice, "state /: closed more often than opened" },
+		{ left_open, "state /interface/counters: still open at the end" },
 	};
 	size_t i;
 
 	for (i = 0; i < MR_ARRAY_COUNT(wrong); i++) {
-		struct mr_error error = {0};
+		struct mr_error error = { 0 };
 
 		assert_null(written(MR_STATE_PLAIN, wrong[i].write, &error));
 		assert_string_equal(error.text, wrong[i].said);
@@ -279,11 +281,11 @@ static void
 bad_state_is_refused(void **state)
 {
 	static const char *const texts[] = {
-	    "",
-	    "{",
-	    "{\"nobody:x\":1}",
-	    "{\"example:interface\":[{\"name\":\"a\",\"index\":70000}]}",
-	    "{\"example:interface\":[{\"index\":7}]}",
+		"",
+		"{",
+		"{\"nobody:x\":1}",
+		"{\"example:interface\":[{\"name\":\"a\",\"index\":70000}]}",
+		"{\"example:interface\":[{\"index\":7}]}",
 	};
 	struct mr_config *tree;
 	struct mr_error error;
@@ -308,7 +310,7 @@ now(void)
 static void
 write_many(struct mr_state *st)
 {
-	uint8_t mac[6] = {2};
+	uint8_t mac[6] = { 2 };
 	unsigned i;
 
 	mr_state_list(st, "table", "a");
@@ -326,7 +328,7 @@ write_many(struct mr_state *st)
 static void
 large_state_is_fast(void **state)
 {
-	struct mr_error error = {0};
+	struct mr_error error = { 0 };
 	struct mr_config *tree;
 	double start = now(), wrote;
 	char *text = written(MR_STATE_RFC7951, write_many, &error);
@@ -345,7 +347,7 @@ large_state_is_fast(void **state)
 static int
 setup(void **state)
 {
-	const char *texts[] = {mr_yang_example};
+	const char *texts[] = { mr_yang_example };
 	struct mr_error error;
 
 	if (!mr_model_create(&model, texts, MR_ARRAY_COUNT(texts), &error))
@@ -365,12 +367,12 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(plain_state_is_plain),
-	    cmocka_unit_test(state_comes_back_through_the_model),
-	    cmocka_unit_test(nothing_is_an_object),
-	    cmocka_unit_test(state_cannot_drift_from_the_model),
-	    cmocka_unit_test(bad_state_is_refused),
-	    cmocka_unit_test(large_state_is_fast),
+		cmocka_unit_test(plain_state_is_plain),
+		cmocka_unit_test(state_comes_back_through_the_model),
+		cmocka_unit_test(nothing_is_an_object),
+		cmocka_unit_test(state_cannot_drift_from_the_model),
+		cmocka_unit_test(bad_state_is_refused),
+		cmocka_unit_test(large_state_is_fast),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

@@ -99,9 +99,9 @@ yaml_node(struct mr_yaml *y, enum mr_yaml_kind kind, const yaml_mark_t *mark)
 	if (!node)
 		return NULL;
 	*node = (struct mr_yaml_node){
-	    .kind = kind,
-	    .line = (uint32_t)mark->line + 1,
-	    .column = (uint32_t)mark->column + 1,
+		.kind = kind,
+		.line = (uint32_t)mark->line + 1,
+		.column = (uint32_t)mark->column + 1,
 	};
 	return node;
 }
@@ -145,7 +145,7 @@ yaml_anchor(struct mr_yaml *y, const yaml_char_t *name, struct mr_yaml_node *nod
 	if (!copy)
 		return yaml_no_memory(y);
 	memcpy(copy, name, size);
-	y->anchors[y->anchor_count++] = (struct anchor){.name = copy, .node = node};
+	y->anchors[y->anchor_count++] = (struct anchor){ .name = copy, .node = node };
 	return 0;
 }
 
@@ -224,7 +224,7 @@ yaml_open(struct mr_yaml *y, enum mr_yaml_kind kind, const yaml_char_t *anchor,
 	rc = yaml_anchor(y, anchor, node, mark);
 	if (rc)
 		return rc;
-	y->stack[y->depth++] = (struct open){.node = node, .base = y->pending_count};
+	y->stack[y->depth++] = (struct open){ .node = node, .base = y->pending_count };
 	return 0;
 }
 
@@ -238,7 +238,7 @@ is_merge(const struct mr_yaml_node *key)
 static int
 merge_count(struct mr_yaml *y, const struct mr_yaml_node *value, size_t *count)
 {
-	yaml_mark_t mark = {.line = value->line - 1, .column = value->column - 1};
+	yaml_mark_t mark = { .line = value->line - 1, .column = value->column - 1 };
 	size_t i;
 
 	if (value->kind == MR_YAML_MAP) {
@@ -248,9 +248,9 @@ merge_count(struct mr_yaml *y, const struct mr_yaml_node *value, size_t *count)
 	if (value->kind != MR_YAML_SEQUENCE)
 		return yaml_fail(y, &mark, "<< needs a map, or a sequence of maps");
 	for (i = 0; i < value->count; i++) {
-		int rc = value->items[i]->kind == MR_YAML_MAP ?
-		    merge_count(y, value->items[i], count) :
-		    yaml_fail(y, &mark, "<< needs a map, or a sequence of maps");
+		int rc = value->items[i]->kind == MR_YAML_MAP
+		    ? merge_count(y, value->items[i], count)
+		    : yaml_fail(y, &mark, "<< needs a map, or a sequence of maps");
 
 		if (rc)
 			return rc;
@@ -288,7 +288,8 @@ yaml_close_map(struct mr_yaml *y, struct mr_yaml_node *map, struct mr_yaml_node 
 	int rc;
 
 	for (i = 0; i + 1 < count; i += 2) {
-		yaml_mark_t mark = {.line = children[i]->line - 1, .column = children[i]->column - 1};
+		yaml_mark_t mark = { .line = children[i]->line - 1,
+			.column = children[i]->column - 1 };
 
 		if (children[i]->kind != MR_YAML_SCALAR)
 			return yaml_fail(y, &mark, "a key must be a single word");
@@ -310,7 +311,8 @@ yaml_close_map(struct mr_yaml *y, struct mr_yaml_node *map, struct mr_yaml_node 
 		if (is_merge(children[i]))
 			pair = merge_copy(pair, children[i + 1]);
 		else
-			*pair++ = (struct mr_yaml_pair){.key = children[i], .value = children[i + 1]};
+			*pair++ =
+			    (struct mr_yaml_pair){ .key = children[i], .value = children[i + 1] };
 	}
 	map->count = pairs;
 	return 0;
@@ -396,14 +398,15 @@ yaml_syntax(struct mr_yaml *y, const yaml_parser_t *parser, const char *text, si
 		if (character == '\t')
 			return yaml_fail(y, &parser->problem_mark,
 			    "not YAML: a tab cannot indent; use spaces");
-		snprintf(what, sizeof(what), "not YAML: %c cannot begin a value; put it between quotes",
-		    character);
+		snprintf(what, sizeof(what),
+		    "not YAML: %c cannot begin a value; put it between quotes", character);
 		return yaml_fail(y, &parser->problem_mark, what);
 	}
 	if (parser->context && parser->context_mark.line != parser->problem_mark.line)
 		mr_report_add(y->report, y->name, (unsigned)parser->problem_mark.line + 1,
-		    (unsigned)parser->problem_mark.column + 1, "", "not YAML: %s, %s that begins in line %u",
-		    problem, parser->context, (unsigned)parser->context_mark.line + 1);
+		    (unsigned)parser->problem_mark.column + 1, "",
+		    "not YAML: %s, %s that begins in line %u", problem, parser->context,
+		    (unsigned)parser->context_mark.line + 1);
 	else if (parser->context)
 		mr_report_add(y->report, y->name, (unsigned)parser->problem_mark.line + 1,
 		    (unsigned)parser->problem_mark.column + 1, "", "not YAML: %s, %s", problem,
@@ -547,7 +550,8 @@ mr_yaml_settle(struct mr_yaml_node *map)
 	qsort(sorted, map->count, sizeof(struct mr_yaml_pair *), pair_compare);
 	for (i = 1; i < map->count; i++)
 		if (!strcmp(sorted[i]->key->text, sorted[i - 1]->key->text))
-			sorted[i]->first = sorted[i - 1]->first ? sorted[i - 1]->first : sorted[i - 1];
+			sorted[i]->first =
+			    sorted[i - 1]->first ? sorted[i - 1]->first : sorted[i - 1];
 	free(sorted);
 	map->settled = true;
 	return 0;

@@ -19,7 +19,7 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static struct mr_model *model;
-	const char *texts[] = {mr_yang_example};
+	const char *texts[] = { mr_yang_example };
 	struct mr_config *config, *again;
 	struct mr_report *report;
 	char *printed = NULL;

@@ -29,7 +29,7 @@ struct mr_yaml_pair {
 	struct mr_yaml_node *key; /* always a scalar */
 	struct mr_yaml_node *value;
 	struct mr_yaml_pair *first; /* the pair that this one repeats */
-	bool merged;		    /* came through << and yields to a written one */
+	bool merged;                /* came through << and yields to a written one */
 };
 
 struct mr_yaml_node {
@@ -56,6 +56,9 @@ void mr_yaml_destroy(struct mr_yaml *);
 
 /* Null, ~ or nothing at all, without quotes. */
 bool mr_yaml_is_null(const struct mr_yaml_node *);
+
+/* Makes the data tree of a configuration from a YAML tree (null: nothing), and checks it. */
+int mr_config_build(struct mr_config *, struct mr_yaml_node *root, struct mr_report *);
 
 /* Finds a map's repeated keys: sets `first` in every pair to be left out. */
 int mr_yaml_settle(struct mr_yaml_node *map);

@@ -31,22 +31,21 @@
 #define MR_API __attribute__((visibility("default")))
 
 #define MR_ARRAY_COUNT(a) (sizeof(a) / sizeof((a)[0]))
-#define MR_MIN(a, b) \
+/* Each use names its variables anew, so that one may stand inside another. */
+#define MR_MIN(a, b) MR_PICK(a, <, b, __COUNTER__)
+#define MR_MAX(a, b) MR_PICK(a, >, b, __COUNTER__)
+#define MR_PICK(a, op, b, n) MR_PICK_NAMED(a, op, b, MR_JOIN(mr_a, n), MR_JOIN(mr_b, n))
+#define MR_PICK_NAMED(a, op, b, x, y) \
 	({ \
-		__auto_type mr_a = (a); \
-		__auto_type mr_b = (b); \
-		mr_a < mr_b ? mr_a : mr_b; \
+		__auto_type x = (a); \
+		__auto_type y = (b); \
+		x op y ? x : y; \
 	})
-#define MR_MAX(a, b) \
-	({ \
-		__auto_type mr_a = (a); \
-		__auto_type mr_b = (b); \
-		mr_a > mr_b ? mr_a : mr_b; \
-	})
+#define MR_JOIN(a, b) MR_JOIN_EXPANDED(a, b)
+#define MR_JOIN_EXPANDED(a, b) a##b
 /* `align` is a power of two. */
 #define MR_ALIGN_UP(x, align) (((x) + (align)-1) & ~((__typeof__(x))(align)-1))
-#define mr_container_of(ptr, type, member) \
-	((type *)((char *)(ptr)-offsetof(type, member)))
+#define mr_container_of(ptr, type, member) ((type *)((char *)(ptr)-offsetof(type, member)))
 
 /* Wire order, so that a missing conversion shows in a prototype. */
 typedef uint16_t be16_t;

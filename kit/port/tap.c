@@ -256,7 +256,7 @@ tap_open(struct mr_port **out, const struct mr_port_config *config, struct mr_er
 {
 	/* Without a device the kernel picks the name. */
 	const char *device = config->device && *config->device ? config->device : "tap%d";
-	uint16_t queues = MR_MAX(MR_MAX(config->rx_queues, config->tx_queues), 1);
+	uint16_t most = MR_MAX(config->rx_queues, config->tx_queues), queues = MR_MAX(most, 1);
 	char name[IFNAMSIZ] = "";
 	struct tap_port *t;
 	int rc;

@@ -51,10 +51,10 @@ static const char *
 checksum(const struct capture_frame *f)
 {
 	static const char *const names[] = {
-	    [MR_CHECKSUM_GOOD] = "good",
-	    [MR_CHECKSUM_BAD] = "bad",
-	    [MR_CHECKSUM_ABSENT] = "absent",
-	    [MR_CHECKSUM_UNKNOWN] = "unknown",
+		[MR_CHECKSUM_GOOD] = "good",
+		[MR_CHECKSUM_BAD] = "bad",
+		[MR_CHECKSUM_ABSENT] = "absent",
+		[MR_CHECKSUM_UNKNOWN] = "unknown",
 	};
 
 	return names[mr_checksum_l4_verify(f->bytes, f->len)];

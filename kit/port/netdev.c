@@ -2,6 +2,8 @@
 #include "kit/port/netdev_int.h"
 
 #include <errno.h>
+#include <linux/sockios.h>
+#include <linux/ethtool.h>
 #include <net/if_arp.h>
 #include <stdio.h>
 #include <string.h>
@@ -131,6 +133,7 @@ int
 port_netdev_link(int fd, int index)
 {
 	struct ifreq r = { .ifr_ifindex = index };
+	struct ethtool_value carrier = { .cmd = ETHTOOL_GLINK };
 	int flags;
 
 	if (ioctl(fd, SIOCGIFNAME, &r))
@@ -138,7 +141,13 @@ port_netdev_link(int fd, int index)
 	flags = port_netdev_flags(fd, r.ifr_name);
 	if (flags < 0)
 		return -ENODEV;
-	return (flags & IFF_UP) && (flags & IFF_RUNNING);
+	if (!(flags & IFF_UP))
+		return 0;
+	/* IFF_RUNNING follows the carrier up to a second later (the kernel's linkwatch). */
+	r.ifr_data = (void *)&carrier;
+	if (ioctl(fd, SIOCETHTOOL, &r) == 0)
+		return carrier.data != 0;
+	return (flags & IFF_RUNNING) != 0;
 }
 
 int

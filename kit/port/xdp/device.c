@@ -10,6 +10,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "kit/port/netdev_int.h"
+
 static int
 request(const struct xdp_device *d, unsigned long what, struct ifreq *ifr)
 {
@@ -227,12 +229,5 @@ xdp_device_set_promiscuous(struct xdp_device *d, struct mr_error *error)
 int
 xdp_device_link(const struct xdp_device *d)
 {
-	struct ifreq ifr = {.ifr_ifindex = d->ifindex};
-
-	/* By index first: it may have been renamed, and its name may be another's by now. */
-	if (ioctl(d->ctl, SIOCGIFNAME, &ifr))
-		return -ENODEV;
-	if (ioctl(d->ctl, SIOCGIFFLAGS, &ifr))
-		return -ENODEV;
-	return (ifr.ifr_flags & IFF_UP) && (ifr.ifr_flags & IFF_RUNNING);
+	return port_netdev_link(d->ctl, d->ifindex);
 }

@@ -136,11 +136,6 @@ class Lab:
         assert not check or received == sent, done.stdout
         return received, sent
 
-    def udp_counters(self, number):
-        lines = self.in_host(number, "cat", "/proc/net/snmp").stdout.splitlines()
-        names, values = [line.split()[1:] for line in lines if line.startswith("Udp:")]
-        return dict(zip(names, map(int, values)))
-
     def checksum_errors(self, number):
         """What the host's kernel counted as bad checksums, by protocol."""
         bad = {}

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "kit/port/netdev_int.h"
 #include "kit/port/xdp/device.h"
 
 #include <errno.h>

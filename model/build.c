@@ -557,7 +557,8 @@ build_tree(struct build *b, struct mr_yaml_node *root)
 }
 
 int
-mr_config_build(struct mr_config *config, struct mr_yaml_node *root, struct mr_report *report)
+mr_config_build(struct mr_config *config, struct mr_yaml_node *root, size_t nodes_max,
+    struct mr_report *report)
 {
 	struct build *b = calloc(1, sizeof(*b));
 	int rc;
@@ -567,7 +568,7 @@ mr_config_build(struct mr_config *config, struct mr_yaml_node *root, struct mr_r
 	b->model = config->model;
 	b->config = config;
 	b->report = report;
-	b->nodes_left = MR_CONFIG_NODES_MAX;
+	b->nodes_left = nodes_max;
 	build_tree(b, root);
 	if (b->no_memory)
 		rc = -ENOMEM;

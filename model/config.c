@@ -22,6 +22,8 @@ static int
 config_parse(struct mr_config *config, const char *text, size_t size, struct mr_report *report)
 {
 	size_t errors = mr_report_count(report);
+	/* Each entry that is written takes two bytes at least. */
+	size_t nodes_max = MR_CONFIG_ALIASED_MAX + size / 2;
 	struct mr_yaml_node *root;
 	struct mr_yaml *yaml;
 	int rc;
@@ -31,10 +33,10 @@ config_parse(struct mr_config *config, const char *text, size_t size, struct mr_
 		    MR_CONFIG_SIZE_MAX >> 20);
 		return -EFBIG;
 	}
-	rc = mr_yaml_parse(&yaml, &root, config->name, text, size, MR_CONFIG_NODES_MAX, report);
+	rc = mr_yaml_parse(&yaml, &root, config->name, text, size, nodes_max, report);
 	if (rc)
 		return rc;
-	rc = mr_config_build(config, root, report);
+	rc = mr_config_build(config, root, nodes_max, report);
 	mr_yaml_destroy(yaml);
 	if (rc == -ENOMEM)
 		return no_memory(report, config->name);

@@ -29,7 +29,8 @@
 
 #define MR_CONF_PATH_MAX 1024
 #define MR_CONFIG_SIZE_MAX (32u << 20) /* bytes of a file */
-#define MR_CONFIG_NODES_MAX 1000000u   /* YAML nodes, aliases counted as often as they are used */
+/* What aliases and merge keys may add to what is written: entries, however small the file. */
+#define MR_CONFIG_ALIASED_MAX 100000u
 
 struct mr_config;
 struct mr_conf; /* one node of a configuration */

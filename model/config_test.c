@@ -14,6 +14,18 @@
 
 #include "model/config.h"
 
+/* AddressSanitizer makes libyang's many small allocations slow. */
+#if defined(__SANITIZE_ADDRESS__)
+#define SLOWER 8
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define SLOWER 8
+#endif
+#endif
+#ifndef SLOWER
+#define SLOWER 1
+#endif
+
 extern const char mr_yang_example[];
 
 static struct mr_model *model;
@@ -456,7 +468,7 @@ deep_nesting_is_refused(void **state)
 static void
 large_files_load_fast(void **state)
 {
-	enum { COUNT = 65536 };
+	enum { COUNT = 65536 / SLOWER };
 	size_t room = COUNT * 64 + 256, used;
 	char *text = malloc(room);
 	struct mr_config *config;

@@ -75,11 +75,11 @@ phrase_number(struct mr_text *t, const struct lysc_type *type, const char *units
 	LY_ARRAY_COUNT_TYPE i;
 
 	mr_text_add(t, "a number");
-	/* "a number 5 or between ..." would not be one. */
-	if (range && range->parts[0].min_u64 == range->parts[0].max_u64)
-		mr_text_add(t, " equal to");
 	if (mr_unit_nanoseconds(units))
 		mr_text_add(t, " of %s", units);
+	/* "a number 5 or between ..." would not be English. */
+	if (range && range->parts[0].min_u64 == range->parts[0].max_u64)
+		mr_text_add(t, " that is");
 	if (!range && bits >= 32) {
 		mr_text_add(t, is_u ? " from 0 up" : "");
 		return;
@@ -97,7 +97,7 @@ phrase_number(struct mr_text *t, const struct lysc_type *type, const char *units
 			mr_text_add(t, i + 1 == LY_ARRAY_COUNT(range->parts) ? " or" : ",");
 		if (range->parts[i].min_u64 == range->parts[i].max_u64)
 			number_add(t, is_u, range->parts[i].min_u64);
-		else if (is_u && range->parts[i].max_u64 == UINT64_MAX)
+		else if (is_u && bits >= 32 && range->parts[i].max_u64 == UINT64_MAX >> (64 - bits))
 			mr_text_add(t, " from %" PRIu64 " up", range->parts[i].min_u64);
 		else if (is_u)
 			mr_text_add(t, " between %" PRIu64 " and %" PRIu64, range->parts[i].min_u64,

@@ -57,8 +57,10 @@ void mr_yaml_destroy(struct mr_yaml *);
 /* Null, ~ or nothing at all, without quotes. */
 bool mr_yaml_is_null(const struct mr_yaml_node *);
 
-/* Makes the data tree of a configuration from a YAML tree (null: nothing), and checks it. */
-int mr_config_build(struct mr_config *, struct mr_yaml_node *root, struct mr_report *);
+/* Makes the data tree of a configuration from a YAML tree (null: nothing), and checks it.
+ * A node counts towards `nodes_max` as often as aliases bring it. */
+int mr_config_build(struct mr_config *, struct mr_yaml_node *root, size_t nodes_max,
+    struct mr_report *);
 
 /* Finds a map's repeated keys: sets `first` in every pair to be left out. */
 int mr_yaml_settle(struct mr_yaml_node *map);

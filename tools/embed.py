@@ -1,14 +1,14 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Write a C file that holds a YANG module's text: embed.py X.yang OUTPUT.
+"""Write a C file that holds a YANG module's text: embed.py X.yang OUTPUT [SYMBOL].
 
-The text is `const char mr_yang_X[]`, with - in X as _.
+The text is `const char mr_yang_X[]`, with - in X as _, or `const char SYMBOL[]`.
 """
 import os
 import sys
 
-path, output = sys.argv[1:]
-symbol = "mr_yang_" + os.path.splitext(os.path.basename(path))[0].replace("-", "_")
+path, output, *symbol = sys.argv[1:]
+symbol = symbol[0] if symbol else "mr_yang_" + os.path.splitext(os.path.basename(path))[0].replace("-", "_")
 with open(path, encoding="utf-8") as file:
     lines = file.read().splitlines()
 

@@ -13,7 +13,7 @@ typedef uint64_t vector __attribute__((vector_size(32)));
 mr_inline uint64_t
 add_body(uint64_t sum, const uint8_t *p, size_t len)
 {
-	vector low = {0}, high = {0}, low2 = {0}, high2 = {0}, v, v2;
+	vector low = { 0 }, high = { 0 }, low2 = { 0 }, high2 = { 0 }, v, v2;
 	uint64_t wide;
 	uint32_t word;
 	uint16_t half;
@@ -193,8 +193,8 @@ mr_checksum_complete(struct mr_buffers *b, uint32_t handle)
 /* What a checksum of layer 4 covers, found in the headers. */
 struct place {
 	const uint8_t *src, *dst; /* addresses for the pseudo-header */
-	unsigned l4;		  /* offset */
-	unsigned l4_len;	  /* as the IP header says */
+	unsigned l4;              /* offset */
+	unsigned l4_len;          /* as the IP header says */
 	uint8_t version;
 	uint8_t proto;
 	bool fragment;
@@ -245,7 +245,8 @@ home_address(const uint8_t *header, unsigned size)
 			at++;
 			continue;
 		}
-		if (header[at] == MR_IP6_OPTION_HOME_ADDRESS && header[at + 1] == 16 && at + 18 <= size)
+		if (header[at] == MR_IP6_OPTION_HOME_ADDRESS && header[at + 1] == 16 &&
+		    at + 18 <= size)
 			return header + at + 2;
 		at += 2u + header[at + 1];
 	}
@@ -262,7 +263,7 @@ find_l4_ip6(const uint8_t *bytes, unsigned len, unsigned at, struct place *place
 
 	if (len < at + sizeof(*ip) || bytes[at] >> 4 != 6)
 		return false;
-	*place = (struct place){.src = ip->src, .dst = ip->dst, .version = 6, .proto = ip->next};
+	*place = (struct place){ .src = ip->src, .dst = ip->dst, .version = 6, .proto = ip->next };
 	end = at + (unsigned)sizeof(*ip) + mr_be16(ip->payload_len);
 	at += sizeof(*ip);
 	/* A sender that repeats headers without end gets no more than this. */
@@ -323,13 +324,13 @@ find_l4(const uint8_t *bytes, unsigned len, unsigned at, uint16_t type, struct p
 	if (header < sizeof(*ip) || end < header || len < at + header)
 		return false;
 	*place = (struct place){
-	    .src = bytes + at + offsetof(struct mr_ip4, src),
-	    .dst = bytes + at + offsetof(struct mr_ip4, dst),
-	    .version = 4,
-	    .proto = ip->proto,
-	    .l4 = at + header,
-	    .l4_len = end - header,
-	    .fragment = ip->frag & mr_be16(MR_IP4_MORE_FRAGMENTS | MR_IP4_FRAG_OFFSET),
+		.src = bytes + at + offsetof(struct mr_ip4, src),
+		.dst = bytes + at + offsetof(struct mr_ip4, dst),
+		.version = 4,
+		.proto = ip->proto,
+		.l4 = at + header,
+		.l4_len = end - header,
+		.fragment = ip->frag & mr_be16(MR_IP4_MORE_FRAGMENTS | MR_IP4_FRAG_OFFSET),
 	};
 	return true;
 }
@@ -453,7 +454,7 @@ static enum mr_checksum_verdict
 verify_sctp(const struct mr_buffers *b, uint32_t handle, const uint8_t *bytes, unsigned at,
     unsigned l4_len)
 {
-	uint8_t header[sizeof(struct mr_sctp)] = {0};
+	uint8_t header[sizeof(struct mr_sctp)] = { 0 };
 	uint32_t crc, found;
 	unsigned rest = l4_len - (unsigned)sizeof(header);
 

@@ -183,7 +183,8 @@ enum mr_checksum_verdict {
 MR_API enum mr_checksum_verdict mr_checksum_l4_verify(const uint8_t *bytes, unsigned len);
 
 /* The same for a packet; its headers must lie in the first segment. */
-MR_API enum mr_checksum_verdict mr_checksum_packet_verify(const struct mr_buffers *, uint32_t handle);
+MR_API enum mr_checksum_verdict mr_checksum_packet_verify(const struct mr_buffers *,
+    uint32_t handle);
 
 /*
  * Finishes a packet with MR_PACKET_CSUM_PARTIAL: sums from csum_start to the end of the
@@ -263,8 +264,8 @@ mr_checksum_is_unfinished(const uint8_t *bytes, unsigned len, uint16_t *csum_sta
 		end = mr_be16(ip->total_len);
 		if (mr_unlikely(end < sizeof(*ip)))
 			return false;
-		sum = mr_checksum_fold(
-		    mr_checksum_pseudo4(ip->src, ip->dst, ip->proto, (uint16_t)(end - sizeof(*ip))));
+		sum = mr_checksum_fold(mr_checksum_pseudo4(ip->src, ip->dst, ip->proto,
+		    (uint16_t)(end - sizeof(*ip))));
 		if (mr_unlikely(len < l4 + offset + 2))
 			return false;
 		memcpy(&field, bytes + l4 + offset, sizeof(field));
@@ -273,7 +274,8 @@ mr_checksum_is_unfinished(const uint8_t *bytes, unsigned len, uint16_t *csum_sta
 			if (ip->proto == MR_IP_PROTO_TCP)
 				return false;
 			memcpy(&type, bytes + l4 + 2, sizeof(type));
-			if (type != mr_be16(MR_TUNNEL_PORT_VXLAN) && type != mr_be16(MR_TUNNEL_PORT_GENEVE) &&
+			if (type != mr_be16(MR_TUNNEL_PORT_VXLAN) &&
+			    type != mr_be16(MR_TUNNEL_PORT_GENEVE) &&
 			    type != mr_be16(MR_TUNNEL_PORT_VXLAN_LINUX))
 				return false;
 			return mr_checksum_find_unfinished(bytes, len, csum_start, csum_offset);

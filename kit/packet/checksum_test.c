@@ -69,8 +69,10 @@ test_every_length(void **state)
 				memset(m, 0xff, len + shift);
 			want = mr_be16(slow_sum(m + shift, len));
 			m = realloc(m, len + shift ? len + shift : 1);
-			assert_int_equal(mr_checksum_fold(mr_checksum_add(0, m + shift, len)), want);
-			assert_int_equal(mr_checksum_fold(mr_checksum_add_portable(0, m + shift, len)), want);
+			assert_int_equal(mr_checksum_fold(mr_checksum_add(0, m + shift, len)),
+			    want);
+			assert_int_equal(
+			    mr_checksum_fold(mr_checksum_add_portable(0, m + shift, len)), want);
 			free(m);
 		}
 	}
@@ -97,7 +99,8 @@ test_fold_extremes(void **state)
 	assert_int_equal(mr_checksum_fold(UINT64_MAX), 0xffff);
 	assert_int_equal(mr_checksum_fold(UINT64_MAX - 1), 0xfffe);
 	assert_int_equal(mr_checksum_fold(0xffffffffull), 0xffff);
-	assert_int_equal(mr_checksum_fold(0x1ffff0001ull), UINT16_MAX % 0xffff + 0x1ffff0001ull % 0xffff);
+	assert_int_equal(mr_checksum_fold(0x1ffff0001ull),
+	    UINT16_MAX % 0xffff + 0x1ffff0001ull % 0xffff);
 	for (int i = 0; i < 100000; i++) {
 		uint64_t v = (uint64_t)draw() << 40 ^ (uint64_t)draw() << 20 ^ draw();
 		uint16_t want = (uint16_t)(v % 0xffff);
@@ -110,7 +113,7 @@ test_fold_extremes(void **state)
 static void
 test_rfc1071_example(void **state)
 {
-	static const uint8_t bytes[] = {0x00, 0x01, 0xf2, 0x03, 0xf4, 0xf5, 0xf6, 0xf7};
+	static const uint8_t bytes[] = { 0x00, 0x01, 0xf2, 0x03, 0xf4, 0xf5, 0xf6, 0xf7 };
 
 	assert_int_equal(mr_be16(mr_checksum_fold(mr_checksum_add(0, bytes, 8))), 0xddf2);
 }
@@ -119,7 +122,8 @@ test_rfc1071_example(void **state)
 static void
 test_incremental(void **state)
 {
-	assert_int_equal(mr_checksum_update16(mr_be16(0xdd2f), mr_be16(0x5555), mr_be16(0x3285)), 0);
+	assert_int_equal(mr_checksum_update16(mr_be16(0xdd2f), mr_be16(0x5555), mr_be16(0x3285)),
+	    0);
 	for (int i = 0; i < 20000; i++) {
 		uint8_t m[64], old[64];
 		be16_t check, a16, b16;
@@ -146,13 +150,15 @@ test_incremental(void **state)
 		assert_int_equal(check, mr_checksum_finish(mr_checksum_add(0, m, sizeof(m))));
 		/* All three at once, from the start. */
 		check = mr_checksum_finish(mr_checksum_add(0, old, sizeof(old)));
-		check = mr_checksum_apply(check, mr_checksum_delta16(a16, b16) +
-		    mr_checksum_delta32(a32, b32) + mr_checksum_delta128(old + 16, m + 16));
+		check = mr_checksum_apply(check,
+		    mr_checksum_delta16(a16, b16) + mr_checksum_delta32(a32, b32) +
+			mr_checksum_delta128(old + 16, m + 16));
 		assert_int_equal(check, mr_checksum_finish(mr_checksum_add(0, m, sizeof(m))));
 	}
 	assert_int_equal(mr_checksum_apply_udp(0, 12345), 0);
 	assert_int_equal(mr_checksum_apply_udp(mr_be16(0xdd2f),
-	    mr_checksum_delta16(mr_be16(0x5555), mr_be16(0x3285))), 0xffff);
+			     mr_checksum_delta16(mr_be16(0x5555), mr_be16(0x3285))),
+	    0xffff);
 }
 
 static void
@@ -167,16 +173,19 @@ test_crc32c(void **state)
 	assert_int_equal(mr_crc32c_finish(mr_crc32c_add(MR_CRC32C_SEED, m, 32)), 0x62a8ab43);
 	for (int i = 0; i < 32; i++)
 		m[i] = (uint8_t)i;
-	assert_int_equal(mr_crc32c_finish(mr_crc32c_add_portable(MR_CRC32C_SEED, m, 32)), 0x46dd794e);
+	assert_int_equal(mr_crc32c_finish(mr_crc32c_add_portable(MR_CRC32C_SEED, m, 32)),
+	    0x46dd794e);
 	fill(m, sizeof(m));
 	for (size_t len = 0; len <= sizeof(m); len++) {
 		uint32_t want = slow_crc32c(m, len);
 		size_t half = len / 3;
 
 		assert_int_equal(mr_crc32c_finish(mr_crc32c_add(MR_CRC32C_SEED, m, len)), want);
-		assert_int_equal(mr_crc32c_finish(mr_crc32c_add_portable(MR_CRC32C_SEED, m, len)), want);
+		assert_int_equal(mr_crc32c_finish(mr_crc32c_add_portable(MR_CRC32C_SEED, m, len)),
+		    want);
 		assert_int_equal(mr_crc32c_finish(mr_crc32c_add(
-		    mr_crc32c_add(MR_CRC32C_SEED, m, half), m + half, len - half)), want);
+				     mr_crc32c_add(MR_CRC32C_SEED, m, half), m + half, len - half)),
+		    want);
 	}
 }
 
@@ -289,9 +298,9 @@ put_ext(uint8_t *f, unsigned at, uint8_t type, uint8_t next)
 static unsigned
 build(uint8_t *f, const struct shape *s, unsigned *l4, uint16_t *pseudo)
 {
-	static const uint8_t exts[] = {0, 60, 43, 44, 51, 60};
+	static const uint8_t exts[] = { 0, 60, 43, 44, 51, 60 };
 	unsigned at = 12, i, l4_len, header, ip;
-	uint8_t ph[40] = {0};
+	uint8_t ph[40] = { 0 };
 
 	header = s->proto == MR_IP_PROTO_TCP ? 20 : s->proto == MR_IP_PROTO_SCTP ? 12 : 8;
 	fill(f, 12);
@@ -359,14 +368,15 @@ finished(const uint8_t *l4, unsigned len, uint16_t pseudo)
 static void
 each_shape(void (*check)(struct mr_buffers *, const struct shape *), struct mr_buffers *b)
 {
-	static const uint8_t protos[] = {MR_IP_PROTO_TCP, MR_IP_PROTO_UDP};
+	static const uint8_t protos[] = { MR_IP_PROTO_TCP, MR_IP_PROTO_UDP };
 	struct shape s;
 
 	for (s.tags = 0; s.tags <= 2; s.tags++)
 		for (s.version = 4; s.version <= 6; s.version += 2)
 			for (s.options = 0; s.options <= (s.version == 4 ? 10u : 6u); s.options++)
 				for (unsigned i = 0; i < 2; i++)
-					for (s.payload = 0; s.payload < 1400; s.payload += 1 + draw() % 150) {
+					for (s.payload = 0; s.payload < 1400;
+					     s.payload += 1 + draw() % 150) {
 						s.proto = protos[i];
 						check(b, &s);
 					}
@@ -437,7 +447,7 @@ static void
 test_coincidence(void **state)
 {
 	struct mr_buffers *b = *state;
-	struct shape s = {.version = 4, .proto = MR_IP_PROTO_TCP, .payload = 100};
+	struct shape s = { .version = 4, .proto = MR_IP_PROTO_TCP, .payload = 100 };
 	uint8_t f[256], out[256];
 	uint16_t pseudo, start, where, word;
 	unsigned l4, len, hits = 0;
@@ -469,7 +479,7 @@ test_coincidence(void **state)
 static void
 test_fragments_and_zero(void **state)
 {
-	struct shape s = {.version = 4, .proto = MR_IP_PROTO_UDP, .payload = 100};
+	struct shape s = { .version = 4, .proto = MR_IP_PROTO_UDP, .payload = 100 };
 	uint8_t f[512];
 	uint16_t pseudo, start, where;
 	unsigned l4, len;
@@ -501,8 +511,8 @@ test_fragments_and_zero(void **state)
 static void
 test_routing_header(void **state)
 {
-	static const uint8_t types[] = {0, 2, 4};
-	uint8_t f[256] = {0}, ph[40] = {0};
+	static const uint8_t types[] = { 0, 2, 4 };
+	uint8_t f[256] = { 0 }, ph[40] = { 0 };
 	uint16_t pseudo, start, where;
 
 	for (unsigned i = 0; i < 3; i++) {
@@ -540,17 +550,19 @@ static void
 test_tunnels(void **state)
 {
 	enum { VXLAN, VXLAN_OLD, GENEVE, GRE, GRE_ETH, IPIP, COUNT };
-	struct shape inner = {.version = 4, .proto = MR_IP_PROTO_TCP, .payload = 64};
+	struct shape inner = { .version = 4, .proto = MR_IP_PROTO_TCP, .payload = 64 };
 
 	for (int kind = 0; kind < COUNT; kind++) {
 		for (unsigned version = 4; version <= 6; version += 2) {
-			struct shape outer = {.version = version, .payload = 200};
+			struct shape outer = { .version = version, .payload = 200 };
 			uint8_t f[512], g[512];
 			uint16_t pseudo, inner_pseudo, start, where;
 			unsigned l4, inner_l4, at, skip, len;
 			bool udp = kind <= GENEVE;
 
-			outer.proto = udp ? MR_IP_PROTO_UDP : kind == IPIP ? MR_IP_PROTO_IP4 : MR_IP_PROTO_GRE;
+			outer.proto = udp  ? MR_IP_PROTO_UDP
+			    : kind == IPIP ? MR_IP_PROTO_IP4
+					   : MR_IP_PROTO_GRE;
 			outer.tags = (unsigned)kind & 1;
 			build(f, &outer, &l4, &pseudo);
 			inner.tags = kind == VXLAN ? 1 : 0;
@@ -569,7 +581,8 @@ test_tunnels(void **state)
 				mr_store_be16(f + at + 2, 0x6558);
 				at += 16;
 			} else if (kind == GRE || kind == GRE_ETH) {
-				mr_store_be16(f + at, kind == GRE ? MR_GRE_KEY : MR_GRE_SEQUENCE | MR_GRE_KEY);
+				mr_store_be16(f + at,
+				    kind == GRE ? MR_GRE_KEY : MR_GRE_SEQUENCE | MR_GRE_KEY);
 				mr_store_be16(f + at + 2, kind == GRE ? 0x0800 : 0x6558);
 				at += kind == GRE ? 8 : 12;
 			}
@@ -604,7 +617,7 @@ static void
 test_sctp(void **state)
 {
 	struct mr_buffers *b = *state;
-	struct shape s = {.version = 4, .proto = MR_IP_PROTO_SCTP};
+	struct shape s = { .version = 4, .proto = MR_IP_PROTO_SCTP };
 	uint8_t f[512], out[512];
 	uint16_t pseudo, start, where;
 	unsigned l4, len;
@@ -684,8 +697,8 @@ test_ipv4_header(void **state)
 	uint8_t h[60];
 
 	/* The header of RFC 791's style that Wikipedia and many lectures compute: b861. */
-	static const uint8_t known[20] = {0x45, 0, 0, 0x73, 0, 0, 0x40, 0, 0x40, 0x11, 0, 0, 0xc0, 0xa8, 0,
-	    1, 0xc0, 0xa8, 0, 0xc7};
+	static const uint8_t known[20] = { 0x45, 0, 0, 0x73, 0, 0, 0x40, 0, 0x40, 0x11, 0, 0, 0xc0,
+		0xa8, 0, 1, 0xc0, 0xa8, 0, 0xc7 };
 
 	assert_int_equal(mr_checksum_ipv4_header((const struct mr_ip4 *)known), mr_be16(0xb861));
 	for (int i = 0; i < 5000; i++) {
@@ -709,21 +722,21 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_every_length),
-	    cmocka_unit_test(test_long),
-	    cmocka_unit_test(test_fold_extremes),
-	    cmocka_unit_test(test_rfc1071_example),
-	    cmocka_unit_test(test_incremental),
-	    cmocka_unit_test(test_crc32c),
-	    cmocka_unit_test(test_chains),
-	    cmocka_unit_test(test_unfinished),
-	    cmocka_unit_test(test_coincidence),
-	    cmocka_unit_test(test_fragments_and_zero),
-	    cmocka_unit_test(test_routing_header),
-	    cmocka_unit_test(test_tunnels),
-	    cmocka_unit_test(test_sctp),
-	    cmocka_unit_test(test_complete_bounds),
-	    cmocka_unit_test(test_ipv4_header),
+		cmocka_unit_test(test_every_length),
+		cmocka_unit_test(test_long),
+		cmocka_unit_test(test_fold_extremes),
+		cmocka_unit_test(test_rfc1071_example),
+		cmocka_unit_test(test_incremental),
+		cmocka_unit_test(test_crc32c),
+		cmocka_unit_test(test_chains),
+		cmocka_unit_test(test_unfinished),
+		cmocka_unit_test(test_coincidence),
+		cmocka_unit_test(test_fragments_and_zero),
+		cmocka_unit_test(test_routing_header),
+		cmocka_unit_test(test_tunnels),
+		cmocka_unit_test(test_sctp),
+		cmocka_unit_test(test_complete_bounds),
+		cmocka_unit_test(test_ipv4_header),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

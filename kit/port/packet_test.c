@@ -206,7 +206,7 @@ test_bursts(void **state)
 	struct sides s = sides_make();
 	struct net_wire w = wire_open(1);
 	struct mr_port *a = w.ports[0], *b;
-	static uint8_t frame[1500];
+	static uint8_t frame[1600];
 	uint32_t h[256];
 	unsigned seen = 0, n, i;
 	uint64_t end = net_now_ms() + 5000;

@@ -62,7 +62,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		{ "add-ethernet", "true" } };
 	static const struct mr_option memory[] = { { "loop", "memory" }, { "loops", "2" },
 		{ "write", "/dev/null" } };
-	struct mr_buffers_config config = { .count = 8192,
+	struct mr_buffers_config config = { .count = 256,
 		.workers = 1,
 		.pages = MR_ARENA_4K,
 		.numa_node = -1 };

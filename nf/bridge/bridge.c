@@ -74,7 +74,7 @@ bridge_check(void *state, const struct mr_config *config, struct mr_report *repo
 	const struct mr_conf *bridge;
 
 	mr_conf_each(bridge, mr_conf_root(config), "bridge")
-	    bridge_conf_check(config, bridge, report);
+		bridge_conf_check(config, bridge, report);
 }
 
 /* The entry of that name, made when there is none. */
@@ -163,8 +163,7 @@ bridge_prepare(void *state, const struct mr_config *config, struct mr_error *err
 {
 	const struct mr_conf *conf;
 
-	mr_conf_each(conf, mr_conf_root(config), "bridge")
-	{
+	mr_conf_each(conf, mr_conf_root(config), "bridge") {
 		int ret = prepare_one(state, conf, error);
 
 		if (ret) {

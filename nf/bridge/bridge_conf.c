@@ -20,8 +20,7 @@ reserved_of(const struct mr_conf *bridge)
 	const struct mr_conf *leaf;
 	uint16_t bits = 0;
 
-	mr_conf_each(leaf, bridge, "forward-reserved")
-	{
+	mr_conf_each(leaf, bridge, "forward-reserved") {
 		for (unsigned i = 0; i < MR_ARRAY_COUNT(words); i++) {
 			if (!strcmp(mr_conf_value(leaf), words[i].name))
 				bits |= words[i].bits;
@@ -37,8 +36,7 @@ group_of(const struct mr_conf *bridge, const char *name)
 	const struct mr_conf *member, *before;
 	unsigned groups = 0;
 
-	mr_conf_each(member, bridge, "interface")
-	{
+	mr_conf_each(member, bridge, "interface") {
 		const char *group = mr_conf_text(member, "split-horizon", NULL);
 
 		if (!group)
@@ -131,8 +129,7 @@ bridge_conf_read(struct wanted *out, const struct mr_conf *bridge,
 		bridge_conf_free(out);
 		return mr_error_set(error, -ENOMEM, "no memory");
 	}
-	mr_conf_each(at, bridge, "interface")
-	{
+	mr_conf_each(at, bridge, "interface") {
 		unsigned n = out->config.port_count++;
 
 		if (!ret)
@@ -141,8 +138,7 @@ bridge_conf_read(struct wanted *out, const struct mr_conf *bridge,
 		out->members[n].port = out->ports[n].port;
 		snprintf(out->members[n].name, sizeof(out->members[n].name), "%s", mr_conf_key(at));
 	}
-	mr_conf_each(at, bridge, "static")
-	{
+	mr_conf_each(at, bridge, "static") {
 		struct mr_bridge_static *s = &out->statics[out->config.static_count++];
 		const char *name = mr_conf_text(at, "interface", NULL);
 
@@ -187,11 +183,19 @@ check_member(const struct mr_config *config, const struct mr_conf *bridge,
 {
 	static const char *const modes[] = { "access", "trunk", "dot1q-tunnel" };
 	const char *group = mr_conf_text(member, "split-horizon", NULL);
+	const struct mr_conf *other;
 	const char *first = NULL;
 	char user[64];
 
 	snprintf(user, sizeof(user), "bridge %s", mr_conf_key(bridge));
 	mr_interface_claim(report, config, member, mr_conf_key(member), user);
+	mr_conf_each(other, mr_conf_root(config), "bridge") {
+		if (other == bridge)
+			break;
+		if (mr_conf_find(other, "interface", mr_conf_key(member)))
+			mr_report_at(report, config, member, "interface %s is in bridge %s already",
+			    mr_conf_key(member), mr_conf_key(other));
+	}
 	for (unsigned i = 0; i < MR_ARRAY_COUNT(modes); i++) {
 		if (!mr_conf_present(member, modes[i]))
 			continue;
@@ -255,10 +259,10 @@ bridge_conf_check(const struct mr_config *config, const struct mr_conf *bridge,
 	const struct mr_conf *at;
 	bool vlans = false;
 
-	mr_conf_each(at, bridge, "interface")
-	{
+	mr_conf_each(at, bridge, "interface") {
 		vlans |= says_vlans(at);
 		check_member(config, bridge, at, report);
 	}
-	mr_conf_each(at, bridge, "static") check_static(config, bridge, at, vlans, report);
+	mr_conf_each(at, bridge, "static")
+		check_static(config, bridge, at, vlans, report);
 }

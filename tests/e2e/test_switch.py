@@ -24,8 +24,8 @@ def test_first_ping_within_a_second(lab):
     lab.add_host(1)
     lab.add_host(2)
     start = time.monotonic()
-    lab.start(bridge_config([1, 2]), wait=False)
-    replied = until(5, lambda: lab.ping(1, 2, "-c", "1", "-W", "0.1", check=False)[0] == 1)
+    lab.start(bridge_config([1, 2]))  # a ping before that would wait for ARP's second try
+    replied = lab.ping(1, 2, "-c", "1", "-W", "2", check=False)[0] == 1
     took = time.monotonic() - start
     assert replied, lab.said()
     assert took < 1.0
@@ -55,10 +55,18 @@ def test_tcp_without_bad_checksums(switch):
     assert switch.checksum_errors(2) == {}
 
 
+def _udp_overflows(lab, host):
+    """Datagrams that reached the host and found the receiving program's buffer full."""
+    names, values = [line.split() for line in lab.in_host(host, "cat", "/proc/net/snmp").stdout
+                     .splitlines() if line.startswith("Udp:")]
+    return int(dict(zip(names, values))["RcvbufErrors"])
+
+
 def test_udp_without_bad_checksums(switch):
+    """Nothing is lost on the way: what iperf3 misses, its own host threw away."""
     end = iperf(switch, 1, 2, "-u", "-b", "200M", "-t", "2")
     assert end["sum"]["packets"] > 1000
-    assert end["sum"]["lost_percent"] < 1
+    assert end["sum"]["lost_packets"] <= _udp_overflows(switch, 2)
     assert switch.checksum_errors(2) == {}
 
 
@@ -182,7 +190,7 @@ def test_accounting_is_exact(switch):
     switch.ping(3, 2, "-f", "-c", "500")
 
     def balanced():
-        totals = switch.show("totals")
+        totals = switch.show("packets")
         return totals["received"] + totals["created"] == \
             totals["sent"] + totals["dropped"] + totals["held"]
 

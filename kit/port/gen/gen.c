@@ -239,8 +239,8 @@ gen_open(struct mr_port **out, const struct mr_port_config *config, struct mr_er
 		return rc;
 	g = (struct gen_port *)*out;
 	g->port.caps = MR_PORT_TX_CSUM | MR_PORT_TX_GSO | MR_PORT_TX_CHAIN | MR_PORT_SINK;
-	g->l3 = (enum gen_l3)(choice(gen_options, config, "l3") + 1) % 3;
-	g->l4 = (enum gen_l4)choice(gen_options, config, "l4");
+	g->layout.l3 = (enum gen_l3)(choice(gen_options, config, "l3") + 1) % 3;
+	g->layout.l4 = (enum gen_l4)choice(gen_options, config, "l4");
 	g->order = (enum gen_order)choice(gen_options, config, "order");
 	g->stamp = choice(gen_options, config, "payload") == 1;
 	g->flow_count = (uint32_t)mr_option_uint(gen_options, config, "flows");
@@ -314,22 +314,22 @@ allowance(struct gen_port *g, struct gen_queue *q, unsigned max)
 
 /* Writes the flow's fields and the checksums into a copied template. */
 mr_inline void
-patch(const struct gen_port *g, const struct gen_template *t, const struct gen_flow *f, uint8_t *b,
-    const uint64_t *stamp)
+patch(const struct gen_layout *l, const struct gen_template *t, const struct gen_flow *f,
+    uint8_t *b, const uint64_t *stamp)
 {
 	uint64_t sum;
 	uint16_t csum;
 
 	memcpy(b + 2, &f->dst_mac, 4);
 	memcpy(b + 8, &f->src_mac, 4);
-	if (mr_unlikely(g->l3 == GEN_L3_NONE))
+	if (mr_unlikely(l->l3 == GEN_L3_NONE))
 		return;
-	memcpy(b + g->src_at, &f->src, 4);
-	memcpy(b + g->dst_at, &f->dst, 4);
-	memcpy(b + g->ports_at, &f->ports, 4);
-	if (g->l3 == GEN_L3_IP4) {
+	memcpy(b + l->src_at, &f->src, 4);
+	memcpy(b + l->dst_at, &f->dst, 4);
+	memcpy(b + l->ports_at, &f->ports, 4);
+	if (l->l3 == GEN_L3_IP4) {
 		csum = (uint16_t)~gen_fold((uint64_t)t->ip_sum + f->ip_sum);
-		memcpy(b + g->ip_at + 10, &csum, 2);
+		memcpy(b + l->ip_at + 10, &csum, 2);
 	}
 	sum = (uint64_t)t->l4_sum + f->l4_sum;
 	if (stamp) {
@@ -343,9 +343,9 @@ patch(const struct gen_port *g, const struct gen_template *t, const struct gen_f
 		sum += t->stamp_odd ? __builtin_bswap16(folded) : folded;
 	}
 	csum = (uint16_t)~gen_fold(sum);
-	if (g->l4 == GEN_UDP && !csum)
+	if (l->l4 == GEN_UDP && !csum)
 		csum = 0xffff; /* RFC 768: 0 would say that there is none */
-	memcpy(b + g->csum_at, &csum, 2);
+	memcpy(b + l->csum_at, &csum, 2);
 }
 
 mr_inline const struct gen_template *
@@ -364,6 +364,7 @@ rx_chained(struct gen_port *g, struct gen_queue *q, unsigned queue, unsigned wor
     uint64_t *bytes)
 {
 	struct mr_buffers *buffers = g->port.buffers;
+	const struct gen_layout layout = g->layout;
 	unsigned i;
 
 	for (i = 0; i < count; i++) {
@@ -379,7 +380,7 @@ rx_chained(struct gen_port *g, struct gen_queue *q, unsigned queue, unsigned wor
 		p = mr_packet_at(buffers->base, packets[i]);
 		p->port = g->port.index;
 		p->queue = (uint16_t)queue;
-		patch(g, t, flows[i], mr_packet_bytes(p), g->stamp ? stamp : NULL);
+		patch(&layout, t, flows[i], mr_packet_bytes(p), g->stamp ? stamp : NULL);
 		if (g->stamp)
 			mr_packet_write(buffers, packets[i], t->len - GEN_STAMP_SIZE, stamp,
 			    GEN_STAMP_SIZE);
@@ -396,22 +397,29 @@ rx_single(struct gen_port *g, struct gen_queue *q, unsigned queue, unsigned work
 {
 	struct mr_buffers *buffers = g->port.buffers;
 	uint64_t origin = port_origin(g->port.index, (uint16_t)queue);
+	/* Our own: what is written into a packet could change g's, as far as the compiler knows. */
+	const struct gen_layout layout = g->layout;
+	uint8_t *base = buffers->base;
+	bool stamped = g->stamp;
+	uint64_t sum = 0;
 	unsigned i;
 
 	count = port_take(buffers, worker, packets, count);
 	for (i = 0; i < count; i++) {
 		const struct gen_template *t = next_template(g, q);
-		struct mr_packet *p = mr_packet_at(buffers->base, packets[i]);
+		struct mr_packet *p = mr_packet_at(base, packets[i]);
 		uint8_t *b = (uint8_t *)p + MR_PACKET_DATA;
+		uint32_t len = t->len;
 
-		port_fresh(p, (uint16_t)t->len, origin);
-		port_copy_lines(b, t->bytes, t->len);
-		patch(g, t, flows[i], b, g->stamp ? stamp : NULL);
-		if (g->stamp)
-			memcpy(b + t->len - GEN_STAMP_SIZE, stamp, GEN_STAMP_SIZE);
+		port_fresh(p, (uint16_t)len, origin);
+		port_copy_lines(b, t->bytes, len);
+		patch(&layout, t, flows[i], b, stamped ? stamp : NULL);
+		if (stamped)
+			memcpy(b + len - GEN_STAMP_SIZE, stamp, GEN_STAMP_SIZE);
 		stamp[1] += 1ull << 32;
-		*bytes += t->len;
+		sum += len;
 	}
+	*bytes = sum;
 	return count;
 }
 

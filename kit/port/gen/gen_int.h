@@ -51,7 +51,7 @@ struct gen_flow {
 	uint32_t ports; /* source and destination port, or ICMP identifier and sequence */
 	uint16_t ip_sum;
 	uint16_t l4_sum;
-};
+} __attribute__((aligned(32))); /* none lies across two cache lines */
 
 struct gen_template {
 	uint8_t *bytes; /* line-aligned, padded to whole lines */
@@ -90,15 +90,19 @@ struct gen_sink {
 	_Atomic uint64_t latency[GEN_BUCKETS]; /* 16 buckets per power of two, in cycles */
 } __attribute__((aligned(MR_CACHE_LINE)));
 
-struct gen_port {
-	struct mr_port port;
+/* What is in the frames, and where the flow's fields stand, counted from the first byte. */
+struct gen_layout {
 	enum gen_l3 l3;
 	enum gen_l4 l4;
+	uint16_t ip_at, src_at, dst_at, l4_at, ports_at, csum_at;
+};
+
+struct gen_port {
+	struct mr_port port;
+	struct gen_layout layout;
 	enum gen_order order;
 	bool stamp;
 	bool chained; /* some template is larger than a buffer */
-	/* Where the flow's fields stand, counted from the frame's first byte. */
-	uint16_t ip_at, src_at, dst_at, l4_at, ports_at, csum_at, l4_header;
 	struct gen_template templates[GEN_SIZES_MAX];
 	unsigned sizes;
 	uint8_t schedule[GEN_SCHEDULE_MAX]; /* templates in the order in which they leave */

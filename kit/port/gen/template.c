@@ -6,6 +6,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 
 #include "kit/port/netdev_int.h"
 
@@ -58,8 +59,8 @@ parse_address(const struct gen_port *g, const struct mr_port_config *config, con
 	int ok;
 
 	if (!text)
-		text = fallbacks[g->l3 == GEN_L3_IP6];
-	if (g->l3 == GEN_L3_IP6) {
+		text = fallbacks[g->layout.l3 == GEN_L3_IP6];
+	if (g->layout.l3 == GEN_L3_IP6) {
 		ok = inet_pton(AF_INET6, text, bytes);
 		memcpy(&low, bytes + 12, 4);
 	} else {
@@ -68,7 +69,7 @@ parse_address(const struct gen_port *g, const struct mr_port_config *config, con
 	}
 	if (ok != 1)
 		return mr_error_set(error, -EINVAL, "option %s: '%s' is not an IPv%c address", key,
-		    text, g->l3 == GEN_L3_IP6 ? '6' : '4');
+		    text, g->layout.l3 == GEN_L3_IP6 ? '6' : '4');
 	memcpy(out->head, bytes, 12);
 	out->low = mr_be32(low);
 	return 0;
@@ -126,9 +127,9 @@ template_fill(struct gen_port *g, struct gen_template *t, const struct mr_port_c
 {
 	static const uint8_t protocols[2][3] = { { 17, 6, 1 }, { 17, 6, 58 } };
 	uint16_t vlan = (uint16_t)mr_option_uint(opts, config, "vlan");
-	uint8_t protocol = protocols[g->l3 == GEN_L3_IP6][g->l4];
+	uint8_t protocol = protocols[g->layout.l3 == GEN_L3_IP6][g->layout.l4];
 	size_t room = MR_ALIGN_UP((size_t)t->len, (size_t)MR_CACHE_LINE);
-	uint32_t l4_len = t->len - g->l4_at, pseudo;
+	uint32_t l4_len = t->len - g->layout.l4_at, pseudo;
 	uint8_t *b, *ip, *l4, ports[2];
 
 	b = aligned_alloc(MR_CACHE_LINE, room);
@@ -141,18 +142,18 @@ template_fill(struct gen_port *g, struct gen_template *t, const struct mr_port_c
 		put16(b + 12, 0x8100);
 		put16(b + 14, vlan);
 	}
-	put16(b + g->ip_at - 2,
-	    g->l3 == GEN_L3_IP4 ? 0x0800
-		: g->l3 == GEN_L3_IP6
+	put16(b + g->layout.ip_at - 2,
+	    g->layout.l3 == GEN_L3_IP4 ? 0x0800
+		: g->layout.l3 == GEN_L3_IP6
 		? 0x86dd
 		: (uint16_t)strtoul(mr_option_text(opts, config, "ethertype"), NULL, 16));
-	if (g->l3 == GEN_L3_NONE)
+	if (g->layout.l3 == GEN_L3_NONE)
 		return 0;
-	ip = b + g->ip_at;
-	l4 = b + g->l4_at;
-	if (g->l3 == GEN_L3_IP4) {
+	ip = b + g->layout.ip_at;
+	l4 = b + g->layout.l4_at;
+	if (g->layout.l3 == GEN_L3_IP4) {
 		ip[0] = 0x45;
-		put16(ip + 2, (uint16_t)(t->len - g->ip_at));
+		put16(ip + 2, (uint16_t)(t->len - g->layout.ip_at));
 		put16(ip + 6, 0x4000); /* do not fragment */
 		ip[8] = 64;
 		ip[9] = protocol;
@@ -165,21 +166,21 @@ template_fill(struct gen_port *g, struct gen_template *t, const struct mr_port_c
 		memcpy(ip + 8, src->head, 12);
 		memcpy(ip + 24, dst->head, 12);
 	}
-	if (g->l4 == GEN_UDP) {
+	if (g->layout.l4 == GEN_UDP) {
 		put16(l4 + 4, (uint16_t)l4_len);
-	} else if (g->l4 == GEN_TCP) {
+	} else if (g->layout.l4 == GEN_TCP) {
 		l4[12] = 5 << 4;
 		l4[13] = 0x10; /* ACK */
 		put16(l4 + 14, 0xffff);
 	} else {
-		l4[0] = g->l3 == GEN_L3_IP6 ? 128 : 8; /* echo request */
+		l4[0] = g->layout.l3 == GEN_L3_IP6 ? 128 : 8; /* echo request */
 	}
 	/* The pseudo-header, as far as no flow changes it; ICMP over IPv4 has none. */
 	pseudo = 0;
-	if (g->l4 != GEN_ICMP || g->l3 == GEN_L3_IP6) {
+	if (g->layout.l4 != GEN_ICMP || g->layout.l3 == GEN_L3_IP6) {
 		put16(ports, (uint16_t)l4_len);
 		pseudo = sum16(ports, 2) + ((uint32_t)protocol << 8);
-		if (g->l3 == GEN_L3_IP6)
+		if (g->layout.l3 == GEN_L3_IP6)
 			pseudo += sum16(ip + 8, 12) + sum16(ip + 24, 12);
 	}
 	t->l4_sum = sum16(l4, l4_len) + pseudo;
@@ -197,6 +198,24 @@ gcd(uint64_t a, uint64_t b)
 		b = rest;
 	}
 	return a;
+}
+
+/* Millions of flows drawn at random would cost a TLB miss each, if pages were small. */
+static struct gen_flow *
+flows_alloc(uint32_t count)
+{
+	size_t huge = 2u << 20, size = count * sizeof(struct gen_flow);
+	size_t align = size < huge ? MR_CACHE_LINE : huge;
+	struct gen_flow *flows;
+
+	size = MR_ALIGN_UP(size, align);
+	flows = aligned_alloc(align, size);
+	if (!flows)
+		return NULL;
+	if (align == huge)
+		madvise(flows, size, MADV_HUGEPAGE); /* only a wish */
+	memset(flows, 0, size);
+	return flows;
 }
 
 /*
@@ -229,13 +248,13 @@ flows_build(struct gen_port *g, const struct mr_port_config *config, const uint8
 	if (!src_ips)
 		src_ips = (rest + src_ports - 1) / src_ports;
 	space = src_ips * dst_ips * src_ports * dst_ports;
-	if (g->l3 != GEN_L3_NONE && space < g->flow_count)
+	if (g->layout.l3 != GEN_L3_NONE && space < g->flow_count)
 		return mr_error_set(error, -EINVAL,
 		    "%u flows, but addresses and ports make only %" PRIu64 " different ones",
 		    g->flow_count, space);
 	for (step = (uint64_t)((double)space * 0.6180339887) | 1; gcd(step, space) != 1; step++)
 		;
-	g->flows = calloc(g->flow_count, sizeof(*g->flows));
+	g->flows = flows_alloc(g->flow_count);
 	if (!g->flows)
 		return mr_error_set(error, -ENOMEM, "no memory for %u flows", g->flow_count);
 	rest = seed;
@@ -247,7 +266,7 @@ flows_build(struct gen_port *g, const struct mr_port_config *config, const uint8
 
 		f->src_mac = mr_be32(mr_be32(src_mac) + (uint32_t)(i % src_macs));
 		f->dst_mac = mr_be32(mr_be32(dst_mac) + (uint32_t)((i + i / src_macs) % dst_macs));
-		if (g->l3 == GEN_L3_NONE)
+		if (g->layout.l3 == GEN_L3_NONE)
 			continue;
 		ports[0] = mr_be16((uint16_t)(src_port + k % src_ports));
 		k /= src_ports;
@@ -259,7 +278,7 @@ flows_build(struct gen_port *g, const struct mr_port_config *config, const uint8
 		memcpy(&f->ports, ports, 4);
 		f->ip_sum = gen_fold((uint64_t)f->src + f->dst);
 		f->l4_sum = gen_fold((uint64_t)f->ports +
-		    (g->l4 == GEN_ICMP && g->l3 == GEN_L3_IP4 ? 0 : f->ip_sum));
+		    (g->layout.l4 == GEN_ICMP && g->layout.l3 == GEN_L3_IP4 ? 0 : f->ip_sum));
 	}
 	if (g->order == GEN_SHUFFLE)
 		for (i = g->flow_count - 1; i; i--) {
@@ -288,7 +307,7 @@ gen_templates_build(struct gen_port *g, const struct mr_port_config *config, str
 
 	rc = parse_mac(config, "dst-mac", macs, error);
 	rc = rc ? rc : parse_mac(config, "src-mac", macs + 6, error);
-	if (!rc && g->l3 != GEN_L3_NONE) {
+	if (!rc && g->layout.l3 != GEN_L3_NONE) {
 		rc = parse_address(g, config, "src-ip", src_fallbacks, &src, error);
 		rc = rc ? rc : parse_address(g, config, "dst-ip", dst_fallbacks, &dst, error);
 	}
@@ -299,16 +318,16 @@ gen_templates_build(struct gen_port *g, const struct mr_port_config *config, str
 		return mr_error_set(error, -EINVAL,
 		    "option ethertype: '%s' is not a hexadecimal number between 0x600 and 0xffff",
 		    ethertype);
-	g->ip_at = mr_option_uint(opts, config, "vlan") ? 18 : 14;
-	g->l4_at = g->ip_at;
-	need = g->ip_at;
-	if (g->l3 != GEN_L3_NONE) {
-		g->l4_at += g->l3 == GEN_L3_IP4 ? 20 : 40;
-		g->src_at = g->ip_at + (g->l3 == GEN_L3_IP4 ? 12 : 20);
-		g->dst_at = g->ip_at + (g->l3 == GEN_L3_IP4 ? 16 : 36);
-		g->ports_at = g->l4_at + (g->l4 == GEN_ICMP ? 4 : 0);
-		g->csum_at = g->l4_at + csums[g->l4];
-		need = g->l4_at + l4_sizes[g->l4];
+	g->layout.ip_at = mr_option_uint(opts, config, "vlan") ? 18 : 14;
+	g->layout.l4_at = g->layout.ip_at;
+	need = g->layout.ip_at;
+	if (g->layout.l3 != GEN_L3_NONE) {
+		g->layout.l4_at += g->layout.l3 == GEN_L3_IP4 ? 20 : 40;
+		g->layout.src_at = g->layout.ip_at + (g->layout.l3 == GEN_L3_IP4 ? 12 : 20);
+		g->layout.dst_at = g->layout.ip_at + (g->layout.l3 == GEN_L3_IP4 ? 16 : 36);
+		g->layout.ports_at = g->layout.l4_at + (g->layout.l4 == GEN_ICMP ? 4 : 0);
+		g->layout.csum_at = g->layout.l4_at + csums[g->layout.l4];
+		need = g->layout.l4_at + l4_sizes[g->layout.l4];
 	}
 	rc = parse_sizes(g, config, need + (g->stamp ? GEN_STAMP_SIZE : 0), error);
 	if (rc)
@@ -320,8 +339,8 @@ gen_templates_build(struct gen_port *g, const struct mr_port_config *config, str
 	}
 	g->chained = largest > MR_PACKET_ROOM;
 	if (!config->mtu)
-		g->port.mtu = (uint16_t)MR_MAX(1500u, largest - g->ip_at);
-	else if (largest > config->mtu + (unsigned)g->ip_at)
+		g->port.mtu = (uint16_t)MR_MAX(1500u, largest - g->layout.ip_at);
+	else if (largest > config->mtu + (unsigned)g->layout.ip_at)
 		return mr_error_set(error, -EMSGSIZE,
 		    "option size: %u is more than an MTU of %u allows", largest, config->mtu);
 	return flows_build(g, config, macs, &src, &dst, error);

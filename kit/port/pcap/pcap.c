@@ -310,12 +310,14 @@ rx_file(struct capture_port *c, unsigned worker, uint32_t *packets, unsigned max
 	return n;
 }
 
-mr_inline void
-memory_step(struct capture_port *c, uint32_t len)
+/* `count` records were delivered, which end before `end`; they do not reach past the last one. */
+static void
+memory_step(struct capture_port *c, unsigned count, const uint8_t *end)
 {
-	c->next_at += MR_ALIGN_UP((size_t)len, (size_t)MR_CACHE_LINE);
+	c->next += count;
+	c->next_at = (size_t)(end - c->memory.bytes);
 	c->timed = false;
-	if (mr_unlikely(++c->next == c->memory.count)) {
+	if (c->next == c->memory.count) {
 		c->next = c->next_at = 0;
 		c->last_ns = 0;
 		if (c->rounds_left != UINT64_MAX)
@@ -358,7 +360,7 @@ rx_memory_slow(struct capture_port *c, unsigned worker, uint32_t *packets, unsig
 		}
 		mr_packet_at(c->port.buffers->base, packets[n])->port = c->port.index;
 		*bytes += len;
-		memory_step(c, len);
+		memory_step(c, 1, c->memory.bytes + c->next_at + MR_ALIGN_UP(len, MR_CACHE_LINE));
 	}
 	return n;
 }
@@ -368,19 +370,26 @@ rx_memory(struct capture_port *c, unsigned worker, uint32_t *packets, unsigned m
 {
 	uint64_t origin = port_origin(c->port.index, 0), sum = 0;
 	uint8_t *base = c->port.buffers->base;
-	unsigned count, i;
+	unsigned count, run, i, j;
 
 	count = port_take(c->port.buffers, worker, packets, max);
 	if (mr_unlikely(count < max))
 		port_count(&c->port.rx_stats[0].no_buffer, 1);
-	for (i = 0; i < count; i++) {
-		uint32_t len = c->memory.lens[c->next];
-		struct mr_packet *p = mr_packet_at(base, packets[i]);
+	for (i = 0; i < count; i += run) {
+		const uint8_t *from = c->memory.bytes + c->next_at;
+		const uint32_t *lens = c->memory.lens + c->next;
 
-		port_fresh(p, (uint16_t)len, origin);
-		port_copy_lines((uint8_t *)p + MR_PACKET_DATA, c->memory.bytes + c->next_at, len);
-		sum += len;
-		memory_step(c, len);
+		run = (unsigned)MR_MIN((size_t)(count - i), c->memory.count - c->next);
+		for (j = 0; j < run; j++) {
+			struct mr_packet *p = mr_packet_at(base, packets[i + j]);
+			uint32_t len = lens[j];
+
+			port_fresh(p, (uint16_t)len, origin);
+			port_copy_lines((uint8_t *)p + MR_PACKET_DATA, from, len);
+			from += MR_ALIGN_UP(len, MR_CACHE_LINE);
+			sum += len;
+		}
+		memory_step(c, run, from);
 	}
 	*bytes = sum;
 	return count;

@@ -252,6 +252,64 @@ check_order(const struct bed *b)
 	}
 }
 
+/* Does by hand what a recording says; every copy that it sends must have been sent. */
+static void
+replay(const struct bed *b, const struct mr_recording *r)
+{
+	static struct frame branch[MR_RECORD_BRANCHES_MAX];
+	unsigned sent = 0, dropped = 0;
+
+	branch[0].len = r->length;
+	memcpy(branch[0].bytes, r->snap, r->snapped);
+	for (unsigned i = 0; i < r->count; i++) {
+		const struct mr_op *op = &r->ops[i];
+		struct frame *f = &branch[op->branch];
+		unsigned known, k;
+
+		switch (op->kind) {
+		case MR_OP_SET:
+			memcpy(f->bytes + op->offset, op->bytes, op->len);
+			break;
+		case MR_OP_PUSH:
+			memmove(f->bytes + op->offset + op->len, f->bytes + op->offset,
+			    FRAME_MAX - op->offset - op->len);
+			f->len += op->len;
+			break;
+		case MR_OP_POP:
+			memmove(f->bytes + op->offset, f->bytes + op->offset + op->len,
+			    FRAME_MAX - op->offset - op->len);
+			f->len -= op->len;
+			break;
+		case MR_OP_COPY:
+			branch[op->arg] = *f;
+			break;
+		case MR_OP_GUARD: {
+			uint64_t value = 0;
+
+			memcpy(&value, f->bytes + op->offset, op->len);
+			assert_true((value & op->b) == op->a);
+			break;
+		}
+		case MR_OP_DROP:
+			dropped++;
+			break;
+		case MR_OP_OUTPUT:
+			/* A few bytes at the end of the snap may have come or gone. */
+			known = MR_MIN(f->len, r->snapped - 8u);
+			for (k = 0; k < b->sinks[op->arg]->count; k++) {
+				const struct frame *out = &b->sinks[op->arg]->frames[k];
+
+				if (out->len == f->len && out->len == op->a &&
+				    !memcmp(out->bytes, f->bytes, known))
+					break;
+			}
+			assert_true(k < b->sinks[op->arg]->count);
+			sent++;
+		}
+	}
+	assert_true(sent + dropped == r->branches);
+}
+
 static void
 random_switch(unsigned ports, unsigned configs, unsigned vectors, bool traced)
 {
@@ -317,6 +375,8 @@ random_switch(unsigned ports, unsigned configs, unsigned vectors, bool traced)
 			inject(&b, frames, in, flags, count);
 			if (traced) {
 				assert_non_null(mr_probe_recording(probe, 0));
+				for (unsigned n = 0; mr_probe_recording(probe, n); n++)
+					replay(&b, mr_probe_recording(probe, n));
 				mr_graph_detach(b.graph, probe);
 				mr_probe_destroy(probe);
 			}

@@ -53,16 +53,23 @@ set_up(struct bed *b, unsigned port, bool up)
 void
 bed_open(struct bed *b, unsigned ports)
 {
+	bed_open_with(b, ports, 1, &sink_driver);
+}
+
+void
+bed_open_with(struct bed *b, unsigned ports, uint16_t workers, const struct mr_port_driver *driver)
+{
 	memset(b, 0, sizeof(*b));
 	b->ports = ports;
 	if (mr_buffers_create(&b->buffers,
 		&(struct mr_buffers_config){ .count = BUFFERS,
-		    .workers = 1,
+		    .workers = workers,
 		    .numa_node = -1,
 		    .pages = MR_ARENA_4K },
 		&b->error) ||
 	    mr_graph_create(&b->graph,
-		&(struct mr_graph_config){ .buffers = b->buffers, .workers = 1 }, &b->error) ||
+		&(struct mr_graph_config){ .buffers = b->buffers, .workers = workers },
+		&b->error) ||
 	    mr_bridge_create(&b->bridge, &b->error))
 		fail_msg("%s", b->error.text);
 	assert_int_equal(mr_graph_add_node(b->graph, &mr_bridge_node_class, "bridge-br0", b->bridge,
@@ -72,13 +79,12 @@ bed_open(struct bed *b, unsigned ports)
 		struct mr_port_config config = { .name = "sink",
 			.index = (uint16_t)i,
 			.buffers = b->buffers,
-			.workers = 1,
+			.workers = workers,
 			.numa_node = -1 };
 		struct mr_port *port;
 
-		assert_int_equal(mr_port_alloc(&port, sizeof(struct sink), &sink_driver, &config, 1,
-				     1, &b->error),
-		    0);
+		assert_int_equal(
+		    mr_port_alloc(&port, sizeof(struct sink), driver, &config, 1, 1, &b->error), 0);
 		b->sinks[i] = mr_container_of(port, struct sink, port);
 		b->sinks[i]->frames = calloc(OUT_MAX, sizeof(struct frame));
 		assert_non_null(b->sinks[i]->frames);

@@ -36,6 +36,8 @@ struct sink {
 	struct mr_port port;
 	struct frame *frames; /* the bed's */
 	unsigned count;
+	uint64_t seed; /* for drivers that make frames */
+	_Atomic bool quiet;
 };
 
 struct bed {
@@ -45,12 +47,16 @@ struct bed {
 	struct sink *sinks[PORTS_MAX];
 	bool up[PORTS_MAX];
 	unsigned ports;
+	uint16_t workers;
 	uint16_t node;
 	struct mr_error error;
 };
 
 void set_up(struct bed *b, unsigned port, bool up);
 void bed_open(struct bed *b, unsigned ports);
+/* With ports of another driver, whose structure is a sink. */
+void bed_open_with(struct bed *b, unsigned ports, uint16_t workers,
+    const struct mr_port_driver *driver);
 void bed_close(struct bed *b);
 uint32_t clock_seconds(void);
 void configure(struct bed *b, const struct mr_bridge_config *config);

@@ -139,7 +139,7 @@ forward(struct mr_bench_testpmd *t, struct mr_bench_run *run, double *value, str
 }
 
 int
-mr_bench_testpmd_window(struct mr_bench_testpmd *t, struct mr_bench_run *run, double *value,
+mr_bench_testpmd_window(struct mr_bench_run *run, void *testpmd, double *value,
     struct mr_error *error)
 {
 	int rc;
@@ -147,7 +147,7 @@ mr_bench_testpmd_window(struct mr_bench_testpmd *t, struct mr_bench_run *run, do
 	/* The core is testpmd's now: wait elsewhere, where its command line is too. */
 	if (run->cpu_other >= 0)
 		mr_cpu_pin((unsigned)run->cpu_other, NULL);
-	rc = forward(t, run, value, error);
+	rc = forward(testpmd, run, value, error);
 	mr_cpu_pin(run->cpu, NULL);
 	return rc;
 }
@@ -173,7 +173,7 @@ measure_feeding(struct mr_bench_testpmd *t, struct mr_bench_run *run, const char
 	t->counted = strcmp(mode, "rxonly") ? "TX-packets:" : "RX-packets:";
 	rc = say(t, error, "set fwd %s\n", mode);
 	for (i = 0; i < FEED_WINDOWS && rc == 0; i++)
-		rc = mr_bench_testpmd_window(t, run, &values[i], error);
+		rc = mr_bench_testpmd_window(run, t, &values[i], error);
 	if (rc == 0)
 		rc = say(t, error, "set fwd %s\n", t->mode);
 	t->counted = "TX-packets:";
@@ -305,14 +305,18 @@ mr_bench_testpmd_start(struct mr_bench_testpmd **out, struct mr_bench_run *run,
 }
 
 pid_t
-mr_bench_testpmd_thread(struct mr_bench_testpmd *t)
+mr_bench_testpmd_thread(void *testpmd)
 {
+	struct mr_bench_testpmd *t = testpmd;
+
 	return t->thread;
 }
 
 void
-mr_bench_testpmd_stop(struct mr_bench_testpmd *t)
+mr_bench_testpmd_stop(void *testpmd)
 {
+	struct mr_bench_testpmd *t = testpmd;
+
 	if (!t)
 		return;
 	mr_bench_child_stop(&t->child, "quit\n");

@@ -39,13 +39,14 @@ struct mr_bench_testpmd;
 int mr_bench_testpmd_start(struct mr_bench_testpmd **out, struct mr_bench_run *,
     const struct mr_bench_testpmd_config *, char *label, size_t size, struct mr_error *);
 
-/* One window, in cycles per packet. */
-int mr_bench_testpmd_window(struct mr_bench_testpmd *, struct mr_bench_run *, double *value,
+/* These three have the shape of struct mr_bench_peer's functions; `testpmd` is what start
+ * gave. One window, in cycles per packet: */
+int mr_bench_testpmd_window(struct mr_bench_run *, void *testpmd, double *value,
     struct mr_error *);
 
 /* Its forwarding thread. */
-pid_t mr_bench_testpmd_thread(struct mr_bench_testpmd *);
+pid_t mr_bench_testpmd_thread(void *testpmd);
 
-void mr_bench_testpmd_stop(struct mr_bench_testpmd *);
+void mr_bench_testpmd_stop(void *testpmd);
 
 #endif

@@ -99,7 +99,7 @@ said_no(struct mr_client *c, int status, struct mr_error *error)
 int
 mr_client_get(struct mr_client *c, const char *path, const char *target, struct mr_error *error)
 {
-	char fallback[108], request[4096];
+	char fallback[108], request[CLIENT_TARGET_MAX + 64];
 	int status, rc;
 
 	memset(c, 0, sizeof(*c));
@@ -107,6 +107,10 @@ mr_client_get(struct mr_client *c, const char *path, const char *target, struct 
 	c->fd = reach(path ? path : fallback, error);
 	if (c->fd < 0)
 		return c->fd;
+	if (strlen(target) >= CLIENT_TARGET_MAX - 4) {
+		mr_client_close(c);
+		return mr_error_set(error, -E2BIG, "that is too long for one request");
+	}
 	snprintf(request, sizeof(request), "GET %s HTTP/1.0\r\nHost: millrace\r\n\r\n", target);
 	rc = send_all(c->fd, request, error);
 	if (!rc)
@@ -116,6 +120,12 @@ mr_client_get(struct mr_client *c, const char *path, const char *target, struct 
 	if (rc)
 		mr_client_close(c);
 	return rc;
+}
+
+bool
+mr_client_ready(const struct mr_client *c)
+{
+	return c->head_at < c->head_len;
 }
 
 long
@@ -201,4 +211,17 @@ mr_client_param(char *target, size_t size, const char *name, const char *value)
 		else
 			used += (size_t)snprintf(target + used, size - used, "%%%02X", c);
 	}
+}
+
+void
+mr_client_filter(char *target, size_t size, const char *const *words, unsigned count)
+{
+	char filter[CLIENT_TARGET_MAX] = "";
+	size_t used = 0;
+
+	for (unsigned i = 0; i < count && used < sizeof(filter); i++)
+		used += (size_t)snprintf(filter + used, sizeof(filter) - used, "%s%s", i ? " " : "",
+		    words[i]);
+	if (count)
+		mr_client_param(target, size, "filter", filter);
 }

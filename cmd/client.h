@@ -15,6 +15,9 @@
 
 #include "kit/base/error.h"
 
+/* Room for a target with a long filter in it. */
+#define CLIENT_TARGET_MAX 8192
+
 struct mr_client {
 	int fd;
 	char *head; /* bytes read behind the head, not yet taken */
@@ -26,6 +29,8 @@ struct mr_client {
 int mr_client_get(struct mr_client *, const char *socket, const char *target, struct mr_error *);
 /* Up to `size` bytes of the answer: 0 at its end, -errno on failure. */
 long mr_client_read(struct mr_client *, void *buffer, size_t size);
+/* True when a read gives something without looking at the socket. */
+bool mr_client_ready(const struct mr_client *);
 void mr_client_close(struct mr_client *);
 
 /* The whole answer as a text to be freed. */
@@ -34,5 +39,7 @@ int mr_client_fetch(const char *socket, const char *target, char **text, size_t 
 
 /* Appends `name=value` to a target, escaped. */
 void mr_client_param(char *target, size_t size, const char *name, const char *value);
+/* Appends the words of a tcpdump expression as its filter; none: nothing. */
+void mr_client_filter(char *target, size_t size, const char *const *words, unsigned count);
 
 #endif

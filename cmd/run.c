@@ -23,6 +23,7 @@
 #include "nf/dataplane.h"
 
 #define DONE_PERIOD_MS 20
+#define EVENTS_MAX 16
 
 struct daemon {
 	struct event_base *base;
@@ -30,7 +31,7 @@ struct daemon {
 	struct mr_model *model;
 	struct mr_dataplane *dataplane;
 	struct mr_server *server;
-	struct event *events[8];
+	struct event *events[EVENTS_MAX];
 	unsigned event_count;
 	const char *path;
 	struct mr_graph_totals last; /* to see that all is quiet */
@@ -101,8 +102,9 @@ on_reload(evutil_socket_t signal_number, short what, void *arg)
 	mr_config_destroy(config);
 }
 
+/* Each second, and when an interface has news. */
 static void
-on_second(evutil_socket_t fd, short what, void *arg)
+on_tick(evutil_socket_t fd, short what, void *arg)
 {
 	struct daemon *d = arg;
 	struct timespec ts;
@@ -136,7 +138,7 @@ on_done_look(evutil_socket_t fd, short what, void *arg)
 static bool
 add_event(struct daemon *d, struct event *event, const struct timeval *period)
 {
-	if (!event)
+	if (!event || d->event_count == EVENTS_MAX)
 		return false;
 	d->events[d->event_count++] = event;
 	return event_add(event, period) == 0;
@@ -150,8 +152,13 @@ watch(struct daemon *d, bool stay)
 	bool good = add_event(d, evsignal_new(d->base, SIGINT, on_end, d), NULL) &&
 		    add_event(d, evsignal_new(d->base, SIGTERM, on_end, d), NULL) &&
 		    add_event(d, evsignal_new(d->base, SIGHUP, on_reload, d), NULL) &&
-		    add_event(d, event_new(d->base, -1, EV_PERSIST, on_second, d), &second);
+		    add_event(d, event_new(d->base, -1, EV_PERSIST, on_tick, d), &second);
 
+	for (unsigned i = 0; good && mr_dataplane_fd(d->dataplane, i) >= 0; i++)
+		good = add_event(d,
+		    event_new(d->base, mr_dataplane_fd(d->dataplane, i), EV_READ | EV_PERSIST,
+			on_tick, d),
+		    NULL);
 	if (good && !stay && mr_dataplane_is_finite(d->dataplane))
 		good = add_event(d, event_new(d->base, -1, EV_PERSIST, on_done_look, d), &look);
 	return good ? 0 : -ENOMEM;

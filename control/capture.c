@@ -90,6 +90,22 @@ packet_block(struct attachment *a, struct evbuffer *out, const struct mr_capture
 	evbuffer_commit_space(out, &room, 1);
 }
 
+/* What the probe's rings could not take, said of the first interface: it is the
+ * capture as a whole that lacks them. */
+static void
+statistics_block(struct attachment *a, struct evbuffer *out)
+{
+	uint64_t missed = mr_probe_missed(a->probe);
+	uint8_t block[MR_PCAPNG_STATISTICS_SIZE];
+
+	if (missed == a->missed || !a->interfaces)
+		return;
+	a->missed = missed;
+	evbuffer_add(out, block,
+	    mr_pcapng_statistics(block, sizeof(block), 0,
+		wall_time(mr_dataplane_graph(a->server->config.dataplane), mr_cycles()), missed));
+}
+
 static bool
 step(struct stream *st)
 {
@@ -111,10 +127,12 @@ step(struct stream *st)
 			a->done++;
 		}
 	}
+	statistics_block(a, out);
 	if (evbuffer_get_length(out) > 0)
 		evhttp_send_reply_chunk(st->request, out);
 	evbuffer_free(out);
-	return a->count && a->done >= a->count;
+	/* A packet that was missed counts as one of those asked for: it will not come again. */
+	return a->count && a->done + mr_probe_missed(a->probe) >= a->count;
 }
 
 static void

@@ -28,7 +28,7 @@ struct stream {
 	void (*end)(struct stream *);
 	void *arg;
 };
-#define STREAM_PERIOD_MS 20
+#define STREAM_PERIOD_MS 5
 
 int server_stream(struct mr_server *, struct evhttp_request *, const char *type,
     bool (*step)(struct stream *), void (*end)(struct stream *), void *arg);

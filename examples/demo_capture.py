@@ -11,6 +11,7 @@ import sys
 from scapy.all import ARP, ICMP, IP, TCP, UDP, Ether, ICMPv6EchoRequest, IPv6, Raw, wrpcap
 
 HOSTS = (1, 2, 3)
+START = 1700000000
 
 
 def mac(host):
@@ -25,7 +26,19 @@ def ip(source, target):
     return IP(src="10.7.0.%d" % source, dst="10.7.0.%d" % target)
 
 
+def announce(said):
+    """Every host says who it is, all at once: each file then begins at the same moment,
+    and the switch knows everybody before the first conversation."""
+    for host in HOSTS:
+        packet = Ether(src=mac(host), dst="ff:ff:ff:ff:ff:ff") / ARP(
+            op=1, hwsrc=mac(host), psrc="10.7.0.%d" % host, pdst="10.7.0.%d" % host)
+        packet.time = START
+        said[host].append(packet)
+
+
 def say(said, source, packet):
+    """A millisecond after whatever was said last."""
+    packet.time = START + 0.05 + sum(map(len, said.values())) / 1000
     said[source].append(packet)
 
 
@@ -59,6 +72,7 @@ def conversation(said, a, b, port, count):
 
 def main():
     said = {host: [] for host in HOSTS}
+    announce(said)
     ping(said, 1, 2, 10)
     ping(said, 3, 1, 10)
     conversation(said, 1, 3, 80, 8)
@@ -67,8 +81,6 @@ def main():
     say(said, 2, Ether(src=mac(2), dst="33:33:00:00:00:01") /
         IPv6(src="fe80::2", dst="ff02::1") / ICMPv6EchoRequest())
     for host in HOSTS:
-        for number, packet in enumerate(said[host]):
-            packet.time = 1700000000 + number / 1000
         wrpcap("%s/host%d.pcap" % (sys.argv[1], host), said[host])
 
 

@@ -224,6 +224,9 @@ path_add(struct mr_text *t, const struct lyd_node *node)
 
 	if (node->parent)
 		path_add(t, &node->parent->node);
+	/* An entry is named by its keys: a key's own path is the entry's. */
+	if (lysc_is_key(node->schema))
+		return;
 	mr_text_add(t, "%s%s", t->used ? "/" : "", node->schema->name);
 	if (node->schema->nodetype == LYS_LEAFLIST)
 		mr_text_add(t, "/%s", lyd_get_value(node));

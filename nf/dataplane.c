@@ -331,6 +331,18 @@ mr_dataplane_tick(struct mr_dataplane *dp, uint32_t seconds)
 			mr_nf_list[i]->tick(dp->states[i], seconds);
 }
 
+int
+mr_dataplane_fd(const struct mr_dataplane *dp, unsigned n)
+{
+	for (unsigned i = 0; mr_nf_list[i]; i++) {
+		int fd = mr_nf_list[i]->fd ? mr_nf_list[i]->fd(dp->states[i]) : -1;
+
+		if (fd >= 0 && n-- == 0)
+			return fd;
+	}
+	return -1;
+}
+
 /* A port that is still good for packets: it can receive and has not come to its end. */
 static bool
 may_receive(const struct mr_port *port, bool finite_end)

@@ -31,6 +31,8 @@ void mr_dataplane_stop(struct mr_dataplane *);
 
 /* Once a second, with the time of CLOCK_MONOTONIC. */
 void mr_dataplane_tick(struct mr_dataplane *, uint32_t seconds);
+/* The n-th descriptor that asks for a tick when it becomes readable; -1 past the last. */
+int mr_dataplane_fd(const struct mr_dataplane *, unsigned n);
 /* True when nothing more can come in: every port that receives is a capture file, or
  * the like, that has come to its end. */
 bool mr_dataplane_done(const struct mr_dataplane *);

@@ -5,7 +5,7 @@
 
 #include "kit/graph/graph_int.h"
 
-#define CAPTURE_RING 1024
+#define CAPTURE_RING 4096
 #define TRACE_MAX 10000
 
 /* What a captured packet's scratch says until the reader takes it. */

@@ -94,7 +94,8 @@ static void
 test_captures(void **state)
 {
 	/* Beside the source tree: seen from there, or from a build folder in it. */
-	const char *data[] = {getenv("MR_DATA"), "../shared/data", "../../shared/data"}, *found = NULL;
+	const char *data[] = { getenv("MR_DATA"), "../shared/data", "../../shared/data" },
+		   *found = NULL;
 	static struct seen seen;
 	char path[512];
 	DIR *dir;
@@ -130,7 +131,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_captures),
+		cmocka_unit_test(test_captures),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

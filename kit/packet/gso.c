@@ -15,7 +15,7 @@ struct plan {
 	struct mr_parsed at;
 	unsigned header;  /* bytes that every piece repeats */
 	unsigned payload; /* bytes to share out */
-	unsigned size;	  /* of a piece's payload */
+	unsigned size;    /* of a piece's payload */
 	unsigned pieces;
 	bool tcp;
 	bool unsummed; /* UDP over IPv4 that never had a checksum */
@@ -173,7 +173,7 @@ fix_tcp(const struct plan *plan, uint8_t *bytes, unsigned index)
 	if (index > 0) /* once per reduction of the window (RFC 3168, section 6.1.2) */
 		tcp->flags &= (uint8_t)~MR_TCP_CWR;
 	if (index + 1 < plan->pieces)
-		tcp->flags &= (uint8_t)~(MR_TCP_FIN | MR_TCP_PSH);
+		tcp->flags &= (uint8_t) ~(MR_TCP_FIN | MR_TCP_PSH);
 	if (tcp->flags & MR_TCP_URG) {
 		/* The pointer counts from the sequence number. */
 		tcp->urgent = urgent > before ? mr_be16(urgent - before) : 0;
@@ -201,7 +201,8 @@ fix_checksum(struct mr_buffers *b, uint32_t handle, const struct plan *plan, uns
 		sum = mr_checksum_pseudo6(((struct mr_ip6 *)l3)->src, ((struct mr_ip6 *)l3)->dst,
 		    plan->at.proto, len);
 	p->csum_start = plan->at.l4;
-	p->csum_offset = plan->tcp ? offsetof(struct mr_tcp, check) : offsetof(struct mr_udp, check);
+	p->csum_offset =
+	    plan->tcp ? offsetof(struct mr_tcp, check) : offsetof(struct mr_udp, check);
 	field = mr_checksum_fold(sum);
 	memcpy(bytes + p->csum_start + p->csum_offset, &field, sizeof(field));
 	p->flags |= MR_PACKET_CSUM_PARTIAL;
@@ -230,7 +231,7 @@ mr_gso_segment_with(struct mr_buffers *b, unsigned worker, uint32_t handle, unsi
     unsigned options, uint32_t *out, unsigned room)
 {
 	const struct mr_packet *from = mr_packet_at(b->base, handle);
-	struct cursor c = {.b = b, .p = from};
+	struct cursor c = { .b = b, .p = from };
 	struct mr_packet *p;
 	struct plan plan;
 	unsigned i, payload, left;

@@ -57,7 +57,7 @@ static struct mr_buffers *
 buffers(void)
 {
 	static struct mr_buffers *b;
-	struct mr_buffers_config config = {.count = 1024, .workers = 1, .numa_node = -1};
+	struct mr_buffers_config config = { .count = 1024, .workers = 1, .numa_node = -1 };
 	struct mr_error error;
 
 	if (!b)

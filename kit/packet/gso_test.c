@@ -88,7 +88,7 @@ make(struct super *s, bool tcp, unsigned version, unsigned payload)
 	}
 	if (tcp) {
 		b[s->l4 + 12] = (uint8_t)((s->header - s->l4) / 4 << 4);
-		b[s->l4 + 13] &= (uint8_t)~(MR_TCP_SYN | MR_TCP_RST | MR_TCP_URG);
+		b[s->l4 + 13] &= (uint8_t) ~(MR_TCP_SYN | MR_TCP_RST | MR_TCP_URG);
 	} else {
 		/* Not a tunnel's port. */
 		mr_store_be16(b + s->l4 + 2, 443);
@@ -141,7 +141,7 @@ check(struct mr_buffers *b, const struct super *s, uint32_t handle, unsigned ind
 	const struct mr_packet *p = mr_packet_at(b->base, handle);
 	unsigned before = index * size, payload = MR_MIN(size, s->len - s->header - before);
 	unsigned len = s->header + payload, l4_len = len - s->l4, field;
-	uint8_t ph[40] = {0}, *w = want + s->l4;
+	uint8_t ph[40] = { 0 }, *w = want + s->l4;
 	uint32_t sum;
 
 	assert_int_equal(p->total, len);
@@ -155,7 +155,8 @@ check(struct mr_buffers *b, const struct super *s, uint32_t handle, unsigned ind
 	memcpy(want + s->header, s->bytes + s->header + before, payload);
 	if (s->version == 4) {
 		mr_store_be16(want + s->l3 + 2, (uint16_t)(len - s->l3));
-		mr_store_be16(want + s->l3 + 4, (uint16_t)(mr_load_be16(s->bytes + s->l3 + 4) + index));
+		mr_store_be16(want + s->l3 + 4,
+		    (uint16_t)(mr_load_be16(s->bytes + s->l3 + 4) + index));
 		memset(want + s->l3 + 10, 0, 2);
 		sum = slow_add(0, want + s->l3, (want[s->l3] & 15u) * 4);
 		mr_store_be16(want + s->l3 + 10, (uint16_t)~sum);
@@ -173,7 +174,7 @@ check(struct mr_buffers *b, const struct super *s, uint32_t handle, unsigned ind
 		if (index > 0)
 			w[13] &= (uint8_t)~MR_TCP_CWR;
 		if (index + 1 < count)
-			w[13] &= (uint8_t)~(MR_TCP_PSH | MR_TCP_FIN);
+			w[13] &= (uint8_t) ~(MR_TCP_PSH | MR_TCP_FIN);
 	} else {
 		mr_store_be16(w + 4, (uint16_t)l4_len);
 	}
@@ -196,7 +197,7 @@ check(struct mr_buffers *b, const struct super *s, uint32_t handle, unsigned ind
 static int
 setup(void **state)
 {
-	struct mr_buffers_config config = {.count = 8192, .workers = 1, .numa_node = -1};
+	struct mr_buffers_config config = { .count = 8192, .workers = 1, .numa_node = -1 };
 	struct mr_error error;
 
 	return mr_buffers_create((struct mr_buffers **)state, &config, &error);
@@ -216,8 +217,8 @@ teardown(void **state)
 static struct super super;
 
 static void
-cut_and_check(struct mr_buffers *b, struct super *s, uint16_t flags, unsigned gso_size, unsigned mtu,
-    unsigned options)
+cut_and_check(struct mr_buffers *b, struct super *s, uint16_t flags, unsigned gso_size,
+    unsigned mtu, unsigned options)
 {
 	uint32_t out[2048], h = load(b, s, draw() % 4 != 0);
 	struct mr_packet *p = mr_packet_at(b->base, h);
@@ -244,7 +245,8 @@ static void
 test_tcp(void **state)
 {
 	for (int i = 0; i < 600; i++) {
-		unsigned version = 4 + 2 * (draw() & 1), payload = 1 + draw() % (i % 3 ? 9000 : 62000);
+		unsigned version = 4 + 2 * (draw() & 1),
+			 payload = 1 + draw() % (i % 3 ? 9000 : 62000);
 		unsigned size = i % 5 == 0 ? 1 + draw() % 9000 : 536 + draw() % 1000;
 		uint16_t flags = version == 4 ? MR_PACKET_GSO_TCP4 : MR_PACKET_GSO_TCP6;
 
@@ -382,11 +384,11 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_tcp),
-	    cmocka_unit_test(test_tcp_by_mtu),
-	    cmocka_unit_test(test_udp),
-	    cmocka_unit_test(test_urgent),
-	    cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_tcp),
+		cmocka_unit_test(test_tcp_by_mtu),
+		cmocka_unit_test(test_udp),
+		cmocka_unit_test(test_urgent),
+		cmocka_unit_test(test_refused),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

@@ -5,8 +5,8 @@ static const struct {
 	const char *name;
 	const char *doc;
 } errors[] = {
-#define X(id, name, doc) [MR_PARSE_##id] = {name, doc},
-    MR_PARSE_ERRORS(X)
+#define X(id, name, doc) [MR_PARSE_##id] = { name, doc },
+	MR_PARSE_ERRORS(X)
 #undef X
 };
 
@@ -323,8 +323,9 @@ parse_arp(struct mr_parsed *r, const struct mr_span *s)
 	const struct mr_arp *arp = (const struct mr_arp *)(s->bytes + r->l3);
 
 	MR_NEED(r, s, r->l3, MR_ARP_FIXED_SIZE, MR_PARSE_ARP_SHORT);
-	if (arp->hardware != mr_be16(MR_ARP_ETHERNET) || arp->protocol != mr_be16(MR_ETH_TYPE_IP4) ||
-	    arp->hardware_size != MR_ETH_ADDR_SIZE || arp->protocol_size != 4)
+	if (arp->hardware != mr_be16(MR_ARP_ETHERNET) ||
+	    arp->protocol != mr_be16(MR_ETH_TYPE_IP4) || arp->hardware_size != MR_ETH_ADDR_SIZE ||
+	    arp->protocol_size != 4)
 		return MR_PARSE_ARP_FORMAT;
 	MR_NEED(r, s, r->l3, sizeof(*arp), MR_PARSE_ARP_SHORT);
 	return MR_PARSE_OK;
@@ -366,8 +367,9 @@ mr_parse_ethernet_at(struct mr_parsed *r, const struct mr_span *s, unsigned at)
 static struct mr_span
 span(const uint8_t *bytes, unsigned len, unsigned total)
 {
-	return (struct mr_span){
-	    .bytes = bytes, .len = MR_MIN(len, UINT16_MAX - 64u), .total = MR_MAX(len, total)};
+	return (struct mr_span){ .bytes = bytes,
+		.len = MR_MIN(len, UINT16_MAX - 64u),
+		.total = MR_MAX(len, total) };
 }
 
 enum mr_parse_error
@@ -383,8 +385,10 @@ mr_parse_ip(struct mr_parsed *r, const uint8_t *bytes, unsigned len, unsigned to
 {
 	struct mr_span s = span(bytes, len, total);
 
-	*r = (struct mr_parsed){
-	    .l2 = (uint16_t)at, .l3 = (uint16_t)at, .end = s.total, .flags = MR_PARSED_NO_L2};
+	*r = (struct mr_parsed){ .l2 = (uint16_t)at,
+		.l3 = (uint16_t)at,
+		.end = s.total,
+		.flags = MR_PARSED_NO_L2 };
 	return r->error = (uint8_t)mr_parse_ip_at(r, &s, at);
 }
 

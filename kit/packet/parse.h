@@ -43,7 +43,8 @@
 	X(IP6_SHORT, "ip6-short", "Ends inside the IPv6 header.") \
 	X(IP6_VERSION, "ip6-version", "Said to be IPv6, but its version is not 6.") \
 	X(IP6_TRUNCATED, "ip6-truncated", "IPv6 payload length is more than has arrived.") \
-	X(IP6_JUMBOGRAM, "ip6-jumbogram", "An IPv6 jumbogram (RFC 2675); these are not supported.") \
+	X(IP6_JUMBOGRAM, "ip6-jumbogram", \
+	    "An IPv6 jumbogram (RFC 2675); these are not supported.") \
 	X(IP6_EXT_SHORT, "ip6-ext-short", "Ends inside an IPv6 extension header.") \
 	X(IP6_EXT_MANY, "ip6-ext-many", "More than 8 IPv6 extension headers.") \
 	X(IP6_HOP_BY_HOP, "ip6-hop-by-hop", \
@@ -76,33 +77,36 @@
 	X(GTPU_SHORT, "gtpu-short", "Ends inside the GTP-U header.") \
 	X(GTPU_VERSION, "gtpu-version", "Not GTP version 1.") \
 	X(GTPU_LENGTH, "gtpu-length", "GTP-U length is more than UDP carries.") \
-	X(GTPU_EXTENSION, "gtpu-extension", "GTP-U extension headers are malformed or more than 8.") \
+	X(GTPU_EXTENSION, "gtpu-extension", \
+	    "GTP-U extension headers are malformed or more than 8.") \
 	X(TUNNEL_FRAGMENT, "tunnel-fragment", "The tunnel's packet is a fragment.")
 
+/* clang-format off */
 enum mr_parse_error {
 #define X(id, name, doc) MR_PARSE_##id,
 	MR_PARSE_ERRORS(X)
 #undef X
 	MR_PARSE_ERROR_COUNT,
 };
+/* clang-format on */
 
 /* The name and the sentence of the list above; "?" outside of it. */
 MR_API const char *mr_parse_error_name(enum mr_parse_error);
 MR_API const char *mr_parse_error_doc(enum mr_parse_error);
 
 enum mr_parsed_flag {
-	MR_PARSED_FRAGMENT = 1u << 0,	    /* a fragment of a larger packet */
-	MR_PARSED_FIRST = 1u << 1,	    /* the one at offset 0; only it has a layer 4 */
-	MR_PARSED_ATOMIC = 1u << 2,	    /* IPv6 fragment header on a whole packet (RFC 6946) */
-	MR_PARSED_OPTIONS = 1u << 3,	    /* IPv4 options, or IPv6 hop-by-hop options */
-	MR_PARSED_EXTENSIONS = 1u << 4,	    /* IPv6 extension headers of any kind */
-	MR_PARSED_ROUTING = 1u << 5,	    /* IPv6 routing header with segments left */
-	MR_PARSED_L4 = 1u << 6,		    /* the fields of layer 4 below are filled */
-	MR_PARSED_LLC = 1u << 7,	    /* IEEE 802.3: ethertype is a length */
-	MR_PARSED_TRAILER = 1u << 8,	    /* bytes behind layer 3's end: padding */
-	MR_PARSED_MORE_TAGS = 1u << 9,	    /* a third VLAN tag, where the parse ended */
-	MR_PARSED_NO_L2 = 1u << 10,	    /* started at layer 3 */
-	MR_PARSED_OPAQUE = 1u << 11,	    /* of a tunnel's content: nothing that we can parse */
+	MR_PARSED_FRAGMENT = 1u << 0,   /* a fragment of a larger packet */
+	MR_PARSED_FIRST = 1u << 1,      /* the one at offset 0; only it has a layer 4 */
+	MR_PARSED_ATOMIC = 1u << 2,     /* IPv6 fragment header on a whole packet (RFC 6946) */
+	MR_PARSED_OPTIONS = 1u << 3,    /* IPv4 options, or IPv6 hop-by-hop options */
+	MR_PARSED_EXTENSIONS = 1u << 4, /* IPv6 extension headers of any kind */
+	MR_PARSED_ROUTING = 1u << 5,    /* IPv6 routing header with segments left */
+	MR_PARSED_L4 = 1u << 6,         /* the fields of layer 4 below are filled */
+	MR_PARSED_LLC = 1u << 7,        /* IEEE 802.3: ethertype is a length */
+	MR_PARSED_TRAILER = 1u << 8,    /* bytes behind layer 3's end: padding */
+	MR_PARSED_MORE_TAGS = 1u << 9,  /* a third VLAN tag, where the parse ended */
+	MR_PARSED_NO_L2 = 1u << 10,     /* started at layer 3 */
+	MR_PARSED_OPAQUE = 1u << 11,    /* of a tunnel's content: nothing that we can parse */
 };
 
 /* What a packet carries, judged by protocol and UDP destination port. mr_parse_inner
@@ -123,19 +127,19 @@ enum mr_tunnel {
 struct mr_parsed {
 	/* 0 */
 	uint16_t l2;
-	uint16_t l3;	  /* of what `ethertype` names */
-	uint16_t l4;	  /* 0: not reached. Of IP: behind options and extension headers */
-	uint16_t payload; /* behind layer 4's header, or layer 4 itself when its size is not known */
-	uint32_t end;	  /* of layer 3 as IP says, else of the bytes; may lie in a later segment */
-	uint16_t flags;	  /* enum mr_parsed_flag */
+	uint16_t l3;      /* of what `ethertype` names */
+	uint16_t l4;      /* 0: not reached. Of IP: behind options and extension headers */
+	uint16_t payload; /* behind layer 4's header; layer 4 itself when its size is not known */
+	uint32_t end;     /* of layer 3 as IP says, else of the bytes; may lie in a later segment */
+	uint16_t flags;   /* enum mr_parsed_flag */
 	uint16_t ethertype;
 
 	/* 16 */
 	uint16_t vlan[2]; /* tags' control information, the outermost first */
 	uint8_t vlan_count;
-	uint8_t version; /* 4 or 6, 0 when it is not IP */
-	uint8_t proto;	 /* behind IPv6 extension headers */
-	uint8_t tunnel;	 /* enum mr_tunnel: what can be looked into */
+	uint8_t version;   /* 4 or 6, 0 when it is not IP */
+	uint8_t proto;     /* behind IPv6 extension headers */
+	uint8_t tunnel;    /* enum mr_tunnel: what can be looked into */
 	uint16_t src_port; /* TCP, UDP, UDP-Lite, SCTP, DCCP */
 	uint16_t dst_port;
 	uint8_t tcp_flags;
@@ -144,9 +148,9 @@ struct mr_parsed {
 	uint8_t error; /* enum mr_parse_error, as returned */
 
 	/* 32 */
-	uint16_t icmp_id; /* of echo requests and replies */
-	uint8_t via;	  /* enum mr_tunnel: through which this was found, by mr_parse_inner */
-	uint8_t ttl;	  /* or hop limit */
+	uint16_t icmp_id;   /* of echo requests and replies */
+	uint8_t via;        /* enum mr_tunnel: through which this was found, by mr_parse_inner */
+	uint8_t ttl;        /* or hop limit */
 	uint32_t tunnel_id; /* with `via`: VNI, GRE key, TEID, top MPLS label, PPPoE session */
 	uint32_t frag_id;
 	uint16_t frag_offset; /* bytes */
@@ -180,9 +184,9 @@ mr_parse_l2(struct mr_parsed *r, const uint8_t *bytes, unsigned len, unsigned to
 {
 	uint16_t type;
 
-	*r = (struct mr_parsed){.l2 = (uint16_t)at, .end = total};
+	*r = (struct mr_parsed){ .l2 = (uint16_t)at, .end = total };
 	if (mr_unlikely(len < at + sizeof(struct mr_eth)))
-		return r->error = total < at + sizeof(struct mr_eth) ? MR_PARSE_ETH_SHORT : MR_PARSE_SPLIT;
+		goto short_eth;
 	type = mr_load_be16(bytes + at + offsetof(struct mr_eth, type));
 	at += sizeof(struct mr_eth);
 	while (mr_unlikely(mr_eth_type_is_vlan(type))) {
@@ -191,8 +195,7 @@ mr_parse_l2(struct mr_parsed *r, const uint8_t *bytes, unsigned len, unsigned to
 			break;
 		}
 		if (len < at + sizeof(struct mr_vlan))
-			return r->error =
-				   total < at + sizeof(struct mr_vlan) ? MR_PARSE_VLAN_SHORT : MR_PARSE_SPLIT;
+			goto short_vlan;
 		r->vlan[r->vlan_count++] = mr_load_be16(bytes + at);
 		type = mr_load_be16(bytes + at + 2);
 		at += sizeof(struct mr_vlan);
@@ -202,6 +205,12 @@ mr_parse_l2(struct mr_parsed *r, const uint8_t *bytes, unsigned len, unsigned to
 	if (type <= MR_ETH_LENGTH_MAX)
 		r->flags |= MR_PARSED_LLC;
 	return MR_PARSE_OK;
+short_eth:
+	at += sizeof(struct mr_eth);
+	return r->error = at > total ? (uint8_t)MR_PARSE_ETH_SHORT : (uint8_t)MR_PARSE_SPLIT;
+short_vlan:
+	at += sizeof(struct mr_vlan);
+	return r->error = at > total ? (uint8_t)MR_PARSE_VLAN_SHORT : (uint8_t)MR_PARSE_SPLIT;
 }
 
 /* mr_parse_ethernet with the commonest case inline: no tag, IPv4 without options, whole,
@@ -242,19 +251,19 @@ mr_parse(struct mr_parsed *r, const uint8_t *bytes, unsigned len, unsigned total
 		goto general;
 	}
 	*r = (struct mr_parsed){
-	    .l3 = sizeof(struct mr_eth),
-	    .l4 = sizeof(struct mr_eth) + sizeof(*ip),
-	    .payload = (uint16_t)(sizeof(struct mr_eth) + sizeof(*ip) + header),
-	    .end = (uint32_t)sizeof(struct mr_eth) + ip_len,
-	    .flags = (uint16_t)(MR_PARSED_L4 |
-		(ip_len < total - sizeof(struct mr_eth) ? MR_PARSED_TRAILER : 0)),
-	    .ethertype = MR_ETH_TYPE_IP4,
-	    .version = 4,
-	    .proto = ip->proto,
-	    .src_port = mr_load_be16(l4),
-	    .dst_port = (uint16_t)dst,
-	    .tcp_flags = ip->proto == MR_IP_PROTO_TCP ? l4[13] : 0,
-	    .ttl = ip->ttl,
+		.l3 = sizeof(struct mr_eth),
+		.l4 = sizeof(struct mr_eth) + sizeof(*ip),
+		.payload = (uint16_t)(sizeof(struct mr_eth) + sizeof(*ip) + header),
+		.end = (uint32_t)sizeof(struct mr_eth) + ip_len,
+		.flags = (uint16_t)(MR_PARSED_L4 |
+		    (ip_len < total - sizeof(struct mr_eth) ? MR_PARSED_TRAILER : 0)),
+		.ethertype = MR_ETH_TYPE_IP4,
+		.version = 4,
+		.proto = ip->proto,
+		.src_port = mr_load_be16(l4),
+		.dst_port = (uint16_t)dst,
+		.tcp_flags = ip->proto == MR_IP_PROTO_TCP ? l4[13] : 0,
+		.ttl = ip->ttl,
 	};
 	return MR_PARSE_OK;
 general:

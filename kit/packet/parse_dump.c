@@ -6,8 +6,8 @@
  *   parse-dump FILE.pcap...
  *
  * Tab-separated: file, frame number, bytes captured, bytes on the wire, what the outer
- * layer-4 checksum is, and then for the frame and each thing found inside a tunnel one field of
- * key=value pairs.
+ * layer-4 checksum is, where one was left unfinished ("START+OFFSET" or "-"), and then for
+ * the frame and each thing found inside a tunnel one field of key=value pairs.
  * Captures of other links than Ethernet are left out.
  */
 #include <arpa/inet.h>
@@ -51,10 +51,10 @@ static const char *
 checksum(const struct capture_frame *f)
 {
 	static const char *const names[] = {
-	    [MR_CHECKSUM_GOOD] = "good",
-	    [MR_CHECKSUM_BAD] = "bad",
-	    [MR_CHECKSUM_ABSENT] = "absent",
-	    [MR_CHECKSUM_UNKNOWN] = "unknown",
+		[MR_CHECKSUM_GOOD] = "good",
+		[MR_CHECKSUM_BAD] = "bad",
+		[MR_CHECKSUM_ABSENT] = "absent",
+		[MR_CHECKSUM_UNKNOWN] = "unknown",
 	};
 
 	return names[mr_checksum_l4_verify(f->bytes, f->len)];
@@ -66,12 +66,17 @@ dump_file(const char *path)
 	struct capture_frame f;
 	struct mr_parsed p;
 	struct capture c;
+	uint16_t start, offset;
 	unsigned n = 0, depth;
 
 	if (!capture_open(&c, path))
 		return;
 	while (c.link == CAPTURE_ETHERNET && capture_next(&c, &f)) {
 		printf("%s\t%u\t%u\t%u\t%s", path, ++n, f.len, f.total, checksum(&f));
+		if (mr_checksum_is_unfinished(f.bytes, f.len, &start, &offset))
+			printf("\t%u+%u", start, offset);
+		else
+			printf("\t-");
 		mr_parse(&p, f.bytes, f.len, f.total);
 		dump_layer(&p, f.bytes);
 		for (depth = 0; depth < 8 && p.tunnel && !p.error; depth++) {

@@ -36,7 +36,8 @@ frame(const struct mr_rss *rss, const uint8_t *bytes, unsigned len, unsigned tot
 		require(p.error != MR_PARSE_SPLIT || len < total);
 		require(p.end <= total);
 		if (p.l4)
-			require(p.l4 <= len && p.l4 <= p.end && p.payload >= p.l4 && p.payload <= p.end);
+			require(p.l4 <= len && p.l4 <= p.end && p.payload >= p.l4 &&
+			    p.payload <= p.end);
 		mr_rss_packet(rss, &p, bytes);
 		if (p.error || !p.tunnel)
 			break;

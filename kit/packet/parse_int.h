@@ -11,7 +11,7 @@
 
 struct mr_span {
 	const uint8_t *bytes;
-	unsigned len;	/* of them, at most 65,535 - 64 so that offsets fit 16 bits */
+	unsigned len;   /* of them, at most 65,535 - 64 so that offsets fit 16 bits */
 	unsigned total; /* of the packet, or of the tunnel's content; at least len or not */
 };
 

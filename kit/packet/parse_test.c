@@ -34,8 +34,8 @@ same(const char *name, const struct mr_parsed *got, const struct mr_parsed *want
 {
 #define CHECK(field) \
 	if (got->field != want->field) \
-		fail_msg("%s: " #field " is %#x, not %#x", name, (unsigned)got->field, \
-		    (unsigned)want->field)
+	fail_msg("%s: " #field " is %#x, not %#x", name, (unsigned)got->field, \
+	    (unsigned)want->field)
 	CHECK(error);
 	CHECK(l2);
 	CHECK(l3);
@@ -219,9 +219,9 @@ test_mutations(void **state)
 
 	for (int i = 0; i < 200000; i++) {
 		size_t k = draw() % cases;
-		const struct parse_case *c = k < MR_ARRAY_COUNT(plain_cases) ?
-			  &plain_cases[k] :
-			  &tunnel_cases[k - MR_ARRAY_COUNT(plain_cases)];
+		const struct parse_case *c = k < MR_ARRAY_COUNT(plain_cases)
+		    ? &plain_cases[k]
+		    : &tunnel_cases[k - MR_ARRAY_COUNT(plain_cases)];
 		uint8_t f[2048];
 		unsigned len = unhex(f, c->hex), changes = draw() % 4, depth;
 		struct mr_parsed a, b;
@@ -275,7 +275,7 @@ test_names(void **state)
 static void
 test_all_errors_reached(void **state)
 {
-	bool seen[MR_PARSE_ERROR_COUNT] = {false};
+	bool seen[MR_PARSE_ERROR_COUNT] = { false };
 	uint8_t f[2048];
 	unsigned len, n;
 	struct mr_parsed r;
@@ -305,21 +305,22 @@ test_all_errors_reached(void **state)
 	seen[mr_parse_inner(&r, &r, f, len, len)] = true;
 	for (int i = 0; i < MR_PARSE_ERROR_COUNT; i++)
 		if (!seen[i])
-			fail_msg("%s is never reported", mr_parse_error_name((enum mr_parse_error)i));
+			fail_msg("%s is never reported",
+			    mr_parse_error_name((enum mr_parse_error)i));
 }
 
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_plain),
-	    cmocka_unit_test(test_tunnels),
-	    cmocka_unit_test(test_inner_by_hand),
-	    cmocka_unit_test(test_cuts),
-	    cmocka_unit_test(test_mutations),
-	    cmocka_unit_test(test_from_ip),
-	    cmocka_unit_test(test_names),
-	    cmocka_unit_test(test_all_errors_reached),
+		cmocka_unit_test(test_plain),
+		cmocka_unit_test(test_tunnels),
+		cmocka_unit_test(test_inner_by_hand),
+		cmocka_unit_test(test_cuts),
+		cmocka_unit_test(test_mutations),
+		cmocka_unit_test(test_from_ip),
+		cmocka_unit_test(test_names),
+		cmocka_unit_test(test_all_errors_reached),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

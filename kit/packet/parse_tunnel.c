@@ -9,7 +9,7 @@
 enum content {
 	CONTENT_OPAQUE,
 	CONTENT_ETHERNET,
-	CONTENT_IP, /* the first nibble tells which */
+	CONTENT_IP,   /* the first nibble tells which */
 	CONTENT_TYPE, /* an ethertype */
 };
 
@@ -150,7 +150,8 @@ open_gtpu(struct tunnel *t, const struct mr_span *s)
 	uint8_t next;
 
 	NEED(t, s, sizeof(*g), MR_PARSE_GTPU_SHORT);
-	if ((g->flags & MR_GTPU_VERSION_MASK) != MR_GTPU_VERSION_1 || !(g->flags & MR_GTPU_PROTOCOL))
+	if ((g->flags & MR_GTPU_VERSION_MASK) != MR_GTPU_VERSION_1 ||
+	    !(g->flags & MR_GTPU_PROTOCOL))
 		return MR_PARSE_GTPU_VERSION;
 	len = mr_be16(g->length);
 	if (len > t->end - t->at - sizeof(*g))
@@ -237,8 +238,8 @@ mr_parse_inner(const struct mr_parsed *outer, struct mr_parsed *inner, const uin
     unsigned len, unsigned total)
 {
 	enum mr_tunnel kind = outer->tunnel;
-	struct mr_span s = {.bytes = bytes, .len = MR_MIN(len, UINT16_MAX - 64u)};
-	struct tunnel t = {0};
+	struct mr_span s = { .bytes = bytes, .len = MR_MIN(len, UINT16_MAX - 64u) };
+	struct tunnel t = { 0 };
 	enum mr_parse_error error;
 	bool fragment = outer->flags & MR_PARSED_FRAGMENT;
 
@@ -247,7 +248,7 @@ mr_parse_inner(const struct mr_parsed *outer, struct mr_parsed *inner, const uin
 	/* What UDP says is its own, and no surplus behind it (the parse has checked it). */
 	if ((outer->flags & MR_PARSED_L4) && outer->proto == MR_IP_PROTO_UDP && !fragment)
 		t.end = MR_MIN(t.end, outer->l4 + (unsigned)mr_load_be16(bytes + outer->l4 + 4));
-	*inner = (struct mr_parsed){.l2 = (uint16_t)t.at, .l3 = (uint16_t)t.at, .end = t.end};
+	*inner = (struct mr_parsed){ .l2 = (uint16_t)t.at, .l3 = (uint16_t)t.at, .end = t.end };
 	if (kind != MR_TUNNEL_NONE && fragment)
 		error = MR_PARSE_TUNNEL_FRAGMENT;
 	else

@@ -6,11 +6,13 @@
 enum {
 	BLOCK_SECTION = 0x0a0d0d0a,
 	BLOCK_INTERFACE = 1,
+	BLOCK_STATISTICS = 5,
 	BLOCK_PACKET = 6,
 	OPTION_END = 0,
 	OPTION_COMMENT = 1,
 	OPTION_NAME = 2,       /* of an interface block */
 	OPTION_FLAGS = 2,      /* of a packet block */
+	OPTION_DROPPED = 5,    /* of a statistics block */
 	OPTION_RESOLUTION = 9, /* of an interface block */
 	LINK_ETHERNET = 1,
 };
@@ -118,5 +120,18 @@ mr_pcapng_packet(void *out, size_t size, const struct mr_pcapng_packet *p, const
 		put_option(&b, OPTION_COMMENT, p->comment, strnlen(p->comment, MR_PCAPNG_COMMENT_MAX));
 	if (p->direction || p->comment)
 		put_option(&b, OPTION_END, NULL, 0);
+	return finish(&b);
+}
+
+size_t
+mr_pcapng_statistics(void *out, size_t size, uint32_t interface, uint64_t time_ns, uint64_t missed)
+{
+	struct block b = begin(out, size, BLOCK_STATISTICS);
+
+	put32(&b, interface);
+	put32(&b, (uint32_t)(time_ns >> 32));
+	put32(&b, (uint32_t)time_ns);
+	put_option(&b, OPTION_DROPPED, &missed, sizeof(missed));
+	put_option(&b, OPTION_END, NULL, 0);
 	return finish(&b);
 }

@@ -19,6 +19,7 @@
 #define MR_PCAPNG_NAME_MAX 64u	   /* of an interface; longer ones are cut */
 #define MR_PCAPNG_COMMENT_MAX 256u /* likewise */
 #define MR_PCAPNG_INTERFACE_MAX 112u
+#define MR_PCAPNG_STATISTICS_SIZE 40u
 /* Of a packet block around `kept` bytes. */
 #define MR_PCAPNG_PACKET_MAX(kept) (((kept) + 3u) / 4 * 4 + 32u + 8 + 4 + MR_PCAPNG_COMMENT_MAX + 4 + 4)
 
@@ -46,5 +47,9 @@ struct mr_pcapng_packet {
 /* `kept` bytes are copied from `bytes`. */
 MR_API size_t mr_pcapng_packet(void *out, size_t size, const struct mr_pcapng_packet *,
     const void *bytes);
+
+/* How many packets are missing from the capture so far, said of one interface. */
+MR_API size_t mr_pcapng_statistics(void *out, size_t size, uint32_t interface, uint64_t time_ns,
+    uint64_t missed);
 
 #endif

@@ -39,6 +39,9 @@ test_libpcap_reads_it(void **state)
 			.direction = (enum mr_pcapng_direction)(len % 3),
 			.comment = len % 4 ? NULL : "drop: vlan-not-allowed" },
 		    frame);
+	assert_int_equal(mr_pcapng_statistics(file + size, sizeof(file) - size, 1, 7, 99),
+	    MR_PCAPNG_STATISTICS_SIZE);
+	size += MR_PCAPNG_STATISTICS_SIZE;
 	f = fmemopen(file, size, "rb");
 	p = pcap_fopen_offline_with_tstamp_precision(f, PCAP_TSTAMP_PRECISION_NANO, error);
 	assert_non_null(p);
@@ -76,6 +79,8 @@ test_bounds(void **state)
 		else
 			mr_pcapng_interface(out, size, name, 0);
 		mr_pcapng_section(out, size);
+		assert_int_equal(mr_pcapng_statistics(out, size, 0, 0, 1),
+		    size >= MR_PCAPNG_STATISTICS_SIZE ? MR_PCAPNG_STATISTICS_SIZE : 0);
 		free(out);
 	}
 }

@@ -17,7 +17,9 @@ struct line {
 	unsigned len;
 };
 
-static void mr_printf(2, 3)
+static void put(struct line *, const char *fmt, ...) mr_printf(2, 3);
+
+static void
 put(struct line *l, const char *fmt, ...)
 {
 	va_list args;
@@ -149,14 +151,14 @@ static const char *
 tunnel_name(uint8_t tunnel)
 {
 	static const char *const names[] = {
-	    [MR_TUNNEL_IP4] = "IPv4",
-	    [MR_TUNNEL_IP6] = "IPv6",
-	    [MR_TUNNEL_GRE] = "GRE",
-	    [MR_TUNNEL_VXLAN] = "VXLAN",
-	    [MR_TUNNEL_GENEVE] = "Geneve",
-	    [MR_TUNNEL_GTPU] = "GTP-U",
-	    [MR_TUNNEL_MPLS] = "MPLS",
-	    [MR_TUNNEL_PPPOE] = "PPPoE",
+		[MR_TUNNEL_IP4] = "IPv4",
+		[MR_TUNNEL_IP6] = "IPv6",
+		[MR_TUNNEL_GRE] = "GRE",
+		[MR_TUNNEL_VXLAN] = "VXLAN",
+		[MR_TUNNEL_GENEVE] = "Geneve",
+		[MR_TUNNEL_GTPU] = "GTP-U",
+		[MR_TUNNEL_MPLS] = "MPLS",
+		[MR_TUNNEL_PPPOE] = "PPPoE",
 	};
 
 	return tunnel < MR_ARRAY_COUNT(names) && names[tunnel] ? names[tunnel] : "tunnel";
@@ -225,7 +227,8 @@ put_icmp(struct line *l, const struct mr_parsed *p)
 	else if (p->icmp_code)
 		put(l, " code %u", p->icmp_code);
 	if (v6 &&
-	    (p->icmp_type == MR_ICMP6_NEIGHBOR_SOLICIT || p->icmp_type == MR_ICMP6_NEIGHBOR_ADVERT) &&
+	    (p->icmp_type == MR_ICMP6_NEIGHBOR_SOLICIT ||
+		p->icmp_type == MR_ICMP6_NEIGHBOR_ADVERT) &&
 	    p->l4 + sizeof(struct mr_icmp6_neighbor) <= MR_MIN(l->len, p->end) &&
 	    inet_ntop(AF_INET6, l->bytes + p->l4 + 8, target, sizeof(target)))
 		put(l, " %s", target);
@@ -346,7 +349,7 @@ put_layer(struct line *l, const struct mr_parsed *p)
 size_t
 mr_packet_print_first(char *out, size_t size, const uint8_t *bytes, unsigned len, unsigned total)
 {
-	struct line l = {.out = out, .size = size, .bytes = bytes, .len = len};
+	struct line l = { .out = out, .size = size, .bytes = bytes, .len = len };
 	struct mr_parsed p;
 	unsigned depth;
 

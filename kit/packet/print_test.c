@@ -37,32 +37,43 @@ find(const char *name)
 static void
 test_lines(void **state)
 {
+	/* clang-format off */
 	static const struct {
 		const char *name, *line;
 	} want[] = {
-	    {"tcp4", "10.0.0.1:1000 > 10.0.0.2:80 TCP [P.] seq 0 ack 0 win 8192 len 32, 86 bytes"},
-	    {"tcp4-options", "10.0.0.1:1000 > 10.0.0.2:80 TCP [S] seq 0 win 8192 len 0, 74 bytes"},
-	    {"udp4", "10.0.0.1:2000 > 10.0.0.2:53 UDP len 32, 74 bytes"},
-	    {"icmp4-echo", "10.0.0.1 > 10.0.0.2 ICMP echo request id 4660 seq 7, 74 bytes"},
-	    {"icmp4-unreachable", "10.0.0.1 > 10.0.0.2 ICMP unreachable code 1, 70 bytes"},
-	    {"udp4-length-high", "10.0.0.1 > 10.0.0.2 UDP (udp-length), 74 bytes"},
-	    {"ip4-later-fragment", "10.0.0.1 > 10.0.0.2 UDP fragment id 77 offset 40, 66 bytes"},
-	    {"ip4-other-proto", "10.0.0.1 > 10.0.0.2 OSPF, 66 bytes"},
-	    {"vlan", "vlan 100, 10.0.0.1:2000 > 10.0.0.2:53 UDP len 32, 78 bytes"},
-	    {"qinq", "vlan 10, vlan 20, [2001:db8::1]:1000 > [2001:db8::2]:80 TCP [P.] seq 0 ack 0 win "
-		     "8192 len 32, 114 bytes"},
-	    {"icmp6-ns", "2001:db8::1 > 2001:db8::2 ICMPv6 neighbour solicitation 2001:db8::2, 78 bytes"},
-	    {"stp", "02:00:00:00:00:01 > 01:80:c2:00:00:00 LLC length 38, 52 bytes"},
-	    {"unknown-type", "02:00:00:00:00:01 > 02:00:00:00:00:02 LLDP, 46 bytes"},
-	    {"eth-short", "(eth-short), 13 bytes"},
-	    {"ip4-version", "02:00:00:00:00:01 > 02:00:00:00:00:02 IPv4 (ip4-version), 42 bytes"},
-	    {"vxlan", "10.0.0.1:7 > 10.0.0.2:4789 VXLAN 1193046: 10.0.0.1:1000 > 10.0.0.2:80 TCP [P.] "
-		      "seq 0 ack 0 win 8192 len 32, 136 bytes"},
-	    {"gre-short", "10.0.0.1 > 10.0.0.2 GRE: (gre-short), 41 bytes"},
-	    {"6in4", "10.0.0.1 > 10.0.0.2 IPv6: [2001:db8::1]:2000 > [2001:db8::2]:53 UDP len 32, 114 "
-		     "bytes"},
-	    {"pppoe-lcp", "02:00:00:00:00:01 > 02:00:00:00:00:02 PPPoE 119: data, 54 bytes"},
+		{ "tcp4",
+		    "10.0.0.1:1000 > 10.0.0.2:80 TCP [P.] seq 0 ack 0 win 8192 len 32, 86 bytes" },
+		{ "tcp4-options",
+		    "10.0.0.1:1000 > 10.0.0.2:80 TCP [S] seq 0 win 8192 len 0, 74 bytes" },
+		{ "udp4", "10.0.0.1:2000 > 10.0.0.2:53 UDP len 32, 74 bytes" },
+		{ "icmp4-echo", "10.0.0.1 > 10.0.0.2 ICMP echo request id 4660 seq 7, 74 bytes" },
+		{ "icmp4-unreachable", "10.0.0.1 > 10.0.0.2 ICMP unreachable code 1, 70 bytes" },
+		{ "udp4-length-high", "10.0.0.1 > 10.0.0.2 UDP (udp-length), 74 bytes" },
+		{ "ip4-later-fragment",
+		    "10.0.0.1 > 10.0.0.2 UDP fragment id 77 offset 40, 66 bytes" },
+		{ "ip4-other-proto", "10.0.0.1 > 10.0.0.2 OSPF, 66 bytes" },
+		{ "vlan", "vlan 100, 10.0.0.1:2000 > 10.0.0.2:53 UDP len 32, 78 bytes" },
+		{ "qinq",
+		    "vlan 10, vlan 20, [2001:db8::1]:1000 > [2001:db8::2]:80 TCP [P.] seq 0 ack 0 "
+		    "win 8192 len 32, 114 bytes" },
+		{ "icmp6-ns",
+		    "2001:db8::1 > 2001:db8::2 ICMPv6 neighbour solicitation 2001:db8::2, "
+		    "78 bytes" },
+		{ "stp", "02:00:00:00:00:01 > 01:80:c2:00:00:00 LLC length 38, 52 bytes" },
+		{ "unknown-type", "02:00:00:00:00:01 > 02:00:00:00:00:02 LLDP, 46 bytes" },
+		{ "eth-short", "(eth-short), 13 bytes" },
+		{ "ip4-version",
+		    "02:00:00:00:00:01 > 02:00:00:00:00:02 IPv4 (ip4-version), 42 bytes" },
+		{ "vxlan",
+		    "10.0.0.1:7 > 10.0.0.2:4789 VXLAN 1193046: 10.0.0.1:1000 > 10.0.0.2:80 TCP "
+		    "[P.] seq 0 ack 0 win 8192 len 32, 136 bytes" },
+		{ "gre-short", "10.0.0.1 > 10.0.0.2 GRE: (gre-short), 41 bytes" },
+		{ "6in4",
+		    "10.0.0.1 > 10.0.0.2 IPv6: [2001:db8::1]:2000 > [2001:db8::2]:53 UDP len 32, "
+		    "114 bytes" },
+		{ "pppoe-lcp", "02:00:00:00:00:01 > 02:00:00:00:00:02 PPPoE 119: data, 54 bytes" },
 	};
+	/* clang-format on */
 
 	for (size_t i = 0; i < MR_ARRAY_COUNT(want); i++) {
 		char text[MR_PACKET_PRINT_MAX];
@@ -77,8 +88,8 @@ test_lines(void **state)
 static void
 test_arp(void **state)
 {
-	uint8_t f[42] = {2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1, 8, 6, 0, 1, 8, 0, 6, 4, 0, 1, 2, 0, 0, 0, 0, 1,
-	    10, 0, 0, 1, 0, 0, 0, 0, 0, 0, 10, 0, 0, 2};
+	uint8_t f[42] = { 2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1, 8, 6, 0, 1, 8, 0, 6, 4, 0, 1, 2, 0, 0,
+		0, 0, 1, 10, 0, 0, 1, 0, 0, 0, 0, 0, 0, 10, 0, 0, 2 };
 	char text[MR_PACKET_PRINT_MAX];
 
 	mr_packet_print(text, sizeof(text), f, sizeof(f));
@@ -118,9 +129,9 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_lines),
-	    cmocka_unit_test(test_arp),
-	    cmocka_unit_test(test_room),
+		cmocka_unit_test(test_lines),
+		cmocka_unit_test(test_arp),
+		cmocka_unit_test(test_room),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -23,7 +23,8 @@
 
 struct mr_rss {
 	uint32_t nibble[MR_RSS_INPUT_MAX * 2][16]; /* by position and value, high nibble first */
-	uint64_t window[MR_RSS_INPUT_MAX / 4]; /* 63 bits of key from each input word's start, first bit lowest */
+	uint64_t window[MR_RSS_INPUT_MAX /
+	    4]; /* 63 bits of key from each input word's start, first bit lowest */
 	bool clmul;
 	uint8_t key[MR_RSS_KEY_SIZE];
 };
@@ -55,6 +56,7 @@ MR_API uint32_t mr_rss_ip6_ports(const struct mr_rss *, const uint8_t *src, cons
 /* What a card that hashes TCP and UDP by ports would say of a parsed packet: addresses
  * only for fragments and other protocols, 0 for what is not IP. `bytes` are those that
  * were parsed. */
-MR_API uint32_t mr_rss_packet(const struct mr_rss *, const struct mr_parsed *, const uint8_t *bytes);
+MR_API uint32_t mr_rss_packet(const struct mr_rss *, const struct mr_parsed *,
+    const uint8_t *bytes);
 
 #endif

@@ -67,13 +67,13 @@ enum mr_eth_type {
 	MR_ETH_TYPE_VLAN = 0x8100, /* 802.1Q customer tag */
 	MR_ETH_TYPE_IP6 = 0x86dd,
 	MR_ETH_TYPE_MAC_CONTROL = 0x8808, /* pause frames (IEEE 802.3 annex 31) */
-	MR_ETH_TYPE_SLOW = 0x8809, /* LACP, OAM */
+	MR_ETH_TYPE_SLOW = 0x8809,        /* LACP, OAM */
 	MR_ETH_TYPE_MPLS = 0x8847,
 	MR_ETH_TYPE_MPLS_MC = 0x8848, /* upstream-assigned labels (RFC 5332) */
 	MR_ETH_TYPE_PPPOE_DISCOVERY = 0x8863,
 	MR_ETH_TYPE_PPPOE = 0x8864,
 	MR_ETH_TYPE_EAPOL = 0x888e,
-	MR_ETH_TYPE_QINQ = 0x88a8, /* 802.1ad service tag */
+	MR_ETH_TYPE_QINQ = 0x88a8,   /* 802.1ad service tag */
 	MR_ETH_TYPE_ERSPAN = 0x88be, /* type II, inside GRE */
 	MR_ETH_TYPE_LLDP = 0x88cc,
 	MR_ETH_TYPE_MACSEC = 0x88e5,
@@ -173,8 +173,8 @@ static_assert(sizeof(struct mr_snap) == 8, "SNAP header");
 
 /* RFC 826, for IPv4 over Ethernet */
 struct mr_arp {
-	be16_t hardware; /* 1: Ethernet */
-	be16_t protocol; /* MR_ETH_TYPE_IP4 */
+	be16_t hardware;       /* 1: Ethernet */
+	be16_t protocol;       /* MR_ETH_TYPE_IP4 */
 	uint8_t hardware_size; /* 6 */
 	uint8_t protocol_size; /* 4 */
 	be16_t op;
@@ -207,7 +207,7 @@ static_assert(sizeof(struct mr_mpls) == 4, "MPLS label stack entry");
 /* RFC 2516, section 4 */
 struct mr_pppoe {
 	uint8_t version_type; /* 0x11 */
-	uint8_t code; /* 0: session data */
+	uint8_t code;         /* 0: session data */
 	be16_t session;
 	be16_t length; /* of what follows, the PPP protocol number included */
 } MR_WIRE;

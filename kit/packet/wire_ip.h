@@ -45,7 +45,7 @@ enum mr_ip_proto {
 /* RFC 791, section 3.1 */
 struct mr_ip4 {
 	uint8_t version_ihl; /* 0x45: no options */
-	uint8_t tos;	     /* DSCP in the upper six bits (RFC 2474), ECN below (RFC 3168) */
+	uint8_t tos;         /* DSCP in the upper six bits (RFC 2474), ECN below (RFC 3168) */
 	be16_t total_len;    /* header included */
 	be16_t id;
 	be16_t frag; /* MR_IP4_*, offset in units of 8 bytes */
@@ -71,7 +71,7 @@ mr_ip4_header_len(const struct mr_ip4 *ip)
 /* RFC 8200, section 3 */
 struct mr_ip6 {
 	be32_t version_class_flow; /* 4, 8 and 20 bits */
-	be16_t payload_len;	   /* behind this header, extension headers included */
+	be16_t payload_len;        /* behind this header, extension headers included */
 	uint8_t next;
 	uint8_t hop_limit;
 	uint8_t src[16];
@@ -91,7 +91,8 @@ static_assert(sizeof(struct mr_ip6_ext) == 2, "IPv6 extension header");
 struct mr_ip6_routing {
 	uint8_t next;
 	uint8_t len;
-	uint8_t type; /* 0 deprecated (RFC 5095), 2 mobile IPv6, 3 RPL, 4 segment routing (RFC 8754) */
+	uint8_t
+	    type; /* 0 deprecated (RFC 5095), 2 mobile IPv6, 3 RPL, 4 segment routing (RFC 8754) */
 	uint8_t segments_left;
 } MR_WIRE;
 static_assert(sizeof(struct mr_ip6_routing) == 4, "IPv6 routing header, common part");
@@ -112,8 +113,8 @@ static_assert(sizeof(struct mr_ip6_frag) == 8, "IPv6 fragment header");
 enum mr_ip6_option {
 	MR_IP6_OPTION_PAD1 = 0, /* a single byte without length */
 	MR_IP6_OPTION_PADN = 1,
-	MR_IP6_OPTION_ROUTER_ALERT = 5, /* RFC 2711 */
-	MR_IP6_OPTION_JUMBO = 0xc2,	/* RFC 2675: 32-bit length */
+	MR_IP6_OPTION_ROUTER_ALERT = 5,    /* RFC 2711 */
+	MR_IP6_OPTION_JUMBO = 0xc2,        /* RFC 2675: 32-bit length */
 	MR_IP6_OPTION_HOME_ADDRESS = 0xc9, /* RFC 6275, section 6.3: the true source */
 };
 

@@ -16,7 +16,7 @@ struct mr_tcp {
 	be32_t seq;
 	be32_t ack;
 	uint8_t offset; /* header length in units of 4 bytes, in the upper four bits */
-	uint8_t flags;	/* MR_TCP_* */
+	uint8_t flags;  /* MR_TCP_* */
 	be16_t window;
 	be16_t check;
 	be16_t urgent;
@@ -45,7 +45,7 @@ mr_tcp_header_len(const struct mr_tcp *tcp)
 struct mr_udp {
 	be16_t src;
 	be16_t dst;
-	be16_t len; /* header included */
+	be16_t len;   /* header included */
 	be16_t check; /* 0 over IPv4: none */
 } MR_WIRE;
 static_assert(sizeof(struct mr_udp) == 8, "UDP header");

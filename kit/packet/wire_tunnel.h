@@ -34,7 +34,7 @@ static_assert(sizeof(struct mr_vxlan) == 8, "VXLAN header");
 /* RFC 8926, section 3.4; options follow */
 struct mr_geneve {
 	uint8_t version_len; /* version in two bits (0), options in units of 4 bytes in six */
-	uint8_t flags;	     /* control 0x80, critical options 0x40 */
+	uint8_t flags;       /* control 0x80, critical options 0x40 */
 	be16_t type;
 	uint8_t vni[3];
 	uint8_t reserved;
@@ -52,7 +52,7 @@ struct mr_gre {
 static_assert(sizeof(struct mr_gre) == 4, "GRE header without options");
 
 #define MR_GRE_CHECKSUM 0x8000u /* 2 bytes of sum and 2 reserved */
-#define MR_GRE_ROUTING 0x4000u	/* RFC 1701's source routes; nobody sends them any more */
+#define MR_GRE_ROUTING 0x4000u  /* RFC 1701's source routes; nobody sends them any more */
 #define MR_GRE_KEY 0x2000u
 #define MR_GRE_SEQUENCE 0x1000u
 #define MR_GRE_ACK 0x0080u /* version 1 */
@@ -62,7 +62,7 @@ static_assert(sizeof(struct mr_gre) == 4, "GRE header without options");
 /* 3GPP TS 29.281, section 5.1 */
 struct mr_gtpu {
 	uint8_t flags;
-	uint8_t type; /* 255: a user packet */
+	uint8_t type;  /* 255: a user packet */
 	be16_t length; /* behind these 8 bytes */
 	be32_t teid;
 } MR_WIRE;
@@ -86,7 +86,8 @@ static_assert(sizeof(struct mr_gtpu_options) == 4, "GTP-U optional fields");
 
 /* draft-ietf-intarea-gue-09; variant 1 is a bare IP header instead */
 struct mr_gue {
-	uint8_t version_len; /* variant in two bits, control bit 0x20, length in five (4 bytes each) */
+	uint8_t
+	    version_len; /* variant in two bits, control bit 0x20, length in five (4 bytes each) */
 	uint8_t proto;
 	be16_t flags;
 } MR_WIRE;

@@ -2,6 +2,8 @@
 #include "kit/port/netdev_int.h"
 
 #include <errno.h>
+#include <linux/ethtool.h>
+#include <linux/sockios.h>
 #include <net/if_arp.h>
 #include <stdio.h>
 #include <string.h>
@@ -127,18 +129,31 @@ port_netdev_mtu(int fd, const char *name, uint16_t wanted, struct mr_error *erro
 	return MR_MIN(r.ifr_mtu, UINT16_MAX);
 }
 
+/* IFF_RUNNING follows the carrier up to a second late; ethtool says what is. */
+static bool
+has_carrier(int fd, struct ifreq *r, int flags)
+{
+	struct ethtool_value link = { .cmd = ETHTOOL_GLINK };
+
+	r->ifr_data = (char *)&link;
+	if (ioctl(fd, SIOCETHTOOL, r))
+		return flags & IFF_RUNNING;
+	return link.data;
+}
+
 int
 port_netdev_link(int fd, int index)
 {
 	struct ifreq r = { .ifr_ifindex = index };
 	int flags;
 
+	/* By index first: it may have been renamed, and its name may be another's by now. */
 	if (ioctl(fd, SIOCGIFNAME, &r))
 		return -ENODEV;
 	flags = port_netdev_flags(fd, r.ifr_name);
 	if (flags < 0)
 		return -ENODEV;
-	return (flags & IFF_UP) && (flags & IFF_RUNNING);
+	return (flags & IFF_UP) && has_carrier(fd, &r, flags);
 }
 
 int

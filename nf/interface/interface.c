@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "kit/port/driver.h"
 #include "nf/interface/interface_int.h"
@@ -44,9 +45,12 @@ interface_create(void **state, struct mr_dataplane *dp, struct mr_error *error)
 	if (!all)
 		return mr_error_set(error, -ENOMEM, "no memory");
 	all->dp = dp;
+	all->watch = interface_watch_open();
 	rc = mr_graph_add_node(mr_dataplane_graph(dp), &interface_unused_class, NULL, NULL,
 	    &all->unused, error);
 	if (rc) {
+		if (all->watch >= 0)
+			close(all->watch);
 		free(all);
 		return rc;
 	}
@@ -72,6 +76,8 @@ interface_destroy(void *state)
 		all->now = r->next;
 		interface_record_destroy(all, r);
 	}
+	if (all->watch >= 0)
+		close(all->watch);
 	free(all);
 }
 
@@ -344,6 +350,8 @@ interface_tick(void *state, uint32_t seconds)
 	struct record *r;
 
 	(void)seconds;
+	if (all->watch >= 0)
+		interface_watch_drain(all->watch);
 	for (r = all->now; r; r = r->next) {
 		bool close_after = false;
 
@@ -354,6 +362,14 @@ interface_tick(void *state, uint32_t seconds)
 		if (close_after)
 			interface_record_close(r);
 	}
+}
+
+static int
+interface_fd(const void *state)
+{
+	const struct mr_interfaces *all = state;
+
+	return all->watch;
 }
 
 struct mr_interfaces *
@@ -415,5 +431,6 @@ const struct mr_nf mr_nf_interface = {
 	.finish = interface_finish,
 	.abort = interface_abort,
 	.tick = interface_tick,
+	.fd = interface_fd,
 	.show = interface_show,
 };

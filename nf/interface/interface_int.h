@@ -55,6 +55,7 @@ struct mr_interfaces {
 	struct record *now;  /* of the configuration in force */
 	struct record *next; /* while a new one is brought in */
 	bool changing;
+	int watch; /* readable when a link has changed; -1: none */
 	uint16_t unused; /* the node for what arrives where no function listens */
 	uint8_t taken[MR_PORT_MAX]; /* indices */
 };
@@ -81,6 +82,10 @@ void interface_record_aim(struct mr_interfaces *, struct record *);
 void interface_record_remove_nodes(struct mr_interfaces *, struct record *);
 /* Once a second: link state, a device that went or came back. True: commit the graph. */
 bool interface_record_watch(struct mr_interfaces *, struct record *, bool *close_after);
+
+/* watch.c; -1 where netlink is not to be had */
+int interface_watch_open(void);
+void interface_watch_drain(int fd);
 
 /* node.c */
 extern const struct mr_node_class interface_unused_class, interface_cross_class;

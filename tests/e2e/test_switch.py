@@ -55,10 +55,18 @@ def test_tcp_without_bad_checksums(switch):
     assert switch.checksum_errors(2) == {}
 
 
+def _udp_overflows(lab, host):
+    """Datagrams that reached the host and found the receiving program's buffer full."""
+    names, values = [line.split() for line in lab.in_host(host, "cat", "/proc/net/snmp").stdout
+                     .splitlines() if line.startswith("Udp:")]
+    return int(dict(zip(names, values))["RcvbufErrors"])
+
+
 def test_udp_without_bad_checksums(switch):
+    """Nothing is lost on the way: what iperf3 misses, its own host threw away."""
     end = iperf(switch, 1, 2, "-u", "-b", "200M", "-t", "2")
     assert end["sum"]["packets"] > 1000
-    assert end["sum"]["lost_percent"] < 1
+    assert end["sum"]["lost_packets"] <= _udp_overflows(switch, 2)
     assert switch.checksum_errors(2) == {}
 
 

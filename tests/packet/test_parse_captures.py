@@ -81,7 +81,7 @@ def _ours(path):
     done = subprocess.run([DUMP, path], capture_output=True, text=True, check=True, timeout=60)
     for line in done.stdout.splitlines():
         fields = line.split("\t")
-        layers = [dict(pair.split("=", 1) for pair in field.split()) for field in fields[5:]]
+        layers = [dict(pair.split("=", 1) for pair in field.split()) for field in fields[6:]]
         yield {"len": int(fields[2]), "total": int(fields[3]), "sum": fields[4], "layers": layers}
 
 

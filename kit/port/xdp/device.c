@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "kit/port/netdev_int.h"
 #include "kit/port/xdp/device.h"
 
 #include <errno.h>
@@ -227,12 +228,5 @@ xdp_device_set_promiscuous(struct xdp_device *d, struct mr_error *error)
 int
 xdp_device_link(const struct xdp_device *d)
 {
-	struct ifreq ifr = {.ifr_ifindex = d->ifindex};
-
-	/* By index first: it may have been renamed, and its name may be another's by now. */
-	if (ioctl(d->ctl, SIOCGIFNAME, &ifr))
-		return -ENODEV;
-	if (ioctl(d->ctl, SIOCGIFFLAGS, &ifr))
-		return -ENODEV;
-	return (ifr.ifr_flags & IFF_UP) && (ifr.ifr_flags & IFF_RUNNING);
+	return port_netdev_link(d->ctl, d->ifindex);
 }

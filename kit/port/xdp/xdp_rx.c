@@ -6,7 +6,7 @@
 #include "kit/packet/checksum.h"
 #include "kit/port/driver_int.h"
 
-#define AHEAD 8 /* frames whose lines are fetched before their turn */
+#define AHEAD 8                /* frames whose lines are fetched before their turn */
 #define OPTION_CONTD (1u << 0) /* XDP_PKT_CONTD: the frame goes on in the next descriptor */
 
 /* Descriptors to collect, up to `want`. libxdp's own looks at the kernel's index only
@@ -26,7 +26,7 @@ ready(struct xsk_ring_cons *ring, unsigned want)
 uint64_t
 xdp_rx_empty(const struct xdp_queue *q)
 {
-	struct xdp_statistics s = {0};
+	struct xdp_statistics s = { 0 };
 	socklen_t size = sizeof(s);
 
 	if (getsockopt(q->fd, SOL_XDP, XDP_STATISTICS, &s, &size))
@@ -197,19 +197,22 @@ xdp_rx(struct mr_port *port, unsigned queue, unsigned worker, uint32_t *packets,
 			return 0;
 	}
 	for (i = 0; i < n; i++) {
-		const struct xdp_desc *d = xsk_ring_cons__rx_desc(&rx->ring, rx->ring.cached_cons + i);
+		const struct xdp_desc *d =
+		    xsk_ring_cons__rx_desc(&rx->ring, rx->ring.cached_cons + i);
 		uint32_t handle = xdp_handle(d->addr);
 		struct mr_packet *p = mr_packet_at(base, handle);
 
 		if (i + AHEAD < n) {
 			uint64_t later =
-			    xsk_ring_cons__rx_desc(&rx->ring, rx->ring.cached_cons + i + AHEAD)->addr;
+			    xsk_ring_cons__rx_desc(&rx->ring, rx->ring.cached_cons + i + AHEAD)
+				->addr;
 
 			mr_prefetch_write(mr_packet_at(base, xdp_handle(later)));
 			mr_prefetch(base + xsk_umem__add_offset_to_addr(later));
 		}
 		rx->held[xdp_slot(handle)] = 0;
-		mr_packet_init(p, (uint16_t)(MR_PACKET_META_SIZE + xsk_umem__extract_offset(d->addr)),
+		mr_packet_init(p,
+		    (uint16_t)(MR_PACKET_META_SIZE + xsk_umem__extract_offset(d->addr)),
 		    (uint16_t)d->len, port->index, (uint16_t)queue);
 		if (mr_unlikely((d->options & OPTION_CONTD) || rx->head || rx->discard)) {
 			handle = join(x, rx, handle, d->options & OPTION_CONTD, worker, stats);

@@ -42,10 +42,9 @@ extern const struct mr_port_driver mr_port_driver_xdp;
 
 static const char *unavailable; /* why everything is skipped */
 static struct mr_buffers *buffers;
-static const char *const modes[] = {"native", "generic"};
+static const char *const modes[] = { "native", "generic" };
 
-static int __attribute__((format(printf, 1, 2)))
-sh(const char *fmt, ...)
+static int __attribute__((format(printf, 1, 2))) sh(const char *fmt, ...)
 {
 	char command[512];
 	va_list args;
@@ -62,7 +61,7 @@ sh(const char *fmt, ...)
 static void
 pause_ms(unsigned ms)
 {
-	const struct timespec t = {.tv_sec = ms / 1000, .tv_nsec = (long)(ms % 1000 * NS)};
+	const struct timespec t = { .tv_sec = ms / 1000, .tv_nsec = (long)(ms % 1000 * NS) };
 
 	nanosleep(&t, NULL);
 }
@@ -98,14 +97,18 @@ enter(void **state)
 static int
 setup(void **state)
 {
-	const struct mr_buffers_config config = {.count = 8192, .workers = 1, .numa_node = -1};
+	const struct mr_buffers_config config = { .count = 8192, .workers = 1, .numa_node = -1 };
 	struct mr_error error;
 
 	if (unavailable)
 		return 0;
 	assert_int_equal(mr_buffers_create(&buffers, &config, &error), 0);
-	assert_int_equal(sh("ip link add a0 type veth peer name a1 && ip link set a0 up && ip link set a1 up"), 0);
-	assert_int_equal(sh("ip link add b0 type veth peer name b1 && ip link set b0 up && ip link set b1 up"), 0);
+	assert_int_equal(
+	    sh("ip link add a0 type veth peer name a1 && ip link set a0 up && ip link set a1 up"),
+	    0);
+	assert_int_equal(
+	    sh("ip link add b0 type veth peer name b1 && ip link set b0 up && ip link set b1 up"),
+	    0);
 	return 0;
 }
 
@@ -143,21 +146,21 @@ try_open(struct mr_port **port, const char *device, struct mr_error *error, cons
 {
 	struct mr_option list[8];
 	char text[256], *at = text, *word;
-	struct mr_port_config config = {.name = device,
-	    .device = device,
-	    .options = list,
-	    .index = (uint16_t)(device[0] - 'a' + 1),
-	    .promiscuous = true,
-	    .numa_node = -1,
-	    .buffers = buffers,
-	    .workers = 1};
+	struct mr_port_config config = { .name = device,
+		.device = device,
+		.options = list,
+		.index = (uint16_t)(device[0] - 'a' + 1),
+		.promiscuous = true,
+		.numa_node = -1,
+		.buffers = buffers,
+		.workers = 1 };
 
 	snprintf(text, sizeof(text), "%s", options);
 	while ((word = strsep(&at, ";"))) {
 		char *value = strchr(word, '=');
 
 		*value++ = 0;
-		list[config.option_count++] = (struct mr_option){.key = word, .value = value};
+		list[config.option_count++] = (struct mr_option){ .key = word, .value = value };
 	}
 	return mr_port_driver_xdp.open(port, &config, error);
 }
@@ -165,7 +168,7 @@ try_open(struct mr_port **port, const char *device, struct mr_error *error, cons
 static struct mr_port *
 open_port(const char *device, const char *options)
 {
-	struct mr_error error = {0};
+	struct mr_error error = { 0 };
 	struct mr_port *port = NULL;
 	int rc = try_open(&port, device, &error, options);
 
@@ -196,8 +199,9 @@ close_port(struct mr_port *port)
 static int
 wire(const char *device)
 {
-	const struct timeval patience = {.tv_sec = 1};
-	struct sockaddr_ll at = {.sll_family = AF_PACKET, .sll_protocol = htons(3 /* ETH_P_ALL */)};
+	const struct timeval patience = { .tv_sec = 1 };
+	struct sockaddr_ll at = { .sll_family = AF_PACKET,
+		.sll_protocol = htons(3 /* ETH_P_ALL */) };
 	int fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, htons(3)), one = 1;
 
 	assert_true(fd >= 0);
@@ -238,7 +242,7 @@ expect_frame(int fd, const void *frame, unsigned len)
 static void
 expect_silence(int fd)
 {
-	struct pollfd p = {.fd = fd, .events = POLLIN};
+	struct pollfd p = { .fd = fd, .events = POLLIN };
 
 	assert_int_equal(poll(&p, 1, 50), 0);
 }
@@ -280,7 +284,7 @@ settle_tx(struct mr_port *port)
 static void
 test_receive_and_send(void **state)
 {
-	static const unsigned lengths[] = {14, 15, 60, 64, 590, 1513, 1514};
+	static const unsigned lengths[] = { 14, 15, 60, 64, 590, 1513, 1514 };
 	uint8_t frame[1514];
 	uint32_t got[8];
 	unsigned m, i;
@@ -407,7 +411,7 @@ static void
 test_jumbo(void **state)
 {
 	static uint8_t frame[9014];
-	static const unsigned lengths[] = {1792, 1793, 3584, 3585, 9000, 9014};
+	static const unsigned lengths[] = { 1792, 1793, 3584, 3585, 9000, 9014 };
 	uint32_t got[1];
 	unsigned m, i;
 
@@ -510,7 +514,7 @@ kernel_peer(void)
 static void
 connect_to_us(void)
 {
-	struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(80)};
+	struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons(80) };
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 
 	inet_pton(AF_INET, "10.9.0.1", &to.sin_addr);
@@ -543,7 +547,7 @@ receive_proto(struct mr_port *port, unsigned proto)
 static void
 test_unfinished_checksum(void **state)
 {
-	struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(53)};
+	struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons(53) };
 	const struct mr_packet *p;
 	struct mr_port *port;
 	uint32_t got;
@@ -604,8 +608,8 @@ bridged_peer(void)
 static void
 peer_writes_tags(void)
 {
-	struct ethtool_value v = {.cmd = ETHTOOL_GFLAGS};
-	struct ifreq ifr = {.ifr_name = "a1", .ifr_data = (char *)&v};
+	struct ethtool_value v = { .cmd = ETHTOOL_GFLAGS };
+	struct ifreq ifr = { .ifr_name = "a1", .ifr_data = (char *)&v };
 	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 
 	assert_int_equal(ioctl(fd, SIOCETHTOOL, &ifr), 0);
@@ -632,11 +636,11 @@ receive_beside(int fd, uint8_t *frame, unsigned *tag)
 		struct cmsghdr head;
 		char room[CMSG_SPACE(sizeof(struct tpacket_auxdata))];
 	} control;
-	struct iovec iov = {.iov_base = frame, .iov_len = 2048};
-	struct msghdr msg = {.msg_iov = &iov,
-	    .msg_iovlen = 1,
-	    .msg_control = &control,
-	    .msg_controllen = sizeof(control)};
+	struct iovec iov = { .iov_base = frame, .iov_len = 2048 };
+	struct msghdr msg = { .msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = &control,
+		.msg_controllen = sizeof(control) };
 	struct tpacket_auxdata aux;
 	struct cmsghdr *c;
 	int one = 1;
@@ -737,8 +741,9 @@ test_vlan_left_to_kernel(void **state)
 static void
 test_filter_and_leave(void **state)
 {
-	static const char *const options[] = {"filter=ether proto 0x88b5", "leave=ether proto 0x88b6",
-	    "filter=ether[14] = 1 or ether[12:2] = 0x88b5;leave=ether proto 0x88b6"};
+	static const char *const options[] = { "filter=ether proto 0x88b5",
+		"leave=ether proto 0x88b6",
+		"filter=ether[14] = 1 or ether[12:2] = 0x88b5;leave=ether proto 0x88b6" };
 	uint8_t taken[60], left[60];
 	uint32_t got[2];
 	unsigned i, m;
@@ -803,7 +808,7 @@ test_start_and_stop(void **state)
 static void
 test_sleep(void **state)
 {
-	struct pollfd p = {.events = POLLIN};
+	struct pollfd p = { .events = POLLIN };
 	struct mr_port *port;
 	uint8_t frame[60];
 	uint32_t got[1];
@@ -913,7 +918,9 @@ test_device_vanishes(void **state)
 			mr_packets_free(buffers, 0, got, 1);
 		assert_int_equal(port->driver->rx(port, 0, 0, got, 1), 0);
 		/* Another one of that name is another one. */
-		assert_int_equal(sh("ip link add a0 type veth peer name a1 && ip link set a0 up && ip link set a1 up"), 0);
+		assert_int_equal(sh("ip link add a0 type veth peer name a1 && ip link set a0 up && "
+				    "ip link set a1 up"),
+		    0);
 		assert_int_equal(port->driver->poll_link(port), -ENODEV);
 		close_port(port);
 		assert_int_equal(mr_pool_used(buffers->pool), 0);
@@ -1001,7 +1008,8 @@ test_killed(void **state)
 			char mode[32];
 
 			snprintf(mode, sizeof(mode), "mode=%s", modes[m]);
-			if (try_open(&port, "a0", &error, mode) || port->driver->start(port, &error))
+			if (try_open(&port, "a0", &error, mode) ||
+			    port->driver->start(port, &error))
 				_exit(1);
 			if (write(ready[1], "x", 1) != 1)
 				_exit(1);
@@ -1031,13 +1039,13 @@ test_killed(void **state)
 static void
 test_queue_not_opened(void **state)
 {
-	struct mr_port_config config = {.name = "a0",
-	    .device = "q0",
-	    .index = 1,
-	    .rx_queues = 1,
-	    .numa_node = -1,
-	    .buffers = buffers,
-	    .workers = 1};
+	struct mr_port_config config = { .name = "a0",
+		.device = "q0",
+		.index = 1,
+		.rx_queues = 1,
+		.numa_node = -1,
+		.buffers = buffers,
+		.workers = 1 };
 	struct mr_port_stats stats;
 	struct mr_error error;
 	struct mr_port *port;
@@ -1048,8 +1056,9 @@ test_queue_not_opened(void **state)
 
 	NEED();
 	config.buffers = buffers;
-	assert_int_equal(sh("ip link add q0 numrxqueues 2 numtxqueues 2 type veth peer name q1 "
-			    "numrxqueues 2 numtxqueues 2 && ip link set q0 up && ip link set q1 up"),
+	assert_int_equal(
+	    sh("ip link add q0 numrxqueues 2 numtxqueues 2 type veth peer name q1 "
+	       "numrxqueues 2 numtxqueues 2 && ip link set q0 up && ip link set q1 up"),
 	    0);
 	assert_int_equal(mr_port_driver_xdp.open(&port, &config, &error), 0);
 	assert_int_equal(port->rx_queues, 1);
@@ -1082,7 +1091,7 @@ test_queue_not_opened(void **state)
 static void
 expect_error(const char *device, const char *options, int code, const char *text)
 {
-	struct mr_error error = {0};
+	struct mr_error error = { 0 };
 	struct mr_port *port = NULL;
 	int rc = try_open(&port, device, &error, options);
 
@@ -1134,8 +1143,11 @@ test_queue_busy(void **state)
 static void
 test_mtu_and_up(void **state)
 {
-	struct mr_port_config config = {
-	    .name = "a0", .device = "a0", .mtu = 1400, .numa_node = -1, .workers = 1};
+	struct mr_port_config config = { .name = "a0",
+		.device = "a0",
+		.mtu = 1400,
+		.numa_node = -1,
+		.workers = 1 };
 	struct mr_error error;
 	struct mr_port *port;
 
@@ -1175,29 +1187,29 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    TEST(test_receive_and_send),
-	    TEST(test_many),
-	    TEST(test_forward_without_copy),
-	    TEST(test_jumbo),
-	    TEST(test_shredded),
-	    TEST(test_unfinished_checksum),
-	    TEST(test_super_frame),
-	    TEST(test_vlan),
-	    TEST(test_vlan_left_to_kernel),
-	    TEST(test_filter_and_leave),
-	    TEST(test_start_and_stop),
-	    TEST(test_sleep),
-	    TEST(test_busy_poll),
-	    TEST(test_pool_runs_dry),
-	    TEST(test_device_vanishes),
-	    TEST(test_link_down_and_up),
-	    TEST(test_reopen),
-	    TEST(test_killed),
-	    TEST(test_queue_not_opened),
-	    TEST(test_errors),
-	    TEST(test_queue_busy),
-	    TEST(test_mtu_and_up),
-	    TEST(test_promiscuous),
+		TEST(test_receive_and_send),
+		TEST(test_many),
+		TEST(test_forward_without_copy),
+		TEST(test_jumbo),
+		TEST(test_shredded),
+		TEST(test_unfinished_checksum),
+		TEST(test_super_frame),
+		TEST(test_vlan),
+		TEST(test_vlan_left_to_kernel),
+		TEST(test_filter_and_leave),
+		TEST(test_start_and_stop),
+		TEST(test_sleep),
+		TEST(test_busy_poll),
+		TEST(test_pool_runs_dry),
+		TEST(test_device_vanishes),
+		TEST(test_link_down_and_up),
+		TEST(test_reopen),
+		TEST(test_killed),
+		TEST(test_queue_not_opened),
+		TEST(test_errors),
+		TEST(test_queue_busy),
+		TEST(test_mtu_and_up),
+		TEST(test_promiscuous),
 	};
 
 	return cmocka_run_group_tests(tests, enter, NULL);

@@ -156,3 +156,24 @@ mr_cmd_uint(const struct mr_cmd_args *args, const char *name, uint64_t min, uint
 	*value = n * scale;
 	return true;
 }
+
+bool
+mr_cmd_milliseconds(const struct mr_cmd_args *args, const char *name, int64_t min, int64_t max,
+    int64_t *value)
+{
+	const char *text = mr_cmd_value(args, name);
+	double seconds;
+	char *end;
+
+	if (!text)
+		return true;
+	seconds = strtod(text, &end);
+	/* Compared so that what is not a number fails too. */
+	if (end == text || *end || !(seconds * 1000 >= (double)min && seconds * 1000 <= (double)max)) {
+		fprintf(stderr, "millrace %s: --%s: \"%s\" is not a time between %g and %g seconds\n",
+		    args->cmd->name, name, text, (double)min / 1000, (double)max / 1000);
+		return false;
+	}
+	*value = (int64_t)(seconds * 1000 + 0.5);
+	return true;
+}

@@ -60,6 +60,9 @@ bool mr_cmd_given(const struct mr_cmd_args *, const char *name);
 /* A number with k, M or G behind it; false, with a message printed, when it is none. */
 bool mr_cmd_uint(const struct mr_cmd_args *, const char *name, uint64_t min, uint64_t max,
     uint64_t *value);
+/* Seconds, with a fraction ("0.5"), as milliseconds; likewise. */
+bool mr_cmd_milliseconds(const struct mr_cmd_args *, const char *name, int64_t min, int64_t max,
+    int64_t *value);
 void mr_cmd_help(const struct mr_cmd *, FILE *);
 
 #endif

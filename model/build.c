@@ -111,6 +111,19 @@ unknown_key(struct build *b, const struct lysc_node *schema, const struct mr_yam
 	build_fail(b, key, "%s", text);
 }
 
+/* A pair whose key was there before; one that was merged in gives way silently. */
+static void
+key_twice(struct build *b, const struct mr_yaml_pair *pair)
+{
+	char quoted[260];
+
+	if (pair->merged)
+		return;
+	mr_value_quote(pair->key->text, quoted, sizeof(quoted));
+	build_fail(b, pair->key, "%s is there twice; the first is in line %u", quoted,
+	    pair->first->key->line);
+}
+
 static void
 link_node(struct build *b, struct lyd_node *parent, struct lyd_node *node)
 {
@@ -416,10 +429,7 @@ build_list(struct build *b, struct lyd_node *parent, const struct lysc_node *sch
 			if (!build_count(b, pair->value))
 				break;
 			if (pair->first) {
-				if (!pair->merged)
-					build_fail(b, pair->key,
-					    "\"%s\" is there twice; the first is in line %u",
-					    pair->key->text, pair->first->key->line);
+				key_twice(b, pair);
 				continue;
 			}
 			made = build_entry(b, parent, schema, pair->key, pair->value, i + 1);
@@ -523,7 +533,6 @@ static void
 build_children(struct build *b, struct lyd_node *parent, const struct lysc_node *schema,
     struct mr_yaml_node *map)
 {
-	char quoted[260];
 	size_t i;
 
 	if (mr_yaml_settle(map)) {
@@ -535,13 +544,10 @@ build_children(struct build *b, struct lyd_node *parent, const struct lysc_node 
 
 		if (!build_count(b, pair->value))
 			return;
-		if (!pair->first) {
+		if (pair->first)
+			key_twice(b, pair);
+		else
 			build_child(b, parent, schema, pair->key, pair->value);
-		} else if (!pair->merged) {
-			mr_value_quote(pair->key->text, quoted, sizeof(quoted));
-			build_fail(b, pair->key, "%s is there twice; the first is in line %u",
-			    quoted, pair->first->key->line);
-		}
 	}
 }
 

@@ -31,6 +31,24 @@ children(const struct lyd_node *node)
 	return node->schema ? lyd_child(node) : ((const struct lyd_node_inner *)node)->child;
 }
 
+void
+mr_config_seal(struct mr_config *config)
+{
+	struct lyd_node *top, *node;
+
+	config->root.child = config->tree;
+	/* Some types make their text when it is first asked for; ask now, so that
+	 * reading never writes. */
+	LY_LIST_FOR(config->tree, top) {
+		LYD_TREE_DFS_BEGIN(top, node)
+		{
+			if (mr_schema_is_leaf(node->schema))
+				lyd_get_value(node);
+			LYD_TREE_DFS_END(top, node);
+		}
+	}
+}
+
 const struct mr_conf *
 mr_conf_root(const struct mr_config *config)
 {

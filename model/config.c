@@ -67,7 +67,7 @@ mr_config_parse(struct mr_config **out, struct mr_model *model, const char *name
 	if (rc) {
 		mr_config_destroy(config);
 	} else {
-		config->root.child = config->tree;
+		mr_config_seal(config);
 		*out = config;
 	}
 	mr_report_destroy(own);

@@ -103,12 +103,38 @@ check_top(const struct mr_model *model, struct mr_error *error)
 	return 0;
 }
 
+/* A list's keys are handed on in arrays of a fixed size. */
+static int
+check_keys(const struct mr_model *model, const struct lysc_node *parent, struct mr_error *error)
+{
+	const struct lysc_node *node = NULL, *key;
+	unsigned count;
+	int rc;
+
+	while ((node = mr_schema_next(model, parent, node))) {
+		if (mr_schema_is_leaf(node))
+			continue;
+		count = 0;
+		for (key = lysc_node_child(node); key && lysc_is_key(key); key = key->next)
+			count++;
+		if (count > MR_LIST_KEYS_MAX)
+			return mr_error_set(error, -E2BIG,
+			    "YANG module %s: the list %s has %u keys; at most %u are supported",
+			    node->module->name, node->name, count, MR_LIST_KEYS_MAX);
+		rc = check_keys(model, node, error);
+		if (rc)
+			return rc;
+	}
+	return 0;
+}
+
 static int
 model_load(struct mr_model *model, struct sources *sources, struct mr_error *error)
 {
 	struct lys_module *module;
 	const char *said;
 	size_t i;
+	int rc;
 
 	model->modules = calloc(sources->count, sizeof(struct lys_module *));
 	if (!model->modules)
@@ -137,7 +163,8 @@ model_load(struct mr_model *model, struct sources *sources, struct mr_error *err
 		    ly_errpath(model->ctx) ? ly_errpath(model->ctx) : "no place known");
 	}
 	ly_ctx_set_module_imp_clb(model->ctx, NULL, NULL);
-	return check_top(model, error);
+	rc = check_top(model, error);
+	return rc ? rc : check_keys(model, NULL, error);
 }
 
 int

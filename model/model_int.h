@@ -71,6 +71,9 @@ struct mr_text {
 };
 void mr_text_add(struct mr_text *, const char *fmt, ...) mr_printf(2, 3);
 
+/* Makes a tree ready for readers: from here on nothing writes to it. */
+void mr_config_seal(struct mr_config *);
+
 /* The line and column that a data node's private pointer holds. */
 void *mr_place_make(unsigned line, unsigned column);
 

@@ -53,6 +53,10 @@ modules_that_do_not_fit_are_refused(void **state)
 		{ { HEAD("m") "container x; }",
 		      HEAD("n") "list x { key k; leaf k { type string; } } }" },
 		    -EEXIST, "the YANG modules m and n both have \"x\" at the top" },
+		{ { HEAD("m") "container c { list l { key \"a b c d e\"; leaf a { type int8; } "
+			      "leaf b { type int8; } leaf c { type int8; } leaf d { type int8; } "
+			      "leaf e { type int8; } } } }" },
+		    -E2BIG, "YANG module m: the list l has 5 keys; at most 4 are supported" },
 	};
 	struct mr_error error;
 	struct mr_model *bad;

@@ -10,6 +10,7 @@
 #include "model/model_int.h"
 
 #define DEPTH_MAX 32
+#define TOP_MAX 128 /* names at the top that one state holds */
 
 /* One open container or list entry. */
 struct level {
@@ -27,6 +28,9 @@ struct mr_state {
 	size_t used, room;
 	struct level levels[DEPTH_MAX];
 	unsigned depth;
+	/* What was written at the top, where several functions write. */
+	const struct lysc_node *top[TOP_MAX];
+	unsigned top_count;
 	struct mr_error error;
 };
 
@@ -107,6 +111,22 @@ static mr_printf(2, 3) int fail(struct mr_state *st, const char *fmt, ...)
 	return mr_error_set(&st->error, -EINVAL, "state %s: %s", *path ? path : "/", text);
 }
 
+/* Whether the top holds that name already, in an object or array that is closed. */
+static bool
+top_is_taken(struct mr_state *st, const struct lysc_node *schema)
+{
+	unsigned i;
+
+	if (st->depth || st->levels[0].open == schema)
+		return false;
+	for (i = 0; i < st->top_count; i++)
+		if (st->top[i] == schema)
+			return true;
+	if (st->top_count < TOP_MAX)
+		st->top[st->top_count++] = schema;
+	return false;
+}
+
 /* The schema of a child that is about to be written, its name already in the text. */
 static const struct lysc_node *
 child_begin(struct mr_state *st, const char *name, uint16_t nodetypes)
@@ -131,6 +151,10 @@ child_begin(struct mr_state *st, const char *name, uint16_t nodetypes)
 	}
 	if (!(schema->nodetype & nodetypes)) {
 		fail(st, "\"%s\" is a %s in the model", name, lys_nodetype2str(schema->nodetype));
+		return NULL;
+	}
+	if (top_is_taken(st, schema)) {
+		fail(st, "\"%s\" was written before", name);
 		return NULL;
 	}
 	if (level->keys_left) {
@@ -447,7 +471,7 @@ mr_state_read(struct mr_config **out, struct mr_model *model, const char *text, 
 		    said ? said : "no reason given",
 		    ly_errpath(model->ctx) ? ly_errpath(model->ctx) : "no place known");
 	}
-	config->root.child = config->tree;
+	mr_config_seal(config);
 out:
 	free(copy);
 	if (rc)

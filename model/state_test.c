@@ -238,6 +238,16 @@ closed_twice(struct mr_state *st)
 }
 
 static void
+taken_up_again(struct mr_state *st)
+{
+	mr_state_list(st, "interface", "lan1");
+	mr_state_close(st);
+	mr_state_list(st, "table", "a");
+	mr_state_close(st);
+	mr_state_list(st, "interface", "lan2");
+}
+
+static void
 left_open(struct mr_state *st)
 {
 	mr_state_list(st, "interface", "lan1");
@@ -264,6 +274,7 @@ state_cannot_drift_from_the_model(void **state)
 		{ key_left_out, "state /table/fixed: an entry ends without all its keys" },
 		{ key_too_late, "state /table/fixed: \"interface\" before all keys of the entry" },
 		{ closed_twice, "state /: closed more often than opened" },
+		{ taken_up_again, "state /: \"interface\" was written before" },
 		{ left_open, "state /interface/counters: still open at the end" },
 	};
 	size_t i;

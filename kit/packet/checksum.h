@@ -239,53 +239,61 @@ mr_inline bool
 mr_checksum_is_unfinished(const uint8_t *bytes, unsigned len, uint16_t *csum_start,
     uint16_t *csum_offset)
 {
-	const struct mr_ip4 *ip;
-	unsigned at = sizeof(struct mr_eth), l4, offset, end;
-	be16_t type, field, sum;
+	const struct mr_ip4 *ip4 = (const struct mr_ip4 *)(bytes + sizeof(struct mr_eth));
+	const struct mr_ip6 *ip6 = (const struct mr_ip6 *)(bytes + sizeof(struct mr_eth));
+	unsigned l4, l4_len, offset;
+	be16_t type, field, port;
+	uint64_t sum;
+	uint8_t proto;
 
-	/* Here: IPv4 without options and IPv6 without extension headers, TCP and UDP. */
-	if (mr_unlikely(len < at + sizeof(*ip) + sizeof(struct mr_udp)))
+	/* Here: no tag, IPv4 without options, IPv6 without extension headers. */
+	if (mr_unlikely(len < sizeof(struct mr_eth) + sizeof(*ip4) + sizeof(struct mr_udp)))
 		return false;
-	memcpy(&type, bytes + 12, sizeof(type));
+	memcpy(&type, bytes + offsetof(struct mr_eth, type), sizeof(type));
 	if (type == mr_be16(MR_ETH_TYPE_IP4)) {
-		ip = (const struct mr_ip4 *)(bytes + at);
-		if (mr_unlikely(ip->version_ihl != 0x45 ||
-			(ip->frag & mr_be16(MR_IP4_MORE_FRAGMENTS | MR_IP4_FRAG_OFFSET))))
-			return mr_checksum_find_unfinished(bytes, len, csum_start, csum_offset);
-		if (ip->proto == MR_IP_PROTO_TCP)
-			offset = offsetof(struct mr_tcp, check);
-		else if (ip->proto == MR_IP_PROTO_UDP)
-			offset = offsetof(struct mr_udp, check);
-		else if (ip->proto == MR_IP_PROTO_ICMP)
+		l4 = sizeof(struct mr_eth) + sizeof(*ip4);
+		l4_len = mr_be16(ip4->total_len) - (unsigned)sizeof(*ip4);
+		proto = ip4->proto;
+		if (mr_unlikely(ip4->version_ihl != 0x45 || l4_len > UINT16_MAX ||
+			(ip4->frag & mr_be16(MR_IP4_MORE_FRAGMENTS | MR_IP4_FRAG_OFFSET))))
+			goto general;
+		sum = mr_checksum_pseudo4(ip4->src, ip4->dst, proto, (uint16_t)l4_len);
+	} else if (type == mr_be16(MR_ETH_TYPE_IP6)) {
+		l4 = sizeof(struct mr_eth) + sizeof(*ip6);
+		if (mr_unlikely(len < l4 || bytes[sizeof(struct mr_eth)] >> 4 != 6))
 			return false;
-		else
-			return mr_checksum_find_unfinished(bytes, len, csum_start, csum_offset);
-		l4 = at + sizeof(*ip);
-		end = mr_be16(ip->total_len);
-		if (mr_unlikely(end < sizeof(*ip)))
-			return false;
-		sum = mr_checksum_fold(mr_checksum_pseudo4(ip->src, ip->dst, ip->proto,
-		    (uint16_t)(end - sizeof(*ip))));
-		if (mr_unlikely(len < l4 + offset + 2))
-			return false;
-		memcpy(&field, bytes + l4 + offset, sizeof(field));
-		if (mr_likely(field != sum)) {
-			/* Only UDP to a tunnel's port may carry another one. */
-			if (ip->proto == MR_IP_PROTO_TCP)
-				return false;
-			memcpy(&type, bytes + l4 + 2, sizeof(type));
-			if (type != mr_be16(MR_TUNNEL_PORT_VXLAN) &&
-			    type != mr_be16(MR_TUNNEL_PORT_GENEVE) &&
-			    type != mr_be16(MR_TUNNEL_PORT_VXLAN_LINUX))
-				return false;
-			return mr_checksum_find_unfinished(bytes, len, csum_start, csum_offset);
-		}
+		proto = ip6->next;
+		sum = mr_checksum_pseudo6(ip6->src, ip6->dst, proto, mr_be16(ip6->payload_len));
+	} else if (type == mr_be16(MR_ETH_TYPE_ARP)) {
+		return false;
+	} else {
+		goto general;
+	}
+	if (mr_likely(proto == MR_IP_PROTO_TCP))
+		offset = offsetof(struct mr_tcp, check);
+	else if (proto == MR_IP_PROTO_UDP)
+		offset = offsetof(struct mr_udp, check);
+	else if (proto == MR_IP_PROTO_ICMP || proto == MR_IP_PROTO_ICMP6)
+		return false;
+	else
+		goto general;
+	if (mr_unlikely(len < l4 + offset + 2))
+		return false;
+	memcpy(&field, bytes + l4 + offset, sizeof(field));
+	if (field == mr_checksum_fold(sum)) {
 		*csum_start = (uint16_t)l4;
 		*csum_offset = (uint16_t)offset;
 		return true;
 	}
-	if (type == mr_be16(MR_ETH_TYPE_ARP))
+	/* Only UDP to a tunnel's port may carry another one. */
+	if (proto == MR_IP_PROTO_TCP)
 		return false;
+	memcpy(&port, bytes + l4 + offsetof(struct mr_udp, dst), sizeof(port));
+	if (mr_likely(port != mr_be16(MR_TUNNEL_PORT_VXLAN) &&
+		port != mr_be16(MR_TUNNEL_PORT_GENEVE) &&
+		port != mr_be16(MR_TUNNEL_PORT_VXLAN_LINUX)))
+		return false;
+general:
 	return mr_checksum_find_unfinished(bytes, len, csum_start, csum_offset);
 }
 

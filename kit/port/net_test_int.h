@@ -23,6 +23,7 @@
 #include <sched.h>
 #include <stdarg.h>
 #include <sys/socket.h>
+#include <sys/utsname.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -76,6 +77,28 @@ net_now_ms(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &t);
 	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
+static inline bool
+net_kernel_at_least(unsigned major, unsigned minor)
+{
+	unsigned a = 0, b = 0;
+	struct utsname u;
+
+	return !uname(&u) && sscanf(u.release, "%u.%u", &a, &b) == 2 &&
+	    (a > major || (a == major && b >= minor));
+}
+
+/* The kernel looks at carriers in its own time. */
+static inline void
+net_link_is(struct mr_port *port, int want)
+{
+	uint64_t end = net_now_ms() + 5000;
+	int link;
+
+	while ((link = port->driver->poll_link(port)) != want && net_now_ms() < end)
+		usleep(1000);
+	assert_int_equal(link, want);
 }
 
 struct net_wire {

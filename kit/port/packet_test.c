@@ -101,11 +101,15 @@ cross(unsigned queues, bool settle)
 		print_message("no VLAN interfaces in this kernel: that part is left out\n");
 	assert_true(w.largest[0] > 10000);
 	assert_true(w.unfinished > 10);
-	client = socket_in(s.far[0], s.here, AF_INET, SOCK_DGRAM);
-	receiver = bound_in(s.far[1], s.here, "10.9.0.2", SOCK_DGRAM);
-	net_udp(&w, client, receiver, "10.9.0.2");
-	close(client);
-	close(receiver);
+	if (net_kernel_at_least(6, 2)) {
+		client = socket_in(s.far[0], s.here, AF_INET, SOCK_DGRAM);
+		receiver = bound_in(s.far[1], s.here, "10.9.0.2", SOCK_DGRAM);
+		net_udp(&w, client, receiver, "10.9.0.2");
+		close(client);
+		close(receiver);
+	} else {
+		print_message("a packet socket of this kernel loses UDP super-frames: left out\n");
+	}
 	assert_int_equal(w.failed, 0);
 	assert_int_equal(w.ports[0]->rx_stats[0].errors, 0);
 	assert_int_equal(w.ports[1]->tx_stats[0].errors, 0);
@@ -287,16 +291,16 @@ test_link(void **state)
 	uint32_t h[3];
 	unsigned i, n;
 
-	assert_int_equal(port->driver->poll_link(port), 1);
+	net_link_is(port, 1);
 	net_run("ip link set near0 down");
-	assert_int_equal(port->driver->poll_link(port), 0);
+	net_link_is(port, 0);
 	h[0] = mr_packet_from(b, 0, frame, sizeof(frame));
 	assert_int_equal(port->driver->tx(port, 0, 0, h, 1), 1);
 	assert_int_equal(port->tx_stats[0].errors, 1);
 	net_run("ip link set near0 up");
-	assert_int_equal(port->driver->poll_link(port), 1);
+	net_link_is(port, 1);
 	net_run("ip link set near0 down && ip link set near0 name other0 && ip link set other0 up");
-	assert_int_equal(port->driver->poll_link(port), 1);
+	net_link_is(port, 1);
 	net_run("ip link del other0");
 	assert_int_equal(port->driver->poll_link(port), -ENODEV);
 	while ((n = port->driver->rx(port, 0, 0, h, 3)))

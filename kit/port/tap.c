@@ -35,6 +35,12 @@
 
 extern const struct mr_port_driver mr_port_driver_tap;
 
+enum tap_offload {
+	TAP_FULL,
+	TAP_TCP,
+	TAP_NONE,
+};
+
 struct tap_queue {
 	int fd;
 	/* rx worker */
@@ -50,7 +56,8 @@ struct tap_port {
 	int control; /* socket for questions about the interface */
 	int quiet;   /* an event that never comes: takes the place of a queue that is gone */
 	int index;
-	bool up, uso, offload;
+	enum tap_offload offload;
+	bool up, uso;
 	unsigned stash; /* buffers that the largest frame needs */
 	struct tap_queue *queues;
 };
@@ -69,9 +76,12 @@ static const struct mr_option_desc options[] = {
 	    .fallback = "false",
 	    .doc = "leave the interface there after close" },
 	{ .key = "offload",
-	    .kind = MR_OPTION_BOOL,
-	    .fallback = "true",
-	    .doc = "let the kernel hand over super-frames and unfinished checksums" },
+	    .kind = MR_OPTION_ENUM,
+	    .values = "full|tcp|none",
+	    .fallback = "full",
+	    .doc = "what the kernel may leave to us and we to it: checksums and super-frames of "
+		   "TCP and, "
+		   "where it knows that (Linux 6.2), UDP; only TCP's; neither" },
 	{ 0 },
 };
 
@@ -164,22 +174,23 @@ queue_attach(int *out, char name[IFNAMSIZ], unsigned queues, bool existed, struc
 	return 0;
 }
 
-/* The vnet header and what the kernel may leave unfinished; TUN_F_USO as far as it knows it. */
+/* The vnet header, and what the kernel may leave unfinished. */
 static int
 queue_offloads(struct tap_port *t, int fd, struct mr_error *error)
 {
-	unsigned some = TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6;
-	int size = sizeof(struct vnet_header), little = 1;
+	unsigned tcp = TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6;
+	int size = sizeof(struct vnet_header), little = 1, rc;
 
 	if (ioctl(fd, TUNSETVNETHDRSZ, &size) || ioctl(fd, TUNSETVNETLE, &little))
 		return mr_error_set(error, -errno, "cannot set the vnet header: %s",
 		    strerror(errno));
-	t->uso = !ioctl(fd, TUNSETOFFLOAD, some | TUN_F_USO4 | TUN_F_USO6);
-	if (!t->offload)
-		some = 0;
-	else if (t->uso)
-		return 0;
-	if (ioctl(fd, TUNSETOFFLOAD, some))
+	rc = -1;
+	if (t->offload == TAP_FULL)
+		rc = ioctl(fd, TUNSETOFFLOAD, tcp | TUN_F_USO4 | TUN_F_USO6);
+	t->uso = !rc;
+	if (rc)
+		rc = ioctl(fd, TUNSETOFFLOAD, t->offload == TAP_NONE ? 0 : tcp);
+	if (rc)
 		return mr_error_set(error, -errno, "cannot set the offloads: %s", strerror(errno));
 	return 0;
 }
@@ -237,7 +248,7 @@ queues_open(struct tap_port *t, const struct mr_port_config *config, char name[I
 	rc = interface_setup(t, config, name, error);
 	if (rc)
 		return rc;
-	frame = t->offload ? SUPER_FRAME : t->port.mtu + 14u + 8u;
+	frame = t->offload != TAP_NONE ? SUPER_FRAME : t->port.mtu + 14u + 8u;
 	t->stash = (frame + MR_PACKET_ROOM - 1) / MR_PACKET_ROOM;
 	for (i = 0; i < n; i++) {
 		struct tap_queue *q = &t->queues[i];
@@ -258,6 +269,7 @@ tap_open(struct mr_port **out, const struct mr_port_config *config, struct mr_er
 	const char *device = config->device && *config->device ? config->device : "tap%d";
 	uint16_t most = MR_MAX(config->rx_queues, config->tx_queues), queues = MR_MAX(most, 1);
 	char name[IFNAMSIZ] = "";
+	const char *offload;
 	struct tap_port *t;
 	int rc;
 
@@ -271,7 +283,10 @@ tap_open(struct mr_port **out, const struct mr_port_config *config, struct mr_er
 	t = (struct tap_port *)*out;
 	t->port.caps = MR_PORT_TX_CSUM | MR_PORT_TX_GSO | MR_PORT_TX_CHAIN;
 	t->up = mr_option_bool(options, config, "up");
-	t->offload = mr_option_bool(options, config, "offload");
+	offload = mr_option_text(options, config, "offload");
+	t->offload = !strcmp(offload, "full") ? TAP_FULL
+	    : !strcmp(offload, "tcp")         ? TAP_TCP
+					      : TAP_NONE;
 	t->quiet = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	t->control = port_netdev_socket(error);
 	if (t->control < 0)
@@ -550,9 +565,9 @@ tap_stats(struct mr_port *port, struct mr_port_stats *stats)
 	memset(stats, 0, sizeof(*stats));
 	snprintf(stats->detail, sizeof(stats->detail), "%u queue%s, %s", port->rx_queues,
 	    port->rx_queues > 1 ? "s" : "",
-	    !t->offload  ? "whole frames only"
-		: t->uso ? "checksums, TCP and UDP super-frames"
-			 : "checksums, TCP super-frames");
+	    t->offload == TAP_NONE ? "whole frames only"
+		: t->uso           ? "checksums, TCP and UDP super-frames"
+				   : "checksums, TCP super-frames");
 }
 
 const struct mr_port_driver mr_port_driver_tap = {

@@ -72,17 +72,22 @@ mr_inline void
 classify(const struct work *w, const uint32_t *packets, unsigned count, const bool vlans)
 {
 	const struct bridge_view *view = w->view;
+	/* Kept in registers: for all the compiler knows, the stores below change the view. */
+	const uint64_t *members = view->members;
+	const struct bridge_slot *slots = view->slots;
+	const unsigned words = view->words;
+	uint8_t *base = w->run->base;
 	struct batch *b = w->b;
 
 	for (unsigned i = 0; i < count; i++) {
-		struct mr_packet *p = mr_packet_at(w->run->base, packets[i]);
+		struct mr_packet *p = mr_packet_at(base, packets[i]);
 		bool fits = p->len >= (vlans ? TAGGED : HEADER);
 		const uint8_t *bytes = fits ? mr_packet_bytes(p) : nothing;
-		unsigned slot = view->slot_of[p->port % MR_PORT_MAX];
-		const struct bridge_slot *in = &view->slots[slot];
+		unsigned port = p->port, slot = view->slot_of[port % MR_PORT_MAX];
+		const struct bridge_slot *in = &slots[slot];
+		uint64_t d, s, group, learn = in->learn;
 		unsigned vlan = 0, bad;
 		bool tagged = false;
-		uint64_t d, s, group;
 
 		memcpy(&d, bytes, 8);
 		memcpy(&s, bytes + 6, 8);
@@ -96,14 +101,14 @@ classify(const struct work *w, const uint32_t *packets, unsigned count, const bo
 			tagged = (type_tci & 0xffff) == in->tag;
 			vlan = __builtin_bswap16((uint16_t)(type_tci >> 16)) & 0xfff;
 			vlan = tagged && vlan ? vlan : in->untagged;
-			bad |= !bridge_bit(view->members, view->words, vlan, slot);
+			bad |= !bridge_bit(members, words, vlan, slot);
 			b->vlan[i] = (uint16_t)vlan;
 			b->tagged[i] = tagged;
 		}
-		b->port[i] = p->port;
+		b->port[i] = (uint16_t)port;
 		b->slot[i] = (uint16_t)slot;
 		b->kind[i] = (uint8_t)(group | bad * KIND_BAD);
-		b->src[i] = bad ? 0 : (s << 16 | vlan) & in->learn;
+		b->src[i] = bad ? 0 : (s << 16 | vlan) & learn;
 		b->dst[i] = group | bad ? 0 : d << 16 | vlan;
 		record_decision(w->rec, p, view, vlan, tagged);
 	}
@@ -208,12 +213,12 @@ retag(struct mr_recorder *rec, struct mr_packet *p, const struct bridge_slot *ou
 	return true;
 }
 
+static const struct mr_port_view no_port;
+
 mr_inline const struct mr_port_view *
 way_out(const struct mr_node_run *run, unsigned port)
 {
-	static const struct mr_port_view none;
-
-	return mr_likely(port < run->port_count) ? &run->ports[port] : &none;
+	return mr_likely(port < run->port_count) ? &run->ports[port] : &no_port;
 }
 
 /* Whether a frame that is larger than the MTU and a header is one because of its tags (two
@@ -413,31 +418,33 @@ forward(const struct work *w, const uint32_t *packets, mr_verdict_t *verdicts, u
     const bool vlans)
 {
 	const struct bridge_view *view = w->view;
+	const uint64_t *members = view->members, *reach = view->reach;
+	const struct bridge_slot *slots = view->slots;
+	const unsigned words = view->words;
+	uint8_t *base = w->run->base;
+	const unsigned port_count = w->run->port_count;
+	const struct mr_port_view *ports = port_count ? w->run->ports : &no_port;
 	const struct batch *b = w->b;
 
 	for (unsigned i = 0; i < count; i++) {
-		struct mr_packet *p = mr_packet_at(w->run->base, packets[i]);
-		unsigned port = MR_MAC_FOUND_PORT(b->found[i]);
+		struct mr_packet *p = mr_packet_at(base, packets[i]);
+		uint32_t found = b->found[i];
+		unsigned port = MR_MAC_FOUND_PORT(found);
 		unsigned slot = view->slot_of[port % MR_PORT_MAX];
-		const struct mr_port_view *out = way_out(w->run, port);
-		bool go = !b->kind[i] &
-		    ((b->found[i] & (MR_MAC_LIVE | MR_MAC_DROP) << 16) == MR_MAC_LIVE << 16) &
-		    bridge_bit(view->reach, view->words, b->slot[i], slot) & out->up;
+		const struct mr_port_view *out = &ports[mr_likely(port < port_count) ? port : 0];
+		unsigned size = p->total - (vlans && b->tagged[i] ? 4u : 0u);
+		bool go = !b->kind[i] & (port < port_count) &
+		    ((found & (MR_MAC_LIVE | MR_MAC_DROP) << 16) == MR_MAC_LIVE << 16) &
+		    bridge_bit(reach, words, b->slot[i], slot) & out->up &
+		    (size <= out->mtu + HEADER);
 
-		if (vlans) {
-			go &= bridge_bit(view->members, view->words, b->vlan[i], slot) &
-			    (p->total - (b->tagged[i] ? 4u : 0u) <= out->mtu + HEADER);
-			verdicts[i] = mr_verdict_output(port);
-			if (mr_unlikely(!go))
-				verdicts[i] = decide(w, packets[i], i);
-			else if (!retag(w->rec, p, &view->slots[slot], b->vlan[i], b->tagged[i]))
-				verdicts[i] = mr_verdict_drop(MR_BRIDGE_DROP_NO_HEADROOM);
-			continue;
-		}
-		go &= p->total <= out->mtu + HEADER;
+		if (vlans)
+			go &= bridge_bit(members, words, b->vlan[i], slot);
 		verdicts[i] = mr_verdict_output(port);
 		if (mr_unlikely(!go))
 			verdicts[i] = decide(w, packets[i], i);
+		else if (vlans && !retag(w->rec, p, &slots[slot], b->vlan[i], b->tagged[i]))
+			verdicts[i] = mr_verdict_drop(MR_BRIDGE_DROP_NO_HEADROOM);
 	}
 }
 

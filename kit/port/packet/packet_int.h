@@ -14,6 +14,9 @@
  * The kernel hands a block of frames over when it is full or when its timer runs
  * out, one millisecond at the least: throughput is good, latency is not.
  *
+ * Before Linux 6.2 a packet socket with vnet headers loses UDP super-frames (UDP_SEGMENT):
+ * the header had no word for them. Losses are in the ring's statistics.
+ *
  * Why not a ring to transmit: it refuses what is longer than its slots, which
  * would have to be 64 KB each for super-frames; a slot stays taken until the
  * receiver of the frame frees it; it cannot send a chain. sendmmsg costs one

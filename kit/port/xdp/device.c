@@ -11,6 +11,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "kit/port/netdev_int.h"
+
 static int
 request(const struct xdp_device *d, unsigned long what, struct ifreq *ifr)
 {

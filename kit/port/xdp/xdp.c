@@ -227,7 +227,10 @@ prepare(struct xdp_port *x, const struct mr_port_config *config, struct mr_error
 		return mr_error_set(error, -ENOMEM, "no memory for %u queues", x->queue_count);
 	memset(x->queues, 0, x->queue_count * sizeof(*x->queues));
 
-	rc = xdp_steer_check_free(x->device.ifindex, x->device.name, error);
+	rc = xdp_steer_check_filters(mr_option_text(options, config, "filter"),
+	    mr_option_text(options, config, "leave"), error);
+	if (!rc)
+		rc = xdp_steer_check_free(x->device.ifindex, x->device.name, error);
 	if (!rc && config->mtu && config->mtu != x->device.mtu)
 		rc = xdp_device_set_mtu(&x->device, config->mtu, error);
 	if (!rc && mr_option_bool(options, config, "up"))
@@ -252,8 +255,9 @@ xdp_close(struct mr_port *port)
 static uint16_t
 queue_count(unsigned wanted, unsigned there)
 {
-	return (
-	    uint16_t)MR_MIN(wanted ? MR_MIN(wanted, there) : there, (unsigned)MR_PORT_QUEUES_MAX);
+	unsigned count = wanted && wanted < there ? wanted : there;
+
+	return (uint16_t)MR_MIN(count, (unsigned)MR_PORT_QUEUES_MAX);
 }
 
 static int

@@ -50,6 +50,7 @@ struct xdp_rx {
 	struct xsk_ring_cons ring;
 	struct xsk_ring_prod fill;
 	uint8_t *held;         /* per buffer: 1 while the kernel has it for reception */
+	uint64_t rest_until;   /* cycle counter; 0: not resting */
 	uint32_t owed;         /* buffers that the fill ring could take */
 	uint32_t head, tail;   /* of a chain whose last segment has not come yet */
 	bool discard;          /* the rest of this chain is thrown away */

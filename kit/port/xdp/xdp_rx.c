@@ -6,7 +6,14 @@
 #include "kit/packet/checksum.h"
 #include "kit/port/driver_int.h"
 
-#define AHEAD 8                /* frames whose lines are fetched before their turn */
+#define AHEAD 8 /* frames whose lines are fetched before their turn */
+/* After fewer frames than this the ring is left alone for about a microsecond. Looking at it
+ * again at once would find one frame more, and take the line that the kernel writes to
+ * away from it each time: on veth with both sides busy on a core of their own, resting gave
+ * 1.48 instead of 1.34 million frames a second. */
+#define SHORT_HARVEST 32
+#define REST_CYCLES 3000
+
 #define OPTION_CONTD (1u << 0) /* XDP_PKT_CONTD: the frame goes on in the next descriptor */
 
 /* Descriptors to collect, up to `want`. libxdp's own looks at the kernel's index only
@@ -184,6 +191,11 @@ xdp_rx(struct mr_port *port, unsigned queue, unsigned worker, uint32_t *packets,
 	unsigned n, i, count = 0;
 	uint64_t bytes = 0;
 
+	if (rx->rest_until) {
+		if (mr_cycles() < rx->rest_until)
+			return 0;
+		rx->rest_until = 0;
+	}
 	n = ready(&rx->ring, MR_MIN(max, x->burst));
 	if (mr_unlikely(!n)) {
 		if (mr_unlikely(rx->owed))
@@ -229,6 +241,8 @@ xdp_rx(struct mr_port *port, unsigned queue, unsigned worker, uint32_t *packets,
 	xsk_ring_cons__release(&rx->ring, n);
 	rx->owed += n;
 	refill(x, q, worker, stats);
+	if (n < SHORT_HARVEST && max >= SHORT_HARVEST && !x->busy_poll)
+		rx->rest_until = mr_cycles() + REST_CYCLES;
 	port_count(&stats->packets, count);
 	port_count(&stats->bytes, bytes);
 	return count;

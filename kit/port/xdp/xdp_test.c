@@ -24,12 +24,15 @@
 
 #include <arpa/inet.h>
 #include <cmocka.h>
+#include <linux/capability.h>
 #include <linux/ethtool.h>
 #include <linux/if_packet.h>
 #include <linux/sockios.h>
 #include <netinet/in.h>
 #include <sys/ioctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include "kit/packet/checksum.h"
@@ -597,11 +600,25 @@ test_unfinished_checksum(void **state)
 static void
 bridged_peer(void)
 {
+	struct pollfd p = { .events = POLLIN };
+	uint8_t frame[60];
+	unsigned tries;
+	int from;
+
 	assert_int_equal(sh("ip link add br0 type bridge && ip link set br0 up && "
 			    "ip link add c0 type veth peer name c1 && ip link set c0 up && "
 			    "ip link set c1 up master br0 && ip link set a1 master br0"),
 	    0);
-	pause_ms(50);
+	/* A bridge's ports begin to forward when they like. */
+	p.fd = wire("a0");
+	from = wire("c0");
+	make_frame(frame, sizeof(frame), 1);
+	for (tries = 0; tries < 500 && !poll(&p, 1, 10); tries++)
+		send_frame(from, frame, sizeof(frame));
+	assert_true(tries < 500);
+	pause_ms(10);
+	close(p.fd);
+	close(from);
 }
 
 /* In generic mode a tag beside the bytes is lost; so a1 must put it among them. */
@@ -1124,6 +1141,95 @@ test_errors(void **state)
 	assert_int_equal(mr_pool_used(buffers->pool), 0);
 }
 
+static void
+drop_capabilities(uint32_t drop)
+{
+	struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct caps[2];
+
+	assert_int_equal(syscall(SYS_capget, &head, caps), 0);
+	caps[0].effective &= ~drop;
+	caps[0].permitted &= ~drop;
+	assert_int_equal(syscall(SYS_capset, &head, caps), 0);
+}
+
+/* In a child of its own, which cannot get back what it gave away. */
+static void
+test_without_permission(void **state)
+{
+	static const struct {
+		uint32_t drop;
+		int code;
+		const char *text;
+	} cases[] = {
+		{ 1u << CAP_NET_RAW, -EPERM, "CAP_NET_RAW" },
+		{ 1u << CAP_IPC_LOCK | 1u << CAP_SYS_RESOURCE, -ENOBUFS, "ulimit -l" },
+		{ 1u << CAP_NET_ADMIN | 1u << CAP_SYS_ADMIN, -EPERM, "CAP_NET_ADMIN" },
+	};
+	const struct rlimit little = { 65536, 65536 };
+	struct mr_error error;
+	struct mr_port *port;
+	unsigned i;
+	pid_t child;
+	int status;
+
+	NEED();
+	for (i = 0; i < MR_ARRAY_COUNT(cases); i++) {
+		child = fork();
+		if (!child) {
+			setrlimit(RLIMIT_MEMLOCK, &little);
+			drop_capabilities(cases[i].drop);
+			if (try_open(&port, "a0", &error, "mode=auto") != cases[i].code ||
+			    !strstr(error.text, cases[i].text)) {
+				print_error("%u: %s\n", i, error.text);
+				_exit(1);
+			}
+			_exit(0);
+		}
+		assert_int_equal(waitpid(child, &status, 0), child);
+		assert_int_equal(status, 0);
+	}
+}
+
+/* The same on hugepages: other chunks cross other pages. */
+static void
+test_hugepages(void **state)
+{
+	struct mr_buffers_config config = { .count = 1024,
+		.workers = 1,
+		.pages = MR_ARENA_2M,
+		.numa_node = -1 };
+	struct mr_buffers *small = buffers;
+	struct mr_error error;
+	struct mr_port *port;
+	uint8_t frame[1514];
+	uint32_t got[1];
+	unsigned i;
+	int peer;
+
+	NEED();
+	if (mr_buffers_create(&buffers, &config, &error)) {
+		print_message("skipped: %s\n", error.text);
+		buffers = small;
+		skip();
+	}
+	port = open_mode("a0", "auto");
+	peer = wire("a1");
+	for (i = 0; i < 2000; i++) {
+		make_frame(frame, sizeof(frame), i);
+		send_frame(peer, frame, sizeof(frame));
+		assert_int_equal(receive(port, got, 1), 1);
+		expect_packet(got[0], frame, sizeof(frame));
+		assert_int_equal(port->driver->tx(port, 0, 0, got, 1), 1);
+		expect_frame(peer, frame, sizeof(frame));
+	}
+	close(peer);
+	close_port(port);
+	assert_int_equal(mr_pool_used(buffers->pool), 0);
+	mr_buffers_destroy(buffers);
+	buffers = small;
+}
+
 /* A socket of somebody else's, without a program, holds the queue. */
 static void
 test_queue_busy(void **state)
@@ -1174,11 +1280,105 @@ test_promiscuous(void **state)
 	assert_int_not_equal(sh("ip -d link show a0 | grep -q 'promiscuity [1-9]'"), 0);
 }
 
-/* A TCP sender whose frames the device is to cut: only generic mode sees them whole. */
+/* A socket that talks to us, to port 80; we answer its SYN by hand. */
+static void
+accept_tcp(struct mr_port *port, int fd)
+{
+	struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons(80) };
+	uint8_t *b, mac[6], ip[4], ports[2];
+	uint32_t got, seq;
+
+	inet_pton(AF_INET, "10.9.0.1", &to.sin_addr);
+	assert_int_equal(connect(fd, (struct sockaddr *)&to, sizeof(to)), -1);
+	got = receive_proto(port, 6);
+	b = mr_packet_bytes(mr_packet_at(buffers->base, got));
+	memcpy(mac, b, 6);
+	memcpy(b, b + 6, 6);
+	memcpy(b + 6, mac, 6);
+	memcpy(ip, b + 26, 4);
+	memcpy(b + 26, b + 30, 4);
+	memcpy(b + 30, ip, 4);
+	memcpy(ports, b + 34, 2);
+	memcpy(b + 34, b + 36, 2);
+	memcpy(b + 36, ports, 2);
+	memcpy(&seq, b + 38, 4);
+	seq = htonl(ntohl(seq) + 1);
+	memcpy(b + 42, &seq, 4);
+	memset(b + 38, 0, 4);
+	b[47] = 0x12; /* SYN, ACK; its options (MSS, window scale) come back to it */
+	/* The pseudo-header's sum in the field is still right: only places were exchanged. */
+	assert_int_equal(mr_checksum_complete(buffers, got), 0);
+	assert_int_equal(port->driver->tx(port, 0, 0, &got, 1), 1);
+}
+
+/* The largest packet of a long write, its checksum unfinished in any case. */
+static uint32_t
+receive_largest(struct mr_port *port, int fd)
+{
+	static uint8_t data[10000];
+	uint32_t got, largest = 0;
+	unsigned tries;
+
+	accept_tcp(port, fd);
+	memset(data, 'x', sizeof(data));
+	for (tries = 0; tries < 1000 && send(fd, data, sizeof(data), MSG_DONTWAIT) < 0; tries++)
+		pause_ms(1);
+	assert_true(tries < 1000);
+	for (tries = 0; tries < 8 && receive(port, &got, 1); tries++) {
+		if (largest &&
+		    mr_packet_at(buffers->base, largest)->total >=
+			mr_packet_at(buffers->base, got)->total) {
+			mr_packets_free(buffers, 0, &got, 1);
+			continue;
+		}
+		if (largest)
+			mr_packets_free(buffers, 0, &largest, 1);
+		largest = got;
+	}
+	assert_int_not_equal(largest, 0);
+	return largest;
+}
+
+/* What a local TCP gives to its device in one piece, generic mode hands on in one piece; in
+ * native mode veth has the sender cut it. */
 static void
 test_super_frame(void **state)
 {
+	const struct mr_packet *p;
+	struct mr_port *port;
+	uint8_t back[4];
+	uint32_t got;
+	int fd;
+
 	NEED();
+	kernel_peer();
+	port = open_mode("a0", "native");
+	fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	got = receive_largest(port, fd);
+	p = mr_packet_at(buffers->base, got);
+	assert_int_equal(p->total, 1514);
+	assert_int_equal(p->flags, MR_PACKET_CSUM_PARTIAL);
+	mr_packets_free(buffers, 0, &got, 1);
+	settle_tx(port);
+	close(fd);
+	close_port(port);
+
+	port = open_mode("a0", "generic");
+	fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	got = receive_largest(port, fd);
+	p = mr_packet_at(buffers->base, got);
+	assert_true(p->total > 1514);
+	assert_true(p->segments > 1 || p->total <= MR_PACKET_ROOM);
+	assert_int_equal(p->flags, MR_PACKET_GSO_TCP4 | MR_PACKET_CSUM_PARTIAL);
+	assert_int_equal(p->gso_size, 0);
+	assert_int_equal(p->csum_start, 34);
+	/* All of it is there. */
+	assert_int_equal(mr_packet_read(buffers, got, p->total - 4, back, 4), 4);
+	assert_memory_equal(back, "xxxx", 4);
+	mr_packets_free(buffers, 0, &got, 1);
+	settle_tx(port);
+	close(fd);
+	close_port(port);
 }
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -1207,6 +1407,8 @@ main(void)
 		TEST(test_killed),
 		TEST(test_queue_not_opened),
 		TEST(test_errors),
+		TEST(test_without_permission),
+		TEST(test_hugepages),
 		TEST(test_queue_busy),
 		TEST(test_mtu_and_up),
 		TEST(test_promiscuous),

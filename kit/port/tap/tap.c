@@ -329,6 +329,7 @@ const struct mr_port_driver mr_port_driver_tap = {
 	.name = "tap",
 	.doc = "a virtual interface to this host's network stack",
 	.needs = "CAP_NET_ADMIN (or an interface that belongs to the user), /dev/net/tun",
+	.device_named = true,
 	.device_doc =
 	    "name of the interface, made when there is none; without it the kernel picks one",
 	.options = options,

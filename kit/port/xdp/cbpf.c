@@ -318,19 +318,23 @@ int
 cbpf_translate(struct ebpf *e, const struct sock_filter *program, unsigned count, int match,
     int no_match, struct mr_error *error)
 {
-	struct translation t = {
-	    .e = e, .program = program, .count = count, .match = match, .no_match = no_match};
+	struct translation t = { .e = e,
+		.program = program,
+		.count = count,
+		.match = match,
+		.no_match = no_match };
 	unsigned i;
 	int rc = 0;
 
 	if (!count || count > BPF_MAXINSNS)
-		return mr_error_set(error, -EINVAL, "a filter of %u instructions (1 to %d are allowed)",
-		    count, BPF_MAXINSNS);
+		return mr_error_set(error, -EINVAL,
+		    "a filter of %u instructions (1 to %d are allowed)", count, BPF_MAXINSNS);
 	if (BPF_CLASS(program[count - 1].code) != BPF_RET)
 		return mr_error_set(error, -EINVAL, "the filter has no end");
 	t.labels = malloc(count * sizeof(*t.labels));
 	if (!t.labels)
-		return mr_error_set(error, -ENOMEM, "no memory for a filter of %u instructions", count);
+		return mr_error_set(error, -ENOMEM, "no memory for a filter of %u instructions",
+		    count);
 	for (i = 0; i < count; i++)
 		t.labels[i] = -1;
 	emit_prologue(&t);
@@ -340,15 +344,17 @@ cbpf_translate(struct ebpf *e, const struct sock_filter *program, unsigned count
 			continue;
 		ebpf_bind(e, t.labels[i]);
 		rc = translate_one(&t, i);
-		if (BPF_CLASS(program[i].code) != BPF_JMP && BPF_CLASS(program[i].code) != BPF_RET &&
-		    i + 1 < count)
+		if (BPF_CLASS(program[i].code) != BPF_JMP &&
+		    BPF_CLASS(program[i].code) != BPF_RET && i + 1 < count)
 			reach(&t, i + 1);
 	}
 	free(t.labels);
 	if (rc == -ELOOP)
-		return mr_error_set(error, rc, "the filter loops (protochain), which cannot be translated");
+		return mr_error_set(error, rc,
+		    "the filter loops (protochain), which cannot be translated");
 	if (rc)
-		return mr_error_set(error, rc, "instruction %u of the filter (code 0x%02x) is not known",
-		    i - 1, program[i - 1].code);
+		return mr_error_set(error, rc,
+		    "instruction %u of the filter (code 0x%02x) is not known", i - 1,
+		    program[i - 1].code);
 	return e->error ? mr_error_set(error, e->error, "no memory for the translated filter") : 0;
 }

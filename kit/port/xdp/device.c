@@ -11,8 +11,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "kit/port/netdev_int.h"
-
 static int
 request(const struct xdp_device *d, unsigned long what, struct ifreq *ifr)
 {
@@ -23,7 +21,7 @@ request(const struct xdp_device *d, unsigned long what, struct ifreq *ifr)
 static int
 ethtool(const struct xdp_device *d, void *command)
 {
-	struct ifreq ifr = {.ifr_data = command};
+	struct ifreq ifr = { .ifr_data = command };
 
 	return request(d, SIOCETHTOOL, &ifr);
 }
@@ -32,7 +30,7 @@ ethtool(const struct xdp_device *d, void *command)
 static void
 read_channels(struct xdp_device *d)
 {
-	struct ethtool_channels ch = {.cmd = ETHTOOL_GCHANNELS};
+	struct ethtool_channels ch = { .cmd = ETHTOOL_GCHANNELS };
 
 	d->rx_queues = d->tx_queues = 1;
 	if (ethtool(d, &ch))
@@ -56,8 +54,8 @@ one_of(const char *word, const char *const *list, unsigned count)
 static void
 read_driver(struct xdp_device *d)
 {
-	static const char *const outside[] = {"virtio_net", "vif", "hv_netvsc", "vmxnet3", "tun"};
-	struct ethtool_drvinfo info = {.cmd = ETHTOOL_GDRVINFO};
+	static const char *const outside[] = { "virtio_net", "vif", "hv_netvsc", "vmxnet3", "tun" };
+	struct ethtool_drvinfo info = { .cmd = ETHTOOL_GDRVINFO };
 	bool bus, guest;
 
 	d->checksums = true;
@@ -75,7 +73,7 @@ read_driver(struct xdp_device *d)
 static void
 read_speed(struct xdp_device *d)
 {
-	struct ethtool_cmd cmd = {.cmd = ETHTOOL_GSET};
+	struct ethtool_cmd cmd = { .cmd = ETHTOOL_GSET };
 	uint32_t speed;
 
 	if (ethtool(d, &cmd))
@@ -87,19 +85,21 @@ read_speed(struct xdp_device *d)
 static int
 read_basics(struct xdp_device *d, struct mr_error *error)
 {
-	struct ifreq ifr = {0};
+	struct ifreq ifr = { 0 };
 	int rc;
 
 	rc = request(d, SIOCGIFINDEX, &ifr);
 	if (rc == -ENODEV)
-		return mr_error_set(error, rc, "no interface %s in this network namespace", d->name);
+		return mr_error_set(error, rc, "no interface %s in this network namespace",
+		    d->name);
 	if (rc)
 		return mr_error_set(error, rc, "interface %s: %s", d->name, strerror(-rc));
 	d->ifindex = ifr.ifr_ifindex;
 	rc = request(d, SIOCGIFHWADDR, &ifr);
 	if (!rc && ifr.ifr_hwaddr.sa_family != 1 /* ARPHRD_ETHER */)
-		return mr_error_set(error, -ENOTSUP, "%s is not an Ethernet interface (its type is %u)",
-		    d->name, ifr.ifr_hwaddr.sa_family);
+		return mr_error_set(error, -ENOTSUP,
+		    "%s is not an Ethernet interface (its type is %u)", d->name,
+		    ifr.ifr_hwaddr.sa_family);
 	if (!rc)
 		memcpy(d->mac, ifr.ifr_hwaddr.sa_data, sizeof(d->mac));
 	if (!rc)
@@ -118,12 +118,13 @@ xdp_device_open(struct xdp_device *d, const char *name, struct mr_error *error)
 {
 	int rc;
 
-	*d = (struct xdp_device){.ctl = -1, .promiscuous = -1};
+	*d = (struct xdp_device){ .ctl = -1, .promiscuous = -1 };
 	if (!name || !*name)
 		return mr_error_set(error, -EINVAL, "it needs the name of an interface");
 	if (strlen(name) >= IFNAMSIZ)
 		return mr_error_set(error, -ENAMETOOLONG,
-		    "'%s' is no interface: their names have at most %d characters", name, IFNAMSIZ - 1);
+		    "'%s' is no interface: their names have at most %d characters", name,
+		    IFNAMSIZ - 1);
 	memcpy(d->name, name, strlen(name));
 	d->ctl = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	if (d->ctl < 0)
@@ -143,7 +144,7 @@ xdp_device_open(struct xdp_device *d, const char *name, struct mr_error *error)
 static int
 set_rx_stripping(const struct xdp_device *d, bool on)
 {
-	struct ethtool_value v = {.cmd = ETHTOOL_GFLAGS};
+	struct ethtool_value v = { .cmd = ETHTOOL_GFLAGS };
 	int rc = ethtool(d, &v);
 
 	if (rc)
@@ -156,7 +157,7 @@ set_rx_stripping(const struct xdp_device *d, bool on)
 bool
 xdp_device_keep_tags(struct xdp_device *d)
 {
-	struct ethtool_value v = {.cmd = ETHTOOL_GFLAGS};
+	struct ethtool_value v = { .cmd = ETHTOOL_GFLAGS };
 
 	if (ethtool(d, &v))
 		return false;
@@ -184,7 +185,7 @@ xdp_device_close(struct xdp_device *d)
 int
 xdp_device_set_mtu(struct xdp_device *d, unsigned mtu, struct mr_error *error)
 {
-	struct ifreq ifr = {.ifr_mtu = (int)mtu};
+	struct ifreq ifr = { .ifr_mtu = (int)mtu };
 	int rc = request(d, SIOCSIFMTU, &ifr);
 
 	if (rc)
@@ -197,7 +198,7 @@ xdp_device_set_mtu(struct xdp_device *d, unsigned mtu, struct mr_error *error)
 int
 xdp_device_set_up(struct xdp_device *d, struct mr_error *error)
 {
-	struct ifreq ifr = {0};
+	struct ifreq ifr = { 0 };
 	int rc;
 
 	if (d->flags & IFF_UP)
@@ -207,7 +208,8 @@ xdp_device_set_up(struct xdp_device *d, struct mr_error *error)
 	if (!rc)
 		rc = request(d, SIOCSIFFLAGS, &ifr);
 	if (rc)
-		return mr_error_set(error, rc, "%s could not be brought up: %s", d->name, strerror(-rc));
+		return mr_error_set(error, rc, "%s could not be brought up: %s", d->name,
+		    strerror(-rc));
 	d->flags |= IFF_UP;
 	return 0;
 }
@@ -215,7 +217,7 @@ xdp_device_set_up(struct xdp_device *d, struct mr_error *error)
 int
 xdp_device_set_promiscuous(struct xdp_device *d, struct mr_error *error)
 {
-	struct packet_mreq want = {.mr_ifindex = d->ifindex, .mr_type = PACKET_MR_PROMISC};
+	struct packet_mreq want = { .mr_ifindex = d->ifindex, .mr_type = PACKET_MR_PROMISC };
 	int rc;
 
 	/* Protocol 0: the socket holds the membership and receives nothing. */
@@ -224,7 +226,8 @@ xdp_device_set_promiscuous(struct xdp_device *d, struct mr_error *error)
 	    !setsockopt(d->promiscuous, SOL_PACKET, PACKET_ADD_MEMBERSHIP, &want, sizeof(want)))
 		return 0;
 	rc = -errno;
-	return mr_error_set(error, rc, "%s could not be made promiscuous: %s", d->name, strerror(-rc));
+	return mr_error_set(error, rc, "%s could not be made promiscuous: %s", d->name,
+	    strerror(-rc));
 }
 
 int

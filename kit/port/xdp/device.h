@@ -18,7 +18,7 @@
 #include "kit/base/error.h"
 
 struct xdp_device {
-	int ctl;	 /* a socket to ask with */
+	int ctl;         /* a socket to ask with */
 	int promiscuous; /* a packet socket that holds the interface promiscuous, or -1 */
 	int ifindex;
 	unsigned flags; /* IFF_* when it was opened */

@@ -10,7 +10,7 @@ ebpf_release(struct ebpf *e)
 	free(e->insns);
 	free(e->targets);
 	free(e->labels);
-	*e = (struct ebpf){0};
+	*e = (struct ebpf){ 0 };
 }
 
 static bool
@@ -65,8 +65,11 @@ ebpf_emit(struct ebpf *e, uint8_t code, uint8_t dst, uint8_t src, int16_t off, i
 	if (e->error || (e->count == e->room && !grow(e)))
 		return;
 	e->targets[e->count] = -1;
-	e->insns[e->count++] = (struct bpf_insn){
-	    .code = code, .dst_reg = dst & 15, .src_reg = src & 15, .off = off, .imm = imm};
+	e->insns[e->count++] = (struct bpf_insn){ .code = code,
+		.dst_reg = dst & 15,
+		.src_reg = src & 15,
+		.off = off,
+		.imm = imm };
 }
 
 void

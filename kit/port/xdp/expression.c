@@ -13,7 +13,7 @@ xdp_expression_compile(const char *what, const char *text, struct sock_filter **
 {
 	/* A snapshot length of any frame: it is what a match returns, nothing is cut. */
 	pcap_t *pcap = pcap_open_dead(DLT_EN10MB, 262144);
-	struct bpf_program compiled = {0};
+	struct bpf_program compiled = { 0 };
 	unsigned i;
 	int rc = 0;
 
@@ -33,7 +33,8 @@ xdp_expression_compile(const char *what, const char *text, struct sock_filter **
 	for (i = 0; i < compiled.bf_len; i++) {
 		const struct bpf_insn *f = &compiled.bf_insns[i];
 
-		(*program)[i] = (struct sock_filter){.code = f->code, .jt = f->jt, .jf = f->jf, .k = f->k};
+		(*program)[i] =
+		    (struct sock_filter){ .code = f->code, .jt = f->jt, .jf = f->jf, .k = f->k };
 	}
 	*count = compiled.bf_len;
 out:

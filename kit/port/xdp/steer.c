@@ -174,6 +174,16 @@ xdp_steer_assemble(struct ebpf *e, const char *filter, const char *leave, int ma
 	return rc ? mr_error_set(error, rc, "the steering program could not be put together") : 0;
 }
 
+int
+xdp_steer_check_filters(const char *filter, const char *leave, struct mr_error *error)
+{
+	struct ebpf e = { 0 };
+	int rc = xdp_steer_assemble(&e, filter, leave, -1, 0, error);
+
+	ebpf_release(&e);
+	return rc;
+}
+
 /* The kernel function that tells a VLAN tag beside the frame; 0 when there is none. */
 static int
 find_tag_kfunc(void)
@@ -195,19 +205,20 @@ load(struct xdp_steer *s, const struct xdp_steer_config *config, unsigned flags,
 	/* Kernel functions are for programs under the GPL; this one is ours to give under
 	 * both licences. */
 	const char *licence = tag_kfunc ? "Dual BSD/GPL" : "Apache-2.0";
-	LIBBPF_OPTS(bpf_prog_load_opts, opts, .prog_flags = flags,
-	    .expected_attach_type = BPF_XDP);
-	struct ebpf e = {0};
+	LIBBPF_OPTS(bpf_prog_load_opts, opts, .prog_flags = flags, .expected_attach_type = BPF_XDP);
+	struct ebpf e = { 0 };
 	int rc;
 
 	if (tag_kfunc)
 		opts.prog_ifindex = (uint32_t)config->ifindex;
 	rc = xdp_steer_assemble(&e, config->filter, config->leave, s->map_fd, tag_kfunc, error);
 	if (!rc) {
-		s->prog_fd =
-		    bpf_prog_load(BPF_PROG_TYPE_XDP, "millrace_steer", licence, e.insns, e.count, &opts);
+		s->prog_fd = bpf_prog_load(BPF_PROG_TYPE_XDP, "millrace_steer", licence, e.insns,
+		    e.count, &opts);
 		rc = s->prog_fd < 0 ? s->prog_fd : 0;
-		mr_error_set(error, rc, "the kernel refused the steering program: %s", strerror(-rc));
+		if (rc)
+			mr_error_set(error, rc, "the kernel refused the steering program: %s",
+			    strerror(-rc));
 	}
 	ebpf_release(&e);
 	return rc;
@@ -222,7 +233,8 @@ load_best(struct xdp_steer *s, const struct xdp_steer_config *config, struct mr_
 	int rc = -ENOTSUP;
 
 	if (tag_kfunc) {
-		rc = load(s, config, PROG_XDP_HAS_FRAGS | PROG_XDP_DEV_BOUND_ONLY, tag_kfunc, error);
+		rc =
+		    load(s, config, PROG_XDP_HAS_FRAGS | PROG_XDP_DEV_BOUND_ONLY, tag_kfunc, error);
 		s->frags = s->tags = !rc;
 	}
 	if (rc) {
@@ -233,7 +245,7 @@ load_best(struct xdp_steer *s, const struct xdp_steer_config *config, struct mr_
 		rc = load(s, config, 0, 0, error);
 	if (rc == -EPERM)
 		return mr_error_set(error, rc,
-		    "no permission to load the steering program (CAP_BPF and CAP_NET_ADMIN, or root)");
+		    "no permission to load the steering program (CAP_BPF, CAP_NET_ADMIN)");
 	return rc;
 }
 
@@ -246,15 +258,18 @@ xdp_steer_check_free(int ifindex, const char *device, struct mr_error *error)
 
 	if (bpf_xdp_query(ifindex, 0, &query))
 		return 0; /* attaching will tell */
-	id = query.prog_id ? query.prog_id
+	id = query.prog_id      ? query.prog_id
 	    : query.drv_prog_id ? query.drv_prog_id
-	    : query.skb_prog_id ? query.skb_prog_id : query.hw_prog_id;
+	    : query.skb_prog_id ? query.skb_prog_id
+				: query.hw_prog_id;
 	if (!id)
 		return 0;
-	how = id == query.drv_prog_id ? "native" : id == query.skb_prog_id ? "generic" : "offloaded";
+	how = id == query.drv_prog_id ? "native"
+	    : id == query.skb_prog_id ? "generic"
+				      : "offloaded";
 	return mr_error_set(error, -EBUSY,
-	    "an XDP program is attached to %s already (id %u, %s): stop its owner, or remove it with "
-	    "ip link set dev %s xdp off",
+	    "an XDP program is attached to %s already (id %u, %s): stop its owner, or "
+	    "remove it with ip link set dev %s xdp off",
 	    device, id, how, device);
 }
 
@@ -275,11 +290,12 @@ attach(struct xdp_steer *s, const struct xdp_steer_config *config, struct mr_err
 			return -EBUSY;
 		break;
 	case -EOPNOTSUPP:
-		return mr_error_set(error, s->link_fd, "%s's driver has no %s XDP", config->device, mode);
+		return mr_error_set(error, s->link_fd, "%s's driver has no %s XDP", config->device,
+		    mode);
 	case -ERANGE:
 		return mr_error_set(error, s->link_fd,
-		    "%s's driver does no %s XDP with this MTU (its peer's, for veth)", config->device,
-		    mode);
+		    "%s's driver does no %s XDP with this MTU (its peer's, for veth)",
+		    config->device, mode);
 	case -EINVAL:
 		return mr_error_set(error, s->link_fd,
 		    "%s's driver refused the %s XDP program (MTU too large, or Linux before 5.9)",
@@ -299,14 +315,15 @@ xdp_steer_open(struct xdp_steer *s, const struct xdp_steer_config *config, struc
 {
 	int rc;
 
-	*s = (struct xdp_steer){.map_fd = -1, .prog_fd = -1, .link_fd = -1};
+	*s = (struct xdp_steer){ .map_fd = -1, .prog_fd = -1, .link_fd = -1 };
 	s->map_fd = bpf_map_create(BPF_MAP_TYPE_XSKMAP, "millrace_xsks", sizeof(uint32_t),
 	    sizeof(uint32_t), config->queues, NULL);
 	if (s->map_fd == -EPERM)
 		return mr_error_set(error, -EPERM,
-		    "no permission to make the map of sockets (CAP_BPF and CAP_NET_ADMIN, or root)");
+		    "no permission to make the map of sockets (CAP_BPF, CAP_NET_ADMIN)");
 	if (s->map_fd < 0)
-		return mr_error_set(error, s->map_fd, "no map of sockets: %s", strerror(-s->map_fd));
+		return mr_error_set(error, s->map_fd, "no map of sockets: %s",
+		    strerror(-s->map_fd));
 	rc = load_best(s, config, error);
 	if (!rc)
 		rc = attach(s, config, error);
@@ -337,9 +354,10 @@ xdp_steer_take(struct xdp_steer *s, unsigned queue, int socket, struct mr_error 
 	uint32_t key = queue, value = (uint32_t)socket;
 	int rc = bpf_map_update_elem(s->map_fd, &key, &value, 0);
 
-	return rc ? mr_error_set(error, rc, "the socket of queue %u could not be put into the map: %s",
-			queue, strerror(-rc))
-		  : 0;
+	return rc
+	    ? mr_error_set(error, rc, "the socket of queue %u could not be put into the map: %s",
+		  queue, strerror(-rc))
+	    : 0;
 }
 
 void

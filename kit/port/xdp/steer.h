@@ -43,13 +43,16 @@ void xdp_steer_close(struct xdp_steer *);
 int xdp_steer_take(struct xdp_steer *, unsigned queue, int socket, struct mr_error *);
 void xdp_steer_leave(struct xdp_steer *, unsigned queue);
 
+/* Do the expressions compile? */
+int xdp_steer_check_filters(const char *filter, const char *leave, struct mr_error *);
+
 /* -EBUSY with the program's id when one is attached already. */
 int xdp_steer_check_free(int ifindex, const char *device, struct mr_error *);
 
 /* The program alone, for xdp_steer_open and for tests: jumps to a socket of the map, or, with
  * map_fd -1, returns XDP_TX for what it would take. `tag_kfunc` is the BTF id of
  * bpf_xdp_metadata_rx_vlan_tag, 0 to leave tags alone. */
-int xdp_steer_assemble(struct ebpf *, const char *filter, const char *leave, int map_fd, int tag_kfunc,
-    struct mr_error *);
+int xdp_steer_assemble(struct ebpf *, const char *filter, const char *leave, int map_fd,
+    int tag_kfunc, struct mr_error *);
 
 #endif

@@ -17,61 +17,66 @@
 extern const struct mr_port_driver mr_port_driver_xdp;
 
 static const struct mr_option_desc options[] = {
-    {.key = "mode",
-	.kind = MR_OPTION_ENUM,
-	.values = "auto|zerocopy|native|generic",
-	.fallback = "auto",
-	.doc = "zerocopy: the device uses our buffers; native: the driver runs the steering program, "
-	       "the kernel copies; generic: any interface; auto: the first of these that works"},
-    {.key = "filter",
-	.kind = MR_OPTION_TEXT,
-	.doc = "a tcpdump expression: only frames that match are taken, the others stay with the kernel"},
-    {.key = "leave",
-	.kind = MR_OPTION_TEXT,
-	.doc = "a tcpdump expression: frames that match stay with the kernel (tcp port 22)"},
-    {.key = "ring-size",
-	.kind = MR_OPTION_UINT,
-	.min = 64,
-	.max = 32768,
-	.fallback = "2048",
-	.doc = "frames that each ring of each queue holds, rounded up to a power of two; the kernel "
-	       "keeps as many buffers for reception"},
-    {.key = "batch",
-	.kind = MR_OPTION_UINT,
-	.min = 1,
-	.max = MR_VECTOR_MAX,
-	.fallback = "256",
-	.doc = "most frames that one call receives"},
-    {.key = "busy-poll",
-	.kind = MR_OPTION_UINT,
-	.min = 0,
-	.max = 1000000,
-	.fallback = "0",
-	.doc = "microseconds that the kernel polls the device inside our calls instead of by "
-	       "interrupts; 0: off"},
-    {.key = "busy-poll-budget",
-	.kind = MR_OPTION_UINT,
-	.min = 1,
-	.max = 4096,
-	.fallback = "64",
-	.doc = "most frames that one such poll handles"},
-    {.key = "checksum",
-	.kind = MR_OPTION_ENUM,
-	.values = "auto|trust|check",
-	.fallback = "auto",
-	.doc = "look for checksums that the sending kernel left to the device; auto: unless the device "
-	       "is a physical one"},
-    {.key = "up",
-	.kind = MR_OPTION_BOOL,
-	.fallback = "true",
-	.doc = "bring the interface up; it is left up when the port is closed"},
-    {0},
+	{ .key = "mode",
+	    .kind = MR_OPTION_ENUM,
+	    .values = "auto|zerocopy|native|generic",
+	    .fallback = "auto",
+	    .doc =
+		"zerocopy: the device uses our buffers; native: the driver runs the steering "
+		"program, "
+		"the kernel copies; generic: any interface; auto: the first of these that works" },
+	{ .key = "filter",
+	    .kind = MR_OPTION_TEXT,
+	    .doc = "a tcpdump expression: only frames that match are taken, the others stay with "
+		   "the kernel" },
+	{ .key = "leave",
+	    .kind = MR_OPTION_TEXT,
+	    .doc = "a tcpdump expression: frames that match stay with the kernel (tcp port 22)" },
+	{ .key = "ring-size",
+	    .kind = MR_OPTION_UINT,
+	    .min = 64,
+	    .max = 32768,
+	    .fallback = "2048",
+	    .doc = "frames that each ring of each queue holds, rounded up to a power of two; the "
+		   "kernel "
+		   "keeps as many buffers for reception" },
+	{ .key = "batch",
+	    .kind = MR_OPTION_UINT,
+	    .min = 1,
+	    .max = MR_VECTOR_MAX,
+	    .fallback = "256",
+	    .doc = "most frames that one call receives" },
+	{ .key = "busy-poll",
+	    .kind = MR_OPTION_UINT,
+	    .min = 0,
+	    .max = 1000000,
+	    .fallback = "0",
+	    .doc = "microseconds that the kernel polls the device inside our calls instead of by "
+		   "interrupts; 0: off" },
+	{ .key = "busy-poll-budget",
+	    .kind = MR_OPTION_UINT,
+	    .min = 1,
+	    .max = 4096,
+	    .fallback = "64",
+	    .doc = "most frames that one such poll handles" },
+	{ .key = "checksum",
+	    .kind = MR_OPTION_ENUM,
+	    .values = "auto|trust|check",
+	    .fallback = "auto",
+	    .doc = "look for checksums that the sending kernel left to the device; auto: unless "
+		   "the device "
+		   "is a physical one" },
+	{ .key = "up",
+	    .kind = MR_OPTION_BOOL,
+	    .fallback = "true",
+	    .doc = "bring the interface up; it is left up when the port is closed" },
+	{ 0 },
 };
 
 static const char *const mode_names[] = {
-    [XDP_MODE_ZEROCOPY] = "zero-copy",
-    [XDP_MODE_NATIVE] = "native copy",
-    [XDP_MODE_GENERIC] = "generic",
+	[XDP_MODE_ZEROCOPY] = "zero-copy",
+	[XDP_MODE_NATIVE] = "native copy",
+	[XDP_MODE_GENERIC] = "generic",
 };
 
 /* Largest frame that fits, with the frames-of-several-buffers that the mode got. */
@@ -91,14 +96,15 @@ pages_fit(const struct xdp_port *x, enum xdp_mode mode, struct mr_error *error)
 
 	if (mode != XDP_MODE_ZEROCOPY || arena->pages == MR_ARENA_2M || arena->pages == MR_ARENA_1G)
 		return 0;
-	return mr_error_set(error, -ENOTSUP, "zero-copy needs packet memory on hugepages (it is on %s)",
+	return mr_error_set(error, -ENOTSUP,
+	    "zero-copy needs packet memory on hugepages (it is on %s)",
 	    mr_arena_pages_name(arena->pages));
 }
 
 static void
 detach(struct xdp_port *x)
 {
-	const struct timespec pause = {.tv_nsec = 50000000};
+	const struct timespec pause = { .tv_nsec = 50000000 };
 
 	/* First the program: then drivers stop receiving into our buffers. In zero-copy mode they
 	 * finish behind our back. */
@@ -114,12 +120,12 @@ try_mode(struct xdp_port *x, enum xdp_mode mode, const struct mr_port_config *co
     struct mr_error *error)
 {
 	const struct xdp_steer_config steer = {
-	    .ifindex = x->device.ifindex,
-	    .device = x->device.name,
-	    .filter = mr_option_text(options, config, "filter"),
-	    .leave = mr_option_text(options, config, "leave"),
-	    .queues = x->port.rx_queues,
-	    .native = mode != XDP_MODE_GENERIC,
+		.ifindex = x->device.ifindex,
+		.device = x->device.name,
+		.filter = mr_option_text(options, config, "filter"),
+		.leave = mr_option_text(options, config, "leave"),
+		.queues = x->port.rx_queues,
+		.native = mode != XDP_MODE_GENERIC,
 	};
 	int rc;
 
@@ -131,8 +137,9 @@ try_mode(struct xdp_port *x, enum xdp_mode mode, const struct mr_port_config *co
 	x->mode = mode;
 	rc = xdp_steer_open(&x->steer, &steer, error);
 	if (!rc && x->device.mtu + XDP_FRAME_OVERHEAD > frame_room(x))
-		rc = mr_error_set(error, -EMSGSIZE, "%s's MTU of %u is too large: %u at most here (%s)",
-		    x->device.name, x->device.mtu, frame_room(x) - XDP_FRAME_OVERHEAD,
+		rc = mr_error_set(error, -EMSGSIZE,
+		    "%s's MTU of %u is too large: %u at most here (%s)", x->device.name,
+		    x->device.mtu, frame_room(x) - XDP_FRAME_OVERHEAD,
 		    frame_room(x) > MR_PACKET_ROOM ? "17 buffers a frame"
 						   : "one buffer a frame, for want of Linux 6.6");
 	if (rc)
@@ -144,20 +151,21 @@ try_mode(struct xdp_port *x, enum xdp_mode mode, const struct mr_port_config *co
 static bool
 hopeless(int rc)
 {
-	return rc == -EPERM || rc == -EBUSY || rc == -ENODEV || rc == -ENOBUFS || rc == -EAFNOSUPPORT;
+	return rc == -EPERM || rc == -EBUSY || rc == -ENODEV || rc == -ENOBUFS ||
+	    rc == -EAFNOSUPPORT;
 }
 
 static int
 try_modes(struct xdp_port *x, const struct mr_port_config *config, struct mr_error *error)
 {
-	static const char *const names[] = {"zerocopy", "native", "generic"};
+	static const char *const names[] = { "zerocopy", "native", "generic" };
 	const char *wanted = mr_option_text(options, config, "mode");
-	struct mr_error one = {0};
+	struct mr_error one = { 0 };
 	size_t used = 0;
 	int rc = -EINVAL;
 	unsigned mode;
 
-	*error = (struct mr_error){0};
+	*error = (struct mr_error){ 0 };
 	for (mode = XDP_MODE_ZEROCOPY; mode <= XDP_MODE_GENERIC; mode++) {
 		if (strcmp(wanted, "auto") && strcmp(wanted, names[mode]))
 			continue;
@@ -219,7 +227,10 @@ prepare(struct xdp_port *x, const struct mr_port_config *config, struct mr_error
 		return mr_error_set(error, -ENOMEM, "no memory for %u queues", x->queue_count);
 	memset(x->queues, 0, x->queue_count * sizeof(*x->queues));
 
-	rc = xdp_steer_check_free(x->device.ifindex, x->device.name, error);
+	rc = xdp_steer_check_filters(mr_option_text(options, config, "filter"),
+	    mr_option_text(options, config, "leave"), error);
+	if (!rc)
+		rc = xdp_steer_check_free(x->device.ifindex, x->device.name, error);
 	if (!rc && config->mtu && config->mtu != x->device.mtu)
 		rc = xdp_device_set_mtu(&x->device, config->mtu, error);
 	if (!rc && mr_option_bool(options, config, "up"))
@@ -244,7 +255,9 @@ xdp_close(struct mr_port *port)
 static uint16_t
 queue_count(unsigned wanted, unsigned there)
 {
-	return (uint16_t)MR_MIN(wanted ? MR_MIN(wanted, there) : there, (unsigned)MR_PORT_QUEUES_MAX);
+	unsigned count = wanted && wanted < there ? wanted : there;
+
+	return (uint16_t)MR_MIN(count, (unsigned)MR_PORT_QUEUES_MAX);
 }
 
 static int
@@ -269,7 +282,7 @@ xdp_open(struct mr_port **out, const struct mr_port_config *config, struct mr_er
 	}
 	x = (struct xdp_port *)*out;
 	x->device = device;
-	x->steer = (struct xdp_steer){.map_fd = -1, .prog_fd = -1, .link_fd = -1};
+	x->steer = (struct xdp_steer){ .map_fd = -1, .prog_fd = -1, .link_fd = -1 };
 	x->queue_count = MR_MAX(x->port.rx_queues, x->port.tx_queues);
 	rc = prepare(x, config, error);
 	if (!rc)
@@ -307,7 +320,9 @@ xdp_poll_link(struct mr_port *port)
 {
 	struct xdp_port *x = (struct xdp_port *)port;
 	int link = xdp_device_link(&x->device);
-	enum mr_port_state state = link < 0 ? MR_PORT_GONE : link && x->running ? MR_PORT_UP : MR_PORT_DOWN;
+	enum mr_port_state state = link < 0 ? MR_PORT_GONE
+	    : link && x->running            ? MR_PORT_UP
+					    : MR_PORT_DOWN;
 
 	atomic_store_explicit(&port->state, state, memory_order_relaxed);
 	return link;
@@ -333,7 +348,7 @@ xdp_start(struct mr_port *port, struct mr_error *error)
 static void
 add_kernel_counts(const struct xdp_queue *q, struct mr_port_stats *stats)
 {
-	struct xdp_statistics s = {0};
+	struct xdp_statistics s = { 0 };
 	socklen_t size = sizeof(s);
 
 	if (getsockopt(q->fd, SOL_XDP, XDP_STATISTICS, &s, &size))
@@ -361,27 +376,28 @@ xdp_stats(struct mr_port *port, struct mr_port_stats *stats)
 	    mode_names[x->mode], *x->device.driver ? x->device.driver : "unknown", port->rx_queues,
 	    x->device.rx_queues,
 	    port->rx_queues < x->device.rx_queues ? " (the kernel keeps the others')" : "",
-	    x->port.caps & MR_PORT_TX_CHAIN ? "chains" : "no chains", x->tags ? "kept" : "may be lost",
-	    x->check ? "looked at" : "trusted", x->busy_poll ? ", busy poll" : "");
+	    x->port.caps & MR_PORT_TX_CHAIN ? "chains" : "no chains",
+	    x->tags ? "kept" : "may be lost", x->check ? "looked at" : "trusted",
+	    x->busy_poll ? ", busy poll" : "");
 }
 
 const struct mr_port_driver mr_port_driver_xdp = {
-    .name = "xdp",
-    .doc = "a kernel interface through AF_XDP; the rest of the system keeps using it",
-    .needs = "CAP_NET_RAW, CAP_NET_ADMIN and CAP_BPF while it opens; CAP_IPC_LOCK or a large enough "
-	     "ulimit -l; Linux 5.9, for frames above 1,792 bytes Linux 6.6",
-    .device_named = true,
-    .device_doc = "name of the interface (eth0)",
-    .options = options,
-    .open = xdp_open,
-    .start = xdp_start,
-    .stop = xdp_stop,
-    .close = xdp_close,
-    .rx = xdp_rx,
-    .tx = xdp_tx,
-    .rx_fd = xdp_rx_fd,
-    .rx_arm = xdp_rx_arm,
-    .tx_idle = xdp_tx_idle,
-    .poll_link = xdp_poll_link,
-    .stats = xdp_stats,
+	.name = "xdp",
+	.doc = "a kernel interface through AF_XDP; the rest of the system keeps using it",
+	.needs =
+	    "CAP_NET_RAW, CAP_NET_ADMIN and CAP_BPF while it opens; CAP_IPC_LOCK or a large enough "
+	    "ulimit -l; Linux 5.9, for frames above 1,792 bytes Linux 6.6",
+	.device_doc = "name of the interface (eth0)",
+	.options = options,
+	.open = xdp_open,
+	.start = xdp_start,
+	.stop = xdp_stop,
+	.close = xdp_close,
+	.rx = xdp_rx,
+	.tx = xdp_tx,
+	.rx_fd = xdp_rx_fd,
+	.rx_arm = xdp_rx_arm,
+	.tx_idle = xdp_tx_idle,
+	.poll_link = xdp_poll_link,
+	.stats = xdp_stats,
 };

@@ -32,7 +32,8 @@
 #define XDP_CHUNK (MR_PACKET_STRIDE - MR_PACKET_META_SIZE)
 #define XDP_KERNEL_HEADROOM 256u /* XDP_PACKET_HEADROOM */
 
-static_assert(MR_PACKET_HEADROOM == XDP_KERNEL_HEADROOM, "the kernel writes frames at MR_PACKET_DATA");
+static_assert(MR_PACKET_HEADROOM == XDP_KERNEL_HEADROOM,
+    "the kernel writes frames at MR_PACKET_DATA");
 static_assert(XDP_CHUNK >= 2048 && XDP_CHUNK <= 4096, "the chunk sizes that the kernel takes");
 
 /* What a frame may be made of: MAX_SKB_FRAGS (17) and a head. We stay one below. */
@@ -48,20 +49,21 @@ enum xdp_mode {
 struct xdp_rx {
 	struct xsk_ring_cons ring;
 	struct xsk_ring_prod fill;
-	uint8_t *held; /* per buffer: 1 while the kernel has it for reception */
-	uint32_t owed; /* buffers that the fill ring could take */
-	uint32_t head, tail; /* of a chain whose last segment has not come yet */
-	bool discard; /* the rest of this chain is thrown away */
-	bool starved; /* the kernel has none of our buffers, the pool none left */
+	uint8_t *held;         /* per buffer: 1 while the kernel has it for reception */
+	uint64_t rest_until;   /* cycle counter; 0: not resting */
+	uint32_t owed;         /* buffers that the fill ring could take */
+	uint32_t head, tail;   /* of a chain whose last segment has not come yet */
+	bool discard;          /* the rest of this chain is thrown away */
+	bool starved;          /* the kernel has none of our buffers, the pool none left */
 	uint64_t empty_before; /* frames that had found no buffer when that began */
 };
 
 struct xdp_tx {
 	struct xsk_ring_prod ring;
 	struct xsk_ring_cons done;
-	uint8_t *held; /* per buffer: 1 while the kernel has it for transmission */
+	uint8_t *held;   /* per buffer: 1 while the kernel has it for transmission */
 	uint32_t flying; /* descriptors given and not completed */
-	bool stalled; /* the kernel takes nothing now: the link is down */
+	bool stalled;    /* the kernel takes nothing now: the link is down */
 	bool gone;
 };
 
@@ -76,7 +78,8 @@ struct xdp_queue {
 struct xdp_port {
 	struct mr_port port;
 	/* What rx and tx read. */
-	uint32_t frame_max; /* longest frame that the port sends; longer ones arriving are super-frames */
+	uint32_t
+	    frame_max; /* longest frame that the port sends; longer ones arriving are super-frames */
 	uint32_t burst;
 	bool check; /* look for unfinished checksums */
 	bool busy_poll;

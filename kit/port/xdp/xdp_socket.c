@@ -9,10 +9,10 @@
 #include <time.h>
 
 /* Newer than Debian 12's headers. */
-#define BIND_SG (1u << 4)	 /* XDP_USE_SG, Linux 6.6 */
-#define OPT_MAX_TX_BUDGET 9	 /* XDP_MAX_TX_SKB_BUDGET, Linux 6.17 */
-#define OPT_PREFER_BUSY_POLL 69	 /* SO_PREFER_BUSY_POLL, Linux 5.11 */
-#define OPT_BUSY_POLL_BUDGET 70	 /* SO_BUSY_POLL_BUDGET */
+#define BIND_SG (1u << 4)       /* XDP_USE_SG, Linux 6.6 */
+#define OPT_MAX_TX_BUDGET 9     /* XDP_MAX_TX_SKB_BUDGET, Linux 6.17 */
+#define OPT_PREFER_BUSY_POLL 69 /* SO_PREFER_BUSY_POLL, Linux 5.11 */
+#define OPT_BUSY_POLL_BUDGET 70 /* SO_BUSY_POLL_BUDGET */
 
 #define SEND_MEMORY (32 << 20)
 #define BUSY_TRIES 100
@@ -23,11 +23,11 @@ umem_create_once(struct xdp_port *x)
 {
 	const struct mr_buffers *b = x->port.buffers;
 	const struct xsk_umem_config config = {
-	    .fill_size = x->ring_size,
-	    .comp_size = x->ring_size,
-	    .frame_size = XDP_CHUNK,
-	    .frame_headroom = 0,
-	    .flags = XDP_UMEM_UNALIGNED_CHUNK_FLAG,
+		.fill_size = x->ring_size,
+		.comp_size = x->ring_size,
+		.frame_size = XDP_CHUNK,
+		.frame_headroom = 0,
+		.flags = XDP_UMEM_UNALIGNED_CHUNK_FLAG,
 	};
 
 	return xsk_umem__create(&x->umem, b->base, b->arena->size, &x->queues[0].rx.fill,
@@ -38,7 +38,7 @@ umem_create_once(struct xdp_port *x)
 static int
 umem_create(struct xdp_port *x, struct mr_error *error)
 {
-	struct rlimit all = {RLIM_INFINITY, RLIM_INFINITY};
+	struct rlimit all = { RLIM_INFINITY, RLIM_INFINITY };
 	int rc = umem_create_once(x);
 
 	if (rc == -ENOBUFS && !setrlimit(RLIMIT_MEMLOCK, &all))
@@ -47,17 +47,21 @@ umem_create(struct xdp_port *x, struct mr_error *error)
 	case 0:
 		return 0;
 	case -EPERM:
-		return mr_error_set(error, rc, "no permission for AF_XDP sockets (CAP_NET_RAW, or root)");
+		return mr_error_set(error, rc,
+		    "no permission for AF_XDP sockets (CAP_NET_RAW, or root)");
 	case -EAFNOSUPPORT:
-		return mr_error_set(error, rc, "this kernel has no AF_XDP sockets (CONFIG_XDP_SOCKETS)");
+		return mr_error_set(error, rc,
+		    "this kernel has no AF_XDP sockets (CONFIG_XDP_SOCKETS)");
 	case -ENOBUFS:
 		return mr_error_set(error, rc,
-		    "%zu MB of packet memory may not be locked: raise the limit (ulimit -l, LimitMEMLOCK=) "
+		    "%zu MB of packet memory may not be locked: raise the limit (ulimit -l, "
+		    "LimitMEMLOCK=) "
 		    "or give CAP_IPC_LOCK",
 		    x->port.buffers->arena->size >> 20);
 	case -EINVAL:
 		return mr_error_set(error, rc,
-		    "the kernel does not take the packet memory (chunks at any place need Linux 5.4)");
+		    "the kernel does not take the packet memory (chunks at any place need Linux "
+		    "5.4)");
 	default:
 		return mr_error_set(error, rc, "the kernel does not take the packet memory: %s",
 		    strerror(-rc));
@@ -69,10 +73,10 @@ socket_create(struct xdp_port *x, unsigned queue, unsigned flags)
 {
 	struct xdp_queue *q = &x->queues[queue];
 	const struct xsk_socket_config config = {
-	    .rx_size = x->ring_size,
-	    .tx_size = x->ring_size,
-	    .libxdp_flags = XSK_LIBXDP_FLAGS__INHIBIT_PROG_LOAD,
-	    .bind_flags = (uint16_t)flags,
+		.rx_size = x->ring_size,
+		.tx_size = x->ring_size,
+		.libxdp_flags = XSK_LIBXDP_FLAGS__INHIBIT_PROG_LOAD,
+		.bind_flags = (uint16_t)flags,
 	};
 	bool rx = queue < x->port.rx_queues, tx = queue < x->port.tx_queues;
 
@@ -84,7 +88,7 @@ socket_create(struct xdp_port *x, unsigned queue, unsigned flags)
 static int
 socket_create_patiently(struct xdp_port *x, unsigned queue, unsigned flags)
 {
-	const struct timespec pause = {.tv_nsec = BUSY_WAIT_NS};
+	const struct timespec pause = { .tv_nsec = BUSY_WAIT_NS };
 	int rc, tries;
 
 	for (tries = 0; tries < BUSY_TRIES; tries++) {
@@ -103,18 +107,19 @@ socket_error(struct xdp_port *x, unsigned queue, int rc, struct mr_error *error)
 
 	switch (rc) {
 	case -EBUSY:
-		return mr_error_set(error, rc, "queue %u of %s has an AF_XDP socket already, somebody else's",
-		    queue, name);
+		return mr_error_set(error, rc,
+		    "queue %u of %s has an AF_XDP socket already, somebody else's", queue, name);
 	case -EOPNOTSUPP:
 		return mr_error_set(error, rc, "%s's driver (%s) has no zero-copy", name,
 		    x->device.driver);
 	case -ENODEV:
 		return mr_error_set(error, rc, "%s vanished", name);
 	case -EPERM:
-		return mr_error_set(error, rc, "no permission for AF_XDP sockets (CAP_NET_RAW, or root)");
+		return mr_error_set(error, rc,
+		    "no permission for AF_XDP sockets (CAP_NET_RAW, or root)");
 	case -EINVAL:
-		return mr_error_set(error, rc, "the kernel refused a socket on queue %u of %s", queue,
-		    name);
+		return mr_error_set(error, rc, "the kernel refused a socket on queue %u of %s",
+		    queue, name);
 	default:
 		return mr_error_set(error, rc, "no socket on queue %u of %s: %s", queue, name,
 		    strerror(-rc));
@@ -158,7 +163,8 @@ queue_open(struct xdp_port *x, unsigned queue, unsigned flags, struct mr_error *
 		return 0;
 	q->rx.owed = x->ring_size;
 	if (!xdp_rx_fill(x, queue))
-		return mr_error_set(error, -ENOBUFS, "no packet buffer is left for queue %u", queue);
+		return mr_error_set(error, -ENOBUFS, "no packet buffer is left for queue %u",
+		    queue);
 	return 0;
 }
 
@@ -181,7 +187,8 @@ open_all(struct xdp_port *x, unsigned flags, struct mr_error *error)
 int
 xdp_sockets_open(struct xdp_port *x, enum xdp_mode mode, struct mr_error *error)
 {
-	unsigned flags = XDP_USE_NEED_WAKEUP | (mode == XDP_MODE_ZEROCOPY ? XDP_ZEROCOPY : XDP_COPY);
+	unsigned flags =
+	    XDP_USE_NEED_WAKEUP | (mode == XDP_MODE_ZEROCOPY ? XDP_ZEROCOPY : XDP_COPY);
 	int rc;
 
 	/* Frames of several buffers: refused by older kernels, and by drivers that cannot. */

@@ -124,7 +124,8 @@ give_chain(struct xdp_tx *tx, struct mr_buffers *b, uint32_t handle)
 }
 
 static unsigned
-swallow(struct xdp_port *x, unsigned queue, unsigned worker, const uint32_t *packets, unsigned count)
+swallow(struct xdp_port *x, unsigned queue, unsigned worker, const uint32_t *packets,
+    unsigned count)
 {
 	port_swallow(x->port.buffers, worker, packets, count);
 	port_count(&x->port.tx_stats[queue].gone, count);
@@ -132,7 +133,8 @@ swallow(struct xdp_port *x, unsigned queue, unsigned worker, const uint32_t *pac
 }
 
 unsigned
-xdp_tx(struct mr_port *port, unsigned queue, unsigned worker, const uint32_t *packets, unsigned count)
+xdp_tx(struct mr_port *port, unsigned queue, unsigned worker, const uint32_t *packets,
+    unsigned count)
 {
 	struct xdp_port *x = (struct xdp_port *)port;
 	struct mr_port_queue_stats *stats = &port->tx_stats[queue];

@@ -398,6 +398,7 @@ test_draft_is_checked(void **state)
 	teardown(&b);
 }
 
+#ifdef MR_CHECKED
 /* A node that forgets every third packet: checked builds see each one. */
 mr_inline void
 forgetful_body(struct mr_node_run *run, struct mr_recorder *rec, const uint32_t *packets,
@@ -412,6 +413,7 @@ forgetful_body(struct mr_node_run *run, struct mr_recorder *rec, const uint32_t 
 }
 MR_NODE_FUNCTIONS(forgetful)
 static const struct mr_node_class forgetful_class = {.name = "forgetful", MR_NODE_RUN(forgetful)};
+#endif
 
 static void
 test_checked_build_sees_a_forgotten_packet(void **state)

@@ -41,7 +41,7 @@ enum {
 };
 
 /* Parsed words: options may stand anywhere; "--" ends them. */
-#define MR_CMD_OPTIONS_MAX 24
+#define MR_CMD_OPTIONS_MAX 40
 #define MR_CMD_WORDS_MAX 64
 struct mr_cmd_args {
 	const struct mr_cmd *cmd;

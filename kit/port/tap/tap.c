@@ -1,15 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * tap: a virtual interface whose other end is this kernel's network stack.
- *
- * With a vnet header in front of every frame, TCP and UDP cross unfinished: the
- * kernel hands over super-frames of 64 KB and leaves their checksums, and takes
- * such frames from us. Every frame is one system call; a super-frame carries the
- * bytes of forty.
- *
- * A queue keeps a stash of buffers, as many as the largest frame needs, that are
- * named to readv together; what a frame filled becomes its chain and is replaced.
- */
+#include "kit/port/tap/tap_int.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/if_tun.h>
@@ -17,11 +8,9 @@
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
-#include <sys/uio.h>
 #include <unistd.h>
 
 #include "kit/port/netdev_int.h"
-#include "kit/port/vnet_int.h"
 
 /* Known since Linux 6.2; Debian 12's headers are older. */
 #ifndef TUN_F_USO4
@@ -29,38 +18,7 @@
 #define TUN_F_USO6 0x40
 #endif
 
-#define SUPER_FRAME (65536u + 64u)
-#define STASH_MAX ((SUPER_FRAME + MR_PACKET_ROOM - 1) / MR_PACKET_ROOM)
-#define PIECES_MAX 64u
-
 extern const struct mr_port_driver mr_port_driver_tap;
-
-enum tap_offload {
-	TAP_FULL,
-	TAP_TCP,
-	TAP_NONE,
-};
-
-struct tap_queue {
-	int fd;
-	/* rx worker */
-	unsigned stashed;
-	uint32_t stash[STASH_MAX];
-	struct iovec iov[1 + STASH_MAX];
-	struct vnet_header header;
-	_Atomic bool gone; /* set by either worker, read by control */
-} __attribute__((aligned(MR_CACHE_LINE)));
-
-struct tap_port {
-	struct mr_port port;
-	int control; /* socket for questions about the interface */
-	int quiet;   /* an event that never comes: takes the place of a queue that is gone */
-	int index;
-	enum tap_offload offload;
-	bool up, uso;
-	unsigned stash; /* buffers that the largest frame needs */
-	struct tap_queue *queues;
-};
 
 static const struct mr_option_desc options[] = {
 	{ .key = "mac",
@@ -80,8 +38,7 @@ static const struct mr_option_desc options[] = {
 	    .values = "full|tcp|none",
 	    .fallback = "full",
 	    .doc = "what the kernel may leave to us and we to it: checksums and super-frames of "
-		   "TCP and, "
-		   "where it knows that (Linux 6.2), UDP; only TCP's; neither" },
+		   "TCP and, where it knows that (Linux 6.2), UDP; only TCP's; neither" },
 	{ 0 },
 };
 
@@ -100,6 +57,7 @@ tap_close(struct mr_port *port)
 			mr_buffers_put(port->buffers, MR_POOL_SHARED, q->stash, q->stashed);
 		if (q->fd >= 0)
 			close(q->fd);
+		free(q->overflow);
 	}
 	if (t->control >= 0)
 		close(t->control);
@@ -248,12 +206,19 @@ queues_open(struct tap_port *t, const struct mr_port_config *config, char name[I
 	rc = interface_setup(t, config, name, error);
 	if (rc)
 		return rc;
-	frame = t->offload != TAP_NONE ? SUPER_FRAME : t->port.mtu + 14u + 8u;
+	frame = t->offload != TAP_NONE ? TAP_SUPER_FRAME : t->port.mtu + 14u + 8u;
 	t->stash = (frame + MR_PACKET_ROOM - 1) / MR_PACKET_ROOM;
 	for (i = 0; i < n; i++) {
 		struct tap_queue *q = &t->queues[i];
 
 		q->iov[0] = (struct iovec){ &q->header, sizeof(q->header) };
+		q->few[0] = q->iov[0];
+		if (frame <= MR_PACKET_ROOM)
+			continue;
+		q->overflow = malloc(frame - MR_PACKET_ROOM);
+		if (!q->overflow)
+			return mr_error_set(error, -ENOMEM, "no memory for %u queues", n);
+		q->few[2] = (struct iovec){ q->overflow, frame - MR_PACKET_ROOM };
 	}
 	if (mr_option_bool(options, config, "persistent") &&
 	    ioctl(t->queues[0].fd, TUNSETPERSIST, 1))
@@ -322,216 +287,6 @@ tap_stop(struct mr_port *port)
 	atomic_store_explicit(&port->state, MR_PORT_DOWN, memory_order_relaxed);
 }
 
-static bool
-is_gone(int code)
-{
-	return code == EBADFD || code == ENODEV || code == ENXIO;
-}
-
-/* The interface was deleted. Its descriptor would say so to epoll for ever, and the worker
- * never sleep: it becomes one that says nothing. Either worker may be first. */
-static void
-queue_retire(struct tap_port *t, struct tap_queue *q)
-{
-	if (!atomic_exchange_explicit(&q->gone, true, memory_order_relaxed))
-		dup2(t->quiet, q->fd);
-}
-
-/* Fills the stash again; false when the pool has too few buffers for a whole frame. */
-static bool
-stash_fill(struct tap_port *t, struct tap_queue *q, unsigned worker)
-{
-	unsigned from = q->stashed, i;
-	uint8_t *base = t->port.buffers->base;
-
-	if (mr_likely(from == t->stash))
-		return true;
-	if (!mr_buffers_get(t->port.buffers, worker, q->stash + from, t->stash - from))
-		return false;
-	for (i = from; i < t->stash; i++)
-		q->iov[1 + i] =
-		    (struct iovec){ (uint8_t *)mr_packet_at(base, q->stash[i]) + MR_PACKET_DATA,
-			    MR_PACKET_ROOM };
-	q->stashed = t->stash;
-	return true;
-}
-
-/* The first buffers of the stash become a chain of `len` bytes; those behind move up. */
-static uint32_t
-stash_take(struct tap_port *t, struct tap_queue *q, unsigned queue, uint32_t len)
-{
-	unsigned used = (len + MR_PACKET_ROOM - 1) / MR_PACKET_ROOM, left = len, i;
-	uint64_t origin = port_origin(t->port.index, (uint16_t)queue);
-	uint8_t *base = t->port.buffers->base;
-	uint32_t first = q->stash[0];
-	struct mr_packet *p;
-
-	for (i = 0; i < used; i++) {
-		unsigned part = MR_MIN(left, MR_PACKET_ROOM);
-
-		p = mr_packet_at(base, q->stash[i]);
-		port_fresh(p, (uint16_t)part, origin);
-		if (i + 1 < used)
-			p->next = q->stash[i + 1];
-		left -= part;
-	}
-	p = mr_packet_at(base, first);
-	p->total = len;
-	p->segments = (uint16_t)used;
-	/* The last ones take the places of the first: no more moves than were used. */
-	for (i = 0; i < used && q->stashed - 1 - i >= used; i++) {
-		q->stash[i] = q->stash[q->stashed - 1 - i];
-		q->iov[1 + i] = q->iov[q->stashed - i];
-	}
-	q->stashed -= used;
-	return first;
-}
-
-static unsigned
-tap_rx(struct mr_port *port, unsigned queue, unsigned worker, uint32_t *packets, unsigned max)
-{
-	struct tap_port *t = (struct tap_port *)port;
-	struct tap_queue *q = &t->queues[queue];
-	struct mr_port_queue_stats *stats = &port->rx_stats[queue];
-	uint64_t calls = 0, bytes = 0, errors = 0;
-	unsigned n = 0;
-
-	if (mr_unlikely(atomic_load_explicit(&q->gone, memory_order_relaxed)))
-		return 0;
-	while (n < max) {
-		struct mr_packet *p;
-		ssize_t got;
-
-		if (mr_unlikely(!stash_fill(t, q, worker))) {
-			port_count(&stats->no_buffer,
-			    1); /* frames wait with the kernel, or are dropped there */
-			break;
-		}
-		calls++;
-		got = readv(q->fd, q->iov, (int)(1 + t->stash));
-		if (got < 0) {
-			if (errno == EINTR)
-				continue;
-			if (is_gone(errno))
-				queue_retire(t, q);
-			else if (errno != EAGAIN)
-				errors++; /* this frame did not fit */
-			break;
-		}
-		if (mr_unlikely((size_t)got < sizeof(q->header) + 14)) {
-			errors++;
-			continue;
-		}
-		got -= (ssize_t)sizeof(q->header);
-		packets[n] = stash_take(t, q, queue, (uint32_t)got);
-		p = mr_packet_at(port->buffers->base, packets[n]);
-		if (mr_unlikely(!vnet_to_packet(&q->header, p, 0))) {
-			mr_packets_free(port->buffers, worker, &packets[n], 1);
-			errors++;
-			continue;
-		}
-		bytes += (uint64_t)got;
-		n++;
-	}
-	port_count(&stats->calls, calls);
-	port_count(&stats->packets, n);
-	port_count(&stats->bytes, bytes);
-	if (mr_unlikely(errors))
-		port_count(&stats->errors, errors);
-	return n;
-}
-
-/* One frame. 0, -EAGAIN (try again later), -ENODEV (gone), another error: it was refused. */
-static int
-send_one(struct tap_port *t, struct tap_queue *q, uint32_t handle)
-{
-	struct iovec iov[1 + MR_PACKET_SEGMENTS_MAX];
-	struct vnet_header header;
-	struct mr_packet *p;
-	unsigned n = 1;
-	ssize_t rc;
-
-	rc = vnet_from_packet(&header, t->port.buffers, handle, t->port.mtu);
-	if (mr_unlikely(rc))
-		return (int)rc;
-	iov[0] = (struct iovec){ &header, sizeof(header) };
-	for (; handle != MR_PACKET_NONE && n <= MR_PACKET_SEGMENTS_MAX; handle = p->next) {
-		p = mr_packet_at(t->port.buffers->base, handle);
-		iov[n++] = (struct iovec){ mr_packet_bytes(p), p->len };
-	}
-	do
-		rc = writev(q->fd, iov, (int)n);
-	while (rc < 0 && errno == EINTR);
-	if (mr_likely(rc >= 0))
-		return 0;
-	return is_gone(errno) ? -ENODEV : -errno;
-}
-
-/* A UDP super-frame for a kernel that takes none from a TAP. */
-static int
-send_cut(struct tap_port *t, struct tap_queue *q, unsigned worker, uint32_t handle)
-{
-	uint32_t copy = mr_packet_copy(t->port.buffers, worker, handle), pieces[PIECES_MAX];
-	unsigned consumed, failed = 0, n, i;
-	int rc = 0;
-
-	/* The packet itself stays the caller's until it is known to have gone. */
-	if (copy == MR_PACKET_NONE)
-		return -ENOBUFS;
-	n = port_settle_for(&t->port, MR_PORT_TX_CSUM | MR_PORT_TX_CHAIN, worker, &copy, 1,
-	    &consumed, pieces, PIECES_MAX, &failed);
-	for (i = 0; i < n && !rc; i++)
-		rc = send_one(t, q, pieces[i]);
-	mr_packets_free(t->port.buffers, worker, pieces, n);
-	/* Half sent is sent: the rest is lost like a datagram on a wire. */
-	return failed ? -EINVAL : i > 1 && rc == -EAGAIN ? 0 : rc;
-}
-
-static unsigned
-tap_tx(struct mr_port *port, unsigned queue, unsigned worker, const uint32_t *packets,
-    unsigned count)
-{
-	struct tap_port *t = (struct tap_port *)port;
-	struct tap_queue *q = &t->queues[queue];
-	struct mr_port_queue_stats *stats = &port->tx_stats[queue];
-	uint64_t errors = 0, bytes = 0;
-	unsigned i, gone = 0;
-	int rc;
-
-	for (i = 0; i < count; i++) {
-		const struct mr_packet *p = mr_packet_at(port->buffers->base, packets[i]);
-
-		if (mr_unlikely(atomic_load_explicit(&q->gone, memory_order_relaxed)))
-			rc = -ENODEV;
-		else if (mr_unlikely((p->flags & MR_PACKET_GSO_UDP) && !t->uso))
-			rc = send_cut(t, q, worker, packets[i]);
-		else
-			rc = send_one(t, q, packets[i]);
-		if (mr_likely(!rc)) {
-			bytes += p->total;
-			continue;
-		}
-		if (rc == -EAGAIN)
-			break;
-		if (rc == -ENODEV) {
-			queue_retire(t, q);
-			gone = count - i;
-			break;
-		}
-		errors++;
-	}
-	port_count(&stats->calls, i + (i < count));
-	i += gone;
-	port_swallow(port->buffers, worker, packets, i);
-	if (mr_unlikely(gone))
-		port_count(&stats->gone, gone);
-	if (mr_unlikely(errors))
-		port_count(&stats->errors, errors);
-	port_count(&stats->bytes, bytes);
-	port_count(&stats->packets, i - gone - errors);
-	return i;
-}
-
 static int
 tap_rx_fd(struct mr_port *port, unsigned queue)
 {
@@ -574,6 +329,7 @@ const struct mr_port_driver mr_port_driver_tap = {
 	.name = "tap",
 	.doc = "a virtual interface to this host's network stack",
 	.needs = "CAP_NET_ADMIN (or an interface that belongs to the user), /dev/net/tun",
+	.device_named = true,
 	.device_doc =
 	    "name of the interface, made when there is none; without it the kernel picks one",
 	.options = options,

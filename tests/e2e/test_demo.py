@@ -44,8 +44,10 @@ def test_demo_without_privilege():
     assert process.returncode == 0, said
     assert "no privilege" in said
     assert re.search(r"demo: 89 received, \d+ created, \d+ sent, 0 dropped, 0 held$", said.strip())
-    # What is said to host 1: broadcasts, and what hosts 2 and 3 say to it alone.
-    assert "host 1: 34 packets sent, 35 received" in said
+    # Broadcasts, and what the others say to this host alone; more where the machine was
+    # so busy that a file was read before the switch knew the other hosts.
+    received = [int(count) for count in re.findall(r"sent, (\d+) received", said)]
+    assert len(received) == 3 and all(map(int.__ge__, received, [35, 14, 46])), said
 
 
 @pytest.mark.slow

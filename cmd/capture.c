@@ -26,14 +26,14 @@ enum {
 };
 
 static const struct mr_cmd_option options[] = {
-	{.name = "interface", .letter = 'i', .value = "NAME", .doc = "only packets received or sent on this one"},
-	{.name = "points", .letter = 'p', .value = "LIST", .doc = "where: some of rx,tx,drop,node (rx,tx,drop)"},
-	{.name = "node", .letter = 'n', .value = "NAME", .doc = "packets that enter this node of the graph"},
+	{.name = "interface", .letter = 'i', .value = "NAME", .doc = "only packets received or sent on this one", .complete = "@interface"},
+	{.name = "points", .letter = 'p', .value = "LIST", .doc = "where: some of rx,tx,drop,node (rx,tx,drop)", .complete = "rx|tx|drop|node"},
+	{.name = "node", .letter = 'n', .value = "NAME", .doc = "packets that enter this node of the graph", .complete = "@node"},
 	{.name = "count", .letter = 'c', .value = "N", .doc = "end after so many packets"},
-	{.name = "write", .letter = 'w', .value = "FILE", .doc = "to this file; \"-\", and what is done without: standard output"},
+	{.name = "write", .letter = 'w', .value = "FILE", .doc = "to this file; \"-\", and what is done without: standard output", .complete = "@file"},
 	{.name = "snap", .letter = 's', .value = "B", .doc = "keep so many bytes of each packet (all)"},
 	{.name = "timeout", .letter = 't', .value = "S", .doc = "end after so many seconds"},
-	{.name = "socket", .value = "PATH", .doc = "control socket of the millrace to ask"},
+	{.name = "socket", .value = "PATH", .doc = "control socket of the millrace to ask", .complete = "@file"},
 	{0},
 };
 
@@ -238,5 +238,6 @@ const struct mr_cmd mr_cmd_capture = {
 		"  millrace capture -i h1 -w h1.pcapng tcp port 80\n"
 		"  millrace capture --points drop | tshark -r - -T fields -e frame.comment",
 	.options = options,
+	.complete = "tcp|udp|icmp|icmp6|arp|ip|ip6|vlan|host|net|port|portrange|ether|src|dst|and|or|not",
 	.run = capture_run,
 };

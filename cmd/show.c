@@ -13,7 +13,7 @@
 static const struct mr_cmd_option options[] = {
 	{.name = "json", .doc = "as JSON, names and numbers as the model has them"},
 	{.name = "all", .letter = 'a', .doc = "zeros, and what is seldom asked for, as well"},
-	{.name = "socket", .value = "PATH", .doc = "control socket of the millrace to ask"},
+	{.name = "socket", .value = "PATH", .doc = "control socket of the millrace to ask", .complete = "@file"},
 	{0},
 };
 
@@ -83,6 +83,18 @@ find_what(const char *word, struct what *w)
 			return true;
 	}
 	return false;
+}
+
+bool
+mr_cmd_show_find(const char *word, const char **function, const char **part)
+{
+	struct what w;
+
+	if (!find_what(word, &w))
+		return false;
+	*function = w.function;
+	*part = w.part;
+	return true;
 }
 
 static int
@@ -198,5 +210,6 @@ const struct mr_cmd mr_cmd_show = {
 		"  millrace show bridge br0\n"
 		"  millrace show drops --json",
 	.options = options,
+	.complete = "@what",
 	.run = show_run,
 };

@@ -21,7 +21,7 @@ static const struct mr_cmd_option options[] = {
 	{.name = "once", .doc = "one snapshot, then end"},
 	{.name = "count", .letter = 'c', .value = "N", .doc = "so many snapshots, then end"},
 	{.name = "json", .doc = "each snapshot as one line of JSON"},
-	{.name = "socket", .value = "PATH", .doc = "control socket of the millrace to ask"},
+	{.name = "socket", .value = "PATH", .doc = "control socket of the millrace to ask", .complete = "@file"},
 	{0},
 };
 

@@ -16,11 +16,11 @@
 #include "cmd/wait.h"
 
 static const struct mr_cmd_option options[] = {
-	{.name = "interface", .letter = 'i', .value = "NAME", .doc = "only packets received on this one"},
+	{.name = "interface", .letter = 'i', .value = "NAME", .doc = "only packets received on this one", .complete = "@interface"},
 	{.name = "count", .letter = 'c', .value = "N", .doc = "how many packets (10)"},
 	{.name = "timeout", .letter = 't', .value = "S", .doc = "give up after so many seconds"},
 	{.name = "json", .doc = "one JSON object a line"},
-	{.name = "socket", .value = "PATH", .doc = "control socket of the millrace to ask"},
+	{.name = "socket", .value = "PATH", .doc = "control socket of the millrace to ask", .complete = "@file"},
 	{0},
 };
 
@@ -152,5 +152,6 @@ const struct mr_cmd mr_cmd_trace = {
 		"  millrace trace -i h1 tcp port 80 and host 10.8.0.2\n"
 		"  millrace trace --json --timeout 5 | jq .packet",
 	.options = options,
+	.complete = "tcp|udp|icmp|icmp6|arp|ip|ip6|vlan|host|net|port|portrange|ether|src|dst|and|or|not",
 	.run = trace_run,
 };

@@ -23,7 +23,7 @@ struct words {
 	unsigned count;
 	const char *last; /* the unfinished one */
 	const char *socket;
-	unsigned plain; /* words before it that are no options */
+	unsigned plain;    /* words before it that are no options */
 	const char *first; /* of those */
 };
 
@@ -66,7 +66,8 @@ offer_state(const struct words *w, const char *function, const char *part)
 	rows = json_object_get(root, function);
 	if (part)
 		rows = json_object_get(rows, part);
-	json_array_foreach(rows, i, row) {
+	json_array_foreach(rows, i, row)
+	{
 		name = json_string_value(json_object_iter_value(json_object_iter(row)));
 		if (name)
 			offer(w, name);
@@ -115,7 +116,8 @@ offer_model(const struct words *w)
 
 		if (len == 0)
 			continue;
-		snprintf(candidate, sizeof(candidate), "%s%s%.*s", above, slash ? "/" : "", len, line);
+		snprintf(candidate, sizeof(candidate), "%s%s%.*s", above, slash ? "/" : "", len,
+		    line);
 		offer(w, candidate);
 	}
 	free(text);
@@ -152,7 +154,7 @@ offer_kind(const struct words *w, const char *kind)
 	else if (strcmp(kind, "@what") == 0 && w->plain == 0)
 		offer_what(w);
 	else if (strcmp(kind, "@what") == 0 && w->plain == 1 &&
-		 mr_cmd_show_find(w->first, &function, &part))
+	    mr_cmd_show_find(w->first, &function, &part))
 		offer_state(w, function, part);
 }
 
@@ -219,7 +221,7 @@ complete(struct words *w)
 static int
 complete_run(const struct mr_cmd *cmd, int argc, char **argv)
 {
-	struct words w = {.last = argc > 1 ? argv[argc - 1] : ""};
+	struct words w = { .last = argc > 1 ? argv[argc - 1] : "" };
 
 	(void)cmd;
 	if (argc <= 2) {

@@ -232,6 +232,54 @@ test_queue_not_opened(void **state)
 	close_port(port);
 }
 
+/* Both queues of two: every frame comes out of one of them, and says of which. */
+static void
+test_two_queues(void **state)
+{
+	struct mr_port_config config = { .name = "q0",
+		.device = "q0",
+		.index = 1,
+		.numa_node = -1,
+		.workers = 1 };
+	struct mr_error error;
+	struct mr_port *port;
+	uint32_t got[64];
+	uint8_t frame[60];
+	unsigned i, k, n, all = 0, tries;
+	int peer;
+
+	NEED();
+	config.buffers = buffers;
+	assert_int_equal(
+	    sh("ip link add q0 numrxqueues 2 numtxqueues 2 type veth peer name q1 "
+	       "numrxqueues 2 numtxqueues 2 && ip link set q0 up && ip link set q1 up"),
+	    0);
+	assert_int_equal(mr_port_driver_xdp.open(&port, &config, &error), 0);
+	assert_int_equal(port->rx_queues, 2);
+	assert_int_equal(port->driver->start(port, &error), 0);
+	peer = wire("q1");
+	make_frame(frame, sizeof(frame), 1);
+	for (i = 0; i < 64; i++)
+		send_frame(peer, frame, sizeof(frame));
+	for (tries = 0; tries < 1000 && all < 64; tries++) {
+		for (k = 0; k < 2; k++) {
+			n = port->driver->rx(port, k, 0, got, 64);
+			all += n;
+			for (i = 0; i < n; i++) {
+				expect_packet(got[i], frame, sizeof(frame));
+				assert_int_equal(mr_packet_at(buffers->base, got[i])->queue, k);
+			}
+			assert_int_equal(port->driver->tx(port, k, 0, got, n), n);
+		}
+		pause_ms(1);
+	}
+	assert_int_equal(all, 64);
+	for (i = 0; i < 64; i++)
+		expect_frame(peer, frame, sizeof(frame));
+	close(peer);
+	close_port(port);
+}
+
 static void
 expect_error(const char *device, const char *options, int code, const char *text)
 {
@@ -440,6 +488,7 @@ main(void)
 		TEST(test_reopen),
 		TEST(test_killed),
 		TEST(test_queue_not_opened),
+		TEST(test_two_queues),
 		TEST(test_errors),
 		TEST(test_without_permission),
 		TEST(test_queue_busy),

@@ -7,11 +7,12 @@
 #define COLUMNS_MAX 48
 
 /* Columns that are seldom asked for: with everything, and for one entry alone. */
-static const char *const seldom[] = {"index", "class", "mac", "detail", "rx-calls", "tx-calls", "loops"};
+static const char *const seldom[] = { "index", "class", "mac", "detail", "rx-calls", "tx-calls",
+	"loops" };
 #define CELL_MAX 256
 
 struct column {
-	char name[64];	 /* "counters/rx-packets": the path from the row */
+	char name[64];    /* "counters/rx-packets": the path from the row */
 	const char *head; /* its last part */
 	size_t width;
 	bool number; /* aligned right */
@@ -27,7 +28,8 @@ struct table {
 static bool
 is_scalar(const json_t *v)
 {
-	return v && !json_is_object(v) && !(json_is_array(v) && json_is_object(json_array_get(v, 0)));
+	return v && !json_is_object(v) &&
+	    !(json_is_array(v) && json_is_object(json_array_get(v, 0)));
 }
 
 static void
@@ -101,7 +103,8 @@ is_zero_count(const json_t *row)
 	const char *key;
 	json_t *v;
 
-	json_object_foreach((json_t *)row, key, v) {
+	json_object_foreach((json_t *)row, key, v)
+	{
 		if (json_is_integer(v) && json_integer_value(v) != 0)
 			return false;
 		zero |= json_is_integer(v);
@@ -116,7 +119,8 @@ learn(struct table *t, const json_t *row, const char *prefix)
 	const char *key;
 	json_t *v;
 
-	json_object_foreach((json_t *)row, key, v) {
+	json_object_foreach((json_t *)row, key, v)
+	{
 		char name[64], text[CELL_MAX];
 		struct column *c;
 
@@ -134,8 +138,7 @@ learn(struct table *t, const json_t *row, const char *prefix)
 		c->width = MR_MAX(c->width, strlen(text));
 		c->number = json_is_integer(v) || json_is_real(v);
 		c->shown |= t->everything || c == t->columns ||
-			    (!is_seldom(c->head) &&
-				!(json_is_integer(v) && json_integer_value(v) == 0));
+		    (!is_seldom(c->head) && !(json_is_integer(v) && json_integer_value(v) == 0));
 	}
 }
 
@@ -179,9 +182,8 @@ worth_showing(const json_t *all, bool everything)
 	json_t *rows = json_array(), *row;
 	size_t i;
 
-	json_array_foreach(all, i, row)
-		if (everything || !is_zero_count(row))
-			json_array_append(rows, row);
+	json_array_foreach(all, i, row) if (everything || !is_zero_count(row))
+	    json_array_append(rows, row);
 	return rows;
 }
 
@@ -193,7 +195,8 @@ render_lists(FILE *out, const char *title, const char *name, json_t *row, bool e
 	const char *key;
 	json_t *v;
 
-	json_object_foreach(row, key, v) {
+	json_object_foreach(row, key, v)
+	{
 		json_t *rows;
 
 		if (!json_is_array(v) || is_scalar(v))
@@ -211,12 +214,11 @@ render_lists(FILE *out, const char *title, const char *name, json_t *row, bool e
 static void
 render_table(FILE *out, const char *title, const json_t *all, bool everything)
 {
-	struct table t = {.everything = everything};
+	struct table t = { .everything = everything };
 	json_t *rows = worth_showing(all, everything), *row;
 	size_t i;
 
-	json_array_foreach(rows, i, row)
-		learn(&t, row, "");
+	json_array_foreach(rows, i, row) learn(&t, row, "");
 	/* Stable for the few columns there are: merge sort in glibc. */
 	qsort(t.columns, t.count, sizeof(t.columns[0]), by_length);
 	for (unsigned k = 0; k < t.count; k++) { /* they moved */
@@ -228,9 +230,9 @@ render_table(FILE *out, const char *title, const json_t *all, bool everything)
 		print_row(out, &t, NULL);
 	else
 		fprintf(out, "nothing so far\n");
+	json_array_foreach(rows, i, row) print_row(out, &t, row);
 	json_array_foreach(rows, i, row)
-		print_row(out, &t, row);
-	json_array_foreach(rows, i, row) {
+	{
 		char name[CELL_MAX];
 
 		cell_text(t.count ? at_path(row, t.columns[0].name) : NULL, name, sizeof(name));
@@ -246,10 +248,10 @@ render_object(FILE *out, const json_t *object, bool everything, unsigned indent)
 	json_t *v;
 	size_t width = 0;
 
+	json_object_foreach((json_t *)object, key, v) if (is_scalar(v)) width =
+	    MR_MAX(width, strlen(key));
 	json_object_foreach((json_t *)object, key, v)
-		if (is_scalar(v))
-			width = MR_MAX(width, strlen(key));
-	json_object_foreach((json_t *)object, key, v) {
+	{
 		char text[CELL_MAX * 4];
 
 		if (!is_scalar(v))
@@ -257,7 +259,8 @@ render_object(FILE *out, const json_t *object, bool everything, unsigned indent)
 		cell_text(v, text, sizeof(text));
 		fprintf(out, "%*s%-*s  %s\n", (int)indent, "", (int)width, key, text);
 	}
-	json_object_foreach((json_t *)object, key, v) {
+	json_object_foreach((json_t *)object, key, v)
+	{
 		if (json_is_object(v)) {
 			fprintf(out, "\n%*s%s:\n", (int)indent, "", key);
 			render_object(out, v, everything, indent + 2);

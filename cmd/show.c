@@ -11,14 +11,18 @@
 #include "nf/nf.h"
 
 static const struct mr_cmd_option options[] = {
-	{.name = "json", .doc = "as JSON, names and numbers as the model has them"},
-	{.name = "all", .letter = 'a', .doc = "zeros, and what is seldom asked for, as well"},
-	{.name = "socket", .value = "PATH", .doc = "control socket of the millrace to ask"},
-	{0},
+	{ .name = "json", .doc = "as JSON, names and numbers as the model has them" },
+	{ .name = "all", .letter = 'a', .doc = "zeros, and what is seldom asked for, as well" },
+	{ .name = "socket",
+	    .value = "PATH",
+	    .doc = "control socket of the millrace to ask",
+	    .complete = "@file" },
+	{ 0 },
 };
 
 /* What stands in the process's own state is asked for by the name of its part. */
-static const char *const system_parts[] = {"node", "drop", "worker", "packets", "memory", "plugin"};
+static const char *const system_parts[] = { "node", "drop", "worker", "packets", "memory",
+	"plugin" };
 
 /* One thing that can be asked for. */
 struct what {
@@ -41,11 +45,11 @@ what_at(unsigned n, struct what *w)
 	while (mr_nf_list[functions])
 		functions++;
 	if (n < functions) {
-		*w = (struct what){.function = mr_nf_list[n]->name};
+		*w = (struct what){ .function = mr_nf_list[n]->name };
 		return true;
 	}
 	n -= functions;
-	*w = (struct what){.function = "system"};
+	*w = (struct what){ .function = "system" };
 	if (n > 0 && n <= MR_ARRAY_COUNT(system_parts))
 		w->part = system_parts[n - 1];
 	return n <= MR_ARRAY_COUNT(system_parts);
@@ -56,7 +60,8 @@ static void
 plural(const struct what *w, char *text, size_t size)
 {
 	const char *name = name_of(w);
-	bool one = !strcmp(name, "system") || !strcmp(name, "memory") || name[strlen(name) - 1] == 's';
+	bool one =
+	    !strcmp(name, "system") || !strcmp(name, "memory") || name[strlen(name) - 1] == 's';
 
 	snprintf(text, size, "%s%s", name, one ? "" : "s");
 }
@@ -85,15 +90,27 @@ find_what(const char *word, struct what *w)
 	return false;
 }
 
+bool
+mr_cmd_show_find(const char *word, const char **function, const char **part)
+{
+	struct what w;
+
+	if (!find_what(word, &w))
+		return false;
+	*function = w.function;
+	*part = w.part;
+	return true;
+}
+
 static int
 unknown(const char *word)
 {
-	struct mr_suggest near = {.word = word};
+	struct mr_suggest near = { .word = word };
 	static char names[128][64]; /* what mr_suggest points into */
 	unsigned count = 0;
 
 	while (count < MR_ARRAY_COUNT(names) &&
-	       mr_cmd_show_what(count, names[count], sizeof(names[0])))
+	    mr_cmd_show_what(count, names[count], sizeof(names[0])))
 		mr_suggest_try(&near, names[count++]);
 	fprintf(stderr, "millrace show: there is no \"%s\"", word);
 	if (mr_suggest_best(&near))
@@ -112,7 +129,8 @@ entry_of(json_t *list, const char *name)
 	json_t *row;
 	size_t i;
 
-	json_array_foreach(list, i, row) {
+	json_array_foreach(list, i, row)
+	{
 		void *first = json_object_iter(row);
 		const char *key = first ? json_string_value(json_object_iter_value(first)) : NULL;
 
@@ -130,13 +148,15 @@ print_part(const struct mr_cmd_args *args, const char *name, json_t *part)
 	if (args->word_count > 1) {
 		entry = entry_of(part, args->words[1]);
 		if (!entry) {
-			fprintf(stderr, "millrace show: there is no %s \"%s\"\n", name, args->words[1]);
+			fprintf(stderr, "millrace show: there is no %s \"%s\"\n", name,
+			    args->words[1]);
 			return MR_EXIT_FAILED;
 		}
 		part = entry;
 	}
 	if (mr_cmd_given(args, "json")) {
-		json_dumpf(part, stdout, JSON_INDENT(2) | JSON_ENCODE_ANY | JSON_REAL_PRECISION(15));
+		json_dumpf(part, stdout,
+		    JSON_INDENT(2) | JSON_ENCODE_ANY | JSON_REAL_PRECISION(15));
 		putchar('\n');
 		return MR_EXIT_OK;
 	}
@@ -190,13 +210,15 @@ const struct mr_cmd mr_cmd_show = {
 	.name = "show",
 	.summary = "show the state of the running data plane",
 	.usage = "WHAT [NAME]",
-	.help = "WHAT is interfaces, bridges (or another function's name), nodes, drops, workers,\n"
-		"plugins, packets, memory or system. With NAME only that one, in full. Columns and\n"
-		"rows of zeros are left out, and what is seldom asked for; --all shows them.\n"
-		"\n"
-		"  millrace show interfaces\n"
-		"  millrace show bridge br0\n"
-		"  millrace show drops --json",
+	.help =
+	    "WHAT is interfaces, bridges (or another function's name), nodes, drops, workers,\n"
+	    "plugins, packets, memory or system. With NAME only that one, in full. Columns and\n"
+	    "rows of zeros are left out, and what is seldom asked for; --all shows them.\n"
+	    "\n"
+	    "  millrace show interfaces\n"
+	    "  millrace show bridge br0\n"
+	    "  millrace show drops --json",
 	.options = options,
+	.complete = "@what",
 	.run = show_run,
 };

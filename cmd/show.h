@@ -13,4 +13,8 @@
 /* The n-th WHAT, as people say it ("interfaces"); false past the last. */
 bool mr_cmd_show_what(unsigned n, char *text, size_t size);
 
+/* Which state a WHAT means: /state/FUNCTION, and of its value the member PART when that
+ * is not null. */
+bool mr_cmd_show_find(const char *word, const char **function, const char **part);
+
 #endif

@@ -275,6 +275,38 @@ def test_one_socket_has_one_millrace(switch, tmp_path):
     assert names == ["a", "b"]
 
 
+@pytest.fixture
+def made(tmp_path):
+    """A millrace on its own traffic, which wants no privilege; its socket."""
+    config, path = tmp_path / "made.yaml", str(tmp_path / "socket")
+    config.write_text("interface:\n"
+                      "  a: {driver: gen, options: {rate: 500, flows: 10}, cross-connect: b}\n"
+                      "  b: {driver: 'null', cross-connect: a}\n")
+    with subprocess.Popen([os.path.abspath(MILLRACE), "run", str(config), "--socket", path],
+                          stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        try:
+            assert until(10, lambda: millrace("show", "system", "--socket", path,
+                                              check=False).returncode == 0)
+            yield path
+        finally:
+            process.terminate()
+            assert process.wait(10) == 0
+
+
+def test_all_of_it_without_privilege(made, tmp_path):
+    capture = str(tmp_path / "capture.pcapng")
+    traced = millrace("trace", "--count", "2", "--timeout", "20", "--socket", made, "udp").stdout
+    assert traced.count("a: 10.0.0.1:") == 2 and traced.count("=> sent on b, 64 bytes") == 2
+    said = millrace("capture", "-c", "6", "-w", capture, "--points", "rx,tx", "--socket", made).stderr
+    assert said.strip() == "6 packets captured"
+    assert {row[0] for row in fields(capture, "frame.interface_name")} == {"a", "b"}
+    rates = json.loads(millrace("top", "--once", "--json", "--socket", made).stdout)
+    assert 250 < rates["interface"][0]["rx-packets-per-second"] < 1000
+    assert rates["interface"][1]["name"] == "b"
+    assert len(millrace("top", "--count", "2", "--interval", "0.1", "--socket", made).stdout.split(
+        "\nworker 0")) == 3
+
+
 def test_no_millrace_is_said(tmp_path):
     for verb in (["show", "nodes"], ["top", "--once"], ["trace"], ["capture", "-w", str(tmp_path / "x")]):
         done = millrace(*verb, "--socket", str(tmp_path / "none"), check=False)

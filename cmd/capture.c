@@ -26,15 +26,37 @@ enum {
 };
 
 static const struct mr_cmd_option options[] = {
-	{.name = "interface", .letter = 'i', .value = "NAME", .doc = "only packets received or sent on this one"},
-	{.name = "points", .letter = 'p', .value = "LIST", .doc = "where: some of rx,tx,drop,node (rx,tx,drop)"},
-	{.name = "node", .letter = 'n', .value = "NAME", .doc = "packets that enter this node of the graph"},
-	{.name = "count", .letter = 'c', .value = "N", .doc = "end after so many packets"},
-	{.name = "write", .letter = 'w', .value = "FILE", .doc = "to this file; \"-\", and what is done without: standard output"},
-	{.name = "snap", .letter = 's', .value = "B", .doc = "keep so many bytes of each packet (all)"},
-	{.name = "timeout", .letter = 't', .value = "S", .doc = "end after so many seconds"},
-	{.name = "socket", .value = "PATH", .doc = "control socket of the millrace to ask"},
-	{0},
+	{ .name = "interface",
+	    .letter = 'i',
+	    .value = "NAME",
+	    .doc = "only packets received or sent on this one",
+	    .complete = "@interface" },
+	{ .name = "points",
+	    .letter = 'p',
+	    .value = "LIST",
+	    .doc = "where: some of rx,tx,drop,node (rx,tx,drop)",
+	    .complete = "rx|tx|drop|node" },
+	{ .name = "node",
+	    .letter = 'n',
+	    .value = "NAME",
+	    .doc = "packets that enter this node of the graph",
+	    .complete = "@node" },
+	{ .name = "count", .letter = 'c', .value = "N", .doc = "end after so many packets" },
+	{ .name = "write",
+	    .letter = 'w',
+	    .value = "FILE",
+	    .doc = "to this file; \"-\", and what is done without: standard output",
+	    .complete = "@file" },
+	{ .name = "snap",
+	    .letter = 's',
+	    .value = "B",
+	    .doc = "keep so many bytes of each packet (all)" },
+	{ .name = "timeout", .letter = 't', .value = "S", .doc = "end after so many seconds" },
+	{ .name = "socket",
+	    .value = "PATH",
+	    .doc = "control socket of the millrace to ask",
+	    .complete = "@file" },
+	{ 0 },
 };
 
 struct capture {
@@ -148,7 +170,7 @@ static bool
 make_target(const struct mr_cmd_args *args, char *target, size_t size, uint64_t *count,
     uint64_t *seconds)
 {
-	static const char *const passed[] = {"interface", "points", "node"};
+	static const char *const passed[] = { "interface", "points", "node" };
 	uint64_t snap = 0;
 	char number[24];
 
@@ -185,7 +207,9 @@ open_out(const char *path)
 	}
 	if (!isatty(STDOUT_FILENO))
 		return STDOUT_FILENO;
-	fprintf(stderr, "millrace capture: a terminal cannot show pcapng: give -w FILE, or pipe it (millrace capture | tcpdump -r -)\n");
+	fprintf(stderr,
+	    "millrace capture: a terminal cannot show pcapng: give -w FILE, or pipe it (millrace "
+	    "capture | tcpdump -r -)\n");
 	return -1;
 }
 
@@ -193,7 +217,7 @@ static int
 capture_run(const struct mr_cmd *cmd, int argc, char **argv)
 {
 	char target[CLIENT_TARGET_MAX] = "/capture";
-	struct capture c = {.out = -1};
+	struct capture c = { .out = -1 };
 	uint64_t count = 0, seconds = 0;
 	struct mr_cmd_args args;
 	struct mr_error error;
@@ -238,5 +262,7 @@ const struct mr_cmd mr_cmd_capture = {
 		"  millrace capture -i h1 -w h1.pcapng tcp port 80\n"
 		"  millrace capture --points drop | tshark -r - -T fields -e frame.comment",
 	.options = options,
+	.complete =
+	    "tcp|udp|icmp|icmp6|arp|ip|ip6|vlan|host|net|port|portrange|ether|src|dst|and|or|not",
 	.run = capture_run,
 };

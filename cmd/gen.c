@@ -22,36 +22,69 @@
 #define FILE_INTERVAL_NS 1000
 
 static const struct mr_cmd_option options[] = {
-	{.name = "interface", .letter = 'i', .value = "NAME", .doc = "send out of this interface"},
-	{.name = "driver", .value = "NAME", .doc = "its driver: xdp (default), packet, tap"},
-	{.name = "write", .letter = 'w', .value = "FILE", .doc = "into this capture file instead (.pcap, .pcapng)"},
-	{.name = "count", .letter = 'c', .value = "N", .doc = "end after so many packets"},
-	{.name = "time", .letter = 't', .value = "S", .doc = "end after so many seconds"},
-	{.name = "rate", .letter = 'r', .value = "N", .doc = "packets per second; k, M: thousands, millions (as fast as it goes)"},
-	{.name = "size", .letter = 's', .value = "B", .doc = "frame without its checksum: 64, several in turn (64,512), or imix"},
-	{.name = "flows", .letter = 'f', .value = "N", .doc = "how many flows (1)"},
-	{.name = "order", .value = "HOW", .doc = "of flows: round-robin, shuffle, random (random)"},
-	{.name = "seed", .value = "N", .doc = "the same seed gives the same packets (1)"},
-	{.name = "latency", .doc = "stamp each packet; what comes back shows loss, order and latency"},
-	{.name = "l3", .value = "WHAT", .doc = "ip4, ip6 or none (ip4)"},
-	{.name = "l4", .value = "WHAT", .doc = "udp, tcp or icmp (udp)"},
-	{.name = "ethertype", .value = "HEX", .doc = "with --l3 none (0x88b5)"},
-	{.name = "vlan", .value = "ID", .doc = "in an 802.1Q tag (no tag)"},
-	{.name = "src-mac", .value = "MAC", .doc = "first source address (02:00:00:00:00:01)"},
-	{.name = "src-macs", .value = "N", .doc = "how many, counted up from it (1)"},
-	{.name = "dst-mac", .value = "MAC", .doc = "first destination address (02:00:00:01:00:01)"},
-	{.name = "dst-macs", .value = "N", .doc = "how many (1)"},
-	{.name = "src-ip", .value = "IP", .doc = "first source address (10.0.0.1, 2001:db8::1)"},
-	{.name = "src-ips", .value = "N", .doc = "how many (as the flows need)"},
-	{.name = "dst-ip", .value = "IP", .doc = "first destination address (10.1.0.1, 2001:db8:1::1)"},
-	{.name = "dst-ips", .value = "N", .doc = "how many (1)"},
-	{.name = "src-port", .value = "P", .doc = "first source port (1024)"},
-	{.name = "src-ports", .value = "N", .doc = "how many (as the flows need)"},
-	{.name = "dst-port", .value = "P", .doc = "first destination port (9)"},
-	{.name = "dst-ports", .value = "N", .doc = "how many (1)"},
-	{.name = "cpus", .value = "LIST", .doc = "the CPUs that send, a worker each (one, the last)"},
-	{.name = "quiet", .letter = 'q', .doc = "no line per second, only the summary"},
-	{0},
+	{ .name = "interface",
+	    .letter = 'i',
+	    .value = "NAME",
+	    .doc = "send out of this interface",
+	    .complete = "@device" },
+	{ .name = "driver",
+	    .value = "NAME",
+	    .doc = "its driver: xdp (default), packet, tap",
+	    .complete = "xdp|packet|tap" },
+	{ .name = "write",
+	    .letter = 'w',
+	    .value = "FILE",
+	    .doc = "into this capture file instead (.pcap, .pcapng)",
+	    .complete = "@file" },
+	{ .name = "count", .letter = 'c', .value = "N", .doc = "end after so many packets" },
+	{ .name = "time", .letter = 't', .value = "S", .doc = "end after so many seconds" },
+	{ .name = "rate",
+	    .letter = 'r',
+	    .value = "N",
+	    .doc = "packets per second; k, M: thousands, millions (as fast as it goes)" },
+	{ .name = "size",
+	    .letter = 's',
+	    .value = "B",
+	    .doc = "frame without its checksum: 64, several in turn (64,512), or imix" },
+	{ .name = "flows", .letter = 'f', .value = "N", .doc = "how many flows (1)" },
+	{ .name = "order",
+	    .value = "HOW",
+	    .doc = "of flows: round-robin, shuffle, random (random)",
+	    .complete = "round-robin|shuffle|random" },
+	{ .name = "seed", .value = "N", .doc = "the same seed gives the same packets (1)" },
+	{ .name = "latency",
+	    .doc = "stamp each packet; what comes back shows loss, order and latency" },
+	{ .name = "l3",
+	    .value = "WHAT",
+	    .doc = "ip4, ip6 or none (ip4)",
+	    .complete = "ip4|ip6|none" },
+	{ .name = "l4",
+	    .value = "WHAT",
+	    .doc = "udp, tcp or icmp (udp)",
+	    .complete = "udp|tcp|icmp" },
+	{ .name = "ethertype", .value = "HEX", .doc = "with --l3 none (0x88b5)" },
+	{ .name = "vlan", .value = "ID", .doc = "in an 802.1Q tag (no tag)" },
+	{ .name = "src-mac", .value = "MAC", .doc = "first source address (02:00:00:00:00:01)" },
+	{ .name = "src-macs", .value = "N", .doc = "how many, counted up from it (1)" },
+	{ .name = "dst-mac",
+	    .value = "MAC",
+	    .doc = "first destination address (02:00:00:01:00:01)" },
+	{ .name = "dst-macs", .value = "N", .doc = "how many (1)" },
+	{ .name = "src-ip", .value = "IP", .doc = "first source address (10.0.0.1, 2001:db8::1)" },
+	{ .name = "src-ips", .value = "N", .doc = "how many (as the flows need)" },
+	{ .name = "dst-ip",
+	    .value = "IP",
+	    .doc = "first destination address (10.1.0.1, 2001:db8:1::1)" },
+	{ .name = "dst-ips", .value = "N", .doc = "how many (1)" },
+	{ .name = "src-port", .value = "P", .doc = "first source port (1024)" },
+	{ .name = "src-ports", .value = "N", .doc = "how many (as the flows need)" },
+	{ .name = "dst-port", .value = "P", .doc = "first destination port (9)" },
+	{ .name = "dst-ports", .value = "N", .doc = "how many (1)" },
+	{ .name = "cpus",
+	    .value = "LIST",
+	    .doc = "the CPUs that send, a worker each (one, the last)" },
+	{ .name = "quiet", .letter = 'q', .doc = "no line per second, only the summary" },
+	{ 0 },
 };
 
 struct gen {
@@ -87,7 +120,8 @@ put_text(FILE *out, const char *text)
 static void
 put_options(FILE *out, const struct gen *g, const struct mr_port_driver *driver, const char *to)
 {
-	fprintf(out, "    options: {payload: %s", mr_cmd_given(&g->args, "latency") ? "stamp" : "zero");
+	fprintf(out, "    options: {payload: %s",
+	    mr_cmd_given(&g->args, "latency") ? "stamp" : "zero");
 	for (const struct mr_option_desc *o = driver->options; o && o->key; o++) {
 		if (!mr_cmd_given(&g->args, o->key) || (to && strcmp(o->key, "rate") == 0))
 			continue;
@@ -118,7 +152,8 @@ put_config(FILE *out, const struct gen *g)
 		fprintf(out, "\n    device: ");
 	put_text(out, file ? file : mr_cmd_value(&g->args, "interface"));
 	/* The generator last: its clock runs from when it is opened. */
-	fprintf(out, "%s\n  generator:\n    driver: gen\n    cross-connect: device\n", file ? "}" : "");
+	fprintf(out, "%s\n  generator:\n    driver: gen\n    cross-connect: device\n",
+	    file ? "}" : "");
 	put_options(out, g, mr_port_driver_find("gen"), file);
 }
 
@@ -126,8 +161,8 @@ put_config(FILE *out, const struct gen *g)
 static const char *
 reason_of(const char *text)
 {
-	static const char *const prefixes[] = {"interface device: ", "port device: ",
-		"interface generator: ", "port generator: "};
+	static const char *const prefixes[] = { "interface device: ", "port device: ",
+		"interface generator: ", "port generator: " };
 
 	for (unsigned i = 0; i < MR_ARRAY_COUNT(prefixes); i++)
 		if (strncmp(text, prefixes[i], strlen(prefixes[i])) == 0)
@@ -163,7 +198,7 @@ static int
 build(struct gen *g)
 {
 	struct mr_report *report = NULL;
-	struct mr_error error = {0};
+	struct mr_error error = { 0 };
 	char *text = NULL;
 	size_t size;
 	FILE *out;
@@ -213,7 +248,7 @@ get(const _Atomic uint64_t *c)
 static struct sums
 sums_of(const struct mr_port *port)
 {
-	struct sums s = {0};
+	struct sums s = { 0 };
 
 	for (unsigned q = 0; q < port->tx_queues; q++) {
 		s.sent += get(&port->tx_stats[q].packets);
@@ -245,7 +280,7 @@ print_summary(const struct gen *g, double seconds)
 {
 	struct sums s = sums_of(g->device);
 	struct mr_graph_totals t;
-	struct mr_port_stats stats = {0};
+	struct mr_port_stats stats = { 0 };
 	uint64_t refused;
 
 	mr_graph_totals(mr_dataplane_graph(g->dataplane), &t);
@@ -255,7 +290,8 @@ print_summary(const struct gen *g, double seconds)
 	    seconds > 0 ? (double)s.sent / seconds : 0,
 	    seconds > 0 ? (double)s.sent_bytes * 8 / 1e6 / seconds : 0);
 	if (refused)
-		printf("%llu more were refused: the device was full\n", (unsigned long long)refused);
+		printf("%llu more were refused: the device was full\n",
+		    (unsigned long long)refused);
 	if (s.back)
 		printf("%llu packets came back\n", (unsigned long long)s.back);
 	g->generator->driver->stats(g->generator, &stats);
@@ -279,10 +315,12 @@ is_through(const struct gen *g)
 static double
 follow(struct gen *g)
 {
-	int64_t start = mr_wait_now(), second = start + 1000, last = start, now = start, through = 0;
-	bool quiet = mr_cmd_given(&g->args, "quiet"), receives = g->device->rx_queues > 0 &&
-	    !(g->device->caps & (MR_PORT_FINITE | MR_PORT_SINK));
-	struct sums was = {0};
+	int64_t start = mr_wait_now(), second = start + 1000, last = start, now = start,
+		through = 0;
+	bool quiet = mr_cmd_given(&g->args, "quiet"),
+	     receives =
+		 g->device->rx_queues > 0 && !(g->device->caps & (MR_PORT_FINITE | MR_PORT_SINK));
+	struct sums was = { 0 };
 
 	for (;;) {
 		enum mr_waited waited = mr_wait(&g->wait, -1, -1, LOOK_MS);
@@ -290,7 +328,8 @@ follow(struct gen *g)
 		now = mr_wait_now();
 		if (waited == MR_WAITED_SIGNAL)
 			break;
-		if (!through && (is_through(g) || (g->seconds && now - start >= (int64_t)g->seconds * 1000)))
+		if (!through &&
+		    (is_through(g) || (g->seconds && now - start >= (int64_t)g->seconds * 1000)))
 			through = now;
 		/* Without an end of its own the generator goes on: nothing to wait for. */
 		if (through && (!receives || !is_through(g) || now - through >= LINGER_MS))
@@ -318,7 +357,9 @@ read_args(struct gen *g, int argc, char **argv, int *status)
 		return false;
 	*status = MR_EXIT_USAGE;
 	if (mr_cmd_given(&g->args, "interface") == mr_cmd_given(&g->args, "write")) {
-		fprintf(stderr, "millrace gen: one of --interface NAME and --write FILE (millrace gen --help)\n");
+		fprintf(stderr,
+		    "millrace gen: one of --interface NAME and --write FILE (millrace gen "
+		    "--help)\n");
 		return false;
 	}
 	if (!mr_cmd_uint(&g->args, "count", 1, UINT64_MAX, &g->count) ||
@@ -335,7 +376,7 @@ read_args(struct gen *g, int argc, char **argv, int *status)
 static int
 gen_run(const struct mr_cmd *cmd, int argc, char **argv)
 {
-	struct gen g = {.args.cmd = cmd};
+	struct gen g = { .args.cmd = cmd };
 	int status;
 	bool good;
 
@@ -363,15 +404,16 @@ const struct mr_cmd mr_cmd_gen = {
 	.name = "gen",
 	.summary = "send generated traffic out of an interface or into a file",
 	.usage = "--interface NAME | --write FILE",
-	.help = "Makes packets and sends them out of an interface, a line per second, until all are\n"
-		"sent, the time is over or ^C. What arrives at the interface meanwhile is counted;\n"
-		"with --latency the generator knows its own packets again.\n"
-		"It needs CAP_NET_ADMIN and CAP_NET_RAW for an interface, and nothing for a file,\n"
-		"which gets time stamps as of the rate and is the same for the same seed.\n"
-		"\n"
-		"  millrace gen -i veth0 --rate 100k --time 10 --flows 1000 --size imix\n"
-		"  millrace gen -i eth1 --count 1M --latency --dst-mac 02:00:00:00:00:02\n"
-		"  millrace gen --write flood.pcap --count 10k --l4 tcp --dst-port 80 --seed 7",
+	.help =
+	    "Makes packets and sends them out of an interface, a line per second, until all are\n"
+	    "sent, the time is over or ^C. What arrives at the interface meanwhile is counted;\n"
+	    "with --latency the generator knows its own packets again.\n"
+	    "It needs CAP_NET_ADMIN and CAP_NET_RAW for an interface, and nothing for a file,\n"
+	    "which gets time stamps as of the rate and is the same for the same seed.\n"
+	    "\n"
+	    "  millrace gen -i veth0 --rate 100k --time 10 --flows 1000 --size imix\n"
+	    "  millrace gen -i eth1 --count 1M --latency --dst-mac 02:00:00:00:00:02\n"
+	    "  millrace gen --write flood.pcap --count 10k --l4 tcp --dst-port 80 --seed 7",
 	.options = options,
 	.run = gen_run,
 };

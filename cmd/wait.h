@@ -23,7 +23,7 @@ struct mr_wait {
 
 enum mr_waited {
 	MR_WAITED_READY,   /* `fd` can be read */
-	MR_WAITED_TIME,	   /* the time given, or the deadline, is over */
+	MR_WAITED_TIME,    /* the time given, or the deadline, is over */
 	MR_WAITED_SIGNAL,  /* SIGINT, SIGTERM or SIGHUP: end */
 	MR_WAITED_RESIZED, /* SIGWINCH: the terminal has another size */
 	MR_WAITED_CLOSED,  /* nobody reads `out` any more */

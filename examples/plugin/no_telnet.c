@@ -17,8 +17,7 @@ enum { NEXT }; /* edges: a plugin's node has one, the way on */
 enum { DROP_TELNET };
 enum { COUNT_SEEN };
 
-/* A vector of packets; each gets one verdict. Compiled twice: with `rec` null, and with
- * a recorder for packets that are traced. */
+/* A vector of packets; each gets one verdict. `rec` is for packets that are traced. */
 mr_inline void
 no_telnet_body(struct mr_node_run *run, struct mr_recorder *rec, const uint32_t *packets,
     mr_verdict_t *verdicts, unsigned count)
@@ -38,17 +37,23 @@ no_telnet_body(struct mr_node_run *run, struct mr_recorder *rec, const uint32_t 
 }
 MR_NODE_FUNCTIONS(no_telnet)
 
-static const char *const edges[] = {[NEXT] = "next"};
-static const struct mr_named drops[] = {[DROP_TELNET] = {"telnet", "TCP to port 23"}};
-static const struct mr_named counters[] = {[COUNT_SEEN] = {"seen", "packets looked at"}};
+static const char *const edges[] = { [NEXT] = "next" };
+static const struct mr_named drops[] = { [DROP_TELNET] = { "telnet", "TCP to port 23" } };
+static const struct mr_named counters[] = { [COUNT_SEEN] = { "seen", "packets looked at" } };
 static const struct mr_node_class no_telnet = {
-	.name = "no-telnet", .doc = "drops TCP to port 23",
-	.edges = edges, .edge_count = MR_ARRAY_COUNT(edges),
-	.drops = drops, .drop_count = MR_ARRAY_COUNT(drops),
-	.counters = counters, .counter_count = MR_ARRAY_COUNT(counters),
+	.name = "no-telnet",
+	.doc = "drops TCP to port 23",
+	.edges = edges,
+	.edge_count = MR_ARRAY_COUNT(edges),
+	.drops = drops,
+	.drop_count = MR_ARRAY_COUNT(drops),
+	.counters = counters,
+	.counter_count = MR_ARRAY_COUNT(counters),
 	MR_NODE_RUN(no_telnet),
 };
-static const struct mr_node_class *const nodes[] = {&no_telnet, NULL};
 MR_API const struct mr_plugin mr_plugin = {
-	.abi = MR_PLUGIN_ABI, .name = "no-telnet", .doc = "an example to copy", .nodes = nodes,
+	.abi = MR_PLUGIN_ABI,
+	.name = "no-telnet",
+	.doc = "an example to copy",
+	.nodes = (const struct mr_node_class *const[]){ &no_telnet, NULL },
 };

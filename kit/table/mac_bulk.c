@@ -147,6 +147,38 @@ find_avx2(const struct mr_mac *t, const uint64_t *keys, const uint32_t *buckets,
 	find(t, keys, buckets, found, count, match_avx2);
 }
 
+/* Four keys at a time; returns how many it did. */
+WIDE static unsigned
+prefetch_avx2(const struct mr_mac *t, const uint64_t *keys, uint32_t *restrict buckets,
+    unsigned count)
+{
+	const __m256i k =
+	    _mm256_set1_epi64x((long long)((uint64_t)t->hash_k[1] << 32 | t->hash_k[0]));
+	const __m256i f =
+	    _mm256_set1_epi64x((long long)((uint64_t)t->hash_f[1] << 32 | t->hash_f[0]));
+	const __m256i even = _mm256_setr_epi32(0, 2, 4, 6, 0, 2, 4, 6);
+	const __m128i mask = _mm_set1_epi32((int)t->mask);
+	const struct mac_bucket *base = t->buckets;
+	unsigned i;
+
+	for (i = 0; i + 4 <= count; i += 4) {
+		__m256i x = _mm256_loadu_si256((const __m256i *)(const void *)(keys + i));
+		__m128i first;
+
+		x = _mm256_add_epi32(x, k);
+		x = _mm256_mul_epu32(x, _mm256_srli_epi64(x, 32));
+		x = _mm256_add_epi32(x, f);
+		x = _mm256_mul_epu32(x, _mm256_srli_epi64(x, 32));
+		x = _mm256_xor_si256(x, _mm256_srli_epi64(x, 32));
+		first = _mm256_castsi256_si128(_mm256_permutevar8x32_epi32(x, even));
+		first = _mm_and_si128(first, mask);
+		_mm_storeu_si128((__m128i *)(void *)(buckets + i), first);
+		for (unsigned j = 0; j < 4; j++)
+			mr_prefetch(&base[buckets[i + j]]);
+	}
+	return i;
+}
+
 bool
 mac_wide(void)
 {
@@ -164,7 +196,13 @@ void
 mr_mac_prefetch(const struct mr_mac *t, const uint64_t *keys, uint32_t *restrict buckets,
     unsigned count)
 {
-	for (unsigned i = 0; i < count; i++) {
+	unsigned done = 0;
+
+#ifdef MAC_AVX2
+	if (t->wide)
+		done = prefetch_avx2(t, keys, buckets, count);
+#endif
+	for (unsigned i = done; i < count; i++) {
 		buckets[i] = mac_first(t, mac_hash(t, keys[i]));
 		mr_prefetch(&t->buckets[buckets[i]]);
 	}

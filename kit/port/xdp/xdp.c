@@ -14,6 +14,8 @@
 #include <sys/socket.h>
 #include <time.h>
 
+#include "kit/base/cpu.h"
+
 extern const struct mr_port_driver mr_port_driver_xdp;
 
 static const struct mr_option_desc options[] = {
@@ -46,6 +48,13 @@ static const struct mr_option_desc options[] = {
 	    .max = MR_VECTOR_MAX,
 	    .fallback = "256",
 	    .doc = "most frames that one call receives" },
+	{ .key = "rest",
+	    .kind = MR_OPTION_UINT,
+	    .min = 0,
+	    .max = 1000,
+	    .fallback = "3",
+	    .doc = "microseconds that a queue is left alone after a call that received only a few "
+		   "frames: more throughput for that much latency; none with busy-poll" },
 	{ .key = "busy-poll",
 	    .kind = MR_OPTION_UINT,
 	    .min = 0,
@@ -215,6 +224,9 @@ prepare(struct xdp_port *x, const struct mr_port_config *config, struct mr_error
 	x->busy_poll_us = (uint32_t)mr_option_uint(options, config, "busy-poll");
 	x->busy_poll_budget = (uint32_t)mr_option_uint(options, config, "busy-poll-budget");
 	x->busy_poll = x->busy_poll_us != 0;
+	if (!x->busy_poll)
+		x->rest_cycles =
+		    (uint32_t)(mr_option_uint(options, config, "rest") * mr_cpu_tsc_hz() / 1000000);
 	x->check = !strcmp(checksum, "check") || (!strcmp(checksum, "auto") && x->device.checksums);
 	x->buffer_slots = (uint32_t)(x->port.buffers->arena->size / MR_PACKET_STRIDE + 1);
 	if (!mr_buffers_get(x->port.buffers, MR_POOL_SHARED, &probe, 1))

@@ -81,7 +81,8 @@ struct xdp_port {
 	uint32_t
 	    frame_max; /* longest frame that the port sends; longer ones arriving are super-frames */
 	uint32_t burst;
-	bool check; /* look for unfinished checksums */
+	uint32_t rest_cycles; /* how long a queue is left alone after a few frames */
+	bool check;           /* look for unfinished checksums */
 	bool busy_poll;
 	struct xdp_queue *queues; /* [queue_count] */
 	uint16_t queue_count;

@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <pthread.h>
 #include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -100,7 +101,7 @@ enter(void **state)
 static int
 setup(void **state)
 {
-	const struct mr_buffers_config config = { .count = 8192, .workers = 1, .numa_node = -1 };
+	const struct mr_buffers_config config = { .count = 8192, .workers = 2, .numa_node = -1 };
 	struct mr_error error;
 
 	if (unavailable)
@@ -1246,6 +1247,80 @@ test_queue_busy(void **state)
 	close_port(port);
 }
 
+struct crossing {
+	struct mr_port *from, *to;
+	unsigned worker;
+	_Atomic bool stop;
+};
+
+static void *
+cross(void *arg)
+{
+	struct crossing *c = arg;
+	uint32_t packets[64];
+	unsigned n, sent;
+
+	while (!atomic_load(&c->stop)) {
+		n = c->from->driver->rx(c->from, 0, c->worker, packets, 64);
+		sent = c->to->driver->tx(c->to, 0, c->worker, packets, n);
+		mr_packets_free(buffers, c->worker, packets + sent, n - sent);
+		c->to->driver->tx_idle(c->to, 0, c->worker);
+		sched_yield();
+	}
+	return NULL;
+}
+
+/* Each port's two halves belong to two workers, and control looks on. */
+static void
+test_two_workers(void **state)
+{
+	struct mr_port *a, *b;
+	struct crossing ab = { 0 }, ba = { .worker = 1 };
+	struct mr_port_stats stats;
+	unsigned i, there = 0, back = 0;
+	pthread_t threads[2];
+	uint8_t frame[100], got[2048];
+	int near, far;
+
+	NEED();
+	a = ab.from = ba.to = open_mode("a0", "native");
+	b = ab.to = ba.from = open_mode("b0", "native");
+	near = wire("a1");
+	far = wire("b1");
+	assert_int_equal(pthread_create(&threads[0], NULL, cross, &ab), 0);
+	assert_int_equal(pthread_create(&threads[1], NULL, cross, &ba), 0);
+	make_frame(frame, sizeof(frame), 1);
+	for (i = 0; i < 2000; i++) {
+		send_frame(near, frame, sizeof(frame));
+		send_frame(far, frame, sizeof(frame));
+		if (i % 16)
+			continue;
+		a->driver->stats(a, &stats);
+		assert_int_equal(a->driver->poll_link(a), 1);
+		b->driver->stats(b, &stats);
+		while (there < i && recv(far, got, sizeof(got), 0) > 0)
+			there++;
+		while (back < i && recv(near, got, sizeof(got), 0) > 0)
+			back++;
+	}
+	while (there < i && recv(far, got, sizeof(got), 0) > 0)
+		there++;
+	while (back < i && recv(near, got, sizeof(got), 0) > 0)
+		back++;
+	assert_int_equal(there, i);
+	assert_int_equal(back, i);
+	atomic_store(&ab.stop, true);
+	atomic_store(&ba.stop, true);
+	pthread_join(threads[0], NULL);
+	pthread_join(threads[1], NULL);
+	assert_int_equal(a->rx_stats[0].packets, i);
+	assert_int_equal(a->tx_stats[0].packets, i);
+	close(near);
+	close(far);
+	close_port(a);
+	close_port(b);
+}
+
 static void
 test_mtu_and_up(void **state)
 {
@@ -1256,6 +1331,9 @@ test_mtu_and_up(void **state)
 		.workers = 1 };
 	struct mr_error error;
 	struct mr_port *port;
+	uint8_t frame[60];
+	uint32_t got[1];
+	int peer;
 
 	NEED();
 	config.buffers = buffers;
@@ -1265,6 +1343,20 @@ test_mtu_and_up(void **state)
 	assert_int_equal(sh("ip link show a0 | grep -q 'mtu 1400'"), 0);
 	assert_int_equal(sh("ip link show a0 | grep -q 'UP'"), 0);
 	port->driver->close(port);
+
+	/* Opened while it is down, brought up later. */
+	assert_int_equal(sh("ip link set a0 down"), 0);
+	port = open_port("a0", "up=false");
+	assert_int_equal(port->driver->poll_link(port), 0);
+	assert_int_equal(sh("ip link set a0 up"), 0);
+	assert_int_equal(port->driver->poll_link(port), 1);
+	peer = wire("a1");
+	make_frame(frame, sizeof(frame), 1);
+	send_frame(peer, frame, sizeof(frame));
+	assert_int_equal(receive(port, got, 1), 1);
+	mr_packets_free(buffers, 0, got, 1);
+	close(peer);
+	close_port(port);
 }
 
 static void
@@ -1410,6 +1502,7 @@ main(void)
 		TEST(test_without_permission),
 		TEST(test_hugepages),
 		TEST(test_queue_busy),
+		TEST(test_two_workers),
 		TEST(test_mtu_and_up),
 		TEST(test_promiscuous),
 	};

@@ -290,7 +290,7 @@ print_summary(const struct gen *g, double seconds)
 	    seconds > 0 ? (double)s.sent / seconds : 0,
 	    seconds > 0 ? (double)s.sent_bytes * 8 / 1e6 / seconds : 0);
 	if (refused)
-		printf("%llu more were refused: the device was full\n",
+		printf("%llu more were dropped: the device was full, or down\n",
 		    (unsigned long long)refused);
 	if (s.back)
 		printf("%llu packets came back\n", (unsigned long long)s.back);

@@ -265,8 +265,11 @@ render_object(FILE *out, const json_t *object, bool everything, unsigned indent)
 			fprintf(out, "\n%*s%s:\n", (int)indent, "", key);
 			render_object(out, v, everything, indent + 2);
 		} else if (!is_scalar(v)) {
+			char title[CELL_MAX];
+
+			snprintf(title, sizeof(title), "%s:", key);
 			fputc('\n', out);
-			mr_render(out, key, v, everything);
+			mr_render(out, title, v, everything);
 		}
 	}
 }

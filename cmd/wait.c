@@ -78,3 +78,26 @@ mr_wait(struct mr_wait *w, int fd, int out, int64_t milliseconds)
 			return MR_WAITED_TIME;
 	}
 }
+
+enum mr_waited
+mr_wait_write(struct mr_wait *w, int out)
+{
+	struct signalfd_siginfo info;
+
+	for (;;) {
+		struct pollfd polled[] = {
+			{ .fd = w->signals, .events = POLLIN },
+			{ .fd = out, .events = POLLOUT },
+		};
+		int n = poll(polled, MR_ARRAY_COUNT(polled), -1);
+
+		if (n > 0 && (polled[0].revents & POLLIN) &&
+		    read(w->signals, &info, sizeof(info)) == sizeof(info) &&
+		    info.ssi_signo != SIGWINCH)
+			return MR_WAITED_SIGNAL;
+		if (n > 0 && (polled[1].revents & (POLLERR | POLLNVAL)))
+			return MR_WAITED_CLOSED;
+		if (n > 0 && (polled[1].revents & POLLOUT))
+			return MR_WAITED_READY;
+	}
+}

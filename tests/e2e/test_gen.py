@@ -132,8 +132,8 @@ def test_plugin_built_outside_the_tree(tmp_path):
     """With what an installation brings, and pkg-config, alone."""
     meson = shutil.which("meson", path="/usr/bin:" + os.environ["PATH"])
     build = os.path.dirname(os.path.abspath(MILLRACE))
-    if not meson or not os.path.exists(os.path.join(build, "build.ninja")):
-        pytest.skip("needs the build folder that millrace was built in")
+    if not meson or not os.path.exists(os.path.join(build, "kit", "libmillrace.so")):
+        pytest.skip("needs the whole build folder that millrace was built in")
     root = tmp_path / "root"
     run(meson, "install", "-C", build, "--no-rebuild", "--quiet",
         env={**os.environ, "DESTDIR": str(root)})

@@ -23,10 +23,9 @@ static const struct mr_option_desc options[] = {
 	    .kind = MR_OPTION_ENUM,
 	    .values = "auto|zerocopy|native|generic",
 	    .fallback = "auto",
-	    .doc =
-		"zerocopy: the device uses our buffers; native: the driver runs the steering "
-		"program, "
-		"the kernel copies; generic: any interface; auto: the first of these that works" },
+	    .doc = "zerocopy: the device uses our buffers; native: its driver runs the steering "
+		   "program, the kernel copies; generic: for any interface; auto: the first of "
+		   "these that works" },
 	{ .key = "filter",
 	    .kind = MR_OPTION_TEXT,
 	    .doc = "a tcpdump expression: only frames that match are taken, the others stay with "
@@ -72,9 +71,8 @@ static const struct mr_option_desc options[] = {
 	    .kind = MR_OPTION_ENUM,
 	    .values = "auto|trust|check",
 	    .fallback = "auto",
-	    .doc = "look for checksums that the sending kernel left to the device; auto: unless "
-		   "the device "
-		   "is a physical one" },
+	    .doc = "look for checksums that the sending kernel left to the device; auto: "
+		   "unless the device is a physical one" },
 	{ .key = "up",
 	    .kind = MR_OPTION_BOOL,
 	    .fallback = "true",
@@ -257,7 +255,8 @@ xdp_close(struct mr_port *port)
 
 	if (!port)
 		return;
-	detach(x);
+	if (x->queues)
+		detach(x);
 	xdp_device_close(&x->device);
 	free(x->queues);
 	mr_port_free(port);

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The bridge rule by rule: what depends on time, on buffers, on room. */
+#include <errno.h>
+
 #include "nf/bridge/bridge_test_int.h"
 
 /* -- rule by rule --------------------------------------------------------------------- */
@@ -165,6 +167,40 @@ no_headroom_is_a_drop(void **state)
 	bed_close(&b);
 }
 
+/* A change that another function refuses leaves everything as it was. */
+static void
+a_change_is_called_off(void **state)
+{
+	struct mr_bridge_config config;
+	struct mr_bridge_port ports[3];
+	struct mr_bridge_static s = { .mac = { 2, 0, 0, 0, 0, 9 }, .port = 2 };
+	struct bed b;
+
+	bed_open(&b, 3);
+	plain_config(&config, ports, 3);
+	config.statics = &s;
+	config.static_count = 1;
+	configure(&b, &config);
+	burst(&b, 1, 1, 255, 255, 1);
+	for (unsigned i = 0; i < 2; i++) {
+		/* With a table of its own, and with the one in use. */
+		config.mac_limit = i ? 10 : 0;
+		config.port_count = 1;
+		config.static_count = 0;
+		assert_int_equal(mr_bridge_prepare(b.bridge, &config, &b.error), 0);
+		mr_bridge_abort(b.bridge);
+	}
+	config.port_count = 2;
+	ports[1].port = 0;
+	assert_int_equal(mr_bridge_prepare(b.bridge, &config, &b.error), -EINVAL);
+	burst(&b, 0, 2, 2, 1, 10);
+	burst(&b, 0, 2, 2, 9, 10);
+	assert_int_equal(b.sinks[1]->count, 10);
+	assert_int_equal(b.sinks[2]->count, 11);
+	assert_int_equal(node_counter(&b, MR_BRIDGE_COUNT_FLOODED), 1);
+	bed_close(&b);
+}
+
 int
 main(void)
 {
@@ -173,6 +209,7 @@ main(void)
 		cmocka_unit_test(moves_are_limited),
 		cmocka_unit_test(floods_without_buffers),
 		cmocka_unit_test(no_headroom_is_a_drop),
+		cmocka_unit_test(a_change_is_called_off),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

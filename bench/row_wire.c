@@ -286,7 +286,8 @@ setup(struct mr_bench_run *run, struct mr_error *error)
 	if (rc == 0)
 		rc = make_ports(job, run, error);
 	if (rc == 0 && run->row->param == TAP)
-		rc = run_ip(run, "link set a0 addrgenmode none up\nlink set b0 addrgenmode none up\n", error);
+		rc = run_ip(run,
+		    "link set a0 addrgenmode none up\nlink set b0 addrgenmode none up\n", error);
 	if (rc == 0)
 		rc = start_source(run, error);
 	if (rc < 0)
@@ -321,9 +322,40 @@ stop_feeding(struct job *job, struct mr_error *error)
 	return rc < 0 ? mr_error_set(error, rc, "source of frames: %s", strerror(-rc)) : 0;
 }
 
-static void
-pass_for(struct job *job, uint64_t cycles)
+/* Frames per second that come out on a side; `forward` lets some time pass. A window in
+ * which none came, since the source had no CPU, is made longer. */
+static int
+count_frames(struct mr_bench_run *run, unsigned side,
+    void (*forward)(struct mr_bench_run *, uint64_t cycles), double *value, struct mr_error *error)
 {
+	struct job *job = run->state;
+	uint64_t before, after = 0, start;
+	unsigned tries = 0;
+	int rc, fed;
+
+	start_feeding(job, side);
+	forward(run, run->window / 10);
+	rc = received(job->paths[side].out, &before, error);
+	start = mr_cycles();
+	while (rc == 0 && tries++ < 20) {
+		forward(run, run->window);
+		rc = received(job->paths[side].out, &after, error);
+		if (after > before)
+			break;
+	}
+	*value = (double)(after - before) * (double)run->tsc_hz / (double)(mr_cycles() - start);
+	fed = stop_feeding(job, rc ? NULL : error);
+	if (rc == 0)
+		rc = fed;
+	if (rc == 0 && after == before)
+		rc = mr_error_set(error, -EIO, "no frame came through");
+	return rc;
+}
+
+static void
+forward_ours(struct mr_bench_run *run, uint64_t cycles)
+{
+	struct job *job = run->state;
 	uint64_t start = mr_cycles();
 
 	do
@@ -331,46 +363,26 @@ pass_for(struct job *job, uint64_t cycles)
 	while (mr_cycles() - start < cycles);
 }
 
-static double
-per_second(const struct mr_bench_run *run, uint64_t packets, uint64_t cycles)
-{
-	return (double)packets * (double)run->tsc_hz / (double)cycles;
-}
-
 static int
 ours(struct mr_bench_run *run, double *value, struct mr_error *error)
 {
-	struct job *job = run->state;
-	uint64_t before, after, start;
-	int rc;
+	int rc = count_frames(run, OURS, forward_ours, value, error);
 
-	start_feeding(job, OURS);
-	pass_for(job, run->window / 10);
-	rc = received(job->paths[OURS].out, &before, error);
-	start = mr_cycles();
-	pass_for(job, run->window);
-	if (rc == 0)
-		rc = received(job->paths[OURS].out, &after, error);
-	if (rc == 0)
-		*value = per_second(run, after - before, mr_cycles() - start);
-	if (stop_feeding(job, rc ? NULL : error) < 0 && rc == 0)
-		rc = -EIO;
-	pass_for(job, run->tsc_hz / 1000); /* what is still under way */
-	if (rc == 0 && after == before)
-		rc = mr_error_set(error, -EIO, "no frame came through");
+	forward_ours(run, run->tsc_hz / 1000); /* what is still under way */
 	return rc;
 }
 
 /* -- the peer ------------------------------------------------------------------------ */
 
 static int
-peer_start(struct mr_bench_run *run, void **state, char *label, size_t size,
-    struct mr_error *error)
+peer_start(struct mr_bench_run *run, void **state, char *label, size_t size, struct mr_error *error)
 {
 	static const struct mr_bench_testpmd_config configs[] = {
-		[XDP] = { .mode = "io", .quiet = true,
+		[XDP] = { .mode = "io",
+		    .quiet = true,
 		    .vdevs = { "net_af_xdp0,iface=a1", "net_af_xdp1,iface=b1" } },
-		[TAP] = { .mode = "io", .quiet = true,
+		[TAP] = { .mode = "io",
+		    .quiet = true,
 		    .vdevs = { "net_tap0,iface=a1", "net_tap1,iface=b1" } },
 	};
 	int rc;
@@ -378,34 +390,25 @@ peer_start(struct mr_bench_run *run, void **state, char *label, size_t size,
 	rc = mr_bench_testpmd_start((struct mr_bench_testpmd **)state, run,
 	    &configs[run->row->param], label, size, error);
 	if (rc == 0 && run->row->param == TAP)
-		rc = run_ip(run, "link set a1 addrgenmode none up\nlink set b1 addrgenmode none up\n", error);
+		rc = run_ip(run,
+		    "link set a1 addrgenmode none up\nlink set b1 addrgenmode none up\n", error);
 	return rc;
 }
 
-/* What to watch while testpmd forwards: frames that come out in the window. */
+static void
+forward_theirs(struct mr_bench_run *run, uint64_t cycles)
+{
+	const double seconds = (double)cycles / (double)run->tsc_hz;
+	const struct timespec nap = { 0, (long)(seconds * 1e9) };
+
+	nanosleep(&nap, NULL);
+}
+
+/* While testpmd forwards. */
 static int
 watch(struct mr_bench_run *run, pid_t pid, double *value, struct mr_error *error)
 {
-	struct job *job = run->state;
-	const double seconds = (double)run->window / (double)run->tsc_hz;
-	const struct timespec nap = { 0, (long)(seconds * 1e9) };
-	uint64_t before, after, start;
-	int rc;
-
-	start_feeding(job, PEER);
-	nanosleep(&(struct timespec){ 0, nap.tv_nsec / 10 }, NULL);
-	rc = received(job->paths[PEER].out, &before, error);
-	start = mr_cycles();
-	nanosleep(&nap, NULL);
-	if (rc == 0)
-		rc = received(job->paths[PEER].out, &after, error);
-	if (rc == 0)
-		*value = per_second(run, after - before, mr_cycles() - start);
-	if (stop_feeding(job, rc ? NULL : error) < 0 && rc == 0)
-		rc = -EIO;
-	if (rc == 0 && after == before)
-		rc = mr_error_set(error, -EIO, "no frame came through testpmd");
-	return rc;
+	return count_frames(run, PEER, forward_theirs, value, error);
 }
 
 static int

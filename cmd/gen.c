@@ -96,6 +96,7 @@ struct gen {
 	struct mr_dataplane *dataplane;
 	struct mr_port *generator, *device;
 	uint64_t count, seconds, rate;
+	FILE *out; /* what is said: not where a capture goes */
 };
 
 /* What passed a port since the start. */
@@ -262,22 +263,23 @@ sums_of(const struct mr_port *port)
 }
 
 static void
-print_second(const struct sums *was, const struct sums *now, double seconds, unsigned n)
+print_second(FILE *out, const struct sums *was, const struct sums *now, double seconds, unsigned n)
 {
 	double sent = (double)(now->sent - was->sent), back = (double)(now->back - was->back);
 
-	printf("%4u s  sent %12.0f packets/s %10.1f Mbit/s", n, sent / seconds,
+	fprintf(out, "%4u s  sent %12.0f packets/s %10.1f Mbit/s", n, sent / seconds,
 	    (double)(now->sent_bytes - was->sent_bytes) * 8 / 1e6 / seconds);
 	if (now->back)
-		printf("   back %12.0f packets/s %10.1f Mbit/s", back / seconds,
+		fprintf(out, "   back %12.0f packets/s %10.1f Mbit/s", back / seconds,
 		    (double)(now->back_bytes - was->back_bytes) * 8 / 1e6 / seconds);
-	putchar('\n');
-	fflush(stdout);
+	fputc('\n', out);
+	fflush(out);
 }
 
 static void
 print_summary(const struct gen *g, double seconds)
 {
+	FILE *out = g->out;
 	struct sums s = sums_of(g->device);
 	struct mr_graph_totals t;
 	struct mr_port_stats stats = { 0 };
@@ -285,18 +287,19 @@ print_summary(const struct gen *g, double seconds)
 
 	mr_graph_totals(mr_dataplane_graph(g->dataplane), &t);
 	refused = t.dropped;
-	printf("sent %llu packets, %llu bytes in %.2f s: %.0f packets/s, %.1f Mbit/s\n",
+	fprintf(out, "sent %llu packets, %llu bytes in %.2f s: %.0f packets/s, %.1f Mbit/s\n",
 	    (unsigned long long)s.sent, (unsigned long long)s.sent_bytes, seconds,
 	    seconds > 0 ? (double)s.sent / seconds : 0,
 	    seconds > 0 ? (double)s.sent_bytes * 8 / 1e6 / seconds : 0);
 	if (refused)
-		printf("%llu more were dropped: the device was full, or down\n",
-		    (unsigned long long)refused);
+		fprintf(out, "%llu more were made and dropped: the device %s\n",
+		    (unsigned long long)refused,
+		    g->rate ? "was full, or down" : "takes no more than that, or was down");
 	if (s.back)
-		printf("%llu packets came back\n", (unsigned long long)s.back);
+		fprintf(out, "%llu packets came back\n", (unsigned long long)s.back);
 	g->generator->driver->stats(g->generator, &stats);
 	if (mr_cmd_given(&g->args, "latency") && s.back)
-		printf("stamps: %s\n", stats.detail);
+		fprintf(out, "stamps: %s\n", stats.detail);
 }
 
 /* Everything was made, and sent or refused. */
@@ -340,7 +343,7 @@ follow(struct gen *g)
 		if (!quiet && !through) {
 			struct sums sums = sums_of(g->device);
 
-			print_second(&was, &sums, (double)(now - last) / 1000,
+			print_second(g->out, &was, &sums, (double)(now - last) / 1000,
 			    (unsigned)((now - start + 500) / 1000));
 			was = sums;
 		}
@@ -355,6 +358,9 @@ read_args(struct gen *g, int argc, char **argv, int *status)
 {
 	if (mr_cmd_parse(g->args.cmd, argc, argv, 0, 0, &g->args, status))
 		return false;
+	g->out = mr_cmd_given(&g->args, "write") && !strcmp(mr_cmd_value(&g->args, "write"), "-")
+	    ? stderr
+	    : stdout;
 	*status = MR_EXIT_USAGE;
 	if (mr_cmd_given(&g->args, "interface") == mr_cmd_given(&g->args, "write")) {
 		fprintf(stderr,

@@ -36,6 +36,16 @@ def test_same_seed_same_file(tmp_path):
     assert ".199900 " in packets(files[0])[-1]
 
 
+def test_capture_on_standard_output(tmp_path):
+    """Nothing else is said there."""
+    path = tmp_path / "x.pcap"
+    with open(path, "wb") as out:
+        done = subprocess.run([os.path.abspath(MILLRACE), "gen", "--write", "-", "-c", "20"], stdout=out,
+                              stderr=subprocess.PIPE, text=True, check=True)
+    assert "sent 20 packets" in done.stderr
+    assert len(packets(path)) == 20
+
+
 def test_packets_are_as_asked(tmp_path):
     path = tmp_path / "x.pcapng"
     generate(path, "--count", "100", "--vlan", "5", "--l3", "ip6", "--l4", "tcp", "--dst-port", "80",

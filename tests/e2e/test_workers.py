@@ -3,7 +3,6 @@
 configuration that changes under traffic."""
 import json
 import os
-import signal
 import time
 
 import pytest

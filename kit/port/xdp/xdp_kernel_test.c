@@ -3,6 +3,8 @@
  * and what of them the filters take. */
 #include "kit/port/xdp/xdp_test_int.h"
 
+#include <linux/if_tun.h>
+
 /* 10.9.0.2 on a1 talks to 10.9.0.1, which we are. */
 static void
 kernel_peer(void)
@@ -289,6 +291,47 @@ test_filter_and_leave(void **state)
 	}
 }
 
+/* A TAP (a virtual machine's side): its frames come from a process, tags among the bytes. */
+static void
+test_tap(void **state)
+{
+	struct ifreq ifr = { .ifr_name = "a9", .ifr_flags = IFF_TAP | IFF_NO_PI };
+	struct pollfd p = { .events = POLLIN };
+	uint8_t frame[1500], tagged[200], back[2048];
+	struct mr_port *port;
+	uint32_t got[1];
+	unsigned m;
+	int fd;
+
+	NEED();
+	fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC);
+	if (fd < 0 || ioctl(fd, TUNSETIFF, &ifr)) {
+		print_message("skipped: no TAP devices\n");
+		skip();
+	}
+	assert_int_equal(sh("ip link set a9 up"), 0);
+	make_frame(frame, sizeof(frame), 1);
+	make_tagged(tagged, sizeof(tagged), 5);
+	for (m = 0; m < MR_ARRAY_COUNT(modes); m++) {
+		port = open_mode("a9", modes[m]);
+		assert_int_equal(write(fd, frame, sizeof(frame)), sizeof(frame));
+		assert_int_equal(receive(port, got, 1), 1);
+		expect_packet(got[0], frame, sizeof(frame));
+		mr_packets_free(buffers, 0, got, 1);
+		assert_int_equal(write(fd, tagged, sizeof(tagged)), sizeof(tagged));
+		assert_int_equal(receive(port, got, 1), 1);
+		expect_packet(got[0], tagged, sizeof(tagged));
+		assert_int_equal(port->driver->tx(port, 0, 0, got, 1), 1);
+		p.fd = fd;
+		assert_int_equal(poll(&p, 1, 1000), 1);
+		assert_int_equal(read(fd, back, sizeof(back)), sizeof(tagged));
+		assert_memory_equal(back, tagged, sizeof(tagged));
+		settle_tx(port);
+		close_port(port);
+	}
+	close(fd);
+}
+
 /* A socket that talks to us, to port 80; we answer its SYN by hand. */
 static void
 accept_tcp(struct mr_port *port, int fd)
@@ -398,6 +441,7 @@ main(void)
 		TEST(test_vlan),
 		TEST(test_vlan_left_to_kernel),
 		TEST(test_filter_and_leave),
+		TEST(test_tap),
 		TEST(test_super_frame),
 	};
 

@@ -30,6 +30,10 @@ struct mr_bench_testpmd_config {
 	const char *mode;                          /* "io", "macswap" ... */
 	const char *vdevs[MR_BENCH_TESTPMD_VDEVS]; /* "net_pcap0,rx_pcap=...,infinite_rx=1" */
 	unsigned mbufs; /* more than the captures have packets; 0: 16,384 */
+	/* Packets that came out at the end, instead of what its statistics say; then the
+	 * feeding is not measured. */
+	uint64_t (*count)(void *user);
+	void *user;
 };
 
 struct mr_bench_testpmd;

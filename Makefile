@@ -19,8 +19,11 @@ check:
 check-arm64:
 	@tools/check-arm64
 
-bench: build
-	@tools/setup bench
+# Reconfigured, because peers that were just installed are looked for anew.
+bench:
+	@tools/setup build bench
+	@if [ -f build/build.ninja ]; then meson setup --reconfigure build; else meson setup build; fi
+	@ninja -C build
 	@bench/run
 
 lint:

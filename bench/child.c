@@ -196,6 +196,8 @@ mr_bench_child_stop(struct mr_bench_child *c, const char *farewell)
 	if (c->pid > 0) {
 		if (farewell && c->in >= 0)
 			mr_bench_child_send(c, farewell, NULL);
+		else
+			kill(c->pid, SIGTERM);
 		for (tries = 0; tries < 100; tries++) {
 			if (waitpid(c->pid, NULL, WNOHANG) != 0)
 				break;

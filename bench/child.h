@@ -34,7 +34,8 @@ int mr_bench_child_send(struct mr_bench_child *, const char *text, struct mr_err
 int mr_bench_child_expect(struct mr_bench_child *, const char *wanted, char *line, size_t size,
     int timeout_ms, struct mr_error *);
 
-/* Says `farewell` if not null, gives it a second to end, then kills it. */
+/* Says `farewell`, or sends SIGTERM when that is null, gives it a second to end, then kills
+ * it. */
 void mr_bench_child_stop(struct mr_bench_child *, const char *farewell);
 
 #endif

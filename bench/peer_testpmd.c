@@ -21,8 +21,6 @@ struct mr_bench_testpmd {
 	const char *mode;
 	pid_t thread;        /* the one that forwards; 0: not found */
 	const char *counted; /* the line of its statistics that counts */
-	uint64_t (*count)(void *user); /* or this */
-	void *user;
 };
 
 /* What testpmd needs for `mbufs` buffers of 2,176 bytes with headers, in MB. */
@@ -79,11 +77,6 @@ read_stats(struct mr_bench_testpmd *t, uint64_t *packets, uint64_t *when, struct
 	char line[160];
 	int rc;
 
-	if (t->count) {
-		*packets = t->count(t->user);
-		*when = mr_cycles();
-		return 0;
-	}
 	rc = say(t, error, "show fwd stats all\n", NULL);
 	if (rc == 0)
 		rc = expect(t, "Accumulated", line, sizeof(line), ANSWER_MS, error);
@@ -263,7 +256,8 @@ launch(struct mr_bench_testpmd *t, struct mr_bench_run *run,
 	snprintf(lcores, sizeof(lcores), "0@%u,1@%u",
 	    run->cpu_other >= 0 ? (unsigned)run->cpu_other : run->cpu, run->cpu);
 	snprintf(memory, sizeof(memory), "%u", memory_needed(count));
-	snprintf(prefix, sizeof(prefix), "mrbench%d", getpid());
+	/* Two may run at once. */
+	snprintf(prefix, sizeof(prefix), "mrbench%d.%u", getpid(), (unsigned)mr_cycles() % 100000);
 	snprintf(mode, sizeof(mode), "--forward-mode=%s", config->mode);
 	snprintf(mbufs, sizeof(mbufs), "--total-num-mbufs=%u", count);
 	build_args(argv, config, huge, texts);
@@ -281,7 +275,7 @@ launch(struct mr_bench_testpmd *t, struct mr_bench_run *run,
 	    version ? version + strlen("DPDK ") : "?");
 	label[strcspn(label, "'")] = 0;
 	rc = expect(t, "Done", line, sizeof(line), 60000, error); /* ports started */
-	if (rc == 0)
+	if (rc == 0 && !config->quiet)
 		mr_bench_note(run,
 		    huge ? "; testpmd on 2 MB hugepages" : "; testpmd without hugepages");
 	return rc;
@@ -298,14 +292,11 @@ mr_bench_testpmd_start(struct mr_bench_testpmd **out, struct mr_bench_run *run,
 	if (!t)
 		return mr_error_set(error, -ENOMEM, "no memory for a peer");
 	t->mode = config->mode;
-	t->count = config->count;
-	t->user = config->user;
 	rc = launch(t, run, config, label, size, error);
-	if (rc == 0) {
+	if (rc == 0)
 		find_thread(t);
-		if (!t->count)
-			rc = measure_feeding(t, run, strcmp(config->mode, "io") ? "io" : "rxonly",
-			    error);
+	if (rc == 0 && !config->quiet) {
+		rc = measure_feeding(t, run, strcmp(config->mode, "io") ? "io" : "rxonly", error);
 	}
 	if (rc < 0) {
 		mr_bench_testpmd_stop(t);
@@ -313,6 +304,27 @@ mr_bench_testpmd_start(struct mr_bench_testpmd **out, struct mr_bench_run *run,
 	}
 	*out = t;
 	return 0;
+}
+
+int
+mr_bench_testpmd_busy(struct mr_bench_testpmd *t, struct mr_bench_run *run,
+    int (*watch)(struct mr_bench_run *, pid_t, double *value, struct mr_error *), double *value,
+    struct mr_error *error)
+{
+	char line[160];
+	int rc;
+
+	if (run->cpu_other >= 0)
+		mr_cpu_pin((unsigned)run->cpu_other, NULL);
+	rc = say(t, error, "start\n", NULL);
+	if (rc == 0)
+		rc = watch(run, t->child.pid, value, error);
+	if (rc == 0)
+		rc = say(t, error, "stop\n", NULL);
+	if (rc == 0)
+		rc = expect(t, "Done.", line, sizeof(line), ANSWER_MS, error);
+	mr_cpu_pin(run->cpu, NULL);
+	return rc;
 }
 
 pid_t

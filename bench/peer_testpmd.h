@@ -30,10 +30,7 @@ struct mr_bench_testpmd_config {
 	const char *mode;                          /* "io", "macswap" ... */
 	const char *vdevs[MR_BENCH_TESTPMD_VDEVS]; /* "net_pcap0,rx_pcap=...,infinite_rx=1" */
 	unsigned mbufs; /* more than the captures have packets; 0: 16,384 */
-	/* Packets that came out at the end, instead of what its statistics say; then the
-	 * feeding is not measured. */
-	uint64_t (*count)(void *user);
-	void *user;
+	bool quiet;     /* add nothing to the row's config line: no feeding to measure */
 };
 
 struct mr_bench_testpmd;
@@ -45,11 +42,15 @@ int mr_bench_testpmd_start(struct mr_bench_testpmd **out, struct mr_bench_run *,
 
 /* These three have the shape of struct mr_bench_peer's functions; `testpmd` is what start
  * gave. One window, in cycles per packet: */
-int mr_bench_testpmd_window(struct mr_bench_run *, void *testpmd, double *value,
-    struct mr_error *);
+int mr_bench_testpmd_window(struct mr_bench_run *, void *testpmd, double *value, struct mr_error *);
 
 /* Its forwarding thread. */
 pid_t mr_bench_testpmd_thread(void *testpmd);
+
+/* Has `watch` look at its process while it forwards. */
+int mr_bench_testpmd_busy(struct mr_bench_testpmd *, struct mr_bench_run *,
+    int (*watch)(struct mr_bench_run *, pid_t, double *value, struct mr_error *), double *value,
+    struct mr_error *);
 
 void mr_bench_testpmd_stop(void *testpmd);
 

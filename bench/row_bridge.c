@@ -40,14 +40,14 @@ struct line {
 struct job {
 	struct mr_bench_bed bed;
 	struct mr_bridge *bridge;
-	uint32_t frames;	      /* per side, a power of two */
+	uint32_t frames; /* per side, a power of two */
 	uint8_t (*bytes[2])[FRAME];
-	int files[2], peer_file;      /* memory files; -1: none */
+	int files[2], peer_file; /* memory files; -1: none */
 	char paths[2][48], peer_vdev[96];
-	struct line *table;	      /* twice as many places as stations */
+	struct line *table; /* twice as many places as stations */
 	uint64_t table_mask;
-	uint32_t at[2];		      /* next frame of the floor */
-	uint64_t sent[2];	      /* by the floor */
+	uint32_t at[2];   /* next frame of the floor */
+	uint64_t sent[2]; /* by the floor */
 };
 
 /* Unlike each other in all bits that count, locally administered, not a group. */
@@ -274,8 +274,10 @@ static int
 configure_bridge(struct job *job, uint32_t stations, struct mr_error *error)
 {
 	const struct mr_bridge_port ports[2] = { { .port = 0 }, { .port = 1 } };
-	const struct mr_bridge_config config = { .ports = ports, .port_count = 2,
-		.mac_limit = MR_MAX(stations, 1024u), .ageing = 300 };
+	const struct mr_bridge_config config = { .ports = ports,
+		.port_count = 2,
+		.mac_limit = MR_MAX(stations, 1024u),
+		.ageing = 300 };
 	struct timespec now;
 	unsigned left_out;
 	int rc;
@@ -427,7 +429,8 @@ static const struct mr_bench_peer *const peers[] = { &testpmd, NULL };
 	{ \
 		.name = name_, .unit = "cycles/packet", \
 		.doc = "learning switch, " text_ " stations, known destinations", \
-		.config = text_ " stations behind two ports, 64-byte frames played from memory, " \
+		.config = \
+		    text_ " stations behind two ports, 64-byte frames played from memory, " \
 			  "sources and destinations in random order, learning, ageing 300 s; " \
 			  "testpmd macswap plays the first 512 of them over net_pcap " \
 			  "infinite_rx", \

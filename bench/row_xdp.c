@@ -19,6 +19,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "bench/bare_xdp.h"
 #include "bench/bed.h"
@@ -34,8 +35,8 @@ struct job {
 	struct mr_bench_bed bed;
 	struct mr_bench_feed feed;
 	struct mr_bench_bare_xdp *bare;
-	struct mr_bench_testpmd *testpmd;
 	int to_ours, to_bare, to_peer; /* ways to feed */
+	uint64_t tsc_hz;
 	double offered, received;      /* by and of us, Mpps, in our last window */
 };
 
@@ -107,6 +108,7 @@ setup(struct mr_bench_run *run, struct mr_error *error)
 	if (!job)
 		return mr_error_set(error, -ENOMEM, "no memory");
 	job->net = MR_BENCH_NET_CLOSED;
+	job->tsc_hz = run->tsc_hz;
 	run->state = job;
 	rc = make_veths(job, error);
 	if (rc == 0)
@@ -150,6 +152,17 @@ turns_bare(struct job *job, uint64_t cycles)
 		count += mr_bench_bare_xdp_turn(job->bare);
 	while (mr_cycles() - start < cycles);
 	return count;
+}
+
+/* The peer turns by itself. */
+static uint64_t
+turns_of_others(struct job *job, uint64_t cycles)
+{
+	uint64_t ns = cycles * 1000 / (job->tsc_hz / 1000000);
+	const struct timespec nap = { (time_t)(ns / 1000000000), (long)(ns % 1000000000) };
+
+	nanosleep(&nap, NULL);
+	return 0;
 }
 
 /* Frames per microsecond that come out at the far end. */
@@ -205,42 +218,33 @@ bare(struct mr_bench_run *run, double *value, struct mr_error *error)
 	return window(run, job->to_bare, "far-bare-b", turns_bare, value, error);
 }
 
-static uint64_t
-count_peer(void *user)
-{
-	struct job *job = user;
-
-	return mr_bench_net_received(job->net.far_counts, "far-peer-b");
-}
-
 static int
 testpmd_start(struct mr_bench_run *run, void **state, char *label, size_t size,
     struct mr_error *error)
 {
-	const struct mr_bench_testpmd_config config = {
+	static const struct mr_bench_testpmd_config config = {
 		.mode = "io",
 		.vdevs = { "net_af_xdp0,iface=peer-a", "net_af_xdp1,iface=peer-b" },
-		.count = count_peer,
-		.user = run->state,
+		.quiet = true,
 	};
 
 	return mr_bench_testpmd_start((struct mr_bench_testpmd **)state, run, &config, label, size,
 	    error);
 }
 
+/* While testpmd forwards. */
+static int
+watch(struct mr_bench_run *run, pid_t pid, double *value, struct mr_error *error)
+{
+	struct job *job = run->state;
+
+	return window(run, job->to_peer, "far-peer-b", turns_of_others, value, error);
+}
+
 static int
 testpmd_window(struct mr_bench_run *run, void *state, double *value, struct mr_error *error)
 {
-	struct job *job = run->state;
-	int rc;
-
-	rc = mr_bench_feed_to(&job->feed, job->to_peer, error);
-	if (rc == 0)
-		rc = mr_bench_testpmd_window(run, state, value, error);
-	if (rc == 0)
-		*value = (double)run->tsc_hz / *value / 1e6;
-	mr_bench_feed_to(&job->feed, 0, NULL);
-	return rc;
+	return mr_bench_testpmd_busy(state, run, watch, value, error);
 }
 
 static const struct mr_bench_peer testpmd = { "testpmd", testpmd_start, testpmd_window,

@@ -8,8 +8,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "cmd/client.h"
@@ -26,33 +28,61 @@ enum {
 };
 
 static const struct mr_cmd_option options[] = {
-	{.name = "interface", .letter = 'i', .value = "NAME", .doc = "only packets received or sent on this one"},
-	{.name = "points", .letter = 'p', .value = "LIST", .doc = "where: some of rx,tx,drop,node (rx,tx,drop)"},
-	{.name = "node", .letter = 'n', .value = "NAME", .doc = "packets that enter this node of the graph"},
-	{.name = "count", .letter = 'c', .value = "N", .doc = "end after so many packets"},
-	{.name = "write", .letter = 'w', .value = "FILE", .doc = "to this file; \"-\", and what is done without: standard output"},
-	{.name = "snap", .letter = 's', .value = "B", .doc = "keep so many bytes of each packet (all)"},
-	{.name = "timeout", .letter = 't', .value = "S", .doc = "end after so many seconds"},
-	{.name = "socket", .value = "PATH", .doc = "control socket of the millrace to ask"},
-	{0},
+	{ .name = "interface",
+	    .letter = 'i',
+	    .value = "NAME",
+	    .doc = "only packets received or sent on this one",
+	    .complete = "@interface" },
+	{ .name = "points",
+	    .letter = 'p',
+	    .value = "LIST",
+	    .doc = "where: some of rx,tx,drop,node (rx,tx,drop)",
+	    .complete = "rx|tx|drop|node" },
+	{ .name = "node",
+	    .letter = 'n',
+	    .value = "NAME",
+	    .doc = "packets that enter this node of the graph",
+	    .complete = "@node" },
+	{ .name = "count", .letter = 'c', .value = "N", .doc = "end after so many packets" },
+	{ .name = "write",
+	    .letter = 'w',
+	    .value = "FILE",
+	    .doc = "to this file; \"-\", and what is done without: standard output",
+	    .complete = "@file" },
+	{ .name = "snap",
+	    .letter = 's',
+	    .value = "B",
+	    .doc = "keep so many bytes of each packet (all)" },
+	{ .name = "timeout", .letter = 't', .value = "S", .doc = "end after so many seconds" },
+	{ .name = "socket",
+	    .value = "PATH",
+	    .doc = "control socket of the millrace to ask",
+	    .complete = "@file" },
+	{ 0 },
 };
 
 struct capture {
 	struct mr_client client;
 	struct mr_wait wait;
 	int out;
+	bool pipe; /* it is one */
 	uint64_t packets, missed;
 	uint8_t *buffer;
 	size_t used;
 };
 
-/* Returns 0 or -errno. */
+/* Into a pipe only as much at a time as it takes, so that ^C works while its reader
+ * sleeps. Returns 0, -EINTR for a signal, or -errno. */
 static int
-write_all(int fd, const uint8_t *bytes, size_t len)
+write_all(struct capture *c, const uint8_t *bytes, size_t len)
 {
 	while (len > 0) {
-		ssize_t n = write(fd, bytes, len);
+		enum mr_waited waited = c->pipe ? mr_wait_write(&c->wait, c->out) : MR_WAITED_READY;
+		ssize_t n;
 
+		if (waited != MR_WAITED_READY)
+			return waited == MR_WAITED_SIGNAL ? -EINTR : -EPIPE;
+		n = write(c->out, bytes, c->pipe ? MR_MIN(len, (size_t)PIPE_BUF) : len);
 		if (n < 0 && errno != EINTR)
 			return -errno;
 		if (n > 0) {
@@ -87,7 +117,7 @@ static int
 pass_on(struct capture *c)
 {
 	size_t whole = whole_blocks(c);
-	int rc = write_all(c->out, c->buffer, whole);
+	int rc = write_all(c, c->buffer, whole);
 
 	memmove(c->buffer, c->buffer + whole, c->used - whole);
 	c->used -= whole;
@@ -120,7 +150,7 @@ record(struct capture *c, bool endless)
 		}
 		c->used += (size_t)n;
 		rc = pass_on(c);
-		if (rc == -EPIPE) /* whoever read it has enough */
+		if (rc == -EPIPE || rc == -EINTR) /* whoever reads it has enough, or we have */
 			return MR_EXIT_OK;
 		if (rc) {
 			fprintf(stderr, "millrace capture: writing: %s\n", strerror(-rc));
@@ -148,7 +178,7 @@ static bool
 make_target(const struct mr_cmd_args *args, char *target, size_t size, uint64_t *count,
     uint64_t *seconds)
 {
-	static const char *const passed[] = {"interface", "points", "node"};
+	static const char *const passed[] = { "interface", "points", "node" };
 	uint64_t snap = 0;
 	char number[24];
 
@@ -185,7 +215,9 @@ open_out(const char *path)
 	}
 	if (!isatty(STDOUT_FILENO))
 		return STDOUT_FILENO;
-	fprintf(stderr, "millrace capture: a terminal cannot show pcapng: give -w FILE, or pipe it (millrace capture | tcpdump -r -)\n");
+	fprintf(stderr,
+	    "millrace capture: a terminal cannot show pcapng: give -w FILE, or pipe it (millrace "
+	    "capture | tcpdump -r -)\n");
 	return -1;
 }
 
@@ -193,10 +225,11 @@ static int
 capture_run(const struct mr_cmd *cmd, int argc, char **argv)
 {
 	char target[CLIENT_TARGET_MAX] = "/capture";
-	struct capture c = {.out = -1};
+	struct capture c = { .out = -1 };
 	uint64_t count = 0, seconds = 0;
 	struct mr_cmd_args args;
 	struct mr_error error;
+	struct stat stat;
 	int status;
 
 	if (mr_cmd_parse(cmd, argc, argv, 0, MR_CMD_WORDS_MAX, &args, &status))
@@ -210,6 +243,7 @@ capture_run(const struct mr_cmd *cmd, int argc, char **argv)
 	}
 	status = MR_EXIT_FAILED;
 	c.out = open_out(mr_cmd_value(&args, "write"));
+	c.pipe = c.out >= 0 && fstat(c.out, &stat) == 0 && S_ISFIFO(stat.st_mode);
 	c.buffer = malloc(BUFFER_SIZE);
 	if (c.out >= 0 && c.buffer && mr_wait_begin(&c.wait, seconds) == 0) {
 		status = record(&c, count == 0);
@@ -238,5 +272,7 @@ const struct mr_cmd mr_cmd_capture = {
 		"  millrace capture -i h1 -w h1.pcapng tcp port 80\n"
 		"  millrace capture --points drop | tshark -r - -T fields -e frame.comment",
 	.options = options,
+	.complete =
+	    "tcp|udp|icmp|icmp6|arp|ip|ip6|vlan|host|net|port|portrange|ether|src|dst|and|or|not",
 	.run = capture_run,
 };

@@ -6,7 +6,7 @@
 
 static const struct mr_cmd_option options[] = {
 	{.name = "json", .doc = "errors as JSON on standard output"},
-	{.name = "describe", .value = "PATH", .doc = "no file: say what can stand under this path (bridge/interface)"},
+	{.name = "describe", .value = "PATH", .doc = "no file: say what can stand under this path (bridge/interface)", .complete = "@model"},
 	{.name = "print", .doc = "print the configuration with all defaults, as JSON"},
 	{0},
 };
@@ -68,5 +68,6 @@ const struct mr_cmd mr_cmd_check = {
 		"  millrace check lab.yaml\n"
 		"  millrace check --describe bridge/interface",
 	.options = options,
+	.complete = "@file",
 	.run = check_run,
 };

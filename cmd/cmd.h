@@ -19,14 +19,18 @@ struct mr_cmd_option {
 	char letter;	   /* -i, or 0 */
 	const char *value; /* what its value is called ("NAME"); null: a switch */
 	const char *doc;
+	/* What its value may be: "a|b|c", or "@file", "@interface" (of the running millrace),
+	 * "@node", "@device" (of the kernel), "@model"; null: anything. */
+	const char *complete;
 };
 
 struct mr_cmd {
 	const char *name;
-	const char *summary; /* one line */
+	const char *summary; /* one line; null: not for people, and not listed */
 	const char *usage;   /* what follows the name: "FILE" */
 	const char *help;    /* paragraphs and examples */
 	const struct mr_cmd_option *options;
+	const char *complete; /* what its words may be, as of an option; "@what": of show */
 	int (*run)(const struct mr_cmd *, int argc, char **argv); /* argv[0] is the verb */
 };
 
@@ -41,7 +45,7 @@ enum {
 };
 
 /* Parsed words: options may stand anywhere; "--" ends them. */
-#define MR_CMD_OPTIONS_MAX 24
+#define MR_CMD_OPTIONS_MAX 40
 #define MR_CMD_WORDS_MAX 64
 struct mr_cmd_args {
 	const struct mr_cmd *cmd;

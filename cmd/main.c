@@ -20,7 +20,8 @@ overview(FILE *out)
 	fprintf(out, "millrace " MR_VERSION ": a userspace network data plane\n\n"
 		     "usage: millrace VERB [WORD...] [--option...]\n\n");
 	for (unsigned i = 0; mr_cmd_list[i]; i++)
-		fprintf(out, "  %-10s %s\n", mr_cmd_list[i]->name, mr_cmd_list[i]->summary);
+		if (mr_cmd_list[i]->summary)
+			fprintf(out, "  %-10s %s\n", mr_cmd_list[i]->name, mr_cmd_list[i]->summary);
 	fprintf(out, "\nmillrace VERB --help says more; millrace --version names this build\n");
 }
 
@@ -30,7 +31,8 @@ unknown(const char *name)
 	struct mr_suggest near = {.word = name};
 
 	for (unsigned i = 0; mr_cmd_list[i]; i++)
-		mr_suggest_try(&near, mr_cmd_list[i]->name);
+		if (mr_cmd_list[i]->summary)
+			mr_suggest_try(&near, mr_cmd_list[i]->name);
 	fprintf(stderr, "millrace: there is no verb \"%s\"", name);
 	if (mr_suggest_best(&near))
 		fprintf(stderr, "; did you mean \"%s\"?", mr_suggest_best(&near));

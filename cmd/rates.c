@@ -42,9 +42,7 @@ row_before(const json_t *rows, size_t place, const json_t *row, const char *key,
 
 	if (r && same(r, row, key) && same(r, row, key2))
 		return r;
-	json_array_foreach(rows, i, r)
-		if (same(r, row, key) && same(r, row, key2))
-			return r;
+	json_array_foreach(rows, i, r) if (same(r, row, key) && same(r, row, key2)) return r;
 	return NULL;
 }
 
@@ -85,7 +83,8 @@ workers(struct span *s)
 	json_t *out = json_array();
 	size_t i;
 
-	json_array_foreach(json_object_get(s->now->system, "worker"), i, row) {
+	json_array_foreach(json_object_get(s->now->system, "worker"), i, row)
+	{
 		const json_t *before = row_before(was, i, row, "id", NULL);
 		double busy = grown(before, row, "busy-cycles");
 		json_t *o = json_object();
@@ -95,7 +94,8 @@ workers(struct span *s)
 		set_same(o, "cpu", row);
 		set_same(o, "state", row);
 		set(o, "busy-percent",
-		    s->seconds > 0 && s->hz > 0 ? MR_MIN(100.0, 100 * busy / (s->seconds * s->hz)) : 0);
+		    s->seconds > 0 && s->hz > 0 ? MR_MIN(100.0, 100 * busy / (s->seconds * s->hz))
+						: 0);
 		set(o, "packets-per-second", rate(s, before, row, "packets"));
 		json_array_append_new(out, o);
 	}
@@ -105,13 +105,14 @@ workers(struct span *s)
 static json_t *
 interfaces(const struct span *s)
 {
-	static const char *const lost[] = {"rx-errors", "rx-no-buffer", "rx-device-drops", "tx-errors",
-		"tx-gone", "tx-device-drops"};
+	static const char *const lost[] = { "rx-errors", "rx-no-buffer", "rx-device-drops",
+		"tx-errors", "tx-gone", "tx-device-drops" };
 	json_t *out = json_array();
 	const json_t *row;
 	size_t i;
 
-	json_array_foreach(s->now->interfaces, i, row) {
+	json_array_foreach(s->now->interfaces, i, row)
+	{
 		const json_t *before = row_before(s->before->interfaces, i, row, "name", NULL);
 		const json_t *b = json_object_get(before, "counters");
 		const json_t *n = json_object_get(row, "counters");
@@ -141,9 +142,8 @@ sorted(json_t *rows, const char *key)
 	while (json_array_size(rows) > 0) {
 		size_t best = 0, i;
 
-		json_array_foreach(rows, i, row)
-			if (number(row, key) > number(json_array_get(rows, best), key))
-				best = i;
+		json_array_foreach(rows, i,
+		    row) if (number(row, key) > number(json_array_get(rows, best), key)) best = i;
 		json_array_append(out, json_array_get(rows, best));
 		json_array_remove(rows, best);
 	}
@@ -158,7 +158,8 @@ nodes(const struct span *s)
 	json_t *out = json_array();
 	size_t i;
 
-	json_array_foreach(json_object_get(s->now->system, "node"), i, row) {
+	json_array_foreach(json_object_get(s->now->system, "node"), i, row)
+	{
 		const json_t *before = row_before(was, i, row, "name", NULL);
 		double calls = grown(before, row, "calls"), packets = grown(before, row, "packets");
 		double cycles = grown(before, row, "cycles");
@@ -184,7 +185,8 @@ drops(const struct span *s)
 	json_t *out = json_array();
 	size_t i;
 
-	json_array_foreach(json_object_get(s->now->system, "drop"), i, row) {
+	json_array_foreach(json_object_get(s->now->system, "drop"), i, row)
+	{
 		json_t *o;
 
 		if (number(row, "packets") == 0)

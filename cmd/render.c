@@ -5,10 +5,14 @@
 #include <string.h>
 
 #define COLUMNS_MAX 48
+
+/* Columns that are seldom asked for: with everything, and for one entry alone. */
+static const char *const seldom[] = { "index", "class", "mac", "detail", "rx-calls", "tx-calls",
+	"loops" };
 #define CELL_MAX 256
 
 struct column {
-	char name[64];	 /* "counters/rx-packets": the path from the row */
+	char name[64];    /* "counters/rx-packets": the path from the row */
 	const char *head; /* its last part */
 	size_t width;
 	bool number; /* aligned right */
@@ -24,7 +28,8 @@ struct table {
 static bool
 is_scalar(const json_t *v)
 {
-	return v && !json_is_object(v) && !(json_is_array(v) && json_is_object(json_array_get(v, 0)));
+	return v && !json_is_object(v) &&
+	    !(json_is_array(v) && json_is_object(json_array_get(v, 0)));
 }
 
 static void
@@ -81,6 +86,32 @@ column_of(struct table *t, const char *name)
 	return c;
 }
 
+static bool
+is_seldom(const char *name)
+{
+	for (unsigned i = 0; i < MR_ARRAY_COUNT(seldom); i++)
+		if (strcmp(seldom[i], name) == 0)
+			return true;
+	return false;
+}
+
+/* Something counted, with the sentence that explains it, and none so far. */
+static bool
+is_zero_count(const json_t *row)
+{
+	bool zero = false;
+	const char *key;
+	json_t *v;
+
+	json_object_foreach((json_t *)row, key, v)
+	{
+		if (json_is_integer(v) && json_integer_value(v) != 0)
+			return false;
+		zero |= json_is_integer(v);
+	}
+	return zero && json_object_get(row, "text");
+}
+
 /* Learns the columns that this row has, those of its containers included. */
 static void
 learn(struct table *t, const json_t *row, const char *prefix)
@@ -88,7 +119,8 @@ learn(struct table *t, const json_t *row, const char *prefix)
 	const char *key;
 	json_t *v;
 
-	json_object_foreach((json_t *)row, key, v) {
+	json_object_foreach((json_t *)row, key, v)
+	{
 		char name[64], text[CELL_MAX];
 		struct column *c;
 
@@ -106,7 +138,7 @@ learn(struct table *t, const json_t *row, const char *prefix)
 		c->width = MR_MAX(c->width, strlen(text));
 		c->number = json_is_integer(v) || json_is_real(v);
 		c->shown |= t->everything || c == t->columns ||
-			    !(json_is_integer(v) && json_integer_value(v) == 0);
+		    (!is_seldom(c->head) && !(json_is_integer(v) && json_integer_value(v) == 0));
 	}
 }
 
@@ -143,16 +175,50 @@ by_length(const void *a, const void *b)
 	return (x->width > 40) - (y->width > 40);
 }
 
-static void
-render_table(FILE *out, const char *title, const json_t *rows, bool everything)
+/* The rows worth showing, as an array of its own. */
+static json_t *
+worth_showing(const json_t *all, bool everything)
 {
-	struct table t = {.everything = everything};
-	const char *key;
-	json_t *row, *v;
+	json_t *rows = json_array(), *row;
 	size_t i;
 
-	json_array_foreach(rows, i, row)
-		learn(&t, row, "");
+	json_array_foreach(all, i, row) if (everything || !is_zero_count(row))
+	    json_array_append(rows, row);
+	return rows;
+}
+
+/* The lists within a row, as tables of their own. */
+static void
+render_lists(FILE *out, const char *title, const char *name, json_t *row, bool everything)
+{
+	char sub[CELL_MAX * 2];
+	const char *key;
+	json_t *v;
+
+	json_object_foreach(row, key, v)
+	{
+		json_t *rows;
+
+		if (!json_is_array(v) || is_scalar(v))
+			continue;
+		rows = worth_showing(v, everything);
+		if (json_array_size(rows) > 0) {
+			snprintf(sub, sizeof(sub), "%s %s: %s", title, name, key);
+			fputc('\n', out);
+			mr_render(out, sub, v, everything);
+		}
+		json_decref(rows);
+	}
+}
+
+static void
+render_table(FILE *out, const char *title, const json_t *all, bool everything)
+{
+	struct table t = { .everything = everything };
+	json_t *rows = worth_showing(all, everything), *row;
+	size_t i;
+
+	json_array_foreach(rows, i, row) learn(&t, row, "");
 	/* Stable for the few columns there are: merge sort in glibc. */
 	qsort(t.columns, t.count, sizeof(t.columns[0]), by_length);
 	for (unsigned k = 0; k < t.count; k++) { /* they moved */
@@ -160,21 +226,19 @@ render_table(FILE *out, const char *title, const json_t *rows, bool everything)
 
 		c->head = strrchr(c->name, '/') ? strrchr(c->name, '/') + 1 : c->name;
 	}
-	print_row(out, &t, NULL);
+	if (t.count)
+		print_row(out, &t, NULL);
+	else
+		fprintf(out, "nothing so far\n");
+	json_array_foreach(rows, i, row) print_row(out, &t, row);
 	json_array_foreach(rows, i, row)
-		print_row(out, &t, row);
-	json_array_foreach(rows, i, row) {
-		char name[CELL_MAX], sub[CELL_MAX * 2];
+	{
+		char name[CELL_MAX];
 
 		cell_text(t.count ? at_path(row, t.columns[0].name) : NULL, name, sizeof(name));
-		json_object_foreach(row, key, v) {
-			if (!json_is_array(v) || is_scalar(v))
-				continue;
-			snprintf(sub, sizeof(sub), "%s %s: %s", title, name, key);
-			fputc('\n', out);
-			mr_render(out, sub, v, everything);
-		}
+		render_lists(out, title, name, row, everything);
 	}
+	json_decref(rows);
 }
 
 static void
@@ -184,10 +248,10 @@ render_object(FILE *out, const json_t *object, bool everything, unsigned indent)
 	json_t *v;
 	size_t width = 0;
 
+	json_object_foreach((json_t *)object, key, v) if (is_scalar(v)) width =
+	    MR_MAX(width, strlen(key));
 	json_object_foreach((json_t *)object, key, v)
-		if (is_scalar(v))
-			width = MR_MAX(width, strlen(key));
-	json_object_foreach((json_t *)object, key, v) {
+	{
 		char text[CELL_MAX * 4];
 
 		if (!is_scalar(v))
@@ -195,13 +259,17 @@ render_object(FILE *out, const json_t *object, bool everything, unsigned indent)
 		cell_text(v, text, sizeof(text));
 		fprintf(out, "%*s%-*s  %s\n", (int)indent, "", (int)width, key, text);
 	}
-	json_object_foreach((json_t *)object, key, v) {
+	json_object_foreach((json_t *)object, key, v)
+	{
 		if (json_is_object(v)) {
 			fprintf(out, "\n%*s%s:\n", (int)indent, "", key);
 			render_object(out, v, everything, indent + 2);
 		} else if (!is_scalar(v)) {
+			char title[CELL_MAX];
+
+			snprintf(title, sizeof(title), "%s:", key);
 			fputc('\n', out);
-			mr_render(out, key, v, everything);
+			mr_render(out, title, v, everything);
 		}
 	}
 }

@@ -39,8 +39,8 @@ struct daemon {
 };
 
 static const struct mr_cmd_option options[] = {
-	{.name = "log-level", .value = "LEVEL", .doc = "error, warning, notice, info or debug; before the file's own"},
-	{.name = "socket", .value = "PATH", .doc = "control socket; before the file's own; \"none\": no socket"},
+	{.name = "log-level", .value = "LEVEL", .doc = "error, warning, notice, info or debug; before the file's own", .complete = "error|warning|notice|info|debug"},
+	{.name = "socket", .value = "PATH", .doc = "control socket; before the file's own; \"none\": no socket", .complete = "@file"},
 	{.name = "stay", .doc = "go on when every capture file has been read"},
 	{0},
 };
@@ -300,5 +300,6 @@ const struct mr_cmd mr_cmd_run = {
 		"  millrace run lab.yaml\n"
 		"  millrace show interfaces        (from another terminal)",
 	.options = options,
+	.complete = "@file",
 	.run = run_run,
 };

@@ -6,44 +6,120 @@
 #include "cmd/client.h"
 #include "cmd/cmd.h"
 #include "cmd/render.h"
+#include "cmd/show.h"
+#include "kit/base/suggest.h"
+#include "nf/nf.h"
 
 static const struct mr_cmd_option options[] = {
-	{.name = "json", .doc = "as JSON, names and numbers as the model has them"},
-	{.name = "all", .letter = 'a', .doc = "columns and rows that are all zero as well"},
-	{.name = "socket", .value = "PATH", .doc = "control socket of the millrace to ask"},
-	{0},
+	{ .name = "json", .doc = "as JSON, names and numbers as the model has them" },
+	{ .name = "all", .letter = 'a', .doc = "zeros, and what is seldom asked for, as well" },
+	{ .name = "socket",
+	    .value = "PATH",
+	    .doc = "control socket of the millrace to ask",
+	    .complete = "@file" },
+	{ 0 },
 };
 
 /* What stands in the process's own state is asked for by the name of its part. */
-static const char *const system_parts[] = {"node", "drop", "worker", "memory", "packets"};
+static const char *const system_parts[] = { "node", "drop", "worker", "packets", "memory",
+	"plugin" };
 
-/* "interfaces" is the list "interface". */
-static void
-singular(const char *word, char *name, size_t size)
-{
-	size_t len = strlen(word);
-
-	snprintf(name, size, "%s", word);
-	if (len > 1 && len < size && word[len - 1] == 's' && strcmp(word, "packets") != 0)
-		name[len - 1] = 0;
-}
+/* One thing that can be asked for. */
+struct what {
+	const char *function; /* "system" for its parts */
+	const char *part;     /* null: all of it */
+};
 
 static const char *
-part_of_system(const char *name)
+name_of(const struct what *w)
 {
-	for (unsigned i = 0; i < MR_ARRAY_COUNT(system_parts); i++)
-		if (strcmp(system_parts[i], name) == 0)
-			return system_parts[i];
-	return NULL;
+	return w->part ? w->part : w->function;
 }
 
-/* Rows whose only number is a zero count say nothing. */
-static void
-leave_out_zero_drops(json_t *rows)
+/* The n-th, or false past the last. */
+static bool
+what_at(unsigned n, struct what *w)
 {
-	for (size_t i = json_array_size(rows); i-- > 0;)
-		if (json_integer_value(json_object_get(json_array_get(rows, i), "packets")) == 0)
-			json_array_remove(rows, i);
+	unsigned functions = 0;
+
+	while (mr_nf_list[functions])
+		functions++;
+	if (n < functions) {
+		*w = (struct what){ .function = mr_nf_list[n]->name };
+		return true;
+	}
+	n -= functions;
+	*w = (struct what){ .function = "system" };
+	if (n > 0 && n <= MR_ARRAY_COUNT(system_parts))
+		w->part = system_parts[n - 1];
+	return n <= MR_ARRAY_COUNT(system_parts);
+}
+
+/* As people say it: "interfaces", but "packets", "memory" and "system". */
+static void
+plural(const struct what *w, char *text, size_t size)
+{
+	const char *name = name_of(w);
+	bool one =
+	    !strcmp(name, "system") || !strcmp(name, "memory") || name[strlen(name) - 1] == 's';
+
+	snprintf(text, size, "%s%s", name, one ? "" : "s");
+}
+
+bool
+mr_cmd_show_what(unsigned n, char *text, size_t size)
+{
+	struct what w;
+
+	if (!what_at(n, &w))
+		return false;
+	plural(&w, text, size);
+	return true;
+}
+
+static bool
+find_what(const char *word, struct what *w)
+{
+	char text[64];
+
+	for (unsigned n = 0; what_at(n, w); n++) {
+		plural(w, text, sizeof(text));
+		if (strcmp(word, text) == 0 || strcmp(word, name_of(w)) == 0)
+			return true;
+	}
+	return false;
+}
+
+bool
+mr_cmd_show_find(const char *word, const char **function, const char **part)
+{
+	struct what w;
+
+	if (!find_what(word, &w))
+		return false;
+	*function = w.function;
+	*part = w.part;
+	return true;
+}
+
+static int
+unknown(const char *word)
+{
+	struct mr_suggest near = { .word = word };
+	static char names[128][64]; /* what mr_suggest points into */
+	unsigned count = 0;
+
+	while (count < MR_ARRAY_COUNT(names) &&
+	    mr_cmd_show_what(count, names[count], sizeof(names[0])))
+		mr_suggest_try(&near, names[count++]);
+	fprintf(stderr, "millrace show: there is no \"%s\"", word);
+	if (mr_suggest_best(&near))
+		fprintf(stderr, "; did you mean \"%s\"?", mr_suggest_best(&near));
+	fprintf(stderr, "\nwhat there is:");
+	for (unsigned i = 0; i < count; i++)
+		fprintf(stderr, " %s", names[i]);
+	fputc('\n', stderr);
+	return MR_EXIT_USAGE;
 }
 
 /* Of a list, the entry whose first key is `name`. */
@@ -53,7 +129,8 @@ entry_of(json_t *list, const char *name)
 	json_t *row;
 	size_t i;
 
-	json_array_foreach(list, i, row) {
+	json_array_foreach(list, i, row)
+	{
 		void *first = json_object_iter(row);
 		const char *key = first ? json_string_value(json_object_iter_value(first)) : NULL;
 
@@ -71,22 +148,22 @@ print_part(const struct mr_cmd_args *args, const char *name, json_t *part)
 	if (args->word_count > 1) {
 		entry = entry_of(part, args->words[1]);
 		if (!entry) {
-			fprintf(stderr, "millrace show: there is no %s \"%s\"\n", name, args->words[1]);
+			fprintf(stderr, "millrace show: there is no %s \"%s\"\n", name,
+			    args->words[1]);
 			return MR_EXIT_FAILED;
 		}
 		part = entry;
 	}
 	if (mr_cmd_given(args, "json")) {
-		json_dumpf(part, stdout, JSON_INDENT(2) | JSON_ENCODE_ANY);
+		json_dumpf(part, stdout,
+		    JSON_INDENT(2) | JSON_ENCODE_ANY | JSON_REAL_PRECISION(15));
 		putchar('\n');
 		return MR_EXIT_OK;
 	}
-	if (strcmp(name, "drop") == 0 && !mr_cmd_given(args, "all"))
-		leave_out_zero_drops(part);
 	if (json_is_array(part) && json_array_size(part) == 0)
-		printf("no %s%s\n", name, strcmp(name, "drop") == 0 ? "s so far" : "");
+		printf("no %s\n", args->words[0]);
 	else
-		mr_render(stdout, name, part, mr_cmd_given(args, "all"));
+		mr_render(stdout, name, part, mr_cmd_given(args, "all") || entry);
 	return MR_EXIT_OK;
 }
 
@@ -94,9 +171,9 @@ static int
 show_run(const struct mr_cmd *cmd, int argc, char **argv)
 {
 	struct mr_cmd_args args;
-	char name[64], target[256];
 	struct mr_error error;
-	const char *part;
+	struct what what;
+	char target[256];
 	char *text = NULL;
 	json_t *root, *value;
 	size_t size;
@@ -104,25 +181,25 @@ show_run(const struct mr_cmd *cmd, int argc, char **argv)
 
 	if (mr_cmd_parse(cmd, argc, argv, 1, 2, &args, &status))
 		return status;
-	singular(args.words[0], name, sizeof(name));
-	part = part_of_system(name);
-	snprintf(target, sizeof(target), "/state/%s", part ? "system" : name);
+	if (!find_what(args.words[0], &what))
+		return unknown(args.words[0]);
+	snprintf(target, sizeof(target), "/state/%s", what.function);
 	if (mr_client_fetch(mr_cmd_value(&args, "socket"), target, &text, &size, &error)) {
 		fprintf(stderr, "millrace show: %s\n", error.text);
 		return MR_EXIT_FAILED;
 	}
 	root = json_loadb(text, size, 0, NULL);
 	free(text);
-	value = json_object_get(root, part ? "system" : name);
-	if (part)
-		value = json_object_get(value, part);
+	value = json_object_get(root, what.function);
+	if (what.part)
+		value = json_object_get(value, what.part);
 	if (!root) {
 		fprintf(stderr, "millrace show: the answer is not JSON\n");
 		status = MR_EXIT_FAILED;
 	} else {
 		json_t *none = value ? NULL : json_array();
 
-		status = print_part(&args, name, value ? value : none);
+		status = print_part(&args, name_of(&what), value ? value : none);
 		json_decref(none);
 	}
 	json_decref(root);
@@ -133,12 +210,15 @@ const struct mr_cmd mr_cmd_show = {
 	.name = "show",
 	.summary = "show the state of the running data plane",
 	.usage = "WHAT [NAME]",
-	.help = "WHAT is interfaces, bridges (or another function's name), nodes, drops, workers,\n"
-		"packets, memory or system. With NAME only that one.\n"
-		"\n"
-		"  millrace show interfaces\n"
-		"  millrace show bridge br0\n"
-		"  millrace show drops --json",
+	.help =
+	    "WHAT is interfaces, bridges (or another function's name), nodes, drops, workers,\n"
+	    "plugins, packets, memory or system. With NAME only that one, in full. Columns and\n"
+	    "rows of zeros are left out, and what is seldom asked for; --all shows them.\n"
+	    "\n"
+	    "  millrace show interfaces\n"
+	    "  millrace show bridge br0\n"
+	    "  millrace show drops --json",
 	.options = options,
+	.complete = "@what",
 	.run = show_run,
 };

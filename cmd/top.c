@@ -17,12 +17,18 @@
 #include "cmd/wait.h"
 
 static const struct mr_cmd_option options[] = {
-	{.name = "interval", .letter = 'n', .value = "S", .doc = "seconds from one look to the next (1)"},
-	{.name = "once", .doc = "one snapshot, then end"},
-	{.name = "count", .letter = 'c', .value = "N", .doc = "so many snapshots, then end"},
-	{.name = "json", .doc = "each snapshot as one line of JSON"},
-	{.name = "socket", .value = "PATH", .doc = "control socket of the millrace to ask"},
-	{0},
+	{ .name = "interval",
+	    .letter = 'n',
+	    .value = "S",
+	    .doc = "seconds from one look to the next (1)" },
+	{ .name = "once", .doc = "one snapshot, then end" },
+	{ .name = "count", .letter = 'c', .value = "N", .doc = "so many snapshots, then end" },
+	{ .name = "json", .doc = "each snapshot as one line of JSON" },
+	{ .name = "socket",
+	    .value = "PATH",
+	    .doc = "control socket of the millrace to ask",
+	    .complete = "@file" },
+	{ 0 },
 };
 
 struct top {
@@ -42,7 +48,7 @@ forget(struct mr_look *look)
 {
 	json_decref(look->system);
 	json_decref(look->interfaces);
-	*look = (struct mr_look){0};
+	*look = (struct mr_look){ 0 };
 }
 
 /* The value of `name` in /state/NAME; null, with a message, when there is none. */
@@ -118,8 +124,7 @@ widest(const json_t *rows, const char *key, int least)
 	const json_t *row;
 	size_t i;
 
-	json_array_foreach(rows, i, row)
-		least = MR_MAX(least, (int)strlen(text_of(row, key)));
+	json_array_foreach(rows, i, row) least = MR_MAX(least, (int)strlen(text_of(row, key)));
 	return MR_MIN(least, 40);
 }
 
@@ -140,7 +145,8 @@ print_head(FILE *out, const json_t *rates)
 	fprintf(out, "millrace %s  pid %.0f  up %llu:%02llu:%02llu  over %.1f s\n",
 	    text_of(rates, "version"), number(rates, "pid"), up / 3600, up / 60 % 60, up % 60,
 	    number(rates, "interval-ms") / 1000);
-	json_array_foreach(json_object_get(rates, "worker"), i, row) {
+	json_array_foreach(json_object_get(rates, "worker"), i, row)
+	{
 		char pps[16];
 
 		fprintf(out, "worker %.0f", number(row, "id"));
@@ -161,7 +167,8 @@ print_interfaces(FILE *out, const json_t *rows, size_t limit)
 
 	fprintf(out, "\n%-*s  %-8s %9s %9s %9s %9s %8s\n", width, "interface", "state", "in pkt/s",
 	    "in bit/s", "out pkt/s", "out bit/s", "drops/s");
-	json_array_foreach(rows, i, row) {
+	json_array_foreach(rows, i, row)
+	{
 		char t[5][16];
 
 		if (i == limit)
@@ -187,7 +194,8 @@ print_nodes(FILE *out, const json_t *rows, size_t limit)
 		return;
 	fprintf(out, "\n%-*s %10s %12s %14s %10s\n", width, "node", "packets/s", "packets/call",
 	    "cycles/packet", "busy %");
-	json_array_foreach(rows, i, row) {
+	json_array_foreach(rows, i, row)
+	{
 		char t[16];
 
 		if (i == limit)
@@ -209,16 +217,18 @@ print_drops(FILE *out, const json_t *rows, size_t limit)
 
 	if (json_array_size(rows) == 0)
 		return;
-	fprintf(out, "\n%-*s %-*s %10s %12s\n", width, "dropped by", width2, "because of", "packets/s",
-	    "in all");
-	json_array_foreach(rows, i, row) {
+	fprintf(out, "\n%-*s %-*s %10s %12s\n", width, "dropped by", width2, "because of",
+	    "packets/s", "in all");
+	json_array_foreach(rows, i, row)
+	{
 		char t[2][16];
 
 		if (i == limit)
 			break;
 		fprintf(out, "%-*s %-*s %10s %12s\n", MR_MAX(width, 10), text_of(row, "node"),
 		    MR_MAX(width2, 10), text_of(row, "reason"),
-		    si(number(row, "packets-per-second"), t[0], 16), si(number(row, "packets"), t[1], 16));
+		    si(number(row, "packets-per-second"), t[0], 16),
+		    si(number(row, "packets"), t[1], 16));
 	}
 	print_rest(out, json_array_size(rows), limit);
 }
@@ -238,7 +248,8 @@ print_all(FILE *out, const json_t *rates, unsigned rows)
 	if (rows)
 		limit = MR_MAX((size_t)3,
 		    rows - MR_MIN((size_t)rows, used + MR_MIN(limit, json_array_size(ports))));
-	print_drops(out, json_object_get(rates, "drop"), rows ? MR_MIN(limit / 2 + 1, (size_t)8) : limit);
+	print_drops(out, json_object_get(rates, "drop"),
+	    rows ? MR_MIN(limit / 2 + 1, (size_t)8) : limit);
 	print_nodes(out, json_object_get(rates, "node"), limit);
 }
 
@@ -307,7 +318,8 @@ watch(struct top *t, struct mr_error *error)
 	while (t->left > 0) {
 		int keys = t->screen.taken && t->screen.keys ? STDIN_FILENO : -1;
 
-		switch (mr_wait(&t->wait, keys, STDOUT_FILENO, MR_MAX(next - mr_wait_now(), (int64_t)0))) {
+		switch (mr_wait(&t->wait, keys, STDOUT_FILENO,
+		    MR_MAX(next - mr_wait_now(), (int64_t)0))) {
 		case MR_WAITED_READY:
 			if (end_key())
 				return MR_EXIT_OK;
@@ -334,8 +346,8 @@ watch(struct top *t, struct mr_error *error)
 static int
 top_run(const struct mr_cmd *cmd, int argc, char **argv)
 {
-	struct top t = {.interval_ms = 1000, .left = UINT64_MAX};
-	struct mr_error error = {0};
+	struct top t = { .interval_ms = 1000, .left = UINT64_MAX };
+	struct mr_error error = { 0 };
 	struct mr_cmd_args args;
 	int status;
 

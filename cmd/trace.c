@@ -16,12 +16,19 @@
 #include "cmd/wait.h"
 
 static const struct mr_cmd_option options[] = {
-	{.name = "interface", .letter = 'i', .value = "NAME", .doc = "only packets received on this one"},
-	{.name = "count", .letter = 'c', .value = "N", .doc = "how many packets (10)"},
-	{.name = "timeout", .letter = 't', .value = "S", .doc = "give up after so many seconds"},
-	{.name = "json", .doc = "one JSON object a line"},
-	{.name = "socket", .value = "PATH", .doc = "control socket of the millrace to ask"},
-	{0},
+	{ .name = "interface",
+	    .letter = 'i',
+	    .value = "NAME",
+	    .doc = "only packets received on this one",
+	    .complete = "@interface" },
+	{ .name = "count", .letter = 'c', .value = "N", .doc = "how many packets (10)" },
+	{ .name = "timeout", .letter = 't', .value = "S", .doc = "give up after so many seconds" },
+	{ .name = "json", .doc = "one JSON object a line" },
+	{ .name = "socket",
+	    .value = "PATH",
+	    .doc = "control socket of the millrace to ask",
+	    .complete = "@file" },
+	{ 0 },
 };
 
 struct follower {
@@ -107,7 +114,7 @@ follow(struct follower *f)
 static int
 trace_run(const struct mr_cmd *cmd, int argc, char **argv)
 {
-	struct follower f = {.wanted = 10};
+	struct follower f = { .wanted = 10 };
 	char target[CLIENT_TARGET_MAX] = "/trace", number[24];
 	uint64_t seconds = 0;
 	struct mr_cmd_args args;
@@ -123,7 +130,8 @@ trace_run(const struct mr_cmd *cmd, int argc, char **argv)
 	snprintf(number, sizeof(number), "%llu", (unsigned long long)f.wanted);
 	mr_client_param(target, sizeof(target), "count", number);
 	if (mr_cmd_given(&args, "interface"))
-		mr_client_param(target, sizeof(target), "interface", mr_cmd_value(&args, "interface"));
+		mr_client_param(target, sizeof(target), "interface",
+		    mr_cmd_value(&args, "interface"));
 	mr_client_filter(target, sizeof(target), args.words, args.word_count);
 	if (mr_client_get(&f.client, mr_cmd_value(&args, "socket"), target, &error)) {
 		fprintf(stderr, "millrace trace: %s\n", error.text);
@@ -152,5 +160,7 @@ const struct mr_cmd mr_cmd_trace = {
 		"  millrace trace -i h1 tcp port 80 and host 10.8.0.2\n"
 		"  millrace trace --json --timeout 5 | jq .packet",
 	.options = options,
+	.complete =
+	    "tcp|udp|icmp|icmp6|arp|ip|ip6|vlan|host|net|port|portrange|ether|src|dst|and|or|not",
 	.run = trace_run,
 };

@@ -105,7 +105,8 @@ print_op(FILE *out, const json_t *op)
 	else if (!strcmp(kind, "guard"))
 		print_guard(out, op);
 	else if (!strcmp(kind, "push"))
-		fprintf(out, "%lld bytes put in at %lld", number_of(op, "length"), number_of(op, "offset"));
+		fprintf(out, "%lld bytes put in at %lld", number_of(op, "length"),
+		    number_of(op, "offset"));
 	else if (!strcmp(kind, "pop"))
 		fprintf(out, "%lld bytes at %lld taken out", number_of(op, "length"),
 		    number_of(op, "offset"));
@@ -115,7 +116,8 @@ print_op(FILE *out, const json_t *op)
 		fprintf(out, "checksum at %lld adjusted by %04llx", number_of(op, "offset"),
 		    number_of(op, "delta"));
 	else if (!strcmp(kind, "meta"))
-		fprintf(out, "context %lld, VLAN %lld", number_of(op, "context"), number_of(op, "vlan"));
+		fprintf(out, "context %lld, VLAN %lld", number_of(op, "context"),
+		    number_of(op, "vlan"));
 	else if (!strcmp(kind, "read"))
 		fprintf(out, "asked %s (generation %lld)", text_of(op, "table"),
 		    number_of(op, "generation"));
@@ -126,9 +128,11 @@ print_op(FILE *out, const json_t *op)
 	else if (!strcmp(kind, "uncacheable"))
 		fprintf(out, "not the same for the next packet: %s", text_of(op, "text"));
 	else if (!strcmp(kind, "output"))
-		fprintf(out, "=> sent on %s, %lld bytes", text_of(op, "interface"), number_of(op, "length"));
+		fprintf(out, "=> sent on %s, %lld bytes", text_of(op, "interface"),
+		    number_of(op, "length"));
 	else if (!strcmp(kind, "refused"))
-		fprintf(out, "=> refused by %s, which takes no more: dropped", text_of(op, "interface"));
+		fprintf(out, "=> refused by %s, which takes no more: dropped",
+		    text_of(op, "interface"));
 	else if (!strcmp(kind, "drop"))
 		fprintf(out, "=> dropped by %s: %s", text_of(op, "node"), text_of(op, "reason"));
 	else if (!strcmp(kind, "hold"))
@@ -149,7 +153,8 @@ print_branch(FILE *out, const json_t *ops, long long branch, unsigned depth)
 	const json_t *op;
 	size_t i;
 
-	json_array_foreach(ops, i, op) {
+	json_array_foreach(ops, i, op)
+	{
 		long long copy = number_of(op, "copy");
 
 		if (number_of(op, "branch") != branch)

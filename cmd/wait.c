@@ -57,12 +57,13 @@ mr_wait(struct mr_wait *w, int fd, int out, int64_t milliseconds)
 		end = MR_MIN(end, w->deadline_ms);
 	for (;;) {
 		struct pollfd polled[] = {
-			{.fd = w->signals, .events = POLLIN},
-			{.fd = fd, .events = POLLIN},
-			{.fd = out},
+			{ .fd = w->signals, .events = POLLIN },
+			{ .fd = fd, .events = POLLIN },
+			{ .fd = out },
 		};
 		int64_t left = end - now;
-		int timeout = end == INT64_MAX ? -1 : (int)MR_MIN(MR_MAX(left, (int64_t)0), (int64_t)60000);
+		int timeout =
+		    end == INT64_MAX ? -1 : (int)MR_MIN(MR_MAX(left, (int64_t)0), (int64_t)60000);
 		int n = poll(polled, MR_ARRAY_COUNT(polled), timeout);
 
 		if (n > 0 && (polled[0].revents & POLLIN) &&
@@ -75,5 +76,28 @@ mr_wait(struct mr_wait *w, int fd, int out, int64_t milliseconds)
 		now = mr_wait_now();
 		if (now >= end)
 			return MR_WAITED_TIME;
+	}
+}
+
+enum mr_waited
+mr_wait_write(struct mr_wait *w, int out)
+{
+	struct signalfd_siginfo info;
+
+	for (;;) {
+		struct pollfd polled[] = {
+			{ .fd = w->signals, .events = POLLIN },
+			{ .fd = out, .events = POLLOUT },
+		};
+		int n = poll(polled, MR_ARRAY_COUNT(polled), -1);
+
+		if (n > 0 && (polled[0].revents & POLLIN) &&
+		    read(w->signals, &info, sizeof(info)) == sizeof(info) &&
+		    info.ssi_signo != SIGWINCH)
+			return MR_WAITED_SIGNAL;
+		if (n > 0 && (polled[1].revents & (POLLERR | POLLNVAL)))
+			return MR_WAITED_CLOSED;
+		if (n > 0 && (polled[1].revents & POLLOUT))
+			return MR_WAITED_READY;
 	}
 }

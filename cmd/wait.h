@@ -22,8 +22,8 @@ struct mr_wait {
 };
 
 enum mr_waited {
-	MR_WAITED_READY,   /* `fd` can be read */
-	MR_WAITED_TIME,	   /* the time given, or the deadline, is over */
+	MR_WAITED_READY,   /* `fd` can be read, or written */
+	MR_WAITED_TIME,    /* the time given, or the deadline, is over */
 	MR_WAITED_SIGNAL,  /* SIGINT, SIGTERM or SIGHUP: end */
 	MR_WAITED_RESIZED, /* SIGWINCH: the terminal has another size */
 	MR_WAITED_CLOSED,  /* nobody reads `out` any more */
@@ -37,5 +37,8 @@ int64_t mr_wait_now(void);
 
 /* fd or out -1: not looked at. milliseconds -1: until something happens. */
 enum mr_waited mr_wait(struct mr_wait *, int fd, int out, int64_t milliseconds);
+
+/* Until `out`, a pipe, takes PIPE_BUF bytes without blocking, or a signal comes. */
+enum mr_waited mr_wait_write(struct mr_wait *, int out);
 
 #endif

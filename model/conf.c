@@ -345,7 +345,8 @@ is_number(const struct lyd_node *node)
 	LY_DATA_TYPE type = mr_schema_type(node->schema)->basetype;
 
 	return (type >= LY_TYPE_UINT8 && type <= LY_TYPE_UINT64) ||
-	    (type >= LY_TYPE_INT8 && type <= LY_TYPE_INT64) || type == LY_TYPE_BOOL;
+	    (type >= LY_TYPE_INT8 && type <= LY_TYPE_INT64) || type == LY_TYPE_BOOL ||
+	    type == LY_TYPE_DEC64;
 }
 
 static void

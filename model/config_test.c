@@ -121,7 +121,7 @@ static const struct {
 	    "table: {a: {ageing: 5m, patience: 1.5s, small: -5, rate: 14.88M, limit: 0x10, ratio: "
 	    "1.25}}\n",
 	    "table",
-	    "{\"name\":\"a\",\"ageing\":300,\"patience\":1500,\"small\":-5,\"ratio\":\"1.25\","
+	    "{\"name\":\"a\",\"ageing\":300,\"patience\":1500,\"small\":-5,\"ratio\":1.25,"
 	    "\"on\":false,"
 	    "\"limit\":\"16\",\"rate\":14880000,\"extra\":{},\"kind\":\"plain\"}" },
 	{ "more numbers", "table: {a: {ageing: '20s', patience: 1h, rate: 1_000Ki, limit: none}}\n",

@@ -274,7 +274,7 @@ takes_text(LY_DATA_TYPE type)
 {
 	return !(type >= LY_TYPE_UINT8 && type <= LY_TYPE_UINT64) &&
 	    !(type >= LY_TYPE_INT8 && type <= LY_TYPE_INT64) && type != LY_TYPE_BOOL &&
-	    type != LY_TYPE_EMPTY;
+	    type != LY_TYPE_EMPTY && type != LY_TYPE_DEC64;
 }
 
 static LY_DATA_TYPE
@@ -385,6 +385,30 @@ void
 mr_state_int(struct mr_state *st, const char *leaf, int64_t value)
 {
 	put_number(st, leaf, value < 0, value < 0 ? -(uint64_t)value : (uint64_t)value);
+}
+
+void
+mr_state_real(struct mr_state *st, const char *leaf, double value)
+{
+	const struct lysc_node *schema = child_begin(st, leaf, LYS_LEAF | LYS_LEAFLIST);
+	const char *quote = st->form == MR_STATE_RFC7951 ? "\"" : "";
+	const struct lysc_type_dec *type;
+	char text[48];
+	int len;
+
+	if (!schema)
+		return;
+	if (real_type(schema) != LY_TYPE_DEC64 || !(value > -1e15 && value < 1e15)) {
+		fail(st, "%g does not fit \"%s\" in the model", value, leaf);
+		return;
+	}
+	type = (const struct lysc_type_dec *)mr_schema_type(schema);
+	len = snprintf(text, sizeof(text), "%s%.*f", quote, type->fraction_digits, value);
+	/* The canonical form (RFC 7950, 9.3.2): no zeros at the end, but one digit. */
+	while (text[len - 1] == '0' && text[len - 2] != '.')
+		len--;
+	put(st, text, (size_t)len);
+	put(st, quote, strlen(quote));
 }
 
 void

@@ -55,6 +55,8 @@ void mr_state_text(struct mr_state *, const char *leaf, const char *value);
 void mr_state_format(struct mr_state *, const char *leaf, const char *fmt, ...) mr_printf(3, 4);
 void mr_state_uint(struct mr_state *, const char *leaf, uint64_t value);
 void mr_state_int(struct mr_state *, const char *leaf, int64_t value);
+/* Of a decimal64: rounded to the digits that the model gives it. */
+void mr_state_real(struct mr_state *, const char *leaf, double value);
 void mr_state_bool(struct mr_state *, const char *leaf, bool value);
 void mr_state_mac(struct mr_state *, const char *leaf, const uint8_t mac[6]);
 

@@ -32,6 +32,7 @@ write_something(struct mr_state *st)
 	mr_state_text(st, "seen", "x");
 	mr_state_text(st, "seen", "x");
 	mr_state_int(st, "balance", INT64_MIN);
+	mr_state_real(st, "mean", -1.204);
 	mr_state_close(st);
 	mr_state_list(st, "interface", "lan1");
 	mr_state_uint(st, "index", 7);
@@ -85,7 +86,7 @@ plain_state_is_plain(void **state)
 	assert_string_equal(text,
 	    "{\"table\":[{\"name\":\"a\",\"small\":-5,\"on\":true,\"fixed\":[{\"vlan\":7,"
 	    "\"mac\":\"02:00:5e:ff:00:09\",\"interface\":\"lan1\"}],\"seen\":[\"x\",\"x\"],"
-	    "\"balance\":-9223372036854775808}],"
+	    "\"balance\":-9223372036854775808,\"mean\":-1.2}],"
 	    "\"interface\":[{\"name\":\"lan1\",\"index\":7,\"state\":\"up\",\"mac\":\"02:00:5e:ff:"
 	    "00:09\","
 	    "\"detail\":\"copy "

@@ -347,7 +347,8 @@ mr_dataplane_fd(const struct mr_dataplane *dp, unsigned n)
 static bool
 may_receive(const struct mr_port *port, bool finite_end)
 {
-	if (!port || !port->rx_queues || (port->caps & MR_PORT_SINK))
+	if (!port || !port->rx_queues ||
+	    ((port->caps & MR_PORT_SINK) && !(port->caps & MR_PORT_FINITE)))
 		return false;
 	return !(port->caps & MR_PORT_FINITE) ||
 	       (finite_end && atomic_load_explicit(&port->state, memory_order_relaxed) != MR_PORT_DONE);

@@ -30,6 +30,12 @@ show_workers(struct mr_dataplane *dp, struct mr_state *st)
 	}
 }
 
+static double
+ratio(uint64_t of, uint64_t to)
+{
+	return to ? (double)of / (double)to : 0;
+}
+
 static void
 show_nodes(struct mr_dataplane *dp, struct mr_state *st)
 {
@@ -44,6 +50,8 @@ show_nodes(struct mr_dataplane *dp, struct mr_state *st)
 		mr_state_uint(st, "packets", s.packets);
 		mr_state_uint(st, "cycles", s.cycles);
 		mr_state_uint(st, "held", s.held);
+		mr_state_real(st, "packets-per-call", ratio(s.packets, s.calls));
+		mr_state_real(st, "cycles-per-packet", ratio(s.cycles, s.packets));
 		for (unsigned k = 0; k < s.class->counter_count; k++) {
 			mr_state_list(st, "counter", s.class->counters[k].name);
 			mr_state_uint(st, "value", s.counters[k]);
@@ -69,6 +77,20 @@ show_drops(struct mr_dataplane *dp, struct mr_state *st)
 			mr_state_text(st, "text", s.class->drops[k].doc);
 			mr_state_close(st);
 		}
+	}
+}
+
+static void
+show_plugins(struct mr_dataplane *dp, struct mr_state *st)
+{
+	const struct mr_plugin *p;
+
+	for (unsigned i = 0; (p = mr_plugins_at(dp->plugins, i)) != NULL; i++) {
+		mr_state_list(st, "plugin", p->name);
+		for (unsigned k = 0; p->nodes[k]; k++)
+			mr_state_text(st, "nodes", p->nodes[k]->name);
+		mr_state_text(st, "text", p->doc);
+		mr_state_close(st);
 	}
 }
 
@@ -117,6 +139,7 @@ show_system(struct mr_dataplane *dp, struct mr_state *st)
 	show_workers(dp, st);
 	show_nodes(dp, st);
 	show_drops(dp, st);
+	show_plugins(dp, st);
 	show_memory(dp, st);
 	mr_state_close(st);
 }

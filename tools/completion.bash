@@ -1,18 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
-# Completion of the millrace command; what a verb takes, it says itself (--help).
+# Completion of the millrace command for bash: the command itself knows what may stand next.
 _millrace()
 {
-	local word=${COMP_WORDS[COMP_CWORD]} verb=${COMP_WORDS[1]-}
+	local word=${COMP_WORDS[COMP_CWORD]} line
 
-	if [ "$COMP_CWORD" = 1 ]; then
-		mapfile -t COMPREPLY < <(compgen -W \
-			"$(millrace --help 2>/dev/null | sed -n 's/^  \([a-z]\+\) .*/\1/p') --help --version" \
-			-- "$word")
-	elif [[ $word == -* ]]; then
-		mapfile -t COMPREPLY < <(compgen -W \
-			"$(millrace "$verb" --help 2>/dev/null | grep -oE -e '--[a-z-]+' | sort -u)" -- "$word")
-	else
-		mapfile -t COMPREPLY < <(compgen -f -- "$word")
-	fi
+	COMPREPLY=()
+	while IFS= read -r line; do
+		if [ "$line" = @file ]; then
+			compopt -o filenames
+			while IFS= read -r line; do
+				COMPREPLY+=("$line")
+			done < <(compgen -f -- "$word")
+		else
+			COMPREPLY+=("$line")
+		fi
+	done < <("${COMP_WORDS[0]}" __complete "${COMP_WORDS[@]:1:COMP_CWORD}" 2>/dev/null)
 }
 complete -F _millrace millrace

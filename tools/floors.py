@@ -23,8 +23,8 @@ FLOORS = {
     "model": ["kit/base"],
     "nf": KIT + ["model"],
     "control": KIT + ["model", "nf"],
-    "cmd": KIT + ["model", "nf", "control"],
-    "bench": KIT + ["model", "nf", "control", "cmd"],
+    "bench": KIT + ["model", "nf", "control"],
+    "cmd": KIT + ["model", "nf", "control", "bench"],
     "examples": KIT,
     "tests": KIT + ["model", "nf", "control", "cmd", "bench"],
 }

@@ -398,6 +398,49 @@ test_draft_is_checked(void **state)
 	teardown(&b);
 }
 
+#ifdef MR_CHECKED
+/* A node that forgets every third packet: checked builds see each one. */
+mr_inline void
+forgetful_body(struct mr_node_run *run, struct mr_recorder *rec, const uint32_t *packets,
+    mr_verdict_t *verdicts, unsigned count)
+{
+	(void)run;
+	(void)rec;
+	(void)packets;
+	for (unsigned i = 0; i < count; i++)
+		if (i % 3)
+			verdicts[i] = mr_verdict_output(1);
+}
+MR_NODE_FUNCTIONS(forgetful)
+static const struct mr_node_class forgetful_class = {.name = "forgetful", MR_NODE_RUN(forgetful)};
+#endif
+
+static void
+test_checked_build_sees_a_forgotten_packet(void **state)
+{
+#ifndef MR_CHECKED
+	skip(); /* only -Dchecked=true looks */
+#else
+	struct mr_graph_totals t;
+	struct mr_node_stats s;
+	struct bed b;
+	uint16_t node;
+
+	setup(&b, 1, "300");
+	assert_int_equal(
+	    mr_graph_add_node(b.graph, &forgetful_class, NULL, NULL, &node, &b.error), 0);
+	assert_int_equal(mr_graph_set_input(b.graph, 0, node, 0), 0);
+	assert_int_equal(mr_graph_commit(b.graph, &b.error), 0);
+	while (mr_graph_pass(b.graph, 0))
+		;
+	mr_graph_node_stats(b.graph, MR_GRAPH_NODE_RX, &s);
+	mr_graph_totals(b.graph, &t);
+	assert_true(s.drops[MR_RX_DROP_NO_VERDICT] >= 100);
+	assert_int_equal(t.sent + s.drops[MR_RX_DROP_NO_VERDICT], 300);
+	teardown(&b);
+#endif
+}
+
 /* Two graphs in one process share nothing. */
 static void
 test_two_graphs(void **state)
@@ -424,6 +467,7 @@ main(void)
 		cmocka_unit_test(test_trace_shows_the_walk),
 		cmocka_unit_test(test_capture_of_drops),
 		cmocka_unit_test(test_draft_is_checked),
+		cmocka_unit_test(test_checked_build_sees_a_forgotten_packet),
 		cmocka_unit_test(test_two_graphs),
 	};
 

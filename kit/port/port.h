@@ -136,6 +136,7 @@ struct mr_port_driver {
 	const char *doc;   /* one line */
 	const char *needs; /* privilege and kernel it wants: "CAP_NET_ADMIN, CAP_NET_RAW, ..." */
 	const char *device_doc; /* what `device` means here; null when it takes none */
+	bool device_named; /* it is an interface's name, for which the port's own can stand in */
 	const struct mr_option_desc *options;
 
 	int (*open)(struct mr_port **out, const struct mr_port_config *, struct mr_error *);

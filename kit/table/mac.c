@@ -17,6 +17,7 @@ mr_mac_create(struct mr_mac **out, const struct mr_mac_config *config, struct mr
 	uint32_t ports = config->ports ? config->ports : 1024;
 	uint32_t fids = config->fids ? config->fids : 65536;
 	uint64_t buckets = 2;
+	struct mr_hash_key key;
 	struct mr_mac *t;
 	int ret;
 
@@ -54,11 +55,15 @@ mr_mac_create(struct mr_mac **out, const struct mr_mac_config *config, struct mr
 			atomic_init(&t->fid[i].ageing, config->ageing);
 	}
 	if (config->seed) {
-		mr_hash_key_seed(&t->hash, config->seed);
-	} else if ((ret = mr_hash_key_random(&t->hash, error)) < 0) {
+		mr_hash_key_seed(&key, config->seed);
+	} else if ((ret = mr_hash_key_random(&key, error)) < 0) {
 		mr_mac_destroy(t);
 		(void)mr_error_prefix(error, "MAC table");
 		return ret;
+	}
+	for (unsigned i = 0; i < 2; i++) {
+		t->hash_k[i] = (uint32_t)key.k[i];
+		t->hash_f[i] = (uint32_t)key.f[i];
 	}
 	*out = t;
 	return 0;
@@ -100,8 +105,8 @@ struct mac_entry *
 mac_locate(const struct mr_mac *t, uint64_t key, uint64_t *value)
 {
 	uint64_t hash = mac_hash(t, key);
-	struct mac_bucket *b[2] = {&t->buckets[mac_first(t, hash)],
-	    &t->buckets[mac_second(t, hash)]};
+	struct mac_bucket *b[2] = { &t->buckets[mac_first(t, hash)],
+		&t->buckets[mac_second(t, hash)] };
 
 	for (unsigned s = 0; s < 2; s++) {
 		for (unsigned i = 0; i < MAC_WAYS; i++) {
@@ -179,22 +184,22 @@ struct place {
 static bool
 choose_place(const struct mr_mac *t, uint64_t hash, uint32_t now, bool evict, struct place *out)
 {
-	struct mac_bucket *b[2] = {&t->buckets[mac_first(t, hash)],
-	    &t->buckets[mac_second(t, hash)]};
-	struct place empty[2] = {{0}, {0}};
-	struct place oldest = {0};
+	struct mac_bucket *b[2] = { &t->buckets[mac_first(t, hash)],
+		&t->buckets[mac_second(t, hash)] };
+	struct place empty[2] = { { 0 }, { 0 } };
+	struct place oldest = { 0 };
 	uint32_t oldest_age = 0;
-	unsigned free_count[2] = {0, 0};
+	unsigned free_count[2] = { 0, 0 };
 	unsigned s;
 
 	for (s = 0; s < 2; s++) {
 		for (unsigned i = 0; i < MAC_WAYS; i++) {
-			struct place p = {.entry = mac_entry_at(b[s], i)};
+			struct place p = { .entry = mac_entry_at(b[s], i) };
 			uint32_t age;
 
 			if (!mac_snapshot(p.entry, &p.key, &p.value)) {
-				p.value = atomic_load_explicit(&p.entry->value,
-				    memory_order_relaxed);
+				p.value =
+				    atomic_load_explicit(&p.entry->value, memory_order_relaxed);
 				if (!(p.value & (MAC_LIVE | MAC_BUSY))) {
 					empty[s] = p;
 					free_count[s]++;
@@ -203,8 +208,8 @@ choose_place(const struct mr_mac *t, uint64_t hash, uint32_t now, bool evict, st
 			}
 			if (p.value & MAC_STATIC)
 				continue;
-			age = (now - (uint32_t)(p.value >> MAC_SECONDS_SHIFT)) &
-			    MR_MAC_SECONDS_MASK;
+			age =
+			    (now - (uint32_t)(p.value >> MAC_SECONDS_SHIFT)) & MR_MAC_SECONDS_MASK;
 			if (!oldest.entry || age > oldest_age) {
 				oldest = p;
 				oldest_age = age;
@@ -225,12 +230,12 @@ choose_place(const struct mr_mac *t, uint64_t hash, uint32_t now, bool evict, st
 static bool
 find_twin(const struct mr_mac *t, uint64_t key, uint64_t hash, struct place *twin)
 {
-	struct mac_bucket *b[2] = {&t->buckets[mac_first(t, hash)],
-	    &t->buckets[mac_second(t, hash)]};
-	struct place keep = {0};
+	struct mac_bucket *b[2] = { &t->buckets[mac_first(t, hash)],
+		&t->buckets[mac_second(t, hash)] };
+	struct place keep = { 0 };
 
 	for (unsigned i = 0; i < 2 * MAC_WAYS; i++) {
-		struct place p = {.entry = mac_entry_at(b[i / MAC_WAYS], i % MAC_WAYS)};
+		struct place p = { .entry = mac_entry_at(b[i / MAC_WAYS], i % MAC_WAYS) };
 
 		p.value = atomic_load_explicit(&p.entry->value, memory_order_seq_cst);
 		if (!(p.value & MAC_LIVE) || !mac_read(p.entry, key, &p.value))

@@ -58,9 +58,17 @@ is_fresh(const struct mac_bucket *b, uint64_t key, uint64_t want, match_fn *matc
 	return ((m == 0) | ((value ^ want) & (MAC_PORT_MASK | MAC_LIVE | seconds))) == 0;
 }
 
+typedef bool fresh_fn(const struct mac_bucket *b, uint64_t key, uint64_t want);
+
+static inline bool
+fresh_any(const struct mac_bucket *b, uint64_t key, uint64_t want)
+{
+	return is_fresh(b, key, want, match_any);
+}
+
 mr_inline unsigned
 stale(const struct mr_mac *t, const uint64_t *keys, const uint32_t *buckets, const uint16_t *ports,
-    uint32_t now, uint16_t *restrict todo, unsigned count, match_fn *match)
+    uint32_t now, uint16_t *restrict todo, unsigned count, fresh_fn *fresh)
 {
 	uint64_t stamp = (uint64_t)(now & MR_MAC_SECONDS_MASK) << MAC_SECONDS_SHIFT | MAC_LIVE;
 	uint32_t second[MR_VECTOR_MAX];
@@ -68,8 +76,7 @@ stale(const struct mr_mac *t, const uint64_t *keys, const uint32_t *buckets, con
 
 	for (unsigned i = 0; i < count; i++) {
 		todo[n] = (uint16_t)i;
-		n += !is_fresh(&t->buckets[buckets[i]], keys[i], stamp | ports[i], match) &
-		    (keys[i] != 0);
+		n += !fresh(&t->buckets[buckets[i]], keys[i], stamp | ports[i]) & (keys[i] != 0);
 	}
 	for (unsigned j = 0; j < n; j++) {
 		second[j] = mac_second(t, mac_hash(t, keys[todo[j]]));
@@ -79,7 +86,9 @@ stale(const struct mr_mac *t, const uint64_t *keys, const uint32_t *buckets, con
 		unsigned i = todo[j];
 
 		todo[left] = (uint16_t)i;
-		left += !is_fresh(&t->buckets[second[j]], keys[i], stamp | ports[i], match);
+		/* Static entries have no fresh time; the quick look does not tell. */
+		left += !fresh_any(&t->buckets[second[j]], keys[i], stamp | ports[i]) &
+		    !fresh_any(&t->buckets[buckets[i]], keys[i], stamp | ports[i]);
 	}
 	return left;
 }
@@ -133,11 +142,25 @@ match_avx2(const struct mac_bucket *b, uint64_t key)
 	return (unsigned)_mm256_movemask_pd(_mm256_castsi256_pd(same));
 }
 
+/* Key and value of each entry compared at once; a static one only passes by chance. */
+WIDE static inline bool
+fresh_avx2(const struct mac_bucket *b, uint64_t key, uint64_t want)
+{
+	const __m256i mask = _mm256_set1_epi64x(MAC_PORT_MASK | MAC_LIVE | MAC_SECONDS);
+	__m256i keys = _mm256_load_si256((const __m256i *)(const void *)b->key);
+	__m256i values = _mm256_load_si256((const __m256i *)(const void *)b->value);
+	__m256i same = _mm256_cmpeq_epi64(keys, _mm256_set1_epi64x((long long)key));
+
+	values =
+	    _mm256_cmpeq_epi64(_mm256_and_si256(values, mask), _mm256_set1_epi64x((long long)want));
+	return !_mm256_testz_si256(same, values);
+}
+
 WIDE static unsigned
 stale_avx2(const struct mr_mac *t, const uint64_t *keys, const uint32_t *buckets,
     const uint16_t *ports, uint32_t now, uint16_t *restrict todo, unsigned count)
 {
-	return stale(t, keys, buckets, ports, now, todo, count, match_avx2);
+	return stale(t, keys, buckets, ports, now, todo, count, fresh_avx2);
 }
 
 WIDE static void
@@ -145,6 +168,38 @@ find_avx2(const struct mr_mac *t, const uint64_t *keys, const uint32_t *buckets,
     uint32_t *restrict found, unsigned count)
 {
 	find(t, keys, buckets, found, count, match_avx2);
+}
+
+/* Four keys at a time; returns how many it did. */
+WIDE static unsigned
+prefetch_avx2(const struct mr_mac *t, const uint64_t *keys, uint32_t *restrict buckets,
+    unsigned count)
+{
+	const __m256i k =
+	    _mm256_set1_epi64x((long long)((uint64_t)t->hash_k[1] << 32 | t->hash_k[0]));
+	const __m256i f =
+	    _mm256_set1_epi64x((long long)((uint64_t)t->hash_f[1] << 32 | t->hash_f[0]));
+	const __m256i even = _mm256_setr_epi32(0, 2, 4, 6, 0, 2, 4, 6);
+	const __m128i mask = _mm_set1_epi32((int)t->mask);
+	const struct mac_bucket *base = t->buckets;
+	unsigned i;
+
+	for (i = 0; i + 4 <= count; i += 4) {
+		__m256i x = _mm256_loadu_si256((const __m256i *)(const void *)(keys + i));
+		__m128i first;
+
+		x = _mm256_add_epi32(x, k);
+		x = _mm256_mul_epu32(x, _mm256_srli_epi64(x, 32));
+		x = _mm256_add_epi32(x, f);
+		x = _mm256_mul_epu32(x, _mm256_srli_epi64(x, 32));
+		x = _mm256_xor_si256(x, _mm256_srli_epi64(x, 32));
+		first = _mm256_castsi256_si128(_mm256_permutevar8x32_epi32(x, even));
+		first = _mm_and_si128(first, mask);
+		_mm_storeu_si128((__m128i *)(void *)(buckets + i), first);
+		for (unsigned j = 0; j < 4; j++)
+			mr_prefetch(&base[buckets[i + j]]);
+	}
+	return i;
 }
 
 bool
@@ -164,7 +219,13 @@ void
 mr_mac_prefetch(const struct mr_mac *t, const uint64_t *keys, uint32_t *restrict buckets,
     unsigned count)
 {
-	for (unsigned i = 0; i < count; i++) {
+	unsigned done = 0;
+
+#ifdef MAC_AVX2
+	if (t->wide)
+		done = prefetch_avx2(t, keys, buckets, count);
+#endif
+	for (unsigned i = done; i < count; i++) {
 		buckets[i] = mac_first(t, mac_hash(t, keys[i]));
 		mr_prefetch(&t->buckets[buckets[i]]);
 	}
@@ -178,7 +239,7 @@ mr_mac_stale(const struct mr_mac *t, const uint64_t *keys, const uint32_t *bucke
 	if (t->wide)
 		return stale_avx2(t, keys, buckets, ports, now, todo, count);
 #endif
-	return stale(t, keys, buckets, ports, now, todo, count, match_any);
+	return stale(t, keys, buckets, ports, now, todo, count, fresh_any);
 }
 
 void

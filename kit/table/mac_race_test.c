@@ -48,7 +48,7 @@ next_random(uint64_t *s)
 static uint64_t
 key_of(unsigned n)
 {
-	uint8_t mac[6] = {2, 0, 0, 0, 0, (uint8_t)n};
+	uint8_t mac[6] = { 2, 0, 0, 0, 0, (uint8_t)n };
 
 	return mr_mac_key(mac, 5);
 }
@@ -119,7 +119,7 @@ control(void *arg)
 	uint64_t wrong = 0;
 
 	while (!atomic_load(&r->stop)) {
-		struct mr_mac_filter port = {next_random(&me->seed) % PORTS, MR_MAC_ANY, false};
+		struct mr_mac_filter port = { next_random(&me->seed) % PORTS, MR_MAC_ANY, false };
 		unsigned s = next_random(&me->seed) % STATIONS;
 		struct mr_mac_entry e;
 		uint32_t cursor = 0;
@@ -138,14 +138,14 @@ control(void *arg)
 static void
 run(uint32_t capacity, bool refuse, uint32_t port_limit)
 {
-	struct mr_mac_config config = {.capacity = capacity,
-	    .ageing = 3,
-	    .refuse_when_full = refuse};
-	struct race r = {0};
-	struct racer who[LEARNERS + 2] = {0};
+	struct mr_mac_config config = { .capacity = capacity,
+		.ageing = 3,
+		.refuse_when_full = refuse };
+	struct race r = { 0 };
+	struct racer who[LEARNERS + 2] = { 0 };
 	struct mr_mac_entry e;
-	struct mr_error error = {0};
-	unsigned all = 0, here[STATIONS] = {0}, ports[PORTS] = {0};
+	struct mr_error error = { 0 };
+	unsigned all = 0, here[STATIONS] = { 0 }, ports[PORTS] = { 0 };
 	uint32_t cursor = 0;
 
 	assert_int_equal(mr_mac_create(&r.table, &config, &error), 0);
@@ -213,12 +213,12 @@ same_keys(void *arg)
 static void
 twins_are_settled(void **state)
 {
-	struct mr_mac_config config = {.capacity = 65536, .refuse_when_full = true};
+	struct mr_mac_config config = { .capacity = 65536, .refuse_when_full = true };
 	static uint8_t here[20001];
-	struct race r = {0};
-	struct racer who[3] = {0};
+	struct race r = { 0 };
+	struct racer who[3] = { 0 };
 	struct mr_mac_entry e;
-	struct mr_error error = {0};
+	struct mr_error error = { 0 };
 	uint32_t cursor = 0, ports = 0;
 
 	assert_int_equal(mr_mac_create(&r.table, &config, &error), 0);
@@ -248,9 +248,9 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(entries_reused_all_the_time),
-	    cmocka_unit_test(table_with_room),
-	    cmocka_unit_test(twins_are_settled),
+		cmocka_unit_test(entries_reused_all_the_time),
+		cmocka_unit_test(table_with_room),
+		cmocka_unit_test(twins_are_settled),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

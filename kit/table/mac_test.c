@@ -22,12 +22,12 @@ next_random(uint64_t *s)
 static struct mr_mac *
 make(uint32_t capacity, bool refuse, uint32_t ageing)
 {
-	struct mr_mac_config config = {.capacity = capacity,
-	    .refuse_when_full = refuse,
-	    .ageing = ageing,
-	    .seed = 0x1234567};
+	struct mr_mac_config config = { .capacity = capacity,
+		.refuse_when_full = refuse,
+		.ageing = ageing,
+		.seed = 0x1234567 };
 	struct mr_mac *t;
-	struct mr_error error = {0};
+	struct mr_error error = { 0 };
 
 	if (mr_mac_create(&t, &config, &error))
 		fail_msg("%s", error.text);
@@ -37,8 +37,8 @@ make(uint32_t capacity, bool refuse, uint32_t ageing)
 static uint64_t
 key_of(unsigned n, uint16_t fid)
 {
-	uint8_t mac[6] = {2, 0, (uint8_t)(n >> 24), (uint8_t)(n >> 16), (uint8_t)(n >> 8),
-	    (uint8_t)n};
+	uint8_t mac[6] = { 2, 0, (uint8_t)(n >> 24), (uint8_t)(n >> 16), (uint8_t)(n >> 8),
+		(uint8_t)n };
 
 	return mr_mac_key(mac, fid);
 }
@@ -113,7 +113,7 @@ oracle_learn(struct oracle *o, unsigned n, uint16_t port, uint32_t now, bool sta
 		return MR_MAC_PORT_LIMIT;
 	if (o->fid_limit[n % FIDS] && in_fid(o, n % FIDS) >= o->fid_limit[n % FIDS])
 		return MR_MAC_FID_LIMIT;
-	*s = (struct station){true, false, port, now};
+	*s = (struct station){ true, false, port, now };
 	return MR_MAC_LEARNED;
 }
 
@@ -150,9 +150,9 @@ static void
 burst(struct oracle *o, struct mr_mac *t, uint64_t *seed, uint32_t now)
 {
 	unsigned count = next_random(seed) % (MR_VECTOR_MAX + 1);
-	uint64_t src[MR_VECTOR_MAX] = {0}, dst[MR_VECTOR_MAX] = {0};
+	uint64_t src[MR_VECTOR_MAX] = { 0 }, dst[MR_VECTOR_MAX] = { 0 };
 	uint32_t bucket[2][MR_VECTOR_MAX], found[MR_VECTOR_MAX];
-	uint16_t port[MR_VECTOR_MAX] = {0}, todo[MR_VECTOR_MAX];
+	uint16_t port[MR_VECTOR_MAX] = { 0 }, todo[MR_VECTOR_MAX];
 	unsigned who[2][MR_VECTOR_MAX], n, next = 0;
 
 	for (unsigned i = 0; i < count; i++) {
@@ -169,8 +169,8 @@ burst(struct oracle *o, struct mr_mac *t, uint64_t *seed, uint32_t now)
 	/* Named are exactly those that have something new to tell. */
 	for (unsigned i = 0; i < count; i++) {
 		const struct station *s = &o->s[who[0][i]];
-		bool stale = src[i] &&
-		    (!s->here || s->port != port[i] || (!s->fixed && s->seen != now));
+		bool stale =
+		    src[i] && (!s->here || s->port != port[i] || (!s->fixed && s->seen != now));
 		bool named = next < n && todo[next] == i;
 
 		assert_int_equal(named, stale);
@@ -204,13 +204,13 @@ control_op(struct oracle *o, struct mr_mac *t, uint64_t *seed, uint32_t now)
 	unsigned n = next_random(seed) % UNIVERSE, gone = 0;
 	struct station *s = &o->s[n];
 	uint16_t port = next_random(seed) % PORTS;
-	struct mr_mac_filter filter = {MR_MAC_ANY, MR_MAC_ANY, next_random(seed) % 2};
+	struct mr_mac_filter filter = { MR_MAC_ANY, MR_MAC_ANY, next_random(seed) % 2 };
 	uint32_t half = mr_mac_buckets(t) / 2;
 
 	switch (next_random(seed) % 7) {
 	case 0:
 		assert_int_equal(mr_mac_add(t, universe_key(n), port, 0, now), 0);
-		*s = (struct station){true, true, port, now};
+		*s = (struct station){ true, true, port, now };
 		break;
 	case 1:
 		assert_int_equal(mr_mac_delete(t, universe_key(n)), s->here ? 0 : -2);
@@ -266,11 +266,11 @@ static void
 random_run(bool portable)
 {
 	static struct oracle o;
-	struct mr_mac_config config = {.capacity = 8192,
-	    .refuse_when_full = true,
-	    .ageing = 20,
-	    .portable = portable};
-	struct mr_error error = {0};
+	struct mr_mac_config config = { .capacity = 8192,
+		.refuse_when_full = true,
+		.ageing = 20,
+		.portable = portable };
+	struct mr_error error = { 0 };
 	struct mr_mac *t;
 	uint64_t seed = 0x5eed;
 	uint32_t now = MR_MAC_SECONDS_MASK - 500; /* so that the clock wraps under way */
@@ -368,8 +368,8 @@ gives_way_oldest_first(void **state)
 static void
 limit_of_the_whole_table(void **state)
 {
-	struct mr_mac_config config = {.capacity = 1024, .limit = 10};
-	struct mr_error error = {0};
+	struct mr_mac_config config = { .capacity = 1024, .limit = 10 };
+	struct mr_error error = { 0 };
 	struct mr_mac *t;
 
 	assert_int_equal(mr_mac_create(&t, &config, &error), 0);
@@ -390,7 +390,7 @@ static void
 generation_tells_of_what_matters(void **state)
 {
 	struct mr_mac *t = make(1024, false, 5);
-	struct mr_mac_filter all = {MR_MAC_ANY, MR_MAC_ANY, true};
+	struct mr_mac_filter all = { MR_MAC_ANY, MR_MAC_ANY, true };
 	uint32_t other = mr_mac_generation(t, 8), g = mr_mac_generation(t, 7);
 
 	mr_mac_learn(t, key_of(1, 7), 1, 1, false);
@@ -415,13 +415,13 @@ generation_tells_of_what_matters(void **state)
 static void
 refuses_nonsense(void **state)
 {
-	struct mr_mac_config config = {.capacity = 1u << 25};
-	struct mr_error error = {0};
+	struct mr_mac_config config = { .capacity = 1u << 25 };
+	struct mr_error error = { 0 };
 	struct mr_mac *t;
 
 	assert_int_equal(mr_mac_create(&t, &config, &error), -22);
 	assert_null(t);
-	config = (struct mr_mac_config){.ports = 4, .fids = 4};
+	config = (struct mr_mac_config){ .ports = 4, .fids = 4 };
 	assert_int_equal(mr_mac_create(&t, &config, &error), 0);
 	assert_int_equal(mr_mac_learn(t, 0, 1, 1, false), MR_MAC_FULL);
 	assert_int_equal(mr_mac_learn(t, key_of(1, 4), 1, 1, false), MR_MAC_FULL);
@@ -437,13 +437,13 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(random_operations),
-	    cmocka_unit_test(random_operations_portable),
-	    cmocka_unit_test(holds_what_it_promises),
-	    cmocka_unit_test(gives_way_oldest_first),
-	    cmocka_unit_test(generation_tells_of_what_matters),
-	    cmocka_unit_test(limit_of_the_whole_table),
-	    cmocka_unit_test(refuses_nonsense),
+		cmocka_unit_test(random_operations),
+		cmocka_unit_test(random_operations_portable),
+		cmocka_unit_test(holds_what_it_promises),
+		cmocka_unit_test(gives_way_oldest_first),
+		cmocka_unit_test(generation_tells_of_what_matters),
+		cmocka_unit_test(limit_of_the_whole_table),
+		cmocka_unit_test(refuses_nonsense),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

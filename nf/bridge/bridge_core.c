@@ -57,13 +57,9 @@ mr_bridge_abort(struct mr_bridge *b)
 }
 
 static bool
-has_static(const struct bridge_view *v, const struct mr_bridge_static *s)
+has_static(const struct bridge_view *v, uint64_t key)
 {
-	for (unsigned i = 0; i < v->static_count; i++) {
-		if (!memcmp(v->statics[i].mac, s->mac, 6) && v->statics[i].vlan == s->vlan)
-			return true;
-	}
-	return false;
+	return bsearch(&key, v->static_keys, v->static_count, sizeof(key), bridge_compare_keys);
 }
 
 static unsigned
@@ -72,10 +68,8 @@ set_statics(const struct bridge_view *v, const struct bridge_view *old, uint32_t
 	unsigned left_out = 0;
 
 	for (unsigned i = 0; old && old->table == v->table && i < old->static_count; i++) {
-		const struct mr_bridge_static *s = &old->statics[i];
-
-		if (!has_static(v, s))
-			(void)mr_mac_delete(v->table, mr_mac_key(s->mac, s->vlan));
+		if (!has_static(v, old->static_keys[i]))
+			(void)mr_mac_delete(v->table, old->static_keys[i]);
 	}
 	for (unsigned i = 0; i < v->static_count; i++) {
 		const struct mr_bridge_static *s = &v->statics[i];

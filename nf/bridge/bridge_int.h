@@ -44,12 +44,14 @@ struct bridge_view {
 	uint16_t reserved;
 	bool vlans;
 	uint32_t mac_limit;
+	uint32_t generation; /* counts the configurations of this bridge */
 	struct bridge_bucket moves;
 	uint16_t slot_of[MR_PORT_MAX];
 
 	/* For the control thread. */
 	struct mr_bridge_port *ports; /* [count] */
 	struct mr_bridge_static *statics;
+	uint64_t *static_keys; /* [static_count], ascending */
 	unsigned static_count;
 	uint32_t ageing;
 	bool own_table; /* this view brought a table of its own */
@@ -65,6 +67,9 @@ int bridge_view_create(struct bridge_view **out, const struct mr_bridge_config *
     struct bridge_view *old, struct mr_error *);
 /* Without the table. */
 void bridge_view_free(struct bridge_view *);
+
+/* Of two MAC table keys, for qsort and bsearch. */
+int bridge_compare_keys(const void *a, const void *b);
 
 mr_inline bool
 bridge_bit(const uint64_t *rows, unsigned words, unsigned row, unsigned slot)

@@ -18,6 +18,9 @@
 /* Packets that go through the phases together. */
 #define DEPTH MR_VECTOR_MAX
 
+/* How many packets ahead the bytes are fetched. */
+#define AHEAD 12u
+
 #define HEADER 14u
 #define TAGGED 18u
 
@@ -65,6 +68,7 @@ record_decision(struct mr_recorder *rec, const struct mr_packet *p, const struct
 		mr_guard(rec, p, 12, 4, 0xff0fffff);
 	if (view->vlans)
 		mr_record_note(rec, p, "VLAN", vlan);
+	mr_record_read(rec, p, "bridge", view->generation);
 	mr_record_read(rec, p, "bridge stations", mr_mac_generation(view->table, (uint16_t)vlan));
 }
 
@@ -81,6 +85,8 @@ classify(const struct work *w, const uint32_t *packets, unsigned count, const bo
 
 	for (unsigned i = 0; i < count; i++) {
 		struct mr_packet *p = mr_packet_at(base, packets[i]);
+		/* Reading past the end of the vector would be wrong; the last packet again is not. */
+		unsigned ahead = MR_MIN(i + AHEAD, count - 1);
 		bool fits = p->len >= (vlans ? TAGGED : HEADER);
 		const uint8_t *bytes = fits ? mr_packet_bytes(p) : nothing;
 		unsigned port = p->port, slot = view->slot_of[port % MR_PORT_MAX];
@@ -89,6 +95,7 @@ classify(const struct work *w, const uint32_t *packets, unsigned count, const bo
 		unsigned vlan = 0, bad;
 		bool tagged = false;
 
+		mr_prefetch(mr_packet_bytes(mr_packet_at(base, packets[ahead])));
 		memcpy(&d, bytes, 8);
 		memcpy(&s, bytes + 6, 8);
 		group = d & 1;

@@ -134,6 +134,14 @@ check_config(const struct mr_bridge_config *config, struct mr_error *error)
 }
 
 int
+bridge_compare_keys(const void *a, const void *b)
+{
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+	return (x > y) - (x < y);
+}
+
+int
 bridge_view_create(struct bridge_view **out, const struct mr_bridge_config *config,
     struct bridge_view *old, struct mr_error *error)
 {
@@ -152,6 +160,7 @@ bridge_view_create(struct bridge_view **out, const struct mr_bridge_config *conf
 	v->reserved = config->reserved;
 	v->mac_limit = config->mac_limit ? config->mac_limit : 65536;
 	v->ageing = config->ageing;
+	v->generation = old ? old->generation + 1 : 1;
 	v->static_count = config->static_count;
 	for (unsigned i = 0; i < config->port_count; i++)
 		v->vlans |= config->ports[i].mode != MR_BRIDGE_PLAIN;
@@ -162,7 +171,8 @@ bridge_view_create(struct bridge_view **out, const struct mr_bridge_config *conf
 	v->statics = calloc(v->static_count + 1u, sizeof(*v->statics));
 	v->reach = calloc((v->count + 1u) * v->words, sizeof(*v->reach));
 	v->members = calloc((v->vlans ? MR_BRIDGE_VLANS : 1u) * v->words, sizeof(*v->members));
-	if (!v->slots || !v->ports || !v->statics || !v->reach || !v->members)
+	v->static_keys = calloc(v->static_count + 1u, sizeof(*v->static_keys));
+	if (!v->slots || !v->ports || !v->statics || !v->static_keys || !v->reach || !v->members)
 		goto no_memory;
 	for (unsigned i = 0; i < MR_PORT_MAX; i++)
 		v->slot_of[i] = v->count;
@@ -174,8 +184,11 @@ bridge_view_create(struct bridge_view **out, const struct mr_bridge_config *conf
 		if (set_storm(&v->slots[i], &v->ports[i], hz))
 			goto no_memory;
 	}
-	for (unsigned i = 0; i < v->static_count; i++)
+	for (unsigned i = 0; i < v->static_count; i++) {
 		v->statics[i] = config->statics[i];
+		v->static_keys[i] = mr_mac_key(v->statics[i].mac, v->statics[i].vlan);
+	}
+	qsort(v->static_keys, v->static_count, sizeof(*v->static_keys), bridge_compare_keys);
 	set_rows(v);
 	ret = set_table(v, config, old, error);
 	if (ret) {
@@ -200,6 +213,7 @@ bridge_view_free(struct bridge_view *v)
 	free(v->slots);
 	free(v->ports);
 	free(v->statics);
+	free(v->static_keys);
 	free(v->reach);
 	free(v->members);
 	free(v);

@@ -56,7 +56,8 @@ read_lists(struct settings *s, const struct mr_conf *conf, struct mr_error *erro
 	return 0;
 }
 
-/* Written, or the interface's own name, or nothing for a driver that takes none. */
+/* Written, or the interface's own name, or nothing for a driver that does not go by
+ * names: a file is not called what the interface is. */
 const char *
 interface_device_of(const struct mr_conf *conf)
 {
@@ -64,7 +65,7 @@ interface_device_of(const struct mr_conf *conf)
 	    mr_port_driver_find(mr_conf_text(conf, "driver", "xdp"));
 
 	return mr_conf_text(
-	    conf, "device", driver && driver->device_doc ? mr_conf_key(conf) : "");
+	    conf, "device", driver && driver->device_named ? mr_conf_key(conf) : "");
 }
 
 int

@@ -85,11 +85,21 @@ class Lab:
         self.processes.append(process)
         return process
 
-    def start(self, config, wait=True, wrap=()):
-        """Starts millrace in the switch's namespace."""
+    def write(self, config, system=None):
+        """The configuration file; `system` adds to its system container."""
         path = os.path.join(self.folder.name, "config.yaml")
         with open(path, "w", encoding="utf-8") as file:
-            file.write("system: {control-socket: %s}\n" % self.socket + config)
+            file.write("system: %s\n" % json.dumps(dict(system or {}, **{"control-socket": self.socket}))
+                       + config)
+        return path
+
+    def reload(self, config, system=None):
+        self.write(config, system)
+        self.switch.send_signal(signal.SIGHUP)
+
+    def start(self, config, wait=True, wrap=(), system=None):
+        """Starts millrace in the switch's namespace."""
+        path = self.write(config, system)
         self.log = open(os.path.join(self.folder.name, "log"), "w+", encoding="utf-8")
         self.switch = self.begin("s", *wrap, os.path.abspath(MILLRACE), "run", path,
                                  stdout=self.log, stderr=self.log)

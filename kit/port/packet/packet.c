@@ -357,6 +357,7 @@ const struct mr_port_driver mr_port_driver_packet = {
 	.doc = "a kernel interface through AF_PACKET: works everywhere, copies, a millisecond of "
 	       "latency",
 	.needs = "CAP_NET_RAW",
+	.device_named = true,
 	.device_doc = "name of the interface",
 	.options = options,
 	.open = packet_open,

@@ -37,6 +37,7 @@ struct capture_port {
 	/* The workers of several tx queues share one file. */
 	pthread_mutex_t lock;
 	struct capture_writer *writer;
+	uint64_t interval, written; /* with an interval: the stamp of the next packet */
 	bool unflushed;
 	_Atomic int write_error; /* errno of the first refusal */
 	uint8_t *linear;         /* a chain in one piece */
@@ -54,6 +55,13 @@ static const struct mr_option_desc options[] = {
 	    .max = 262144,
 	    .fallback = "0",
 	    .doc = "bytes kept of each packet that is written; 0: all" },
+	{ .key = "interval",
+	    .kind = MR_OPTION_UINT,
+	    .max = 60000000000,
+	    .fallback = "0",
+	    .doc = "time stamps of what is written: 0: the time of writing; else so many "
+		   "nanoseconds "
+		   "apart from 0 on, so that the same packets make the same file" },
 	{ .key = "loop",
 	    .kind = MR_OPTION_ENUM,
 	    .values = "off|memory",
@@ -178,6 +186,7 @@ output_open(struct capture_port *c, const struct mr_port_config *config, const c
 		return mr_error_set(error, -ENOMEM, "no memory to write %s", path);
 	rc = capture_writer_open(&c->writer, path,
 	    (uint32_t)mr_option_uint(options, config, "snap"), error);
+	c->interval = mr_option_uint(options, config, "interval");
 	c->writes = !rc;
 	return rc;
 }
@@ -193,8 +202,8 @@ capture_open(struct mr_port **out, const struct mr_port_config *config, struct m
 	if (!device && !path)
 		return mr_error_set(error, -EINVAL,
 		    "it needs a file to read (device), a file to write (option write), or both");
-	/* One reader; a file has no flows to spread. */
-	rc = mr_port_alloc(out, sizeof(*c), &mr_port_driver_pcap, config, 1,
+	/* One reader, if anything is read; a file has no flows to spread. */
+	rc = mr_port_alloc(out, sizeof(*c), &mr_port_driver_pcap, config, device,
 	    MR_MAX(config->tx_queues, 1), error);
 	if (rc)
 		return rc;
@@ -217,7 +226,8 @@ capture_open(struct mr_port **out, const struct mr_port_config *config, struct m
 	if (!path)
 		c->port.caps |= MR_PORT_SINK | MR_PORT_TX_CSUM | MR_PORT_TX_GSO;
 	/* What was left out while loading. */
-	port_count(&c->port.rx_stats[0].errors, c->reader.errors);
+	if (device)
+		port_count(&c->port.rx_stats[0].errors, c->reader.errors);
 	return 0;
 }
 
@@ -445,7 +455,9 @@ capture_tx(struct mr_port *port, unsigned queue, unsigned worker, const uint32_t
 			const struct mr_packet *p = mr_packet_at(port->buffers->base, packets[i]);
 
 			rc = capture_writer_put(c->writer, linear_bytes(c, packets[i], p),
-			    MR_MIN(p->total, MR_PACKET_TOTAL_MAX), now);
+			    MR_MIN(p->total, MR_PACKET_TOTAL_MAX),
+			    c->interval ? c->interval * c->written : now);
+			c->written++;
 			if (mr_unlikely(rc)) {
 				int none = 0;
 

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "kit/packet/pcapng.h"
+
 #define SNAP_ALL 262144u
 #define FILE_BUFFER (1u << 20)
 
@@ -14,52 +16,36 @@ struct capture_writer {
 	FILE *file;
 	pcap_t *dead;          /* of a pcap file: libpcap's notion of what is written */
 	pcap_dumper_t *dumper; /* null: pcapng, which libpcap does not write */
+	uint8_t *block; /* of a pcapng file: the largest packet's */
 	uint32_t snap;
 	char path[256];
 };
 
-/* pcapng, draft-ietf-opsawg-pcapng: section header, then one interface with
- * nanoseconds (option if_tsresol, 9). */
 static int
 pcapng_begin(struct capture_writer *w)
 {
-	struct {
-		uint32_t type, len, magic;
-		uint16_t major, minor;
-		int64_t section_len;
-		uint32_t len_again;
-	} __attribute__((packed)) section = { 0x0a0d0d0a, 28, 0x1a2b3c4d, 1, 0, -1, 28 };
-	struct {
-		uint32_t type, len;
-		uint16_t link, reserved;
-		uint32_t snap;
-		uint16_t option, option_len;
-		uint8_t resolution, pad[3];
-		uint16_t end, end_len;
-		uint32_t len_again;
-	} __attribute__((packed))
-	interface = { 1, 32, DLT_EN10MB, 0, w->snap, 9, 1, 9, { 0 }, 0, 0, 32 };
+	uint8_t blocks[MR_PCAPNG_SECTION_SIZE + MR_PCAPNG_INTERFACE_MAX];
+	size_t size = mr_pcapng_section(blocks, sizeof(blocks));
 
-	static_assert(sizeof(section) == 28 && sizeof(interface) == 32, "block lengths");
-	if (fwrite(&section, sizeof(section), 1, w->file) != 1 ||
-	    fwrite(&interface, sizeof(interface), 1, w->file) != 1)
-		return -errno;
-	return 0;
+	size += mr_pcapng_interface(blocks + size, sizeof(blocks) - size, NULL, w->snap);
+	w->block = malloc(MR_PCAPNG_PACKET_MAX(w->snap));
+	if (!w->block)
+		return -ENOMEM;
+	return fwrite(blocks, size, 1, w->file) == 1 ? 0 : -errno;
 }
 
-/* An enhanced packet block. */
 static void
 pcapng_put(struct capture_writer *w, const uint8_t *bytes, uint32_t kept, uint32_t len,
     uint64_t time_ns)
 {
-	static const uint8_t zeros[4];
-	uint32_t pad = -kept & 3, total = 32 + kept + pad;
-	uint32_t head[7] = { 6, total, 0, (uint32_t)(time_ns >> 32), (uint32_t)time_ns, kept, len };
+	const struct mr_pcapng_packet packet = {
+		.time_ns = time_ns,
+		.kept = kept,
+		.length = len,
+	};
 
-	fwrite(head, sizeof(head), 1, w->file);
-	fwrite(bytes, 1, kept, w->file);
-	fwrite(zeros, 1, pad, w->file);
-	fwrite(&total, sizeof(total), 1, w->file);
+	fwrite(w->block,
+	    mr_pcapng_packet(w->block, MR_PCAPNG_PACKET_MAX(w->snap), &packet, bytes), 1, w->file);
 }
 
 static bool
@@ -155,6 +141,7 @@ capture_writer_close(struct capture_writer *w)
 		fclose(w->file);
 	if (w->dead)
 		pcap_close(w->dead);
+	free(w->block);
 	free(w);
 	return rc;
 }

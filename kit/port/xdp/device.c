@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "kit/port/netdev_int.h"
 #include "kit/port/xdp/device.h"
 
 #include <errno.h>
@@ -10,6 +9,8 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+#include "kit/port/netdev_int.h"
 
 static int
 request(const struct xdp_device *d, unsigned long what, struct ifreq *ifr)

@@ -174,6 +174,16 @@ xdp_steer_assemble(struct ebpf *e, const char *filter, const char *leave, int ma
 	return rc ? mr_error_set(error, rc, "the steering program could not be put together") : 0;
 }
 
+int
+xdp_steer_check_filters(const char *filter, const char *leave, struct mr_error *error)
+{
+	struct ebpf e = { 0 };
+	int rc = xdp_steer_assemble(&e, filter, leave, -1, 0, error);
+
+	ebpf_release(&e);
+	return rc;
+}
+
 /* The kernel function that tells a VLAN tag beside the frame; 0 when there is none. */
 static int
 find_tag_kfunc(void)
@@ -206,8 +216,9 @@ load(struct xdp_steer *s, const struct xdp_steer_config *config, unsigned flags,
 		s->prog_fd = bpf_prog_load(BPF_PROG_TYPE_XDP, "millrace_steer", licence, e.insns,
 		    e.count, &opts);
 		rc = s->prog_fd < 0 ? s->prog_fd : 0;
-		mr_error_set(error, rc, "the kernel refused the steering program: %s",
-		    strerror(-rc));
+		if (rc)
+			mr_error_set(error, rc, "the kernel refused the steering program: %s",
+			    strerror(-rc));
 	}
 	ebpf_release(&e);
 	return rc;
@@ -234,8 +245,7 @@ load_best(struct xdp_steer *s, const struct xdp_steer_config *config, struct mr_
 		rc = load(s, config, 0, 0, error);
 	if (rc == -EPERM)
 		return mr_error_set(error, rc,
-		    "no permission to load the steering program (CAP_BPF and CAP_NET_ADMIN, or "
-		    "root)");
+		    "no permission to load the steering program (CAP_BPF, CAP_NET_ADMIN)");
 	return rc;
 }
 
@@ -258,9 +268,8 @@ xdp_steer_check_free(int ifindex, const char *device, struct mr_error *error)
 	    : id == query.skb_prog_id ? "generic"
 				      : "offloaded";
 	return mr_error_set(error, -EBUSY,
-	    "an XDP program is attached to %s already (id %u, %s): stop its owner, or remove it "
-	    "with "
-	    "ip link set dev %s xdp off",
+	    "an XDP program is attached to %s already (id %u, %s): stop its owner, or "
+	    "remove it with ip link set dev %s xdp off",
 	    device, id, how, device);
 }
 
@@ -311,8 +320,7 @@ xdp_steer_open(struct xdp_steer *s, const struct xdp_steer_config *config, struc
 	    sizeof(uint32_t), config->queues, NULL);
 	if (s->map_fd == -EPERM)
 		return mr_error_set(error, -EPERM,
-		    "no permission to make the map of sockets (CAP_BPF and CAP_NET_ADMIN, or "
-		    "root)");
+		    "no permission to make the map of sockets (CAP_BPF, CAP_NET_ADMIN)");
 	if (s->map_fd < 0)
 		return mr_error_set(error, s->map_fd, "no map of sockets: %s",
 		    strerror(-s->map_fd));

@@ -14,6 +14,8 @@
 #include <sys/socket.h>
 #include <time.h>
 
+#include "kit/base/cpu.h"
+
 extern const struct mr_port_driver mr_port_driver_xdp;
 
 static const struct mr_option_desc options[] = {
@@ -21,10 +23,9 @@ static const struct mr_option_desc options[] = {
 	    .kind = MR_OPTION_ENUM,
 	    .values = "auto|zerocopy|native|generic",
 	    .fallback = "auto",
-	    .doc =
-		"zerocopy: the device uses our buffers; native: the driver runs the steering "
-		"program, "
-		"the kernel copies; generic: any interface; auto: the first of these that works" },
+	    .doc = "zerocopy: the device uses our buffers; native: its driver runs the steering "
+		   "program, the kernel copies; generic: for any interface; auto: the first of "
+		   "these that works" },
 	{ .key = "filter",
 	    .kind = MR_OPTION_TEXT,
 	    .doc = "a tcpdump expression: only frames that match are taken, the others stay with "
@@ -46,6 +47,13 @@ static const struct mr_option_desc options[] = {
 	    .max = MR_VECTOR_MAX,
 	    .fallback = "256",
 	    .doc = "most frames that one call receives" },
+	{ .key = "rest",
+	    .kind = MR_OPTION_UINT,
+	    .min = 0,
+	    .max = 1000,
+	    .fallback = "3",
+	    .doc = "microseconds that a queue is left alone after a call that received only a few "
+		   "frames: more throughput for that much latency; none with busy-poll" },
 	{ .key = "busy-poll",
 	    .kind = MR_OPTION_UINT,
 	    .min = 0,
@@ -63,9 +71,8 @@ static const struct mr_option_desc options[] = {
 	    .kind = MR_OPTION_ENUM,
 	    .values = "auto|trust|check",
 	    .fallback = "auto",
-	    .doc = "look for checksums that the sending kernel left to the device; auto: unless "
-		   "the device "
-		   "is a physical one" },
+	    .doc = "look for checksums that the sending kernel left to the device; auto: "
+		   "unless the device is a physical one" },
 	{ .key = "up",
 	    .kind = MR_OPTION_BOOL,
 	    .fallback = "true",
@@ -215,6 +222,9 @@ prepare(struct xdp_port *x, const struct mr_port_config *config, struct mr_error
 	x->busy_poll_us = (uint32_t)mr_option_uint(options, config, "busy-poll");
 	x->busy_poll_budget = (uint32_t)mr_option_uint(options, config, "busy-poll-budget");
 	x->busy_poll = x->busy_poll_us != 0;
+	if (!x->busy_poll)
+		x->rest_cycles =
+		    (uint32_t)(mr_option_uint(options, config, "rest") * mr_cpu_tsc_hz() / 1000000);
 	x->check = !strcmp(checksum, "check") || (!strcmp(checksum, "auto") && x->device.checksums);
 	x->buffer_slots = (uint32_t)(x->port.buffers->arena->size / MR_PACKET_STRIDE + 1);
 	if (!mr_buffers_get(x->port.buffers, MR_POOL_SHARED, &probe, 1))
@@ -227,7 +237,10 @@ prepare(struct xdp_port *x, const struct mr_port_config *config, struct mr_error
 		return mr_error_set(error, -ENOMEM, "no memory for %u queues", x->queue_count);
 	memset(x->queues, 0, x->queue_count * sizeof(*x->queues));
 
-	rc = xdp_steer_check_free(x->device.ifindex, x->device.name, error);
+	rc = xdp_steer_check_filters(mr_option_text(options, config, "filter"),
+	    mr_option_text(options, config, "leave"), error);
+	if (!rc)
+		rc = xdp_steer_check_free(x->device.ifindex, x->device.name, error);
 	if (!rc && config->mtu && config->mtu != x->device.mtu)
 		rc = xdp_device_set_mtu(&x->device, config->mtu, error);
 	if (!rc && mr_option_bool(options, config, "up"))
@@ -242,7 +255,8 @@ xdp_close(struct mr_port *port)
 
 	if (!port)
 		return;
-	detach(x);
+	if (x->queues)
+		detach(x);
 	xdp_device_close(&x->device);
 	free(x->queues);
 	mr_port_free(port);
@@ -252,8 +266,9 @@ xdp_close(struct mr_port *port)
 static uint16_t
 queue_count(unsigned wanted, unsigned there)
 {
-	return (
-	    uint16_t)MR_MIN(wanted ? MR_MIN(wanted, there) : there, (unsigned)MR_PORT_QUEUES_MAX);
+	unsigned count = wanted && wanted < there ? wanted : there;
+
+	return (uint16_t)MR_MIN(count, (unsigned)MR_PORT_QUEUES_MAX);
 }
 
 static int

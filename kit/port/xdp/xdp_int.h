@@ -50,6 +50,7 @@ struct xdp_rx {
 	struct xsk_ring_cons ring;
 	struct xsk_ring_prod fill;
 	uint8_t *held;         /* per buffer: 1 while the kernel has it for reception */
+	uint64_t rest_until;   /* cycle counter; 0: not resting */
 	uint32_t owed;         /* buffers that the fill ring could take */
 	uint32_t head, tail;   /* of a chain whose last segment has not come yet */
 	bool discard;          /* the rest of this chain is thrown away */
@@ -80,7 +81,8 @@ struct xdp_port {
 	uint32_t
 	    frame_max; /* longest frame that the port sends; longer ones arriving are super-frames */
 	uint32_t burst;
-	bool check; /* look for unfinished checksums */
+	uint32_t rest_cycles; /* how long a queue is left alone after a few frames */
+	bool check;           /* look for unfinished checksums */
 	bool busy_poll;
 	struct xdp_queue *queues; /* [queue_count] */
 	uint16_t queue_count;

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef MR_CMD_SHOW_H
+#define MR_CMD_SHOW_H
+
+/*
+ * What `millrace show` can show, for its own errors and for completion.
+ *
+ * Ownership: the caller's. Threads: one. Errors: none.
+ */
+
+#include "kit/base/def.h"
+
+/* The n-th WHAT, as people say it ("interfaces"); false past the last. */
+bool mr_cmd_show_what(unsigned n, char *text, size_t size);
+
+/* Which state a WHAT means: /state/FUNCTION, and of its value the member PART when that
+ * is not null. */
+bool mr_cmd_show_find(const char *word, const char **function, const char **part);
+
+#endif

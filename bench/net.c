@@ -111,6 +111,12 @@ mr_bench_net_veth(struct mr_bench_net *net, const char *name, struct mr_error *e
 }
 
 int
+mr_bench_net_up(struct mr_bench_net *net, const char *name, struct mr_error *error)
+{
+	return run(error, "ip link set %s up", name);
+}
+
+int
 mr_bench_net_index(struct mr_bench_net *net, int where, const char *name, struct mr_error *error)
 {
 	int rc = mr_bench_net_enter(where, error);

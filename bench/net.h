@@ -31,6 +31,9 @@ void mr_bench_net_close(struct mr_bench_net *);
 /* A pair at default settings, both ends up; the far end is called far-NAME. */
 int mr_bench_net_veth(struct mr_bench_net *, const char *name, struct mr_error *);
 
+/* Brings an interface of `near` up. */
+int mr_bench_net_up(struct mr_bench_net *, const char *name, struct mr_error *);
+
 /* The index of an interface in `near` or `far` (one of the two descriptors). */
 int mr_bench_net_index(struct mr_bench_net *, int where, const char *name, struct mr_error *);
 

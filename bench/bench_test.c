@@ -47,7 +47,7 @@ test_json(void **state)
 	mr_bench_print_json(f, &r);
 	fclose(f);
 	assert_string_equal(text,
-	    "  {\"row\": \"r\", \"unit\": \"u\", \"tsc_hz\": 7,\n"
+	    "  {\"row\": \"r\", \"unit\": \"u\", \"better\": \"less\", \"tsc_hz\": 7,\n"
 	    "   \"skipped\": \"no privilege\",\n"
 	    "   \"config\": \"a \\\"b\\\"\\\\\\u000a\"}");
 }

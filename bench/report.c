@@ -70,6 +70,7 @@ mr_bench_print_json(FILE *f, const struct mr_bench_result *r)
 	mr_bench_print_string(f, r->row->name);
 	fputs(", \"unit\": ", f);
 	mr_bench_print_string(f, r->row->unit);
+	fprintf(f, ", \"better\": \"%s\"", r->row->more_is_better ? "more" : "less");
 	fprintf(f, ", \"tsc_hz\": %llu", (unsigned long long)r->tsc_hz);
 	if (r->skipped.code) {
 		fputs(",\n   \"skipped\": ", f);
@@ -128,7 +129,7 @@ mr_bench_print_text(FILE *f, const struct mr_bench_result *r)
 	fputc(' ', f);
 	print_cell_ratio(f, mr_bench_ratio(&r->ours, &r->peer));
 	print_cell_ratio(f, mr_bench_ratio(&r->ours, &r->floor));
-	fprintf(f, "  %s", r->row->unit);
+	fprintf(f, "  %s%s", r->row->unit, r->row->more_is_better ? " (more is better)" : "");
 	if (r->peer.count)
 		fprintf(f, ", peer %s", r->peer_label);
 	else if (r->peer_skipped.code)

@@ -57,7 +57,7 @@ print_side(FILE *f, const char *key, const char *name, const struct mr_bench_sid
 static void
 print_ratio(FILE *f, const char *key, double ratio)
 {
-	if (ratio > 0)
+	if (ratio >= 0)
 		fprintf(f, ",\n   \"%s\": %.3f", key, ratio);
 	else
 		fprintf(f, ",\n   \"%s\": null", key);
@@ -109,7 +109,7 @@ print_cell(FILE *f, const struct mr_bench_side *side)
 static void
 print_cell_ratio(FILE *f, double ratio)
 {
-	if (ratio > 0)
+	if (ratio >= 0)
 		fprintf(f, " %-7.2f", ratio);
 	else
 		fprintf(f, " %-7s", "-");

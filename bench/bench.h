@@ -59,7 +59,9 @@ struct mr_bench_row {
 	const char *config; /* one line: what runs on both sides */
 	uint64_t param;     /* for families that share functions */
 	unsigned window_ms; /* 0: MR_BENCH_WINDOW_MS */
+	unsigned rounds_min; /* 0: MR_BENCH_ROUNDS_MIN */
 	bool two_cpus;      /* cannot run on one */
+	bool more_is_better; /* a rate */
 	int (*setup)(struct mr_bench_run *, struct mr_error *); /* null: nothing to do */
 	void (*teardown)(struct mr_bench_run *);
 	mr_bench_window *ours;
@@ -68,6 +70,8 @@ struct mr_bench_row {
 };
 
 #define MR_BENCH_WINDOW_MS 5
+/* Rounds that are measured even when they take longer than was asked. */
+#define MR_BENCH_ROUNDS_MIN 5
 
 struct mr_bench_family {
 	const char *name;

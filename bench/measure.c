@@ -62,7 +62,7 @@ mr_bench_side_settle(struct mr_bench_side *side)
 double
 mr_bench_ratio(const struct mr_bench_side *ours, const struct mr_bench_side *other)
 {
-	return ours->count && other->count && other->median > 0 ? ours->median / other->median : 0;
+	return ours->count && other->count && other->median > 0 ? ours->median / other->median : -1;
 }
 
 void

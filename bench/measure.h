@@ -55,7 +55,7 @@ int mr_bench_side_add(struct mr_bench_side *, double value);
 /* Fills min, median and max; sorts the values. */
 void mr_bench_side_settle(struct mr_bench_side *);
 
-/* ours / other, of the medians; 0 where a side is missing. */
+/* ours / other, of the medians; negative where a side is missing. */
 double mr_bench_ratio(const struct mr_bench_side *ours, const struct mr_bench_side *other);
 
 #endif

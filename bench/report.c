@@ -57,7 +57,7 @@ print_side(FILE *f, const char *key, const char *name, const struct mr_bench_sid
 static void
 print_ratio(FILE *f, const char *key, double ratio)
 {
-	if (ratio > 0)
+	if (ratio >= 0)
 		fprintf(f, ",\n   \"%s\": %.3f", key, ratio);
 	else
 		fprintf(f, ",\n   \"%s\": null", key);
@@ -70,6 +70,7 @@ mr_bench_print_json(FILE *f, const struct mr_bench_result *r)
 	mr_bench_print_string(f, r->row->name);
 	fputs(", \"unit\": ", f);
 	mr_bench_print_string(f, r->row->unit);
+	fprintf(f, ", \"better\": \"%s\"", r->row->more_is_better ? "more" : "less");
 	fprintf(f, ", \"tsc_hz\": %llu", (unsigned long long)r->tsc_hz);
 	if (r->skipped.code) {
 		fputs(",\n   \"skipped\": ", f);
@@ -108,7 +109,7 @@ print_cell(FILE *f, const struct mr_bench_side *side)
 static void
 print_cell_ratio(FILE *f, double ratio)
 {
-	if (ratio > 0)
+	if (ratio >= 0)
 		fprintf(f, " %-7.2f", ratio);
 	else
 		fprintf(f, " %-7s", "-");
@@ -128,7 +129,7 @@ mr_bench_print_text(FILE *f, const struct mr_bench_result *r)
 	fputc(' ', f);
 	print_cell_ratio(f, mr_bench_ratio(&r->ours, &r->peer));
 	print_cell_ratio(f, mr_bench_ratio(&r->ours, &r->floor));
-	fprintf(f, "  %s", r->row->unit);
+	fprintf(f, "  %s%s", r->row->unit, r->row->more_is_better ? " (more is better)" : "");
 	if (r->peer.count)
 		fprintf(f, ", peer %s", r->peer_label);
 	else if (r->peer_skipped.code)

@@ -12,8 +12,6 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Rounds that are measured even when they take longer than was asked. */
-#define ROUNDS_MIN 5
 /* How long a thread may wait in one window: waking up takes some. */
 #define WAIT_SHARE 0.02
 #define WAIT_NS 100000
@@ -112,12 +110,13 @@ mr_bench_rounds(struct mr_bench_run *run, struct mr_bench_sides *sides, double s
     struct mr_bench_result *result)
 {
 	uint64_t begin = 0, span = (uint64_t)(seconds * (double)run->tsc_hz), spent = 0;
+	unsigned least = run->row->rounds_min ? run->row->rounds_min : MR_BENCH_ROUNDS_MIN;
 	unsigned number, side, kept = 0, dropped = 0;
 	struct round round;
 
 	/* Round 0 warms up. Who begins changes from round to round, so that no side always
 	 * finds the caches as the same other one left them. */
-	for (number = 0; kept < ROUNDS_MIN || spent < span; number++) {
+	for (number = 0; kept < least || spent < span; number++) {
 		if (number == 1)
 			begin = mr_cycles();
 		memset(&round, 0, sizeof(round));
@@ -128,7 +127,7 @@ mr_bench_rounds(struct mr_bench_run *run, struct mr_bench_sides *sides, double s
 			continue;
 		spent = mr_cycles() - begin;
 		/* On a machine that is busy throughout, take what there is. */
-		if (round.disturbed && (kept >= ROUNDS_MIN || spent < 2 * span)) {
+		if (round.disturbed && (kept >= least || spent < 2 * span)) {
 			dropped++;
 			continue;
 		}

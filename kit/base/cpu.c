@@ -268,7 +268,7 @@ read_clocks(uint64_t *cycles, uint64_t *ns)
 uint64_t
 mr_cpu_tsc_hz(void)
 {
-	const struct timespec nap = {0, 10000000};
+	const struct timespec nap = {0, 2000000};
 	uint64_t c0, c1, n0, n1, hz;
 
 	hz = told_tsc_hz();
@@ -277,9 +277,10 @@ mr_cpu_tsc_hz(void)
 	read_clocks(&c0, &n0);
 	nanosleep(&nap, NULL);
 	read_clocks(&c1, &n1);
-	/* Some 10 ppm are left after 10 ms: round to 10 kHz, as the value is not better. */
+	/* Some 30 ppm are left after 2 ms: round to 100 kHz, as the value is not better. Every
+	 * start of a program waits for this, a few times. */
 	hz = (uint64_t)((__uint128_t)(c1 - c0) * 1000000000u / (n1 - n0));
-	return (hz + 5000) / 10000 * 10000;
+	return (hz + 50000) / 100000 * 100000;
 }
 
 #if defined(__x86_64__)

@@ -77,7 +77,7 @@ MR_API int mr_cpu_place_at(
     struct mr_cpu_place *, const char *sysfs, unsigned cpu, struct mr_error *);
 
 /* Ticks of mr_cycles() per second: from the machine where it tells, else measured
- * against CLOCK_MONOTONIC_RAW, which takes about 10 ms. Keep the value. */
+ * against CLOCK_MONOTONIC_RAW, which takes about 2 ms. Keep the value. */
 MR_API uint64_t mr_cpu_tsc_hz(void);
 
 /* Instructions beyond the baseline that this machine has and its kernel supports. */

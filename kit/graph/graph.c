@@ -374,10 +374,18 @@ mr_graph_start(struct mr_graph *g, struct mr_error *error)
 void
 mr_graph_stop(struct mr_graph *g)
 {
+	bool more = true;
+
 	if (!g->started)
 		return;
 	for (unsigned i = 0; i < g->worker_count; i++)
 		mr_worker_stop(g->workers[i]);
+	/* What they handed to each other on their way out still goes where it was meant to. */
+	while (more) {
+		more = false;
+		for (unsigned i = 0; i < g->worker_count; i++)
+			more |= mr_worker_drain(g->workers[i]);
+	}
 	g->started = false;
 }
 

@@ -174,6 +174,8 @@ void mr_node_rt_destroy(struct node_rt *);
 
 /* worker.c: the hot part */
 unsigned mr_worker_pass(struct mr_worker *);
+/* A pass that receives nothing: only what other workers handed over. False: there was none. */
+bool mr_worker_drain(struct mr_worker *);
 void mr_worker_deliver_one(struct mr_worker *, struct node_rt *from, uint32_t packet, mr_verdict_t);
 void mr_worker_enter(struct mr_worker *, uint16_t node, const uint32_t *packets, unsigned count,
     bool recorded);

@@ -126,9 +126,11 @@ worker_main(void *arg)
 	pthread_setname_np(pthread_self(), name);
 	mr_rcu_register();
 	while (!atomic_load_explicit(&w->stop, memory_order_relaxed)) {
-		unsigned n = mr_worker_pass(w);
+		unsigned n;
 
+		/* Not after the pass: what follows it still looks at its plan. */
 		mr_rcu_quiescent();
+		n = mr_worker_pass(w);
 		if (n > 0) {
 			idle_since = 0;
 			continue;

@@ -525,6 +525,18 @@ mr_worker_inject(struct mr_worker *w, uint16_t node, const uint32_t *packets, un
 	mr_worker_flush(w);
 }
 
+bool
+mr_worker_drain(struct mr_worker *w)
+{
+	unsigned n;
+
+	begin_pass(w);
+	n = mr_worker_take_handed(w);
+	mr_worker_run_pending(w);
+	mr_worker_flush(w);
+	return n != 0;
+}
+
 unsigned
 mr_worker_pass(struct mr_worker *w)
 {

@@ -87,8 +87,8 @@ stale(const struct mr_mac *t, const uint64_t *keys, const uint32_t *buckets, con
 
 		todo[left] = (uint16_t)i;
 		/* Static entries have no fresh time; the quick look does not tell. */
-		left += !fresh_any(&t->buckets[second[j]], keys[i], stamp | ports[i]) &
-		    !fresh_any(&t->buckets[buckets[i]], keys[i], stamp | ports[i]);
+		left += !(fresh_any(&t->buckets[second[j]], keys[i], stamp | ports[i]) ||
+		    fresh_any(&t->buckets[buckets[i]], keys[i], stamp | ports[i]));
 	}
 	return left;
 }

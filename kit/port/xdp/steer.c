@@ -13,7 +13,6 @@
 #include "kit/port/xdp/steer.h"
 
 #include <bpf/bpf.h>
-#include <bpf/btf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
 #include <linux/if_link.h>
@@ -21,6 +20,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "kit/port/xdp/btf.h"
 #include "kit/port/xdp/cbpf.h"
 #include "kit/port/xdp/expression.h"
 
@@ -188,14 +188,7 @@ xdp_steer_check_filters(const char *filter, const char *leave, struct mr_error *
 static int
 find_tag_kfunc(void)
 {
-	struct btf *btf = btf__load_vmlinux_btf();
-	int id;
-
-	if (!btf || libbpf_get_error(btf))
-		return 0;
-	id = btf__find_by_name_kind(btf, "bpf_xdp_metadata_rx_vlan_tag", BTF_KIND_FUNC);
-	btf__free(btf);
-	return id > 0 ? id : 0;
+	return xdp_btf_find_kernel("bpf_xdp_metadata_rx_vlan_tag");
 }
 
 static int

@@ -13,7 +13,8 @@
 
 static const char usage[] =
     "usage: millrace bench --list\n"
-    "       millrace bench ROW... [--peer NAME|none] [--seconds S] [--cpu N] [--json]\n"
+    "       millrace bench ROW... [--peer NAME|none] [--seconds S] [--window MS]\n"
+    "                [--cpu N] [--json]\n"
     "\n"
     "Runs rows (names, patterns like 'ring-*', or 'all') on one pinned core: ours, the\n"
     "bare loop for the job and the peer take turns in short windows.\n"
@@ -21,6 +22,7 @@ static const char usage[] =
     "  --list        the rows\n"
     "  --peer NAME   compare with this peer instead of the row's first; none: with nobody\n"
     "  --seconds S   per row (2)\n"
+    "  --window MS   how long a side's turn lasts (the row's own); short ones for a quick look\n"
     "  --cpu N       the core to measure on (the last one that may be used)\n"
     "  --json        for programs\n";
 
@@ -104,6 +106,7 @@ mr_bench_main(int argc, char **argv)
 		{ "list", no_argument, NULL, 'l' },
 		{ "peer", required_argument, NULL, 'p' },
 		{ "seconds", required_argument, NULL, 's' },
+		{ "window", required_argument, NULL, 'w' },
 		{ "cpu", required_argument, NULL, 'c' },
 		{ "json", no_argument, NULL, 'j' },
 		{ "help", no_argument, NULL, 'h' },
@@ -128,6 +131,15 @@ mr_bench_main(int argc, char **argv)
 				    "millrace: --seconds %s: wanted a number up to 3600\n", optarg);
 				return 2;
 			}
+			break;
+		case 'w':
+			if (!parse_number(optarg, 60000, &number) || number < 1) {
+				fprintf(stderr,
+				    "millrace: --window %s: wanted milliseconds, 1 to 60000\n",
+				    optarg);
+				return 2;
+			}
+			session.options.window_ms = (unsigned)number;
 			break;
 		case 'c':
 			if (!parse_number(optarg, MR_CPU_MAX - 1, &number)) {

@@ -9,7 +9,9 @@
 
 #include "bench/child.h"
 #include "bench/measure.h"
+#include "bench/net.h"
 #include "bench/report.h"
+#include "kit/packet/checksum.h"
 
 static void
 test_side(void **state)
@@ -181,6 +183,15 @@ test_measure(void **state)
 	assert_int_equal(stopped, 1);
 	mr_bench_result_clear(&r);
 
+	row.rounds_min = 9;
+	options.seconds = 0;
+	mr_bench_measure(&row, &options, &r);
+	assert_int_equal(r.ours.count, 9);
+	mr_bench_result_clear(&r);
+	torn_down = stopped = 1;
+	row.rounds_min = 0;
+	options.seconds = 0.001;
+
 	windows[2] = 0;
 	options.peer = "dying";
 	mr_bench_measure(&row, &options, &r);
@@ -209,6 +220,17 @@ test_measure(void **state)
 	mr_bench_result_clear(&r);
 }
 
+/* What is fed is what we say it is. */
+static void
+test_frame(void **state)
+{
+	uint8_t frame[MR_BENCH_NET_FRAME];
+
+	mr_bench_net_frame(frame);
+	assert_true(mr_checksum_ipv4_header_good((const struct mr_ip4 *)(frame + 14)));
+	assert_int_equal(mr_checksum_l4_verify(frame, sizeof(frame)), MR_CHECKSUM_GOOD);
+}
+
 int
 main(void)
 {
@@ -217,6 +239,7 @@ main(void)
 		cmocka_unit_test(test_json),
 		cmocka_unit_test(test_child),
 		cmocka_unit_test(test_measure),
+		cmocka_unit_test(test_frame),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -256,7 +256,9 @@ testpmd_start(struct mr_bench_run *run, void **state, char *label, size_t size,
 	static const struct mr_bench_testpmd_config configs[] = {
 		[XDP] = { .mode = "io",
 		    .quiet = true,
-		    .vdevs = { "net_af_xdp0,iface=peer-a", "net_af_xdp1,iface=peer-b" } },
+		    /* Without busy polling, its default, it is 3 % faster here. */
+		    .vdevs = { "net_af_xdp0,iface=peer-a,busy_budget=0",
+			"net_af_xdp1,iface=peer-b,busy_budget=0" } },
 		[TAP] = { .mode = "io",
 		    .quiet = true,
 		    .vdevs = { "net_tap0,iface=peer-a", "net_tap1,iface=peer-b" } },
@@ -304,7 +306,7 @@ static const struct mr_bench_peer *const peers[] = { &testpmd, NULL };
 
 static const struct mr_bench_row rows[] = {
 	ROW("xdp-veth-64", XDP, "AF_XDP, from one veth to another",
-	    "floor: descriptors from ring to ring; testpmd io over net_af_xdp; veths at default "
+	    "floor: descriptors from ring to ring; testpmd io over net_af_xdp, busy_budget=0; veths at default "
 	    "settings, one queue"),
 	ROW("tap-64", TAP, "from one TAP to another",
 	    "floor: read and write; testpmd io over net_tap; TAPs of one queue"),

@@ -220,15 +220,17 @@ build_args(char *argv[ARGS_MAX], const struct mr_bench_testpmd_config *config, b
 	argv[n++] = texts[0];
 	argv[n++] = (char *)"--main-lcore";
 	argv[n++] = (char *)"0";
-	if (!huge)
-		argv[n++] = (char *)"--no-huge";
+	/* In memory: hugepages by memfd, without a mounted hugetlbfs. */
+	argv[n++] = (char *)(huge ? "--in-memory" : "--no-huge");
 	argv[n++] = (char *)"-m";
 	argv[n++] = texts[1];
 	argv[n++] = (char *)"--no-pci";
-	argv[n++] = (char *)"--no-shconf";
 	argv[n++] = (char *)"--no-telemetry";
-	argv[n++] = (char *)"--file-prefix";
-	argv[n++] = texts[2];
+	if (!huge) {
+		argv[n++] = (char *)"--no-shconf";
+		argv[n++] = (char *)"--file-prefix";
+		argv[n++] = texts[2];
+	}
 	for (i = 0; i < MR_BENCH_TESTPMD_VDEVS && config->vdevs[i]; i++) {
 		argv[n++] = (char *)"--vdev";
 		argv[n++] = (char *)config->vdevs[i];

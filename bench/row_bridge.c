@@ -261,7 +261,7 @@ make_input(struct job *job, uint32_t stations, struct mr_error *error)
 			    job->paths[side], sizeof(job->paths[side]));
 	}
 	if (rc >= 0)
-		rc = job->peer_file = write_capture(job->bytes[0], PEER_FRAMES, path, sizeof(path));
+		rc = job->peer_file = write_capture(job->bytes[0], job->frames, path, sizeof(path));
 	if (rc >= 0) {
 		snprintf(job->peer_vdev, sizeof(job->peer_vdev),
 		    "net_pcap0,rx_pcap=%s,infinite_rx=1", path);
@@ -415,6 +415,7 @@ testpmd_start(struct mr_bench_run *run, void **state, char *label, size_t size,
 	const struct mr_bench_testpmd_config config = {
 		.mode = "macswap",
 		.vdevs = { job->peer_vdev },
+		.mbufs = job->frames + 16384,
 	};
 
 	return mr_bench_testpmd_start((struct mr_bench_testpmd **)state, run, &config, label, size,

@@ -16,6 +16,8 @@
 #include <string.h>
 #include <time.h>
 
+#define FLUSH_AT 128
+
 static void
 set_pending(struct mr_worker *w, unsigned rank)
 {
@@ -461,6 +463,8 @@ receive(struct mr_worker *w, const struct plan_input *in, uint64_t *stamp)
 		vector_put(w, v);
 	}
 	run_pending(w, stamp);
+	if (n >= FLUSH_AT)
+		mr_worker_flush(w);
 	return n;
 }
 

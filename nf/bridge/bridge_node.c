@@ -16,10 +16,15 @@
 #include "nf/bridge/bridge_int.h"
 
 /* Packets that go through the phases together. */
-#define DEPTH MR_VECTOR_MAX
+#define DEPTH 128u
 
 /* How many packets ahead the bytes are fetched. */
 #define AHEAD 12u
+
+/* From so many packets on it pays to work out first what they have in common, if the
+ * bridge has fewer ports than that. */
+#define ALIKE_MIN 32u
+#define LIMITS 64u
 
 #define HEADER 14u
 #define TAGGED 18u
@@ -41,6 +46,7 @@ struct batch {
 	uint16_t slot[DEPTH];
 	uint16_t vlan[DEPTH];
 	uint16_t todo[DEPTH];
+	uint32_t size[DEPTH]; /* without our tag: what the MTU and a header must hold */
 	uint8_t kind[DEPTH];
 	uint8_t tagged[DEPTH]; /* with a tag of ours, which stands at byte 12 */
 };
@@ -72,30 +78,36 @@ record_decision(struct mr_recorder *rec, const struct mr_packet *p, const struct
 	mr_record_read(rec, p, "bridge stations", mr_mac_generation(view->table, (uint16_t)vlan));
 }
 
-mr_inline void
-classify(const struct work *w, const uint32_t *packets, unsigned count, const bool vlans)
+/* With `alike` all packets are taken to have come in where the first one did. Returns
+ * whether one did not: what was written is worth nothing then. */
+mr_inline bool
+classify(const struct work *w, const uint32_t *packets, unsigned count, const bool vlans,
+    const bool alike)
 {
 	const struct bridge_view *view = w->view;
-	/* Kept in registers: for all the compiler knows, the stores below change the view. */
-	const uint64_t *members = view->members;
-	const struct bridge_slot *slots = view->slots;
-	const unsigned words = view->words;
-	uint8_t *base = w->run->base;
 	struct batch *b = w->b;
+	/* Local, because the compiler must take every store for one to them. */
+	uint8_t *base = w->run->base;
+	unsigned port = mr_packet_at(base, packets[0])->port, other = 0;
+	unsigned slot = view->slot_of[port % MR_PORT_MAX];
+	struct bridge_slot in = view->slots[slot];
 
 	for (unsigned i = 0; i < count; i++) {
 		struct mr_packet *p = mr_packet_at(base, packets[i]);
-		/* Reading past the end of the vector would be wrong; the last packet again is not. */
-		unsigned ahead = MR_MIN(i + AHEAD, count - 1);
 		bool fits = p->len >= (vlans ? TAGGED : HEADER);
 		const uint8_t *bytes = fits ? mr_packet_bytes(p) : nothing;
-		unsigned port = p->port, slot = view->slot_of[port % MR_PORT_MAX];
-		const struct bridge_slot *in = &slots[slot];
-		uint64_t d, s, group, learn = in->learn;
 		unsigned vlan = 0, bad;
 		bool tagged = false;
+		uint64_t d, s, group;
 
-		mr_prefetch(mr_packet_bytes(mr_packet_at(base, packets[ahead])));
+		if (alike) {
+			other |= p->port ^ port;
+		} else {
+			slot = view->slot_of[p->port % MR_PORT_MAX];
+			b->port[i] = p->port;
+			b->slot[i] = (uint16_t)slot;
+			in = view->slots[slot];
+		}
 		memcpy(&d, bytes, 8);
 		memcpy(&s, bytes + 6, 8);
 		group = d & 1;
@@ -105,20 +117,31 @@ classify(const struct work *w, const uint32_t *packets, unsigned count, const bo
 			uint32_t type_tci;
 
 			memcpy(&type_tci, bytes + 12, 4);
-			tagged = (type_tci & 0xffff) == in->tag;
+			tagged = (type_tci & 0xffff) == in.tag;
 			vlan = __builtin_bswap16((uint16_t)(type_tci >> 16)) & 0xfff;
-			vlan = tagged && vlan ? vlan : in->untagged;
-			bad |= !bridge_bit(members, words, vlan, slot);
+			vlan = tagged && vlan ? vlan : in.untagged;
+			bad |= !bridge_bit(view->members, view->words, vlan, slot);
 			b->vlan[i] = (uint16_t)vlan;
 			b->tagged[i] = tagged;
 		}
+		b->size[i] = p->total - (tagged ? 4u : 0u);
+		b->kind[i] = (uint8_t)(group | bad * KIND_BAD);
+		b->src[i] = bad ? 0 : (s << 16 | vlan) & in.learn;
+		b->dst[i] = group | bad ? 0 : d << 16 | vlan;
+	}
+	for (unsigned i = 0; alike && i < count; i++) {
 		b->port[i] = (uint16_t)port;
 		b->slot[i] = (uint16_t)slot;
-		b->kind[i] = (uint8_t)(group | bad * KIND_BAD);
-		b->src[i] = bad ? 0 : (s << 16 | vlan) & learn;
-		b->dst[i] = group | bad ? 0 : d << 16 | vlan;
-		record_decision(w->rec, p, view, vlan, tagged);
 	}
+	return other != 0;
+}
+
+mr_inline void
+record_decisions(const struct work *w, const uint32_t *packets, unsigned count, const bool vlans)
+{
+	for (unsigned i = 0; w->rec && i < count; i++)
+		record_decision(w->rec, mr_packet_at(w->run->base, packets[i]), w->view,
+		    vlans ? w->b->vlan[i] : 0, vlans && w->b->tagged[i]);
 }
 
 /* -- 2: learn ----------------------------------------------------------------------- */
@@ -420,37 +443,51 @@ decide(const struct work *w, uint32_t packet, unsigned i)
 	return decide_known(w, packet, i, to);
 }
 
-mr_inline void
-forward(const struct work *w, const uint32_t *packets, mr_verdict_t *verdicts, unsigned count,
-    const bool vlans)
+/* The largest frame that may go from one slot to each of the others; 0 where none may. The
+ * last stands for ports outside of the bridge. */
+static void
+limits(const struct work *w, unsigned from, uint32_t limit[LIMITS])
 {
 	const struct bridge_view *view = w->view;
-	const uint64_t *members = view->members, *reach = view->reach;
-	const struct bridge_slot *slots = view->slots;
-	const unsigned words = view->words;
-	uint8_t *base = w->run->base;
-	const unsigned port_count = w->run->port_count;
-	const struct mr_port_view *ports = port_count ? w->run->ports : &no_port;
+
+	for (unsigned to = 0; to < view->count; to++) {
+		const struct mr_port_view *out = way_out(w->run, view->slots[to].port);
+		bool may = bridge_bit(view->reach, view->words, from, to) & out->up;
+
+		limit[to] = may ? out->mtu + HEADER : 0;
+	}
+	limit[view->count] = 0;
+}
+
+/* With `limit`, that of the slot where all packets came in. */
+mr_inline void
+forward(const struct work *w, const uint32_t *packets, mr_verdict_t *verdicts, unsigned count,
+    const bool vlans, const uint32_t *limit)
+{
+	const struct bridge_view *view = w->view;
 	const struct batch *b = w->b;
 
 	for (unsigned i = 0; i < count; i++) {
-		struct mr_packet *p = mr_packet_at(base, packets[i]);
-		uint32_t found = b->found[i];
-		unsigned port = MR_MAC_FOUND_PORT(found);
+		unsigned port = MR_MAC_FOUND_PORT(b->found[i]);
 		unsigned slot = view->slot_of[port % MR_PORT_MAX];
-		const struct mr_port_view *out = &ports[mr_likely(port < port_count) ? port : 0];
-		unsigned size = p->total - (vlans && b->tagged[i] ? 4u : 0u);
-		bool go = !b->kind[i] & (port < port_count) &
-		    ((found & (MR_MAC_LIVE | MR_MAC_DROP) << 16) == MR_MAC_LIVE << 16) &
-		    bridge_bit(reach, words, b->slot[i], slot) & out->up &
-		    (size <= out->mtu + HEADER);
+		bool go = !b->kind[i] &
+		    ((b->found[i] & (MR_MAC_LIVE | MR_MAC_DROP) << 16) == MR_MAC_LIVE << 16);
 
+		if (limit) {
+			go &= b->size[i] <= limit[slot];
+		} else {
+			const struct mr_port_view *out = way_out(w->run, port);
+
+			go &= bridge_bit(view->reach, view->words, b->slot[i], slot) & out->up &
+			    (b->size[i] <= out->mtu + HEADER);
+		}
 		if (vlans)
-			go &= bridge_bit(members, words, b->vlan[i], slot);
+			go &= bridge_bit(view->members, view->words, b->vlan[i], slot);
 		verdicts[i] = mr_verdict_output(port);
 		if (mr_unlikely(!go))
 			verdicts[i] = decide(w, packets[i], i);
-		else if (vlans && !retag(w->rec, p, &slots[slot], b->vlan[i], b->tagged[i]))
+		else if (vlans && !retag(w->rec, mr_packet_at(w->run->base, packets[i]),
+				      &view->slots[slot], b->vlan[i], b->tagged[i]))
 			verdicts[i] = mr_verdict_drop(MR_BRIDGE_DROP_NO_HEADROOM);
 	}
 }
@@ -463,9 +500,15 @@ batch(const struct work *w, const uint32_t *packets, mr_verdict_t *verdicts, uns
 {
 	struct mr_mac *table = w->view->table;
 	struct batch *b = w->b;
+	uint32_t limit[LIMITS];
+	bool alike = count >= ALIKE_MIN && w->view->count < LIMITS;
 	unsigned stale;
 
-	classify(w, packets, count, vlans);
+	/* A vector mostly is what one port received. */
+	alike = alike && !classify(w, packets, count, vlans, true);
+	if (!alike)
+		classify(w, packets, count, vlans, false);
+	record_decisions(w, packets, count, vlans);
 	mr_mac_prefetch(table, b->src, b->src_bucket, count);
 	mr_mac_prefetch(table, b->dst, b->dst_bucket, count);
 	stale =
@@ -473,7 +516,12 @@ batch(const struct work *w, const uint32_t *packets, mr_verdict_t *verdicts, uns
 	if (stale)
 		learn(w, stale);
 	mr_mac_find(table, b->dst, b->dst_bucket, b->found, count);
-	forward(w, packets, verdicts, count, vlans);
+	if (alike) {
+		limits(w, b->slot[0], limit);
+		forward(w, packets, verdicts, count, vlans, limit);
+	} else {
+		forward(w, packets, verdicts, count, vlans, NULL);
+	}
 }
 
 mr_inline void

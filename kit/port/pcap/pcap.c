@@ -14,6 +14,10 @@
 
 extern const struct mr_port_driver mr_port_driver_pcap;
 
+/* How far in front of the copy the memory of a looped capture is fetched, in bytes: it is
+ * larger than the caches, and the hardware's own stream stops at each page. */
+#define AHEAD (32 * MR_CACHE_LINE)
+
 struct capture_port {
 	struct mr_port port;
 	bool reads, in_memory, paced, writes;
@@ -394,6 +398,7 @@ rx_memory(struct capture_port *c, unsigned worker, uint32_t *packets, unsigned m
 			struct mr_packet *p = mr_packet_at(base, packets[i + j]);
 			uint32_t len = lens[j];
 
+			mr_prefetch(from + AHEAD);
 			port_fresh(p, (uint16_t)len, origin);
 			port_copy_lines((uint8_t *)p + MR_PACKET_DATA, from, len);
 			from += MR_ALIGN_UP(len, MR_CACHE_LINE);

@@ -56,11 +56,11 @@ struct mr_bench_row {
 	const char *name;
 	const char *unit; /* "cycles/packet" */
 	const char *doc;
-	const char *config; /* one line: what runs on both sides */
-	uint64_t param;     /* for families that share functions */
-	unsigned window_ms; /* 0: MR_BENCH_WINDOW_MS */
+	const char *config;  /* one line: what runs on both sides */
+	uint64_t param;      /* for families that share functions */
+	unsigned window_ms;  /* 0: MR_BENCH_WINDOW_MS */
 	unsigned rounds_min; /* 0: MR_BENCH_ROUNDS_MIN */
-	bool two_cpus;      /* cannot run on one */
+	bool two_cpus;       /* cannot run on one */
 	bool more_is_better; /* a rate */
 	int (*setup)(struct mr_bench_run *, struct mr_error *); /* null: nothing to do */
 	void (*teardown)(struct mr_bench_run *);

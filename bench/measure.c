@@ -132,7 +132,7 @@ mr_bench_measure(const struct mr_bench_row *row, const struct mr_bench_options *
 	result->row = row;
 	result->tsc_hz = options->tsc_hz;
 	run.window = options->tsc_hz / 1000 *
-	    (options->window_ms     ? options->window_ms
+	    (options->window_ms      ? options->window_ms
 		    : row->window_ms ? row->window_ms
 				     : MR_BENCH_WINDOW_MS);
 	mr_bench_note(&run, "%s", row->config);

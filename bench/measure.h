@@ -29,10 +29,10 @@ struct mr_bench_result {
 };
 
 struct mr_bench_options {
-	double seconds;   /* per row */
+	double seconds;     /* per row */
 	unsigned window_ms; /* 0: the row's */
-	const char *peer; /* null: the first of each row; "none": without */
-	int cpu;          /* -1: chosen */
+	const char *peer;   /* null: the first of each row; "none": without */
+	int cpu;            /* -1: chosen */
 	uint64_t tsc_hz;
 };
 

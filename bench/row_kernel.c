@@ -306,7 +306,8 @@ static const struct mr_bench_peer *const peers[] = { &testpmd, NULL };
 
 static const struct mr_bench_row rows[] = {
 	ROW("xdp-veth-64", XDP, "AF_XDP, from one veth to another",
-	    "floor: descriptors from ring to ring; testpmd io over net_af_xdp, busy_budget=0; veths at default "
+	    "floor: descriptors from ring to ring; testpmd io over net_af_xdp, busy_budget=0; "
+	    "veths at default "
 	    "settings, one queue"),
 	ROW("tap-64", TAP, "from one TAP to another",
 	    "floor: read and write; testpmd io over net_tap; TAPs of one queue"),

@@ -46,7 +46,7 @@ struct side {
 	struct mr_bench_child child;
 	int config_fd;
 	char config[48]; /* its path */
-	int in, out;	 /* sockets at the far ends */
+	int in, out;     /* sockets at the far ends */
 	double took[PACKETS_MAX];
 	unsigned packets;
 };
@@ -107,8 +107,8 @@ start_program(struct job *job, unsigned side, const struct mr_bench_run *run,
     struct mr_error *error)
 {
 	struct side *s = &job->sides[side];
-	char *argv[] = { job->program, (char *)"run", s->config, (char *)"--socket",
-		(char *)"none", NULL };
+	char *argv[] = { job->program, (char *)"run", s->config, (char *)"--socket", (char *)"none",
+		NULL };
 
 	return mr_bench_child_start(&s->child, argv, false, &run->allowed, error);
 }
@@ -174,7 +174,9 @@ receive_frame(struct side *s, int ms)
 	alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(struct timespec))];
 	uint8_t frame[2 * MR_BENCH_NET_FRAME];
 	struct iovec iov = { frame, sizeof(frame) };
-	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control,
+	struct msghdr m = { .msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = control,
 		.msg_controllen = sizeof(control) };
 	struct pollfd p = { s->out, POLLIN, 0 };
 	struct cmsghdr *c;

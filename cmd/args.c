@@ -15,8 +15,8 @@ mr_cmd_help(const struct mr_cmd *cmd, FILE *out)
 		char left[64];
 
 		snprintf(left, sizeof(left), "%c%c%s --%s%s%s", o->letter ? '-' : ' ',
-		    o->letter ? o->letter : ' ', o->letter ? "," : " ", o->name, o->value ? " " : "",
-		    o->value ? o->value : "");
+		    o->letter ? o->letter : ' ', o->letter ? "," : " ", o->name,
+		    o->value ? " " : "", o->value ? o->value : "");
 		fprintf(out, "  %-26s %s\n", left, o->doc);
 	}
 	fprintf(out, "  -h, --help                 this text\n");
@@ -35,7 +35,7 @@ find(const struct mr_cmd *cmd, const char *name, size_t len, char letter)
 static int
 unknown(const struct mr_cmd *cmd, const char *word)
 {
-	struct mr_suggest near = {.word = word + strspn(word, "-")};
+	struct mr_suggest near = { .word = word + strspn(word, "-") };
 
 	for (const struct mr_cmd_option *o = cmd->options; o && o->name; o++)
 		mr_suggest_try(&near, o->name);
@@ -103,7 +103,8 @@ mr_cmd_parse(const struct mr_cmd *cmd, int argc, char **argv, unsigned words_min
 		} else if (args->word_count < words_max && args->word_count < MR_CMD_WORDS_MAX) {
 			args->words[args->word_count++] = argv[i];
 		} else {
-			fprintf(stderr, "millrace %s: \"%s\" is one word too many\nusage: millrace %s %s\n",
+			fprintf(stderr,
+			    "millrace %s: \"%s\" is one word too many\nusage: millrace %s %s\n",
 			    cmd->name, argv[i], cmd->name, cmd->usage);
 			return -1;
 		}
@@ -169,8 +170,10 @@ mr_cmd_milliseconds(const struct mr_cmd_args *args, const char *name, int64_t mi
 		return true;
 	seconds = strtod(text, &end);
 	/* Compared so that what is not a number fails too. */
-	if (end == text || *end || !(seconds * 1000 >= (double)min && seconds * 1000 <= (double)max)) {
-		fprintf(stderr, "millrace %s: --%s: \"%s\" is not a time between %g and %g seconds\n",
+	if (end == text || *end ||
+	    !(seconds * 1000 >= (double)min && seconds * 1000 <= (double)max)) {
+		fprintf(stderr,
+		    "millrace %s: --%s: \"%s\" is not a time between %g and %g seconds\n",
 		    args->cmd->name, name, text, (double)min / 1000, (double)max / 1000);
 		return false;
 	}

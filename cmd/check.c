@@ -5,10 +5,13 @@
 #include "cmd/load.h"
 
 static const struct mr_cmd_option options[] = {
-	{.name = "json", .doc = "errors as JSON on standard output"},
-	{.name = "describe", .value = "PATH", .doc = "no file: say what can stand under this path (bridge/interface)", .complete = "@model"},
-	{.name = "print", .doc = "print the configuration with all defaults, as JSON"},
-	{0},
+	{ .name = "json", .doc = "errors as JSON on standard output" },
+	{ .name = "describe",
+	    .value = "PATH",
+	    .doc = "no file: say what can stand under this path (bridge/interface)",
+	    .complete = "@model" },
+	{ .name = "print", .doc = "print the configuration with all defaults, as JSON" },
+	{ 0 },
 };
 
 static int
@@ -63,7 +66,8 @@ const struct mr_cmd mr_cmd_check = {
 	.help = "Reads FILE (\"-\": standard input) and checks it wholly, without touching\n"
 		"anything. Each error names file, line, column, path and reason:\n"
 		"\n"
-		"  lab.yaml:7:18: bridge/br0/ageing-time: \"fast\" is not a number between 10 and 1000000\n"
+		"  lab.yaml:7:18: bridge/br0/ageing-time: \"fast\" is not a number between 10 and "
+		"1000000\n"
 		"\n"
 		"  millrace check lab.yaml\n"
 		"  millrace check --describe bridge/interface",

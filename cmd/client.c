@@ -17,7 +17,7 @@
 static int
 reach(const char *path, struct mr_error *error)
 {
-	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
 	int fd;
 
 	if (strlen(path) >= sizeof(address.sun_path))
@@ -28,9 +28,11 @@ reach(const char *path, struct mr_error *error)
 		return mr_error_set(error, -errno, "socket: %s", strerror(errno));
 	if (connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0)
 		return fd;
-	mr_error_set(error, -errno, errno == ENOENT || errno == ECONNREFUSED
-			 ? "no millrace runs behind %s (start one with: millrace run FILE)"
-			 : "%s: cannot be reached (is it another user's?)", path);
+	mr_error_set(error, -errno,
+	    errno == ENOENT || errno == ECONNREFUSED
+		? "no millrace runs behind %s (start one with: millrace run FILE)"
+		: "%s: cannot be reached (is it another user's?)",
+	    path);
 	close(fd);
 	return error ? error->code : -ECONNREFUSED;
 }
@@ -44,7 +46,8 @@ send_all(int fd, const char *text, struct mr_error *error)
 		ssize_t n = send(fd, text, len, MSG_NOSIGNAL);
 
 		if (n < 0 && errno != EINTR)
-			return mr_error_set(error, -errno, "the request failed: %s", strerror(errno));
+			return mr_error_set(error, -errno, "the request failed: %s",
+			    strerror(errno));
 		if (n > 0) {
 			text += n;
 			len -= (size_t)n;
@@ -168,7 +171,8 @@ mr_client_fetch(const char *path, const char *target, char **text, size_t *size,
 	*text = malloc(room);
 	while (*text && (n = mr_client_read(&c, *text + used, room - used - 1)) != 0) {
 		if (n < 0 && n != -EINTR) {
-			rc = mr_error_set(error, (int)n, "the answer broke off: %s", strerror((int)-n));
+			rc = mr_error_set(error, (int)n, "the answer broke off: %s",
+			    strerror((int)-n));
 			break;
 		}
 		used += n > 0 ? (size_t)n : 0;
@@ -200,8 +204,8 @@ mr_client_param(char *target, size_t size, const char *name, const char *value)
 {
 	size_t used = strlen(target);
 
-	used += (size_t)snprintf(
-	    target + used, size - used, "%c%s=", strchr(target, '?') ? '&' : '?', name);
+	used += (size_t)snprintf(target + used, size - used,
+	    "%c%s=", strchr(target, '?') ? '&' : '?', name);
 	for (; *value && used + 4 < size; value++) {
 		unsigned char c = (unsigned char)*value;
 

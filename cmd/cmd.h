@@ -16,7 +16,7 @@
 /* An option of a verb; the array ends with a null name. */
 struct mr_cmd_option {
 	const char *name;  /* "interface", given as --interface */
-	char letter;	   /* -i, or 0 */
+	char letter;       /* -i, or 0 */
 	const char *value; /* what its value is called ("NAME"); null: a switch */
 	const char *doc;
 	/* What its value may be: "a|b|c", or "@file", "@interface" (of the running millrace),

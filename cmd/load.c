@@ -11,7 +11,7 @@ int
 mr_load_model(struct mr_model **out)
 {
 	const char *texts[MODULES_MAX];
-	struct mr_error error = {0};
+	struct mr_error error = { 0 };
 	size_t count = 0;
 	int rc;
 

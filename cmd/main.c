@@ -17,8 +17,9 @@ find(const char *name)
 static void
 overview(FILE *out)
 {
-	fprintf(out, "millrace " MR_VERSION ": a userspace network data plane\n\n"
-		     "usage: millrace VERB [WORD...] [--option...]\n\n");
+	fprintf(out,
+	    "millrace " MR_VERSION ": a userspace network data plane\n\n"
+	    "usage: millrace VERB [WORD...] [--option...]\n\n");
 	for (unsigned i = 0; mr_cmd_list[i]; i++)
 		if (mr_cmd_list[i]->summary)
 			fprintf(out, "  %-10s %s\n", mr_cmd_list[i]->name, mr_cmd_list[i]->summary);
@@ -28,7 +29,7 @@ overview(FILE *out)
 static int
 unknown(const char *name)
 {
-	struct mr_suggest near = {.word = name};
+	struct mr_suggest near = { .word = name };
 
 	for (unsigned i = 0; mr_cmd_list[i]; i++)
 		if (mr_cmd_list[i]->summary)

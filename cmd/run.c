@@ -39,10 +39,16 @@ struct daemon {
 };
 
 static const struct mr_cmd_option options[] = {
-	{.name = "log-level", .value = "LEVEL", .doc = "error, warning, notice, info or debug; before the file's own", .complete = "error|warning|notice|info|debug"},
-	{.name = "socket", .value = "PATH", .doc = "control socket; before the file's own; \"none\": no socket", .complete = "@file"},
-	{.name = "stay", .doc = "go on when every capture file has been read"},
-	{0},
+	{ .name = "log-level",
+	    .value = "LEVEL",
+	    .doc = "error, warning, notice, info or debug; before the file's own",
+	    .complete = "error|warning|notice|info|debug" },
+	{ .name = "socket",
+	    .value = "PATH",
+	    .doc = "control socket; before the file's own; \"none\": no socket",
+	    .complete = "@file" },
+	{ .name = "stay", .doc = "go on when every capture file has been read" },
+	{ 0 },
 };
 
 /* systemd's readiness protocol: one datagram. */
@@ -50,7 +56,7 @@ static void
 notify(const char *what)
 {
 	const char *path = getenv("NOTIFY_SOCKET");
-	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
 	int fd;
 
 	if (!path || strlen(path) >= sizeof(address.sun_path) || (*path != '/' && *path != '@'))
@@ -88,11 +94,11 @@ on_reload(evutil_socket_t signal_number, short what, void *arg)
 	(void)signal_number;
 	(void)what;
 	if (!config) {
-		mr_log(&d->log, MR_LOG_ERROR, "%s is not right; the old configuration stays", d->path);
+		mr_log(&d->log, MR_LOG_ERROR, "%s is not right; the old configuration stays",
+		    d->path);
 		return;
 	}
-	if (mr_report_create(&report) == 0 &&
-	    mr_dataplane_apply(d->dataplane, config, report) == 0)
+	if (mr_report_create(&report) == 0 && mr_dataplane_apply(d->dataplane, config, report) == 0)
 		mr_log(&d->log, MR_LOG_NOTICE, "%s applied", d->path);
 	if (report && mr_report_count(report)) {
 		mr_report_print(report, stderr);
@@ -147,12 +153,12 @@ add_event(struct daemon *d, struct event *event, const struct timeval *period)
 static int
 watch(struct daemon *d, bool stay)
 {
-	const struct timeval second = {.tv_sec = 1};
-	const struct timeval look = {.tv_usec = DONE_PERIOD_MS * 1000};
+	const struct timeval second = { .tv_sec = 1 };
+	const struct timeval look = { .tv_usec = DONE_PERIOD_MS * 1000 };
 	bool good = add_event(d, evsignal_new(d->base, SIGINT, on_end, d), NULL) &&
-		    add_event(d, evsignal_new(d->base, SIGTERM, on_end, d), NULL) &&
-		    add_event(d, evsignal_new(d->base, SIGHUP, on_reload, d), NULL) &&
-		    add_event(d, event_new(d->base, -1, EV_PERSIST, on_tick, d), &second);
+	    add_event(d, evsignal_new(d->base, SIGTERM, on_end, d), NULL) &&
+	    add_event(d, evsignal_new(d->base, SIGHUP, on_reload, d), NULL) &&
+	    add_event(d, event_new(d->base, -1, EV_PERSIST, on_tick, d), &second);
 
 	for (unsigned i = 0; good && mr_dataplane_fd(d->dataplane, i) >= 0; i++)
 		good = add_event(d,
@@ -246,7 +252,9 @@ set_log_level(struct daemon *d, const struct mr_cmd_args *args, const struct mr_
 	int level = mr_log_level_parse(name ? name : mr_conf_text(system, "log-level", "info"));
 
 	if (level < 0) {
-		fprintf(stderr, "millrace run: there is no log level \"%s\"; there are error, warning, notice, info, debug\n",
+		fprintf(stderr,
+		    "millrace run: there is no log level \"%s\"; there are error, warning, notice, "
+		    "info, debug\n",
 		    name);
 		return -EINVAL;
 	}
@@ -257,7 +265,7 @@ set_log_level(struct daemon *d, const struct mr_cmd_args *args, const struct mr_
 static int
 run_run(const struct mr_cmd *cmd, int argc, char **argv)
 {
-	struct daemon d = {0};
+	struct daemon d = { 0 };
 	struct mr_cmd_args args;
 	struct mr_config *config;
 	int status, rc;

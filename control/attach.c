@@ -60,10 +60,10 @@ points(const char *text, uint32_t *out)
 		const char *name;
 		uint32_t point;
 	} known[] = {
-		{"rx", MR_PROBE_RX},
-		{"tx", MR_PROBE_TX},
-		{"drop", MR_PROBE_DROP},
-		{"node", MR_PROBE_NODE},
+		{ "rx", MR_PROBE_RX },
+		{ "tx", MR_PROBE_TX },
+		{ "drop", MR_PROBE_DROP },
+		{ "node", MR_PROBE_NODE },
 	};
 
 	*out = 0;

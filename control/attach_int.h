@@ -21,9 +21,9 @@ struct attachment {
 	bool filtered;
 	uint32_t count;
 	uint32_t snap;
-	uint32_t done; /* written to the client so far */
-	uint64_t missed; /* capture: as last told */
-	uint32_t interfaces; /* capture: interface blocks written */
+	uint32_t done;                 /* written to the client so far */
+	uint64_t missed;               /* capture: as last told */
+	uint32_t interfaces;           /* capture: interface blocks written */
 	uint16_t numbers[MR_PORT_MAX]; /* capture: block number + 1 of each port */
 };
 

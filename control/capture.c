@@ -120,7 +120,7 @@ step(struct stream *st)
 	if (!out)
 		return true;
 	while (evbuffer_get_length(out) + server_pending(st) < PENDING_MAX &&
-	       (n = mr_probe_read(a->probe, c, BATCH)) > 0) {
+	    (n = mr_probe_read(a->probe, c, BATCH)) > 0) {
 		for (unsigned i = 0; i < n; i++) {
 			packet_block(a, out, &c[i]);
 			mr_packets_free(b, MR_POOL_SHARED, &c[i].packet, 1);

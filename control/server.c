@@ -50,11 +50,11 @@ serve_state(struct mr_server *s, struct evhttp_request *req, const char *functio
     const struct evkeyvalq *query)
 {
 	enum mr_state_form form = strcmp(server_param(query, "form", "plain"), "rfc7951") == 0
-				      ? MR_STATE_RFC7951
-				      : MR_STATE_PLAIN;
+	    ? MR_STATE_RFC7951
+	    : MR_STATE_PLAIN;
 	struct evbuffer *body = evbuffer_new();
 	struct mr_state *state = NULL;
-	struct mr_error error = {0};
+	struct mr_error error = { 0 };
 	const char *text;
 	size_t size;
 
@@ -123,12 +123,12 @@ int
 server_stream(struct mr_server *s, struct evhttp_request *req, const char *type,
     bool (*step)(struct stream *), void (*end)(struct stream *), void *arg)
 {
-	const struct timeval period = {.tv_usec = STREAM_PERIOD_MS * 1000};
+	const struct timeval period = { .tv_usec = STREAM_PERIOD_MS * 1000 };
 	struct stream *st = calloc(1, sizeof(*st));
 
 	if (!st)
 		return -ENOMEM;
-	*st = (struct stream){.server = s, .request = req, .step = step, .end = end, .arg = arg};
+	*st = (struct stream){ .server = s, .request = req, .step = step, .end = end, .arg = arg };
 	st->timer = event_new(s->config.base, -1, EV_PERSIST, stream_step, st);
 	if (!st->timer) {
 		free(st);
@@ -170,7 +170,8 @@ serve(struct evhttp_request *req, void *arg)
 	else if (strcmp(path, "/capture") == 0)
 		server_capture(s, req, &query);
 	else
-		server_fail(req, 404, "there is no %s; there are /state, /trace and /capture", path);
+		server_fail(req, 404, "there is no %s; there are /state, /trace and /capture",
+		    path);
 	evhttp_clear_headers(&query);
 }
 
@@ -184,7 +185,7 @@ is_stale(const struct sockaddr_un *address)
 	if (fd < 0)
 		return false;
 	stale = connect(fd, (const struct sockaddr *)address, sizeof(*address)) < 0 &&
-		errno == ECONNREFUSED;
+	    errno == ECONNREFUSED;
 	close(fd);
 	return stale;
 }
@@ -192,7 +193,7 @@ is_stale(const struct sockaddr_un *address)
 static int
 listen_on(const char *path, struct mr_error *error)
 {
-	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	struct sockaddr_un address = { .sun_family = AF_UNIX };
 	mode_t mask;
 	int fd, rc;
 
@@ -211,10 +212,11 @@ listen_on(const char *path, struct mr_error *error)
 	if (rc == 0 && listen(fd, 64) == 0)
 		return fd;
 	rc = errno == EADDRINUSE
-		 ? mr_error_set(error, -errno,
-		       "control socket %s: another millrace listens there; give this one its own (system/control-socket)",
-		       path)
-		 : mr_error_set(error, -errno, "control socket %s: %s", path, strerror(errno));
+	    ? mr_error_set(error, -errno,
+		  "control socket %s: another millrace listens there; give this one its own "
+		  "(system/control-socket)",
+		  path)
+	    : mr_error_set(error, -errno, "control socket %s: %s", path, strerror(errno));
 	close(fd);
 	return rc;
 }
@@ -260,8 +262,8 @@ mr_server_destroy(struct mr_server *s)
 	while (s->streams) {
 		struct stream *st = s->streams;
 
-		evhttp_connection_set_closecb(
-		    evhttp_request_get_connection(st->request), NULL, NULL);
+		evhttp_connection_set_closecb(evhttp_request_get_connection(st->request), NULL,
+		    NULL);
 		end_stream(st);
 	}
 	if (s->http)

@@ -55,7 +55,8 @@ reason_name(const struct mr_graph *g, const struct mr_op *op)
 }
 
 static void
-describe(const struct attachment *a, const struct mr_recording *r, const struct mr_op *op, json_t *o)
+describe(const struct attachment *a, const struct mr_recording *r, const struct mr_op *op,
+    json_t *o)
 {
 	const struct mr_graph *g = mr_dataplane_graph(a->server->config.dataplane);
 	double per_us = (double)mr_graph_hz(g) / 1e6;

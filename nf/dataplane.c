@@ -47,8 +47,7 @@ choose_cpus(struct mr_dataplane *dp, const struct mr_conf *system, struct mr_err
 	if (!list) {
 		int last = -1;
 
-		mr_cpu_set_foreach(cpu, &allowed)
-			last = cpu;
+		mr_cpu_set_foreach(cpu, &allowed) last = cpu;
 		dp->cpus[0] = (uint16_t)last;
 		dp->worker_count = 1;
 		return 0;
@@ -61,7 +60,8 @@ choose_cpus(struct mr_dataplane *dp, const struct mr_conf *system, struct mr_err
 	if (mr_cpu_set_count(&wanted) > MR_GRAPH_WORKERS_MAX)
 		return mr_error_set(error, -EINVAL, "%u workers, but %d are the most",
 		    mr_cpu_set_count(&wanted), MR_GRAPH_WORKERS_MAX);
-	mr_cpu_set_foreach(cpu, &wanted) {
+	mr_cpu_set_foreach(cpu, &wanted)
+	{
 		char text[256];
 
 		if (!mr_cpu_set_has(&allowed, (unsigned)cpu)) {
@@ -132,8 +132,8 @@ create_graph(struct mr_dataplane *dp, const struct mr_conf *system, struct mr_er
 		.cpus = dp->cpus,
 		.workers = dp->worker_count,
 		.mode = strcmp(mr_conf_text(system, "mode", "adaptive"), "poll") == 0
-			    ? MR_GRAPH_POLL
-			    : MR_GRAPH_ADAPTIVE,
+		    ? MR_GRAPH_POLL
+		    : MR_GRAPH_ADAPTIVE,
 		.spin_us = DEFAULT_SPIN_US,
 	};
 
@@ -182,7 +182,7 @@ mr_dataplane_create(struct mr_dataplane **out, const struct mr_config *config, s
 {
 	const struct mr_conf *system = mr_conf_child(mr_conf_root(config), "system");
 	struct mr_dataplane *dp = calloc(1, sizeof(*dp));
-	struct mr_error error = {0};
+	struct mr_error error = { 0 };
 	int rc;
 
 	if (!dp)
@@ -265,24 +265,28 @@ place_stages(struct mr_dataplane *dp, const struct mr_config *config)
 		mr_conf_each(name, stage, "nodes") {
 			bool found = false;
 
-			for (unsigned n = MR_GRAPH_NODE_FIRST; n < mr_graph_node_count(dp->graph); n++)
+			for (unsigned n = MR_GRAPH_NODE_FIRST; n < mr_graph_node_count(dp->graph);
+			     n++)
 				if (!strcmp(mr_graph_node_name(dp->graph, (uint16_t)n),
 					mr_conf_value(name)))
 					found = mr_graph_place(dp->graph, (uint16_t)n, workers,
 						    count) == 0;
 			if (!found || count == 0)
 				mr_log(dp->log, MR_LOG_WARNING,
-				    "stage %s: %s; it runs where its packets are", mr_conf_key(stage),
-				    count ? "no node has that name" : "none of its CPUs has a worker");
+				    "stage %s: %s; it runs where its packets are",
+				    mr_conf_key(stage),
+				    count ? "no node has that name"
+					  : "none of its CPUs has a worker");
 		}
 	}
 }
 
 int
-mr_dataplane_apply(struct mr_dataplane *dp, const struct mr_config *config, struct mr_report *report)
+mr_dataplane_apply(struct mr_dataplane *dp, const struct mr_config *config,
+    struct mr_report *report)
 {
 	size_t before = mr_report_count(report);
-	struct mr_error error = {0};
+	struct mr_error error = { 0 };
 	unsigned prepared;
 	int rc = 0;
 
@@ -351,7 +355,8 @@ may_receive(const struct mr_port *port, bool finite_end)
 	    ((port->caps & MR_PORT_SINK) && !(port->caps & MR_PORT_FINITE)))
 		return false;
 	return !(port->caps & MR_PORT_FINITE) ||
-	       (finite_end && atomic_load_explicit(&port->state, memory_order_relaxed) != MR_PORT_DONE);
+	    (finite_end &&
+		atomic_load_explicit(&port->state, memory_order_relaxed) != MR_PORT_DONE);
 }
 
 bool

@@ -105,8 +105,7 @@ show_memory(struct mr_dataplane *dp, struct mr_state *st)
 	mr_state_uint(st, "size", arena->size);
 	mr_state_int(st, "numa-node", arena->numa_node);
 	mr_state_uint(st, "buffers", dp->buffers->count);
-	mr_state_uint(
-	    st, "buffers-free", dp->buffers->count - mr_pool_used(dp->buffers->pool));
+	mr_state_uint(st, "buffers-free", dp->buffers->count - mr_pool_used(dp->buffers->pool));
 	mr_state_uint(st, "buffer-stride", MR_PACKET_STRIDE);
 	mr_state_close(st);
 }

@@ -49,7 +49,8 @@ struct mr_nf {
 	void (*abort)(void *state);
 
 	void (*tick)(void *state, uint32_t seconds); /* once a second; may be null */
-	int (*fd)(const void *state); /* when it is readable, tick is called too; -1 or null: none */
+	int (*fd)(
+	    const void *state); /* when it is readable, tick is called too; -1 or null: none */
 	void (*show)(void *state, struct mr_state *); /* writes its state; may be null */
 };
 

@@ -6,8 +6,8 @@
 #include <string.h>
 
 int
-mr_counters_create(
-    struct mr_counters **out, uint32_t workers, uint32_t count, struct mr_error *error)
+mr_counters_create(struct mr_counters **out, uint32_t workers, uint32_t count,
+    struct mr_error *error)
 {
 	const uint32_t line = MR_CACHE_LINE / sizeof(uint64_t);
 	struct mr_counters *c;
@@ -15,8 +15,8 @@ mr_counters_create(
 
 	*out = NULL;
 	if (!workers || !count || count > UINT32_MAX - line)
-		return mr_error_set(
-		    error, -EINVAL, "counters: %u workers of %u counters", workers, count);
+		return mr_error_set(error, -EINVAL, "counters: %u workers of %u counters", workers,
+		    count);
 	c = malloc(sizeof(*c));
 	if (!c)
 		goto no_memory;
@@ -34,8 +34,8 @@ mr_counters_create(
 
 no_memory:
 	free(c);
-	return mr_error_set(
-	    error, -ENOMEM, "counters: no memory for %u workers of %u counters", workers, count);
+	return mr_error_set(error, -ENOMEM, "counters: no memory for %u workers of %u counters",
+	    workers, count);
 }
 
 void

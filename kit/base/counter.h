@@ -22,8 +22,8 @@ mr_inline void
 mr_counter_add(_Atomic uint64_t *c, uint64_t n)
 {
 	/* Relaxed: nothing else is published by a count. One writer: no lost update. */
-	atomic_store_explicit(
-	    c, atomic_load_explicit(c, memory_order_relaxed) + n, memory_order_relaxed);
+	atomic_store_explicit(c, atomic_load_explicit(c, memory_order_relaxed) + n,
+	    memory_order_relaxed);
 }
 
 mr_inline uint64_t
@@ -39,8 +39,8 @@ struct mr_counters {
 	uint32_t stride; /* counters from one row to the next: whole lines */
 };
 
-MR_API int mr_counters_create(
-    struct mr_counters **out, uint32_t workers, uint32_t count, struct mr_error *);
+MR_API int mr_counters_create(struct mr_counters **out, uint32_t workers, uint32_t count,
+    struct mr_error *);
 MR_API void mr_counters_destroy(struct mr_counters *);
 
 /* The `count` counters of one worker. */

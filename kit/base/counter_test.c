@@ -8,11 +8,7 @@
 
 #include <cmocka.h>
 
-enum {
-	WORKERS = 3,
-	COUNTERS = 11,
-	ROUNDS = 200000
-};
+enum { WORKERS = 3, COUNTERS = 11, ROUNDS = 200000 };
 
 struct writer {
 	struct mr_counters *counters;
@@ -44,7 +40,7 @@ test_workers(void **state)
 	assert_int_equal(mr_counters_create(&c, WORKERS, COUNTERS, NULL), 0);
 	for (i = 0; i < WORKERS; i++) {
 		assert_int_equal((uintptr_t)mr_counters_row(c, i) % MR_CACHE_LINE, 0);
-		writers[i] = (struct writer){c, i};
+		writers[i] = (struct writer){ c, i };
 		assert_int_equal(pthread_create(&threads[i], NULL, write_counts, &writers[i]), 0);
 	}
 	for (i = 0; i < 1000; i++) {
@@ -70,8 +66,8 @@ test_errors(void **state)
 	assert_null(c);
 	assert_int_equal(mr_counters_create(&c, 1, 0, &error), -EINVAL);
 	assert_int_equal(mr_counters_create(&c, UINT32_MAX, UINT32_MAX - 8, &error), -ENOMEM);
-	assert_string_equal(
-	    error.text, "counters: no memory for 4294967295 workers of 4294967287 counters");
+	assert_string_equal(error.text,
+	    "counters: no memory for 4294967295 workers of 4294967287 counters");
 	mr_counters_destroy(NULL);
 }
 
@@ -79,8 +75,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_workers),
-	    cmocka_unit_test(test_errors),
+		cmocka_unit_test(test_workers),
+		cmocka_unit_test(test_errors),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

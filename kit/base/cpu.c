@@ -141,11 +141,11 @@ mr_cpu_pin_set(const struct mr_cpu_set *set, struct mr_error *error)
 int
 mr_cpu_pin(unsigned cpu, struct mr_error *error)
 {
-	struct mr_cpu_set set = {0};
+	struct mr_cpu_set set = { 0 };
 
 	if (cpu >= MR_CPU_MAX)
-		return mr_error_set(
-		    error, -EINVAL, "pin to CPU %u: the highest is %u", cpu, MR_CPU_MAX - 1);
+		return mr_error_set(error, -EINVAL, "pin to CPU %u: the highest is %u", cpu,
+		    MR_CPU_MAX - 1);
 	mr_cpu_set_add(&set, cpu);
 	return mr_cpu_pin_set(&set, error);
 }
@@ -268,7 +268,7 @@ read_clocks(uint64_t *cycles, uint64_t *ns)
 uint64_t
 mr_cpu_tsc_hz(void)
 {
-	const struct timespec nap = {0, 2000000};
+	const struct timespec nap = { 0, 2000000 };
 	uint64_t c0, c1, n0, n1, hz;
 
 	hz = told_tsc_hz();

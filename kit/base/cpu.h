@@ -73,8 +73,8 @@ struct mr_cpu_place {
 
 MR_API int mr_cpu_place(struct mr_cpu_place *, unsigned cpu, struct mr_error *);
 /* The same, read from another tree than /sys/devices/system (for tests). */
-MR_API int mr_cpu_place_at(
-    struct mr_cpu_place *, const char *sysfs, unsigned cpu, struct mr_error *);
+MR_API int mr_cpu_place_at(struct mr_cpu_place *, const char *sysfs, unsigned cpu,
+    struct mr_error *);
 
 /* Ticks of mr_cycles() per second: from the machine where it tells, else measured
  * against CLOCK_MONOTONIC_RAW, which takes about 2 ms. Keep the value. */

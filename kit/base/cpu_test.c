@@ -20,24 +20,24 @@ test_lists(void **state)
 	static const struct {
 		const char *in, *out; /* out null: an error */
 	} table[] = {
-	    {"", ""},
-	    {"\n", ""},
-	    {"0", "0"},
-	    {"0,2-5", "0,2-5"},
-	    {" 7 , 1 - 2\n", "1-2,7"},
-	    {"3,2,1", "1-3"},
-	    {"63-64,127,4095", "63-64,127,4095"},
-	    {"1,1,1-1", "1"},
-	    {"4096", NULL},
-	    {"99999999999999999999", NULL},
-	    {"5-2", NULL},
-	    {"1,", NULL},
-	    {",1", NULL},
-	    {"1-", NULL},
-	    {"-1", NULL},
-	    {"1 2", NULL},
-	    {"0x1", NULL},
-	    {"1-2-3", NULL},
+		{ "", "" },
+		{ "\n", "" },
+		{ "0", "0" },
+		{ "0,2-5", "0,2-5" },
+		{ " 7 , 1 - 2\n", "1-2,7" },
+		{ "3,2,1", "1-3" },
+		{ "63-64,127,4095", "63-64,127,4095" },
+		{ "1,1,1-1", "1" },
+		{ "4096", NULL },
+		{ "99999999999999999999", NULL },
+		{ "5-2", NULL },
+		{ "1,", NULL },
+		{ ",1", NULL },
+		{ "1-", NULL },
+		{ "-1", NULL },
+		{ "1 2", NULL },
+		{ "0x1", NULL },
+		{ "1-2-3", NULL },
 	};
 	struct mr_cpu_set set;
 	struct mr_error error;
@@ -54,8 +54,8 @@ test_lists(void **state)
 		assert_string_equal(text, table[i].out);
 	}
 	assert_int_equal(mr_cpu_set_parse(&set, "1,x", &error), -EINVAL);
-	assert_string_equal(
-	    error.text, "CPU list \"1,x\": wanted numbers below 4096 and ranges, like 0,2-5");
+	assert_string_equal(error.text,
+	    "CPU list \"1,x\": wanted numbers below 4096 and ranges, like 0,2-5");
 
 	/* A buffer too small gets a prefix and the whole length is told. */
 	assert_int_equal(mr_cpu_set_parse(&set, "10-12,20,30", NULL), 0);
@@ -67,7 +67,7 @@ test_lists(void **state)
 static void
 test_sets(void **state)
 {
-	struct mr_cpu_set set = {0};
+	struct mr_cpu_set set = { 0 };
 	unsigned seen = 0;
 
 	assert_int_equal(mr_cpu_set_next(&set, 0), -1);
@@ -87,7 +87,7 @@ test_sets(void **state)
 static void
 test_pin(void **state)
 {
-	struct mr_cpu_set before, after, far = {0};
+	struct mr_cpu_set before, after, far = { 0 };
 	struct mr_error error;
 	int last = -1;
 
@@ -107,8 +107,8 @@ test_pin(void **state)
 	assert_int_equal(mr_cpu_pin(MR_CPU_MAX, &error), -EINVAL);
 	mr_cpu_set_add(&far, MR_CPU_MAX - 1);
 	assert_int_equal(mr_cpu_pin_set(&far, &error), -EINVAL);
-	assert_string_equal(
-	    error.text, "pin to CPU 4095: not there, offline, or not allowed for this process");
+	assert_string_equal(error.text,
+	    "pin to CPU 4095: not there, offline, or not allowed for this process");
 }
 
 static void
@@ -129,8 +129,8 @@ static void
 test_place(void **state)
 {
 	char dir[] = "/tmp/mr-cpu-test-XXXXXX", path[256], command[128], text[32];
-	static const char *const folders[] = {
-	    "cpu", "cpu/cpu5", "cpu/cpu5/topology", "cpu/cpu5/node1", "cpu/cpu6"};
+	static const char *const folders[] = { "cpu", "cpu/cpu5", "cpu/cpu5/topology",
+		"cpu/cpu5/node1", "cpu/cpu6" };
 	struct mr_cpu_place place;
 	struct mr_cpu_set allowed;
 	struct mr_error error;
@@ -173,7 +173,7 @@ test_place(void **state)
 static void
 test_tsc(void **state)
 {
-	const struct timespec nap = {0, 50000000};
+	const struct timespec nap = { 0, 50000000 };
 	struct timespec t0, t1;
 	uint64_t hz = mr_cpu_tsc_hz(), c0, c1;
 	double ns, ratio;
@@ -202,9 +202,9 @@ test_features(void **state)
 #if defined(__x86_64__)
 	assert_int_equal(f.avx2, !!__builtin_cpu_supports("avx2"));
 	assert_int_equal(f.pclmul, !!__builtin_cpu_supports("pclmul"));
-	assert_int_equal(
-	    f.avx512, __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
-			  __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512cd"));
+	assert_int_equal(f.avx512,
+	    __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
+		__builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512cd"));
 	assert_true(f.crc32); /* part of our baseline */
 	assert_false(f.neon);
 #else
@@ -217,12 +217,12 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_lists),
-	    cmocka_unit_test(test_sets),
-	    cmocka_unit_test(test_pin),
-	    cmocka_unit_test(test_place),
-	    cmocka_unit_test(test_tsc),
-	    cmocka_unit_test(test_features),
+		cmocka_unit_test(test_lists),
+		cmocka_unit_test(test_sets),
+		cmocka_unit_test(test_pin),
+		cmocka_unit_test(test_place),
+		cmocka_unit_test(test_tsc),
+		cmocka_unit_test(test_features),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

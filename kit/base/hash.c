@@ -73,10 +73,10 @@ uint64_t
 mr_siphash(const uint64_t key[2], const void *bytes, size_t len)
 {
 	uint64_t v[4] = {
-	    key[0] ^ UINT64_C(0x736f6d6570736575),
-	    key[1] ^ UINT64_C(0x646f72616e646f6d),
-	    key[0] ^ UINT64_C(0x6c7967656e657261),
-	    key[1] ^ UINT64_C(0x7465646279746573),
+		key[0] ^ UINT64_C(0x736f6d6570736575),
+		key[1] ^ UINT64_C(0x646f72616e646f6d),
+		key[0] ^ UINT64_C(0x6c7967656e657261),
+		key[1] ^ UINT64_C(0x7465646279746573),
 	};
 	const uint8_t *p = bytes;
 	size_t left = len;

@@ -25,15 +25,15 @@ test_siphash(void **state)
 		size_t len;
 		uint64_t hash;
 	} table[] = {
-	    {0, UINT64_C(0x726fdb47dd0e0e31)},
-	    {1, UINT64_C(0x74f839c593dc67fd)},
-	    {7, UINT64_C(0xab0200f58b01d137)},
-	    {8, UINT64_C(0x93f5f5799a932462)},
-	    {15, UINT64_C(0xa129ca6149be45e5)}, /* the one in the paper */
-	    {16, UINT64_C(0x3f2acc7f57c29bdb)},
-	    {63, UINT64_C(0x958a324ceb064572)},
+		{ 0, UINT64_C(0x726fdb47dd0e0e31) },
+		{ 1, UINT64_C(0x74f839c593dc67fd) },
+		{ 7, UINT64_C(0xab0200f58b01d137) },
+		{ 8, UINT64_C(0x93f5f5799a932462) },
+		{ 15, UINT64_C(0xa129ca6149be45e5) }, /* the one in the paper */
+		{ 16, UINT64_C(0x3f2acc7f57c29bdb) },
+		{ 63, UINT64_C(0x958a324ceb064572) },
 	};
-	const uint64_t key[2] = {UINT64_C(0x0706050403020100), UINT64_C(0x0f0e0d0c0b0a0908)};
+	const uint64_t key[2] = { UINT64_C(0x0706050403020100), UINT64_C(0x0f0e0d0c0b0a0908) };
 	uint8_t message[64];
 	unsigned i;
 
@@ -117,7 +117,7 @@ test_known(void **state)
 static void
 test_bytes(void **state)
 {
-	uint8_t zeros[80] = {0}, copy[81];
+	uint8_t zeros[80] = { 0 }, copy[81];
 	uint64_t seen[81];
 	struct mr_hash_key key;
 	unsigned i, j;
@@ -137,9 +137,7 @@ test_bytes(void **state)
 static void
 check_avalanche(unsigned count)
 {
-	enum {
-		ROUNDS = 4096
-	};
+	enum { ROUNDS = 4096 };
 	static uint32_t flips[MR_HASH_WORDS_MAX * 64][64];
 	uint64_t words[MR_HASH_WORDS_MAX], rng = 7, h, diff;
 	double share, worst = 0;
@@ -229,17 +227,14 @@ test_distribution(void **state)
 		const char *name;
 		void (*make)(uint64_t, uint64_t[2]);
 	} kinds[] = {
-	    {"sequential", key_sequential},
-	    {"high bits", key_high},
-	    {"MACs", key_mac},
-	    {"MACs in wire order", key_mac_wire},
-	    {"flows", key_flow},
-	    {"second word", key_second},
+		{ "sequential", key_sequential },
+		{ "high bits", key_high },
+		{ "MACs", key_mac },
+		{ "MACs in wire order", key_mac_wire },
+		{ "flows", key_flow },
+		{ "second word", key_second },
 	};
-	enum {
-		KEYS = 1 << 17,
-		BUCKETS = 4096
-	};
+	enum { KEYS = 1 << 17, BUCKETS = 4096 };
 	static uint32_t buckets[3][BUCKETS];
 	const double expect = (double)KEYS / BUCKETS;
 	uint64_t words[2], h, i;
@@ -288,9 +283,7 @@ compare_hashed(const void *a, const void *b)
 static void
 test_secret(void **state)
 {
-	enum {
-		KEYS = 1 << 18
-	};
+	enum { KEYS = 1 << 18 };
 	struct hashed *all = calloc(KEYS, sizeof(*all));
 	struct mr_hash_key one, two;
 	unsigned i, pairs = 0, still = 0;
@@ -308,8 +301,8 @@ test_secret(void **state)
 		if (all[i].hash != all[i - 1].hash)
 			continue;
 		pairs++;
-		still += mr_hash_u64(&two, all[i].key) >> 40 ==
-		    mr_hash_u64(&two, all[i - 1].key) >> 40;
+		still +=
+		    mr_hash_u64(&two, all[i].key) >> 40 == mr_hash_u64(&two, all[i - 1].key) >> 40;
 	}
 	/* 2^36 / 2^25 pairs = 2,048 expected; 2,048 / 2^24 of them again. */
 	assert_in_range(pairs, 1700, 2400);
@@ -322,10 +315,7 @@ test_secret(void **state)
 static void
 test_differences(void **state)
 {
-	enum {
-		TRIES = 1 << 19,
-		OTHERS = 64
-	};
+	enum { TRIES = 1 << 19, OTHERS = 64 };
 	uint64_t rng = 99, a, b, da, db, x, y, h;
 	unsigned i, j, found = 0, xors = 0, sums = 0;
 	struct mr_hash_key key;
@@ -377,10 +367,8 @@ test_zero_factor(void **state)
 static void
 test_cost(void **state)
 {
-	enum {
-		ROUNDS = 200000
-	};
-	uint64_t words[5] = {1, 2, 3, 4, 5}, sum = 0, start, spent[3];
+	enum { ROUNDS = 200000 };
+	uint64_t words[5] = { 1, 2, 3, 4, 5 }, sum = 0, start, spent[3];
 	struct mr_hash_key key;
 	unsigned i;
 
@@ -408,16 +396,16 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_siphash),
-	    cmocka_unit_test(test_definition),
-	    cmocka_unit_test(test_known),
-	    cmocka_unit_test(test_bytes),
-	    cmocka_unit_test(test_avalanche),
-	    cmocka_unit_test(test_distribution),
-	    cmocka_unit_test(test_secret),
-	    cmocka_unit_test(test_differences),
-	    cmocka_unit_test(test_zero_factor),
-	    cmocka_unit_test(test_cost),
+		cmocka_unit_test(test_siphash),
+		cmocka_unit_test(test_definition),
+		cmocka_unit_test(test_known),
+		cmocka_unit_test(test_bytes),
+		cmocka_unit_test(test_avalanche),
+		cmocka_unit_test(test_distribution),
+		cmocka_unit_test(test_secret),
+		cmocka_unit_test(test_differences),
+		cmocka_unit_test(test_zero_factor),
+		cmocka_unit_test(test_cost),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -10,9 +10,9 @@
 #include <time.h>
 #include <unistd.h>
 
-static const char *const level_names[] = {"error", "warning", "notice", "info", "debug"};
+static const char *const level_names[] = { "error", "warning", "notice", "info", "debug" };
 /* RFC 5424 severities, which sd-daemon(3) puts in front of a line. */
-static const char level_severity[] = {'3', '4', '5', '6', '7'};
+static const char level_severity[] = { '3', '4', '5', '6', '7' };
 
 const char *
 mr_log_level_name(enum mr_log_level level)
@@ -113,9 +113,9 @@ static void
 write_line(int fd, const char *head, size_t head_len, const char *line, size_t len)
 {
 	struct iovec parts[3] = {
-	    {(void *)head, head_len},
-	    {(void *)line, len},
-	    {(void *)"\n", 1},
+		{ (void *)head, head_len },
+		{ (void *)line, len },
+		{ (void *)"\n", 1 },
 	};
 	ssize_t n;
 
@@ -148,15 +148,15 @@ sink_file(void *user, enum mr_log_level level, const char *line, size_t len)
 	clock_gettime(CLOCK_REALTIME, &now);
 	gmtime_r(&now.tv_sec, &tm);
 	n = strftime(head, sizeof(head), "%Y-%m-%dT%H:%M:%S", &tm);
-	n += (size_t)snprintf(
-	    head + n, sizeof(head) - n, ".%03ldZ %s: ", now.tv_nsec / 1000000, level_names[level]);
+	n += (size_t)snprintf(head + n, sizeof(head) - n, ".%03ldZ %s: ", now.tv_nsec / 1000000,
+	    level_names[level]);
 	write_line((int)(intptr_t)user, head, n, line, len);
 }
 
 static void
 sink_journal(void *user, enum mr_log_level level, const char *line, size_t len)
 {
-	const char head[3] = {'<', level_severity[level], '>'};
+	const char head[3] = { '<', level_severity[level], '>' };
 
 	write_line((int)(intptr_t)user, head, sizeof(head), line, len);
 }
@@ -170,7 +170,7 @@ is_journal(int fd)
 	struct stat st;
 
 	return stream && sscanf(stream, "%llu:%llu", &dev, &inode) == 2 && fstat(fd, &st) == 0 &&
-	       st.st_dev == dev && st.st_ino == inode;
+	    st.st_dev == dev && st.st_ino == inode;
 }
 
 void

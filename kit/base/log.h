@@ -58,7 +58,7 @@ mr_inline bool
 mr_log_enabled(const struct mr_log *log, enum mr_log_level level)
 {
 	return log && log->sink &&
-	       (int)level <= atomic_load_explicit(&log->level, memory_order_relaxed);
+	    (int)level <= atomic_load_explicit(&log->level, memory_order_relaxed);
 }
 
 MR_API void mr_log(const struct mr_log *, enum mr_log_level, const char *fmt, ...) mr_printf(3, 4);

@@ -33,8 +33,8 @@ catch_line(void *user, enum mr_log_level level, const char *line, size_t len)
 static void
 test_levels(void **state)
 {
-	struct caught c = {0};
-	struct mr_log log = {catch_line, &c, MR_LOG_NOTICE};
+	struct caught c = { 0 };
+	struct mr_log log = { catch_line, &c, MR_LOG_NOTICE };
 	int i;
 
 	mr_log(NULL, MR_LOG_ERROR, "nobody listens");
@@ -61,22 +61,22 @@ test_clean(void **state)
 	static const struct {
 		const char *in, *out;
 	} table[] = {
-	    {"plain", "plain"},
-	    {"two\nlines", "two\\x0alines"},
-	    {"\x1b[2J", "\\x1b[2J"},
-	    {"caf\xc3\xa9 \xe2\x82\xac \xf0\x9f\x90\x8e",
-		"caf\xc3\xa9 \xe2\x82\xac \xf0\x9f\x90\x8e"},
-	    {"\xc3", "\\xc3"},          /* cut short */
-	    {"\xc0\xaf", "\\xc0\\xaf"}, /* overlong */
-	    {"\xc2\x9b"
-	     "31m",
-		"\\xc2\\x9b31m"},                /* C1 control sequence introducer */
-	    {"\xed\xa0\x80", "\\xed\\xa0\\x80"}, /* surrogate */
-	    {"\xf4\x90\x80\x80", "\\xf4\\x90\\x80\\x80"},
-	    {"\x7f", "\\x7f"},
+		{ "plain", "plain" },
+		{ "two\nlines", "two\\x0alines" },
+		{ "\x1b[2J", "\\x1b[2J" },
+		{ "caf\xc3\xa9 \xe2\x82\xac \xf0\x9f\x90\x8e",
+		    "caf\xc3\xa9 \xe2\x82\xac \xf0\x9f\x90\x8e" },
+		{ "\xc3", "\\xc3" },          /* cut short */
+		{ "\xc0\xaf", "\\xc0\\xaf" }, /* overlong */
+		{ "\xc2\x9b"
+		  "31m",
+		    "\\xc2\\x9b31m" },                 /* C1 control sequence introducer */
+		{ "\xed\xa0\x80", "\\xed\\xa0\\x80" }, /* surrogate */
+		{ "\xf4\x90\x80\x80", "\\xf4\\x90\\x80\\x80" },
+		{ "\x7f", "\\x7f" },
 	};
-	struct caught c = {0};
-	struct mr_log log = {catch_line, &c, MR_LOG_NOTICE};
+	struct caught c = { 0 };
+	struct mr_log log = { catch_line, &c, MR_LOG_NOTICE };
 	char raw[4001];
 	unsigned i;
 
@@ -125,7 +125,7 @@ test_file(void **state)
 	assert_non_null(f);
 	mr_log_init_fd(&log, fileno(f), MR_LOG_NOTICE);
 	for (i = 0; i < 2; i++) {
-		talkers[i] = (struct talker){&log, i};
+		talkers[i] = (struct talker){ &log, i };
 		assert_int_equal(pthread_create(&threads[i], NULL, talk, &talkers[i]), 0);
 	}
 	for (i = 0; i < 2; i++)
@@ -179,7 +179,7 @@ test_journal(void **state)
 static void
 test_limit(void **state)
 {
-	struct mr_log_limit limit = {.interval_ns = 1000, .burst = 3};
+	struct mr_log_limit limit = { .interval_ns = 1000, .burst = 3 };
 	uint64_t now = 50000;
 	uint32_t held = 9;
 	unsigned i, passed = 0;
@@ -202,11 +202,11 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_levels),
-	    cmocka_unit_test(test_clean),
-	    cmocka_unit_test(test_file),
-	    cmocka_unit_test(test_journal),
-	    cmocka_unit_test(test_limit),
+		cmocka_unit_test(test_levels),
+		cmocka_unit_test(test_clean),
+		cmocka_unit_test(test_file),
+		cmocka_unit_test(test_journal),
+		cmocka_unit_test(test_limit),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

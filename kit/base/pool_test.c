@@ -32,17 +32,17 @@ static struct mr_pool *
 make(enum mr_pool_guard guard, unsigned workers, unsigned cache)
 {
 	struct mr_pool_config config = {
-	    .name = "test",
-	    .base = memory,
-	    .shift = SHIFT,
-	    .first = FIRST,
-	    .stride = STRIDE,
-	    .count = COUNT,
-	    .workers = workers,
-	    .cache = cache,
-	    .guard = guard,
+		.name = "test",
+		.base = memory,
+		.shift = SHIFT,
+		.first = FIRST,
+		.stride = STRIDE,
+		.count = COUNT,
+		.workers = workers,
+		.cache = cache,
+		.guard = guard,
 	};
-	struct mr_error error = {0};
+	struct mr_error error = { 0 };
 	struct mr_pool *pool;
 
 	if (mr_pool_create(&pool, &config, &error))
@@ -89,7 +89,7 @@ test_ascending(void **state)
 static void
 test_lifo(void **state)
 {
-	static const unsigned sizes[] = {1, 8, 31, 32, 33, 64, 65, 200};
+	static const unsigned sizes[] = { 1, 8, 31, 32, 33, 64, 65, 200 };
 	uint32_t a[COUNT], b[COUNT], more[COUNT];
 	struct mr_pool *pool;
 	unsigned i, k;
@@ -173,7 +173,7 @@ static void
 check_random(enum mr_pool_guard guard, unsigned cache)
 {
 	struct mr_pool *pool = make(guard, 2, cache);
-	static const unsigned who[] = {0, 1, MR_POOL_SHARED};
+	static const unsigned who[] = { 0, 1, MR_POOL_SHARED };
 	static bool out[COUNT];
 	uint32_t held[COUNT], used = 0, step, n, i, k, object;
 
@@ -228,7 +228,7 @@ static void
 test_double_put_found(void **state)
 {
 	struct mr_pool *pool = make(MR_POOL_GUARD_ON, 1, 64);
-	struct mr_error error = {0};
+	struct mr_error error = { 0 };
 	uint32_t h[4];
 
 	assert_int_equal(mr_pool_get(pool, 0, h, 4), 4);
@@ -244,9 +244,9 @@ test_double_put_found(void **state)
 static void
 test_foreign_put_found(void **state)
 {
-	static const uint32_t foreign[] = {0, FIRST - 1, FIRST + 1, FIRST + COUNT * STRIDE,
-	    UINT32_MAX};
-	struct mr_error error = {0};
+	static const uint32_t foreign[] = { 0, FIRST - 1, FIRST + 1, FIRST + COUNT * STRIDE,
+		UINT32_MAX };
+	struct mr_error error = { 0 };
 	struct mr_pool *pool;
 	unsigned i;
 
@@ -265,7 +265,7 @@ static void
 test_overfull_put_survived(void **state)
 {
 	struct mr_pool *pool = make(MR_POOL_GUARD_OFF, 1, 64);
-	struct mr_error error = {0};
+	struct mr_error error = { 0 };
 	uint32_t h[200];
 
 	assert_int_equal(mr_pool_get(pool, 0, h, 200), 200);
@@ -303,8 +303,8 @@ test_poison(void **state)
 static void
 test_bad_config(void **state)
 {
-	struct mr_pool_config good = {.name = "x", .base = memory, .stride = 1, .count = 1}, bad;
-	struct mr_error error = {0};
+	struct mr_pool_config good = { .name = "x", .base = memory, .stride = 1, .count = 1 }, bad;
+	struct mr_error error = { 0 };
 	struct mr_pool *pool;
 
 	bad = good;
@@ -380,7 +380,7 @@ static void
 check_threads(enum mr_pool_guard guard)
 {
 	struct mr_pool *pool = make(guard, THREADS - 2, 64);
-	struct racer racers[THREADS] = {0};
+	struct racer racers[THREADS] = { 0 };
 	uint32_t *words = calloc(COUNT, sizeof(*words));
 	pthread_t threads[THREADS];
 	uint64_t got = 0;
@@ -415,18 +415,18 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_ascending),
-	    cmocka_unit_test(test_lifo),
-	    cmocka_unit_test(test_fifo_when_guarded),
-	    cmocka_unit_test(test_all_or_none),
-	    cmocka_unit_test(test_cache_and_store_together),
-	    cmocka_unit_test(test_random),
-	    cmocka_unit_test(test_double_put_found),
-	    cmocka_unit_test(test_foreign_put_found),
-	    cmocka_unit_test(test_overfull_put_survived),
-	    cmocka_unit_test(test_poison),
-	    cmocka_unit_test(test_bad_config),
-	    cmocka_unit_test(test_threads),
+		cmocka_unit_test(test_ascending),
+		cmocka_unit_test(test_lifo),
+		cmocka_unit_test(test_fifo_when_guarded),
+		cmocka_unit_test(test_all_or_none),
+		cmocka_unit_test(test_cache_and_store_together),
+		cmocka_unit_test(test_random),
+		cmocka_unit_test(test_double_put_found),
+		cmocka_unit_test(test_foreign_put_found),
+		cmocka_unit_test(test_overfull_put_survived),
+		cmocka_unit_test(test_poison),
+		cmocka_unit_test(test_bad_config),
+		cmocka_unit_test(test_threads),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -2,8 +2,8 @@
 #include "kit/base/rcu.h"
 
 void
-mr_rcu_defer(
-    struct mr_rcu_queue *queue, struct mr_rcu_head *head, void (*free_fn)(struct mr_rcu_head *))
+mr_rcu_defer(struct mr_rcu_queue *queue, struct mr_rcu_head *head,
+    void (*free_fn)(struct mr_rcu_head *))
 {
 	head->free = free_fn;
 	atomic_fetch_add_explicit(&queue->waiting, 1, memory_order_relaxed);
@@ -11,8 +11,8 @@ mr_rcu_defer(
 	/* Release: pairs with the acquire in mr_rcu_flush; what we wrote to the object and
 	 * to its head, and its being unlinked, come before the grace period. Only
 	 * flush takes away, and it takes all: no ABA. */
-	while (!atomic_compare_exchange_weak_explicit(
-	    &queue->newest, &head->next, head, memory_order_release, memory_order_relaxed))
+	while (!atomic_compare_exchange_weak_explicit(&queue->newest, &head->next, head,
+	    memory_order_release, memory_order_relaxed))
 		;
 }
 

@@ -126,8 +126,8 @@ struct mr_rcu_queue {
 
 /* Has `free(head)` called by a later flush, after a grace period. The object must be
  * unreachable for new readers. Allocates nothing, does not block. */
-MR_API void mr_rcu_defer(
-    struct mr_rcu_queue *, struct mr_rcu_head *, void (*free)(struct mr_rcu_head *));
+MR_API void mr_rcu_defer(struct mr_rcu_queue *, struct mr_rcu_head *,
+    void (*free)(struct mr_rcu_head *));
 
 /* Waits for one grace period for all that was deferred before the call and frees it,
  * oldest first; returns how many. Does not wait when there are none. Objects may

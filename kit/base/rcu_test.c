@@ -10,12 +10,7 @@
 
 #include <cmocka.h>
 
-enum {
-	READERS = 3,
-	SWAPS = 2000,
-	ALIVE = 0x600d,
-	DEAD = 0xdead
-};
+enum { READERS = 3, SWAPS = 2000, ALIVE = 0x600d, DEAD = 0xdead };
 
 struct object {
 	struct mr_rcu_head head;
@@ -40,7 +35,7 @@ object_create(struct world *w, uint64_t number)
 	struct object *o = malloc(sizeof(*o));
 
 	assert_non_null(o);
-	*o = (struct object){.number = number, .life = ALIVE, .world = w};
+	*o = (struct object){ .number = number, .life = ALIVE, .world = w };
 	return o;
 }
 
@@ -61,7 +56,7 @@ object_free(struct mr_rcu_head *head)
 static void *
 reader(void *arg)
 {
-	const struct timespec nap = {0, 20000};
+	const struct timespec nap = { 0, 20000 };
 	struct world *w = arg;
 	uint64_t last = 0, reads = 0;
 	struct object *o;
@@ -94,7 +89,7 @@ reader(void *arg)
 static void
 test_stress(void **state)
 {
-	struct world w = {.stop = false};
+	struct world w = { .stop = false };
 	pthread_t threads[READERS];
 	struct object *old;
 	uint64_t i;
@@ -129,7 +124,7 @@ test_stress(void **state)
 static void *
 late_reader(void *arg)
 {
-	const struct timespec nap = {0, 30000000};
+	const struct timespec nap = { 0, 30000000 };
 	struct world *w = arg;
 	struct object *o;
 
@@ -153,7 +148,7 @@ late_reader(void *arg)
 static void
 test_waits(void **state)
 {
-	struct world w = {.stop = false};
+	struct world w = { .stop = false };
 	struct object *old;
 	pthread_t thread;
 
@@ -225,7 +220,7 @@ refree(struct mr_rcu_head *head)
 static void
 test_queue(void **state)
 {
-	struct world w = {.stop = false};
+	struct world w = { .stop = false };
 	struct pusher pushers[2];
 	pthread_t threads[2];
 	unsigned i, t;
@@ -264,9 +259,9 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_stress),
-	    cmocka_unit_test(test_waits),
-	    cmocka_unit_test(test_queue),
+		cmocka_unit_test(test_stress),
+		cmocka_unit_test(test_waits),
+		cmocka_unit_test(test_queue),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -130,8 +130,8 @@ slot_shrink(struct mr_timer_wheel *w, unsigned slot)
 	w->free = chunk;
 	w->last[slot] = older ? older * CHUNK_WORDS + CHUNK_WORDS - 1 : 0;
 	if (!older)
-		w->used[slot / MR_TIMER_SLOTS][slot % MR_TIMER_SLOTS / 64] &= ~(
-		    UINT64_C(1) << (slot % 64));
+		w->used[slot / MR_TIMER_SLOTS][slot % MR_TIMER_SLOTS / 64] &=
+		    ~(UINT64_C(1) << (slot % 64));
 }
 
 /* Takes an armed timer out of its slot: the slot's last one takes its place. */

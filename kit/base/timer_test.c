@@ -19,9 +19,7 @@ draw(uint64_t *state)
 }
 
 /* The oracle: a list of the armed timers, sorted by the tick they are due. */
-enum {
-	TIMERS = 700
-};
+enum { TIMERS = 700 };
 
 struct model {
 	struct {
@@ -121,15 +119,15 @@ static void
 pair_run(uint64_t seed, unsigned shift, uint64_t start, unsigned reach_bits)
 {
 	struct mr_timer_wheel_config config;
-	struct pair p = {.shift = shift, .now = start};
+	struct pair p = { .shift = shift, .now = start };
 	uint64_t rng = seed, span, time;
 	unsigned step, i;
 	uint32_t index;
 
 	p.elements = calloc(TIMERS, sizeof(*p.elements));
 	assert_non_null(p.elements);
-	config = (struct mr_timer_wheel_config){&p.elements[0].timer, sizeof(struct element),
-	    TIMERS, shift, start};
+	config = (struct mr_timer_wheel_config){ &p.elements[0].timer, sizeof(struct element),
+		TIMERS, shift, start };
 	assert_int_equal(mr_timer_wheel_create(&p.wheel, &config, NULL), 0);
 	for (step = 0; step < 6000; step++) {
 		index = draw(&rng) % TIMERS;
@@ -194,12 +192,9 @@ test_model(void **state)
 static void
 test_budget(void **state)
 {
-	enum {
-		COUNT = 50000,
-		BUDGET = 64
-	};
+	enum { COUNT = 50000, BUDGET = 64 };
 	struct mr_timer *timers = calloc(COUNT, sizeof(*timers));
-	struct mr_timer_wheel_config config = {timers, sizeof(*timers), COUNT, 0, 7};
+	struct mr_timer_wheel_config config = { timers, sizeof(*timers), COUNT, 0, 7 };
 	uint32_t expired[BUDGET], i;
 	struct mr_timer_wheel *w;
 	unsigned calls = 0, total = 0, n;
@@ -227,11 +222,9 @@ test_budget(void **state)
 static void
 test_during_descent(void **state)
 {
-	enum {
-		COUNT = 1000
-	};
-	struct mr_timer timers[COUNT] = {{0}};
-	struct mr_timer_wheel_config config = {timers, sizeof(*timers), COUNT, 0, 0};
+	enum { COUNT = 1000 };
+	struct mr_timer timers[COUNT] = { { 0 } };
+	struct mr_timer_wheel_config config = { timers, sizeof(*timers), COUNT, 0, 0 };
 	uint32_t expired[COUNT], i;
 	struct mr_timer_wheel *w;
 	unsigned total = 0;
@@ -261,7 +254,7 @@ static void
 test_errors(void **state)
 {
 	struct mr_timer timer;
-	struct mr_timer_wheel_config config = {&timer, sizeof(timer), 0, 0, 0};
+	struct mr_timer_wheel_config config = { &timer, sizeof(timer), 0, 0, 0 };
 	struct mr_timer_wheel *w = (void *)1;
 	struct mr_error error;
 
@@ -284,12 +277,9 @@ test_errors(void **state)
 static void
 test_million(void **state)
 {
-	enum {
-		COUNT = 1000000,
-		STRIDE = 64
-	};
+	enum { COUNT = 1000000, STRIDE = 64 };
 	uint8_t *memory = aligned_alloc(64, (size_t)COUNT * STRIDE);
-	struct mr_timer_wheel_config config = {memory, STRIDE, COUNT, 20, 0};
+	struct mr_timer_wheel_config config = { memory, STRIDE, COUNT, 20, 0 };
 	uint64_t rng = 5, start, spent[4], now, sum = 0;
 	uint32_t expired[256], i, cancelled = 0;
 	struct mr_timer_wheel *w;
@@ -335,11 +325,11 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_model),
-	    cmocka_unit_test(test_budget),
-	    cmocka_unit_test(test_during_descent),
-	    cmocka_unit_test(test_errors),
-	    cmocka_unit_test(test_million),
+		cmocka_unit_test(test_model),
+		cmocka_unit_test(test_budget),
+		cmocka_unit_test(test_during_descent),
+		cmocka_unit_test(test_errors),
+		cmocka_unit_test(test_million),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

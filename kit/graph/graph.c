@@ -108,7 +108,8 @@ mr_graph_add_node(struct mr_graph *g, const struct mr_node_class *class, const c
 	if (class->edge_count > MR_NODE_EDGES_MAX || class->drop_count > MR_NODE_DROPS_MAX ||
 	    class->counter_count > MR_NODE_COUNTERS_MAX || !class->run)
 		return mr_error_set(error, -EINVAL,
-		    "node \"%s\": its class has no function, or more than 64 edges, drops or counters",
+		    "node \"%s\": its class has no function, or more than 64 edges, drops or "
+		    "counters",
 		    name);
 	for (i = MR_GRAPH_NODE_FIRST; i < g->node_count && g->nodes[i].class; i++)
 		;
@@ -174,8 +175,8 @@ mr_graph_add_port(struct mr_graph *g, struct mr_port *port, const uint16_t *work
 	for (unsigned i = 0; i < count; i++)
 		if (workers[i] >= g->worker_count)
 			return mr_error_set(error, -EINVAL,
-			    "port %s: worker %u asked for, but there are %u", port->name, workers[i],
-			    g->worker_count);
+			    "port %s: worker %u asked for, but there are %u", port->name,
+			    workers[i], g->worker_count);
 	dp = &g->ports[port->index];
 	if (dp->port)
 		return mr_error_set(error, -EEXIST, "port %s: index %u is taken by %s", port->name,
@@ -188,8 +189,8 @@ mr_graph_add_port(struct mr_graph *g, struct mr_port *port, const uint16_t *work
 		dp->workers[i] = workers[i];
 	dp->worker_count = (uint16_t)count;
 	dp->first = g->next_worker;
-	g->next_worker = (uint16_t)((g->next_worker + MR_MAX(port->rx_queues, (uint16_t)1)) %
-				    g->worker_count);
+	g->next_worker =
+	    (uint16_t)((g->next_worker + MR_MAX(port->rx_queues, (uint16_t)1)) % g->worker_count);
 	g->port_count = MR_MAX(g->port_count, port->index + 1u);
 	return 0;
 }
@@ -314,8 +315,8 @@ publish(struct mr_graph *g, struct mr_plan **plans)
 {
 	for (unsigned w = 0; w < g->worker_count; w++) {
 		/* Release pairs with begin_pass; sequentially consistent for the sleeper's look. */
-		plans[w] = atomic_exchange_explicit(
-		    &g->workers[w]->plan, plans[w], memory_order_seq_cst);
+		plans[w] =
+		    atomic_exchange_explicit(&g->workers[w]->plan, plans[w], memory_order_seq_cst);
 		mr_worker_wake(g->workers[w]);
 	}
 	for (unsigned i = 0; i < g->node_count; i++)
@@ -327,7 +328,7 @@ publish(struct mr_graph *g, struct mr_plan **plans)
 int
 mr_graph_commit(struct mr_graph *g, struct mr_error *error)
 {
-	struct mr_plan *plans[MR_GRAPH_WORKERS_MAX] = {NULL};
+	struct mr_plan *plans[MR_GRAPH_WORKERS_MAX] = { NULL };
 	struct change *changes;
 	int rc = check_draft(g, error);
 
@@ -418,8 +419,8 @@ make_recorders(struct mr_graph *g, struct mr_error *error)
 
 		if (g->workers[i]->recorder)
 			continue;
-		rc = mr_recorder_create(
-		    &g->workers[i]->recorder, 64, mr_probe_recorded, g->workers[i], error);
+		rc = mr_recorder_create(&g->workers[i]->recorder, 64, mr_probe_recorded,
+		    g->workers[i], error);
 		if (rc)
 			return rc;
 	}
@@ -460,8 +461,8 @@ mr_graph_attach(struct mr_graph *g, struct mr_probe *probe, struct mr_error *err
 	int rc;
 
 	if (g->probe_count == MR_PROBES_MAX)
-		return mr_error_set(error, -EBUSY, "probe: %u are attached already, the most there can be",
-		    MR_PROBES_MAX);
+		return mr_error_set(error, -EBUSY,
+		    "probe: %u are attached already, the most there can be", MR_PROBES_MAX);
 	if (probe->config.trace) {
 		rc = make_recorders(g, error);
 		if (rc)

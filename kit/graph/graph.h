@@ -36,22 +36,22 @@ struct mr_probe;
 
 enum mr_graph_mode {
 	MR_GRAPH_ADAPTIVE, /* poll while there is work, sleep on the ports' descriptors */
-	MR_GRAPH_POLL,	   /* never sleep */
+	MR_GRAPH_POLL,     /* never sleep */
 };
 
 struct mr_graph_config {
 	struct mr_buffers *buffers;
-	struct mr_log *log; /* may be null */
+	struct mr_log *log;   /* may be null */
 	const uint16_t *cpus; /* one worker each, pinned; null: `workers` unpinned ones */
-	uint16_t workers;   /* 1 to MR_GRAPH_WORKERS_MAX */
+	uint16_t workers;     /* 1 to MR_GRAPH_WORKERS_MAX */
 	enum mr_graph_mode mode;
-	uint32_t spin_us;   /* how long an adaptive worker polls in vain before it sleeps */
+	uint32_t spin_us; /* how long an adaptive worker polls in vain before it sleeps */
 };
 
 /* Nodes that every graph has. */
 enum mr_graph_node {
-	MR_GRAPH_NODE_RX = 0, /* "port-rx": packets enter; drops what has no input edge */
-	MR_GRAPH_NODE_TX = 1, /* "port-tx": packets leave; drops what a port refuses */
+	MR_GRAPH_NODE_RX = 0,      /* "port-rx": packets enter; drops what has no input edge */
+	MR_GRAPH_NODE_TX = 1,      /* "port-tx": packets leave; drops what a port refuses */
 	MR_GRAPH_NODE_HANDOFF = 2, /* "handoff": packets change workers */
 	MR_GRAPH_NODE_FIRST = 3,
 };
@@ -84,7 +84,8 @@ MR_API int mr_graph_add_node(struct mr_graph *, const struct mr_node_class *, co
 MR_API void mr_graph_remove_node(struct mr_graph *, uint16_t node);
 MR_API int mr_graph_link(struct mr_graph *, uint16_t from, unsigned edge, uint16_t to);
 /* Runs this node on these workers only; others hand packets over (by flow when several). */
-MR_API int mr_graph_place(struct mr_graph *, uint16_t node, const uint16_t *workers, unsigned count);
+MR_API int mr_graph_place(struct mr_graph *, uint16_t node, const uint16_t *workers,
+    unsigned count);
 
 /* The port's index must be free; its queues are dealt out to the workers, or all to
  * those given. */
@@ -137,7 +138,8 @@ MR_API int mr_graph_node_stats(const struct mr_graph *, uint16_t node, struct mr
 /* Of mr_cycles(). */
 MR_API uint64_t mr_graph_hz(const struct mr_graph *);
 MR_API unsigned mr_graph_worker_count(const struct mr_graph *);
-MR_API int mr_graph_worker_stats(const struct mr_graph *, unsigned worker, struct mr_worker_stats *);
+MR_API int mr_graph_worker_stats(const struct mr_graph *, unsigned worker,
+    struct mr_worker_stats *);
 MR_API void mr_graph_totals(const struct mr_graph *, struct mr_graph_totals *);
 MR_API struct mr_port *mr_graph_port(const struct mr_graph *, uint16_t port);
 /* Name of the node instance, "?" when there is none. */

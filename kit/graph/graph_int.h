@@ -38,7 +38,7 @@ struct node_rt {
 
 	/* Counters: written by the worker, read by the control thread. */
 	_Atomic uint64_t calls, packets, cycles;
-	_Atomic uint64_t held; /* now: may fall */
+	_Atomic uint64_t held;   /* now: may fall */
 	_Atomic uint64_t *drops; /* [drop_count] */
 };
 
@@ -56,7 +56,7 @@ struct plan_port {
 	uint16_t queue;
 	uint16_t owner; /* the worker that may use the queue; another hands over */
 	bool up;
-	bool settle;	/* the device needs checksums, super-frames or chains settled */
+	bool settle; /* the device needs checksums, super-frames or chains settled */
 };
 
 struct plan_input {
@@ -72,9 +72,9 @@ struct mr_plan {
 	uint32_t node_count;
 	uint32_t port_count;
 	uint32_t input_count;
-	struct plan_node *nodes; /* [node_count] */
-	uint16_t *by_rank;	 /* [node_count]: node of each rank */
-	struct plan_port *ports; /* [port_count] */
+	struct plan_node *nodes;    /* [node_count] */
+	uint16_t *by_rank;          /* [node_count]: node of each rank */
+	struct plan_port *ports;    /* [port_count] */
 	struct mr_port_view *views; /* [port_count] */
 	struct plan_input *inputs;
 };
@@ -82,18 +82,18 @@ struct mr_plan {
 struct mr_worker {
 	/* The worker's own. */
 	struct mr_graph *graph;
-	struct mr_plan *current; /* the plan taken up */
+	struct mr_plan *current;           /* the plan taken up */
 	const struct mr_probe_set *probes; /* of this pass; null: none */
 	struct mr_recorder *recorder;
 	struct vector *free_vectors;
 	struct vector *out[MR_PORT_MAX]; /* what waits for each port's flush */
-	uint32_t poke; /* workers that were handed packets in this pass */
+	uint32_t poke;                   /* workers that were handed packets in this pass */
 	uint64_t now;
 	uint64_t next_second;
 	uint32_t seconds;
 	uint16_t index;
 	uint64_t pending[MR_GRAPH_NODES_MAX / 64]; /* nodes with something to do, by rank */
-	uint64_t dirty[MR_PORT_MAX / 64]; /* ports with something to flush */
+	uint64_t dirty[MR_PORT_MAX / 64];          /* ports with something to flush */
 	int epoll;
 	uint64_t epoll_generation;
 	int cpu;
@@ -111,7 +111,7 @@ struct mr_worker {
 	_Atomic(const struct mr_probe_set *) probes_published;
 	_Atomic uint32_t asleep; /* worker writes, those who hand over read */
 	_Atomic bool stop;
-	int wake; /* eventfd */
+	int wake;                                   /* eventfd */
 	struct mr_spsc *from[MR_GRAPH_WORKERS_MAX]; /* handed over by worker i */
 	struct node_rt **rt; /* [MR_GRAPH_NODES_MAX]; control writes, plans carry copies */
 };
@@ -124,7 +124,7 @@ struct draft_node {
 	uint16_t place[PLACE_MAX];
 	uint16_t place_count;
 	uint32_t incarnation; /* tells a new node from an old one of the same index */
-	uint32_t built;	      /* the incarnation that the runtime was made for */
+	uint32_t built;       /* the incarnation that the runtime was made for */
 };
 
 struct draft_port {
@@ -132,7 +132,7 @@ struct draft_port {
 	uint16_t node, arg; /* input */
 	uint16_t workers[MR_GRAPH_WORKERS_MAX];
 	uint16_t worker_count; /* 0: all */
-	uint16_t first;	/* the worker that queue 0 goes to */
+	uint16_t first;        /* the worker that queue 0 goes to */
 	bool up;
 };
 

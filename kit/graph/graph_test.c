@@ -28,7 +28,7 @@ enum { CHAOS_DROP_ODD, CHAOS_DROP_COPY, CHAOS_DROPS };
 
 struct chaos {
 	uint64_t seed;
-	bool calm;	     /* only ever sends on */
+	bool calm;           /* only ever sends on */
 	uint32_t held[4096]; /* one worker only */
 	unsigned held_count;
 	unsigned port; /* for outputs */
@@ -68,8 +68,7 @@ chaos_body(struct mr_node_run *run, struct mr_recorder *rec, const uint32_t *pac
 				    draw(c) % 2 ? mr_verdict_drop(CHAOS_DROP_COPY)
 						: mr_verdict_output(c->port));
 		} else if (what == 5 && c->held_count) {
-			mr_node_release(
-			    run, c->held[--c->held_count], mr_verdict_edge(CHAOS_NEXT));
+			mr_node_release(run, c->held[--c->held_count], mr_verdict_edge(CHAOS_NEXT));
 		} else if (what == 6 && p->context < 3) {
 			p->context++; /* round a cycle, but not for ever */
 			verdicts[i] = mr_verdict_edge(CHAOS_BACK);
@@ -78,8 +77,8 @@ chaos_body(struct mr_node_run *run, struct mr_recorder *rec, const uint32_t *pac
 }
 MR_NODE_FUNCTIONS(chaos)
 
-static const char *const chaos_edges[] = {"next", "back"};
-static const struct mr_named chaos_drops[] = {{"odd", ""}, {"copy", ""}};
+static const char *const chaos_edges[] = { "next", "back" };
+static const struct mr_named chaos_drops[] = { { "odd", "" }, { "copy", "" } };
 static const struct mr_node_class chaos_class = {
 	.name = "chaos",
 	.edges = chaos_edges,
@@ -102,7 +101,7 @@ leave_body(struct mr_node_run *run, struct mr_recorder *rec, const uint32_t *pac
 		verdicts[i] = mr_verdict_output(port);
 }
 MR_NODE_FUNCTIONS(leave)
-static const struct mr_node_class leave_class = {.name = "leave", MR_NODE_RUN(leave)};
+static const struct mr_node_class leave_class = { .name = "leave", MR_NODE_RUN(leave) };
 
 struct bed {
 	struct mr_buffers *buffers;
@@ -136,17 +135,22 @@ open_port(struct bed *b, struct mr_port **port, const char *driver, uint16_t ind
 static void
 setup(struct bed *b, uint16_t workers, const char *packets)
 {
-	const struct mr_option options[] = {{"count", packets}, {"flows", "100"}};
+	const struct mr_option options[] = { { "count", packets }, { "flows", "100" } };
 
 	memset(b, 0, sizeof(*b));
 	assert_int_equal(mr_buffers_create(&b->buffers,
-			     &(struct mr_buffers_config){.count = 16384, .workers = workers,
-				 .numa_node = -1, .pages = MR_ARENA_4K},
-			     &b->error), 0);
+			     &(struct mr_buffers_config){ .count = 16384,
+				 .workers = workers,
+				 .numa_node = -1,
+				 .pages = MR_ARENA_4K },
+			     &b->error),
+	    0);
 	assert_int_equal(mr_graph_create(&b->graph,
-			     &(struct mr_graph_config){.buffers = b->buffers, .workers = workers,
-				 .spin_us = 20},
-			     &b->error), 0);
+			     &(struct mr_graph_config){ .buffers = b->buffers,
+				 .workers = workers,
+				 .spin_us = 20 },
+			     &b->error),
+	    0);
 	open_port(b, &b->gen, "gen", 0, options, 2, workers);
 	open_port(b, &b->null, "null", 1, NULL, 0, workers);
 	b->out = 1;
@@ -154,10 +158,11 @@ setup(struct bed *b, uint16_t workers, const char *packets)
 		b->chaos[i].seed = i + 1;
 		b->chaos[i].port = 1;
 		assert_int_equal(mr_graph_add_node(b->graph, &chaos_class, i ? "second" : "first",
-				     &b->chaos[i], &b->nodes[i], &b->error), 0);
+				     &b->chaos[i], &b->nodes[i], &b->error),
+		    0);
 	}
-	assert_int_equal(mr_graph_add_node(
-			     b->graph, &leave_class, NULL, &b->out, &b->nodes[2], &b->error), 0);
+	assert_int_equal(
+	    mr_graph_add_node(b->graph, &leave_class, NULL, &b->out, &b->nodes[2], &b->error), 0);
 	assert_int_equal(mr_graph_link(b->graph, b->nodes[0], CHAOS_NEXT, b->nodes[1]), 0);
 	assert_int_equal(mr_graph_link(b->graph, b->nodes[0], CHAOS_BACK, b->nodes[0]), 0);
 	assert_int_equal(mr_graph_link(b->graph, b->nodes[1], CHAOS_NEXT, b->nodes[2]), 0);
@@ -173,8 +178,8 @@ teardown(struct bed *b)
 {
 	mr_graph_destroy(b->graph);
 	for (unsigned i = 0; i < 2; i++)
-		mr_packets_free(
-		    b->buffers, MR_POOL_SHARED, b->chaos[i].held, b->chaos[i].held_count);
+		mr_packets_free(b->buffers, MR_POOL_SHARED, b->chaos[i].held,
+		    b->chaos[i].held_count);
 	b->gen->driver->stop(b->gen);
 	mr_port_close(b->gen);
 	b->null->driver->stop(b->null);
@@ -193,7 +198,7 @@ assert_balanced(const struct bed *b, uint64_t received)
 	assert_int_equal(t.received + t.created, t.sent + t.dropped + t.held);
 	assert_int_equal(t.held, b->chaos[0].held_count + b->chaos[1].held_count);
 	assert_int_equal(atomic_load(&b->null->tx_stats[0].packets) +
-			     (b->null->tx_queues > 1 ? atomic_load(&b->null->tx_stats[1].packets) : 0),
+		(b->null->tx_queues > 1 ? atomic_load(&b->null->tx_stats[1].packets) : 0),
 	    t.sent);
 }
 
@@ -223,8 +228,8 @@ wait_for(struct mr_graph *g, uint64_t received)
 
 	for (unsigned i = 0; i < 20000; i++) {
 		mr_graph_totals(g, &t);
-		if (t.received == received && t.received + t.created == t.sent + t.dropped + t.held &&
-		    last == t.sent)
+		if (t.received == received &&
+		    t.received + t.created == t.sent + t.dropped + t.held && last == t.sent)
 			return true;
 		last = t.sent;
 		usleep(500);
@@ -240,7 +245,7 @@ static void
 test_accounting_across_workers(void **state)
 {
 	struct bed b;
-	const uint16_t first[] = {0}, both[] = {0, 1}, second[] = {1};
+	const uint16_t first[] = { 0 }, both[] = { 0, 1 }, second[] = { 1 };
 	struct mr_graph_totals t;
 	struct mr_worker_stats w;
 
@@ -293,7 +298,8 @@ test_sleeps_and_wakes(void **state)
 	assert_int_equal(mr_graph_commit(b.graph, &b.error), 0);
 	mr_graph_stop(b.graph);
 	clock_gettime(CLOCK_MONOTONIC, &end);
-	assert_true((end.tv_sec - start.tv_sec) * 1000 + (end.tv_nsec - start.tv_nsec) / 1000000 < 500);
+	assert_true(
+	    (end.tv_sec - start.tv_sec) * 1000 + (end.tv_nsec - start.tv_nsec) / 1000000 < 500);
 	teardown(&b);
 }
 
@@ -307,9 +313,14 @@ test_trace_shows_the_walk(void **state)
 
 	setup(&b, 1, "1000");
 	assert_int_equal(mr_probe_create(&probe,
-			     &(struct mr_probe_config){.trace = true, .port = MR_PROBE_ANY,
-				 .node = MR_PROBE_ANY, .count = 500, .buffers = b.buffers, .workers = 1},
-			     &b.error), 0);
+			     &(struct mr_probe_config){ .trace = true,
+				 .port = MR_PROBE_ANY,
+				 .node = MR_PROBE_ANY,
+				 .count = 500,
+				 .buffers = b.buffers,
+				 .workers = 1 },
+			     &b.error),
+	    0);
 	assert_int_equal(mr_graph_attach(b.graph, probe, &b.error), 0);
 	while (mr_graph_pass(b.graph, 0))
 		;
@@ -324,7 +335,8 @@ test_trace_shows_the_walk(void **state)
 
 			if (op->kind == MR_OP_COPY)
 				open++, copies++;
-			if (op->kind == MR_OP_OUTPUT || op->kind == MR_OP_DROP || op->kind == MR_OP_HOLD)
+			if (op->kind == MR_OP_OUTPUT || op->kind == MR_OP_DROP ||
+			    op->kind == MR_OP_HOLD)
 				open--, ends++;
 		}
 		assert_int_equal(open, 0); /* each branch came to an end */
@@ -348,9 +360,13 @@ test_capture_of_drops(void **state)
 
 	setup(&b, 1, "1000");
 	assert_int_equal(mr_probe_create(&probe,
-			     &(struct mr_probe_config){.points = MR_PROBE_DROP, .port = MR_PROBE_ANY,
-				 .node = b.nodes[0], .buffers = b.buffers, .workers = 1},
-			     &b.error), 0);
+			     &(struct mr_probe_config){ .points = MR_PROBE_DROP,
+				 .port = MR_PROBE_ANY,
+				 .node = b.nodes[0],
+				 .buffers = b.buffers,
+				 .workers = 1 },
+			     &b.error),
+	    0);
 	assert_int_equal(mr_graph_attach(b.graph, probe, &b.error), 0);
 	while (mr_graph_pass(b.graph, 0))
 		;
@@ -359,8 +375,8 @@ test_capture_of_drops(void **state)
 			assert_int_equal(c[i].node, b.nodes[0]);
 			assert_int_equal(c[i].point, MR_PROBE_DROP);
 			assert_true(c[i].reason < CHAOS_DROPS);
-			assert_int_equal(
-			    mr_packet_at(b.buffers->base, c[i].packet)->total, c[i].length);
+			assert_int_equal(mr_packet_at(b.buffers->base, c[i].packet)->total,
+			    c[i].length);
 			mr_packets_free(b.buffers, MR_POOL_SHARED, &c[i].packet, 1);
 		}
 		total += n;
@@ -382,15 +398,18 @@ test_draft_is_checked(void **state)
 	setup(&b, 1, "10");
 	assert_int_equal(mr_graph_add_node(b.graph, &chaos_class, "first", NULL, &node, &b.error),
 	    -EEXIST);
-	assert_int_equal(mr_graph_add_node(b.graph, &chaos_class, "loose", NULL, &node, &b.error), 0);
+	assert_int_equal(mr_graph_add_node(b.graph, &chaos_class, "loose", NULL, &node, &b.error),
+	    0);
 	assert_int_equal(mr_graph_commit(b.graph, &b.error), -EINVAL);
 	assert_non_null(strstr(b.error.text, "edge \"next\" of node \"loose\" leads nowhere"));
 	mr_graph_remove_node(b.graph, node);
 	assert_int_equal(mr_graph_commit(b.graph, &b.error), 0);
 	assert_int_equal(mr_graph_add_port(b.graph, b.gen, NULL, 0, &b.error), -EEXIST);
-	for (full = 0; mr_graph_add_node(b.graph, &leave_class, (char[8]){(char)('a' + full % 26),
-				   (char)('a' + full / 26 % 26), (char)('a' + full / 676)},
-			   &b.out, &node, &b.error) == 0; full++)
+	for (full = 0; mr_graph_add_node(b.graph, &leave_class,
+			   (char[8]){ (char)('a' + full % 26), (char)('a' + full / 26 % 26),
+			       (char)('a' + full / 676) },
+			   &b.out, &node, &b.error) == 0;
+	     full++)
 		;
 	assert_int_equal(full, MR_GRAPH_NODES_MAX - MR_GRAPH_NODE_FIRST - 3);
 	assert_non_null(strstr(b.error.text, "1024 nodes already"));
@@ -412,7 +431,7 @@ forgetful_body(struct mr_node_run *run, struct mr_recorder *rec, const uint32_t 
 			verdicts[i] = mr_verdict_output(1);
 }
 MR_NODE_FUNCTIONS(forgetful)
-static const struct mr_node_class forgetful_class = {.name = "forgetful", MR_NODE_RUN(forgetful)};
+static const struct mr_node_class forgetful_class = { .name = "forgetful", MR_NODE_RUN(forgetful) };
 #endif
 
 static void
@@ -427,8 +446,8 @@ test_checked_build_sees_a_forgotten_packet(void **state)
 	uint16_t node;
 
 	setup(&b, 1, "300");
-	assert_int_equal(
-	    mr_graph_add_node(b.graph, &forgetful_class, NULL, NULL, &node, &b.error), 0);
+	assert_int_equal(mr_graph_add_node(b.graph, &forgetful_class, NULL, NULL, &node, &b.error),
+	    0);
 	assert_int_equal(mr_graph_set_input(b.graph, 0, node, 0), 0);
 	assert_int_equal(mr_graph_commit(b.graph, &b.error), 0);
 	while (mr_graph_pass(b.graph, 0))

@@ -52,15 +52,15 @@ push(struct mr_worker *w, unsigned to, uint32_t target, const uint32_t *packets,
 
 	for (unsigned i = 0; i < count; i++) {
 		items[i] = packets[i] | (uint64_t)(target & ~HANDOFF_PORT) << TARGET_SHIFT |
-			   (target & HANDOFF_PORT ? 1ull << 62 : 0);
+		    (target & HANDOFF_PORT ? 1ull << 62 : 0);
 		if (mr_unlikely(w->recorder))
 			items[i] |= end_part(w, packets[i], to);
 	}
 	done = mr_spsc_put_burst_u64(ring, items, count);
 	mr_counter_add(&w->handoffs, done);
 	if (mr_unlikely(done < count))
-		mr_worker_drop(w, w->current->nodes[MR_GRAPH_NODE_HANDOFF].rt,
-		    MR_HANDOFF_DROP_FULL, packets + done, count - done);
+		mr_worker_drop(w, w->current->nodes[MR_GRAPH_NODE_HANDOFF].rt, MR_HANDOFF_DROP_FULL,
+		    packets + done, count - done);
 	w->poke |= 1u << to;
 }
 

@@ -65,15 +65,15 @@ struct mr_port_view {
 
 /* A node on one worker. */
 struct mr_node_run {
-	void *self;	      /* the instance's state */
-	uint8_t *base;	      /* the arena: mr_packet_at(run->base, handle) */
+	void *self;    /* the instance's state */
+	uint8_t *base; /* the arena: mr_packet_at(run->base, handle) */
 	struct mr_buffers *buffers;
-	_Atomic uint64_t *counters; /* this worker's, one per class counter */
-	uint64_t now;	      /* mr_cycles() when this pass began */
-	uint64_t hz;	      /* of mr_cycles() */
-	uint32_t seconds;     /* a monotonic clock, coarse */
-	uint16_t worker;      /* for the calls that ask for a worker number */
-	uint16_t node;	      /* this instance's index */
+	_Atomic uint64_t *counters;       /* this worker's, one per class counter */
+	uint64_t now;                     /* mr_cycles() when this pass began */
+	uint64_t hz;                      /* of mr_cycles() */
+	uint32_t seconds;                 /* a monotonic clock, coarse */
+	uint16_t worker;                  /* for the calls that ask for a worker number */
+	uint16_t node;                    /* this instance's index */
 	const struct mr_port_view *ports; /* [port_count] */
 	uint32_t port_count;
 	struct mr_recorder *recorder;
@@ -86,8 +86,8 @@ typedef void mr_node_fn(struct mr_node_run *, const uint32_t *packets, mr_verdic
 struct mr_node_class {
 	const char *name;
 	const char *doc;
-	const char *const *edges; /* names, in the order of the node's edge enum */
-	const struct mr_named *drops; /* in the order of its drop enum */
+	const char *const *edges;        /* names, in the order of the node's edge enum */
+	const struct mr_named *drops;    /* in the order of its drop enum */
 	const struct mr_named *counters; /* beside calls, packets and cycles, which all have */
 	uint16_t edge_count;
 	uint16_t drop_count;
@@ -99,13 +99,13 @@ struct mr_node_class {
 
 /* Both functions of a node from `NAME_body`. */
 #define MR_NODE_FUNCTIONS(name) \
-	static void name##_run( \
-	    struct mr_node_run *run, const uint32_t *packets, mr_verdict_t *verdicts, unsigned count) \
+	static void name##_run(struct mr_node_run *run, const uint32_t *packets, \
+	    mr_verdict_t *verdicts, unsigned count) \
 	{ \
 		name##_body(run, NULL, packets, verdicts, count); \
 	} \
-	static void name##_record( \
-	    struct mr_node_run *run, const uint32_t *packets, mr_verdict_t *verdicts, unsigned count) \
+	static void name##_record(struct mr_node_run *run, const uint32_t *packets, \
+	    mr_verdict_t *verdicts, unsigned count) \
 	{ \
 		name##_body(run, run->recorder, packets, verdicts, count); \
 	}

@@ -44,7 +44,7 @@ send_recorded(struct mr_worker *w, const struct plan_port *pp, const uint32_t *p
 {
 	for (unsigned i = 0; i < count; i++) {
 		struct mr_packet *p = mr_packet_at(w->graph->buffers->base, packets[i]);
-		struct mr_packet stands_for = {.record = p->record};
+		struct mr_packet stands_for = { .record = p->record };
 		uint32_t total = p->total;
 		struct mr_op *op;
 		unsigned sent;
@@ -53,8 +53,8 @@ send_recorded(struct mr_worker *w, const struct plan_port *pp, const uint32_t *p
 		sent = send_burst(w, pp, &packets[i], 1);
 		if (stands_for.record && w->recorder) {
 			w->recorder->node = MR_GRAPH_NODE_TX;
-			op = mr_record_op(
-			    w->recorder, &stands_for, sent ? MR_OP_OUTPUT : MR_OP_REFUSED);
+			op = mr_record_op(w->recorder, &stands_for,
+			    sent ? MR_OP_OUTPUT : MR_OP_REFUSED);
 			op->arg = pp->port->index;
 			op->a = total;
 			mr_record_end(w->recorder, &stands_for);
@@ -71,8 +71,7 @@ send(struct mr_worker *w, const struct plan_port *pp, const uint32_t *packets, u
 	unsigned sent;
 
 	if (mr_unlikely(w->probes && (w->probes->points & MR_PROBE_TX)))
-		mr_probe_capture(
-		    w->probes, w, MR_PROBE_TX, pp->port->index, 0, packets, count);
+		mr_probe_capture(w->probes, w, MR_PROBE_TX, pp->port->index, 0, packets, count);
 	if (mr_unlikely(recorded)) {
 		send_recorded(w, pp, packets, count);
 		return;

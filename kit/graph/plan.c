@@ -63,7 +63,8 @@ plan_ports(const struct mr_graph *g, unsigned worker, struct mr_plan *plan)
 
 		if (!port)
 			continue;
-		plan->views[i] = (struct mr_port_view){.port = port, .mtu = port->mtu, .up = dp->up};
+		plan->views[i] =
+		    (struct mr_port_view){ .port = port, .mtu = port->mtu, .up = dp->up };
 		if (port->tx_queues) {
 			plan->ports[i].port = port;
 			plan->ports[i].up = dp->up;
@@ -104,7 +105,7 @@ visit(const struct mr_graph *g, uint16_t node, uint8_t *seen, uint16_t *order, u
 static void
 rank_nodes(const struct mr_graph *g, struct mr_plan *plan)
 {
-	uint8_t seen[MR_GRAPH_NODES_MAX] = {0};
+	uint8_t seen[MR_GRAPH_NODES_MAX] = { 0 };
 	unsigned next = g->node_count;
 
 	for (unsigned i = 0; i < g->port_count; i++)

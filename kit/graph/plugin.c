@@ -76,8 +76,8 @@ mr_plugins_load(struct mr_plugins *p, const char *path, struct mr_error *error)
 		if (strcmp(p->loaded[i].path, path) == 0)
 			return 0;
 	if (p->count == PLUGINS_MAX)
-		return mr_error_set(error, -ENOSPC, "plugin %s: %u are loaded already, the most there can be",
-		    path, PLUGINS_MAX);
+		return mr_error_set(error, -ENOSPC,
+		    "plugin %s: %u are loaded already, the most there can be", path, PLUGINS_MAX);
 	object = dlopen(path, RTLD_NOW | RTLD_LOCAL);
 	if (!object)
 		return mr_error_set(error, -ENOENT, "plugin %s: %s", path, dlerror());
@@ -113,7 +113,7 @@ int
 mr_plugins_find(const struct mr_plugins *p, const char *node, const struct mr_plugin **plugin,
     const struct mr_node_class **class, struct mr_error *error)
 {
-	struct mr_suggest near = {.word = node};
+	struct mr_suggest near = { .word = node };
 
 	for (unsigned i = 0; i < p->count; i++) {
 		for (unsigned n = 0; p->loaded[i].plugin->nodes[n]; n++) {
@@ -128,8 +128,8 @@ mr_plugins_find(const struct mr_plugins *p, const char *node, const struct mr_pl
 		}
 	}
 	if (mr_suggest_best(&near))
-		return mr_error_set(error, -ENOENT, "no plugin has a node %s; did you mean %s?", node,
-		    mr_suggest_best(&near));
+		return mr_error_set(error, -ENOENT, "no plugin has a node %s; did you mean %s?",
+		    node, mr_suggest_best(&near));
 	return mr_error_set(error, -ENOENT, "no plugin has a node %s (%u plugins are loaded)", node,
 	    p->count);
 }

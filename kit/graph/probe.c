@@ -39,8 +39,8 @@ mr_probe_create(struct mr_probe **out, const struct mr_probe_config *config, str
 	} else {
 		for (unsigned i = 0; i < config->workers; i++) {
 			rc = mr_spsc_create(&p->rings[i],
-			    &(struct mr_ring_config){
-				.capacity = CAPTURE_RING, .element_size = sizeof(uint32_t)},
+			    &(struct mr_ring_config){ .capacity = CAPTURE_RING,
+				.element_size = sizeof(uint32_t) },
 			    error);
 			if (rc) {
 				mr_probe_destroy(p);
@@ -92,8 +92,8 @@ static bool
 matches(const struct mr_probe *p, const struct mr_packet *packet)
 {
 	return !p->config.match ||
-	       p->config.match(p->config.match_arg, mr_packet_bytes_const(packet), packet->len,
-		   packet->total);
+	    p->config.match(p->config.match_arg, mr_packet_bytes_const(packet), packet->len,
+		packet->total);
 }
 
 static void
@@ -141,7 +141,8 @@ mr_probe_capture(const struct mr_probe_set *set, struct mr_worker *w, enum mr_pr
 		    p->config.node != MR_PROBE_ANY && p->config.node != where)
 			continue;
 		for (unsigned i = 0; i < count; i++) {
-			struct mr_packet *packet = mr_packet_at(p->config.buffers->base, packets[i]);
+			struct mr_packet *packet =
+			    mr_packet_at(p->config.buffers->base, packets[i]);
 			unsigned port = point == MR_PROBE_TX ? where : packet->port;
 
 			if (p->config.port != MR_PROBE_ANY && p->config.port != port)
@@ -164,7 +165,8 @@ mr_probe_trace(const struct mr_probe_set *set, struct mr_worker *w, const uint32
 		if (!p->config.trace)
 			continue;
 		for (unsigned i = 0; i < count; i++) {
-			struct mr_packet *packet = mr_packet_at(w->graph->buffers->base, packets[i]);
+			struct mr_packet *packet =
+			    mr_packet_at(w->graph->buffers->base, packets[i]);
 
 			if (packet->record ||
 			    (p->config.port != MR_PROBE_ANY && p->config.port != packet->port) ||
@@ -222,7 +224,8 @@ mr_probe_read(struct mr_probe *p, struct mr_capture *out, unsigned max)
 
 			if (!p->rings[i] || !mr_spsc_get_burst_u32(p->rings[i], &packet, 1))
 				break;
-			memcpy(&c, mr_packet_at(p->config.buffers->base, packet)->scratch, sizeof(c));
+			memcpy(&c, mr_packet_at(p->config.buffers->base, packet)->scratch,
+			    sizeof(c));
 			out[n++] = (struct mr_capture){
 				.packet = packet,
 				.length = c.length,

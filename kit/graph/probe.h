@@ -33,11 +33,11 @@ enum mr_probe_point {
 typedef bool mr_probe_match_fn(const void *arg, const uint8_t *bytes, unsigned len, unsigned total);
 
 struct mr_probe_config {
-	bool trace; /* else capture */
+	bool trace;      /* else capture */
 	uint32_t points; /* of a capture: enum mr_probe_point */
 	uint16_t port; /* only packets received (RX, trace, DROP, NODE) or sent (TX) here; or ANY */
 	uint16_t node; /* NODE: entering it; DROP: dropped by it; or ANY */
-	uint32_t count; /* packets; 0: without end (capture only) */
+	uint32_t count;           /* packets; 0: without end (capture only) */
 	mr_probe_match_fn *match; /* null: everything */
 	const void *match_arg;
 	struct mr_buffers *buffers;
@@ -49,8 +49,8 @@ struct mr_capture {
 	uint32_t packet;
 	uint32_t length; /* before it was snapped */
 	uint64_t cycles; /* when */
-	uint16_t port; /* received (RX, NODE, DROP) or sent on (TX) */
-	uint16_t node; /* NODE, DROP */
+	uint16_t port;   /* received (RX, NODE, DROP) or sent on (TX) */
+	uint16_t node;   /* NODE, DROP */
 	uint16_t reason; /* DROP: of that node */
 	uint8_t point;
 };

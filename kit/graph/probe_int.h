@@ -17,7 +17,7 @@ struct mr_worker;
 
 struct mr_probe {
 	struct mr_probe_config config;
-	uint32_t id; /* tag of the recordings that it attached */
+	uint32_t id;            /* tag of the recordings that it attached */
 	_Atomic uint32_t taken; /* packets that workers have claimed */
 	_Atomic uint64_t missed;
 	/* Capture: one ring of packet handles per worker; the rest of a capture is

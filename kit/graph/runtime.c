@@ -35,7 +35,8 @@ int
 mr_worker_create(struct mr_worker **out, struct mr_graph *g, uint16_t index, int cpu,
     struct mr_error *error)
 {
-	struct mr_worker *w = aligned_alloc(MR_CACHE_LINE, MR_ALIGN_UP(sizeof(*w), (size_t)MR_CACHE_LINE));
+	struct mr_worker *w =
+	    aligned_alloc(MR_CACHE_LINE, MR_ALIGN_UP(sizeof(*w), (size_t)MR_CACHE_LINE));
 	struct vector *first;
 	int rc = -ENOMEM;
 
@@ -59,8 +60,8 @@ mr_worker_create(struct mr_worker **out, struct mr_graph *g, uint16_t index, int
 		if (i == index)
 			continue;
 		rc = mr_spsc_create(&w->from[i],
-		    &(struct mr_ring_config){
-			.capacity = HANDOFF_RING, .element_size = sizeof(uint64_t)},
+		    &(struct mr_ring_config){ .capacity = HANDOFF_RING,
+			.element_size = sizeof(uint64_t) },
 		    error);
 		if (rc)
 			goto fail;
@@ -129,7 +130,8 @@ mr_worker_destroy(struct mr_worker *w)
 struct node_rt *
 mr_node_rt_create(struct mr_worker *w, uint16_t node, const struct mr_node_class *class, void *self)
 {
-	struct node_rt *rt = aligned_alloc(MR_CACHE_LINE, MR_ALIGN_UP(sizeof(*rt), (size_t)MR_CACHE_LINE));
+	struct node_rt *rt =
+	    aligned_alloc(MR_CACHE_LINE, MR_ALIGN_UP(sizeof(*rt), (size_t)MR_CACHE_LINE));
 	size_t counters = MR_MAX(class->counter_count, (uint16_t)1);
 	size_t drops = MR_MAX(class->drop_count, (uint16_t)1);
 

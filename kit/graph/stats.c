@@ -20,18 +20,21 @@ never_run(struct mr_node_run *run, const uint32_t *packets, mr_verdict_t *verdic
 }
 
 static const struct mr_named rx_drops[] = {
-	[MR_RX_DROP_NO_INPUT] = {"no-input", "the port is not used by any function"},
-	[MR_RX_DROP_NO_VERDICT] = {"no-verdict", "a node gave this packet no valid verdict: a bug in it"},
+	[MR_RX_DROP_NO_INPUT] = { "no-input", "the port is not used by any function" },
+	[MR_RX_DROP_NO_VERDICT] = { "no-verdict",
+	    "a node gave this packet no valid verdict: a bug in it" },
 };
 static const struct mr_named tx_drops[] = {
-	[MR_TX_DROP_FULL] = {"tx-full", "the device took no more packets"},
-	[MR_TX_DROP_NO_PORT] = {"port-down", "the port to send on is down, gone or never was"},
-	[MR_TX_DROP_UNSETTLED] = {"tx-unsettled",
-	    "a checksum or segmentation that the device lacks could not be done for it (no buffer, or not cuttable)"},
+	[MR_TX_DROP_FULL] = { "tx-full", "the device took no more packets" },
+	[MR_TX_DROP_NO_PORT] = { "port-down", "the port to send on is down, gone or never was" },
+	[MR_TX_DROP_UNSETTLED] = { "tx-unsettled",
+	    "a checksum or segmentation that the device lacks could not be done for it (no buffer, "
+	    "or not cuttable)" },
 };
 static const struct mr_named handoff_drops[] = {
-	[MR_HANDOFF_DROP_FULL] = {"handoff-full", "the other worker's ring was full"},
-	[MR_HANDOFF_DROP_STALE] = {"handoff-stale", "its node was taken out of the graph on the way"},
+	[MR_HANDOFF_DROP_FULL] = { "handoff-full", "the other worker's ring was full" },
+	[MR_HANDOFF_DROP_STALE] = { "handoff-stale",
+	    "its node was taken out of the graph on the way" },
 };
 
 const struct mr_node_class mr_graph_rx_class = {
@@ -127,7 +130,7 @@ mr_graph_worker_stats(const struct mr_graph *g, unsigned worker, struct mr_worke
 void
 mr_graph_totals(const struct mr_graph *g, struct mr_graph_totals *out)
 {
-	*out = (struct mr_graph_totals){.dropped = g->retired_dropped};
+	*out = (struct mr_graph_totals){ .dropped = g->retired_dropped };
 	for (unsigned w = 0; w < g->worker_count; w++) {
 		const struct mr_worker *worker = g->workers[w];
 

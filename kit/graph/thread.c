@@ -27,7 +27,7 @@ static void
 watch_inputs(struct mr_worker *w)
 {
 	const struct mr_plan *plan = w->current;
-	struct epoll_event ev = {.events = EPOLLIN, .data.u64 = 0};
+	struct epoll_event ev = { .events = EPOLLIN, .data.u64 = 0 };
 
 	if (w->epoll_generation == plan->generation && w->epoll >= 0)
 		return;
@@ -92,8 +92,7 @@ sleep_until_needed(struct mr_worker *w, bool in_flight)
 	 * handed over, or its giver sees us asleep. */
 	atomic_store_explicit(&w->asleep, 1, memory_order_seq_cst);
 	if (atomic_load_explicit(&w->stop, memory_order_seq_cst) || mr_worker_handed(w) ||
-	    atomic_load_explicit(&w->plan, memory_order_seq_cst) != w->current ||
-	    !arm_inputs(w)) {
+	    atomic_load_explicit(&w->plan, memory_order_seq_cst) != w->current || !arm_inputs(w)) {
 		atomic_store_explicit(&w->asleep, 0, memory_order_relaxed);
 		return;
 	}

@@ -119,8 +119,8 @@ enter_some(struct mr_worker *w, uint16_t node, const uint32_t *packets, unsigned
 	struct vector *v = vector_get(w);
 
 	if (mr_unlikely(!v)) {
-		mr_worker_drop(w, w->current->nodes[MR_GRAPH_NODE_HANDOFF].rt,
-		    MR_HANDOFF_DROP_FULL, packets, count);
+		mr_worker_drop(w, w->current->nodes[MR_GRAPH_NODE_HANDOFF].rt, MR_HANDOFF_DROP_FULL,
+		    packets, count);
 		return;
 	}
 	memcpy(v->packets, packets, count * sizeof(*packets));
@@ -174,8 +174,8 @@ output_some(struct mr_worker *w, unsigned port, const uint32_t *packets, unsigne
 	while (count > 0) {
 		v = out_vector(w, port);
 		if (mr_unlikely(!v)) {
-			mr_worker_drop(w, w->current->nodes[MR_GRAPH_NODE_TX].rt,
-			    MR_TX_DROP_FULL, packets, count);
+			mr_worker_drop(w, w->current->nodes[MR_GRAPH_NODE_TX].rt, MR_TX_DROP_FULL,
+			    packets, count);
 			return;
 		}
 		n = MR_MIN(count, MR_VECTOR_MAX - v->count);
@@ -350,12 +350,13 @@ run_node(struct mr_worker *w, uint16_t node, uint64_t *stamp)
 			verdicts[i] = MR_VERDICT_NONE;
 #endif
 		if (mr_unlikely(w->probes && (w->probes->points & MR_PROBE_NODE)))
-			mr_probe_capture(w->probes, w, MR_PROBE_NODE, node, 0, v->packets, v->count);
+			mr_probe_capture(w->probes, w, MR_PROBE_NODE, node, 0, v->packets,
+			    v->count);
 		if (mr_unlikely(v->recorded)) {
 			record_entry(w, node, v);
 			rt->run.recorder = w->recorder;
-			(rt->class->record ? rt->class->record : rt->class->run)(
-			    &rt->run, v->packets, verdicts, v->count);
+			(rt->class->record ? rt->class->record : rt->class->run)(&rt->run,
+			    v->packets, verdicts, v->count);
 		} else {
 			rt->class->run(&rt->run, v->packets, verdicts, v->count);
 		}
@@ -400,7 +401,7 @@ mr_worker_enter(struct mr_worker *w, uint16_t node, const uint32_t *packets, uns
     bool recorded)
 {
 	if (mr_unlikely(node < MR_GRAPH_NODE_FIRST || node >= w->current->node_count ||
-			!w->current->nodes[node].rt)) {
+		!w->current->nodes[node].rt)) {
 		mr_worker_drop(w, w->current->nodes[MR_GRAPH_NODE_HANDOFF].rt,
 		    MR_HANDOFF_DROP_STALE, packets, count);
 		return;

@@ -14,19 +14,19 @@ mr_buffers_create(struct mr_buffers **out, const struct mr_buffers_config *confi
 {
 	uint32_t count = config->count ? config->count : DEFAULT_COUNT;
 	struct mr_arena_config arena_config = {
-	    .name = "millrace-packets",
-	    /* The arena's own first line, the buffers, and a line that vector loads may
+		.name = "millrace-packets",
+		/* The arena's own first line, the buffers, and a line that vector loads may
 	     * run into behind the last one. */
-	    .size = (size_t)count * MR_PACKET_STRIDE + 2 * MR_CACHE_LINE,
-	    .pages = config->pages,
-	    .numa_node = config->numa_node,
+		.size = (size_t)count * MR_PACKET_STRIDE + 2 * MR_CACHE_LINE,
+		.pages = config->pages,
+		.numa_node = config->numa_node,
 	};
 	struct mr_pool_config pool_config = {
-	    .name = "packets",
-	    .shift = MR_PACKET_LINE_SHIFT,
-	    .stride = MR_PACKET_STRIDE_LINES,
-	    .count = count,
-	    .workers = config->workers,
+		.name = "packets",
+		.shift = MR_PACKET_LINE_SHIFT,
+		.stride = MR_PACKET_STRIDE_LINES,
+		.count = count,
+		.workers = config->workers,
 	};
 	struct mr_buffers *b;
 	void *first;

@@ -27,10 +27,10 @@ struct mr_buffers {
 };
 
 struct mr_buffers_config {
-	uint32_t count;		   /* buffers; 0: 32,768 */
-	uint16_t workers;	   /* caches */
+	uint32_t count;            /* buffers; 0: 32,768 */
+	uint16_t workers;          /* caches */
 	enum mr_arena_pages pages; /* MR_ARENA_AUTO: the best there is */
-	int numa_node;		   /* -1: anywhere */
+	int numa_node;             /* -1: anywhere */
 };
 
 MR_API int mr_buffers_create(struct mr_buffers **out, const struct mr_buffers_config *,

@@ -14,8 +14,8 @@
 static struct mr_buffers *
 make(void)
 {
-	struct mr_buffers_config config = {.count = COUNT, .workers = 1, .numa_node = -1};
-	struct mr_error error = {0};
+	struct mr_buffers_config config = { .count = COUNT, .workers = 1, .numa_node = -1 };
+	struct mr_error error = { 0 };
 	struct mr_buffers *b;
 
 	if (mr_buffers_create(&b, &config, &error))
@@ -27,7 +27,7 @@ make(void)
 static void
 done(struct mr_buffers *b)
 {
-	struct mr_error error = {0};
+	struct mr_error error = { 0 };
 
 	assert_int_equal(mr_pool_used(b->pool), 0);
 	if (mr_pool_check(b->pool, &error))
@@ -91,8 +91,8 @@ test_layout(void **state)
 static void
 test_from_and_free(void **state)
 {
-	static const size_t sizes[] = {0, 1, 60, MR_PACKET_ROOM - 1, MR_PACKET_ROOM,
-	    MR_PACKET_ROOM + 1, 9000, 65536, MR_PACKET_TOTAL_MAX};
+	static const size_t sizes[] = { 0, 1, 60, MR_PACKET_ROOM - 1, MR_PACKET_ROOM,
+		MR_PACKET_ROOM + 1, 9000, 65536, MR_PACKET_TOTAL_MAX };
 	struct mr_buffers *b = make();
 	uint8_t *bytes = pattern(MR_PACKET_TOTAL_MAX + 1);
 	uint32_t h[MR_ARRAY_COUNT(sizes)];
@@ -291,8 +291,8 @@ test_pull_frees(void **state)
 static void
 test_bad_config(void **state)
 {
-	struct mr_buffers_config config = {.count = UINT32_MAX, .workers = 1, .numa_node = -1};
-	struct mr_error error = {0};
+	struct mr_buffers_config config = { .count = UINT32_MAX, .workers = 1, .numa_node = -1 };
+	struct mr_error error = { 0 };
 	struct mr_buffers *b;
 
 	assert_int_equal(mr_buffers_create(&b, &config, &error), -EOVERFLOW);
@@ -309,15 +309,15 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(test_layout),
-	    cmocka_unit_test(test_from_and_free),
-	    cmocka_unit_test(test_free_mixed),
-	    cmocka_unit_test(test_circle),
-	    cmocka_unit_test(test_copy),
-	    cmocka_unit_test(test_read_write),
-	    cmocka_unit_test(test_pull),
-	    cmocka_unit_test(test_pull_frees),
-	    cmocka_unit_test(test_bad_config),
+		cmocka_unit_test(test_layout),
+		cmocka_unit_test(test_from_and_free),
+		cmocka_unit_test(test_free_mixed),
+		cmocka_unit_test(test_circle),
+		cmocka_unit_test(test_copy),
+		cmocka_unit_test(test_read_write),
+		cmocka_unit_test(test_pull),
+		cmocka_unit_test(test_pull_frees),
+		cmocka_unit_test(test_bad_config),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

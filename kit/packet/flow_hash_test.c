@@ -15,7 +15,8 @@ struct buffer {
 
 /* An Ethernet frame with `tags` VLAN tags around an IPv4 UDP header. */
 static struct mr_packet *
-udp4(struct buffer *b, unsigned tags, uint32_t source, uint16_t port, uint16_t id, uint16_t fragment)
+udp4(struct buffer *b, unsigned tags, uint32_t source, uint16_t port, uint16_t id,
+    uint16_t fragment)
 {
 	uint8_t *p = b->bytes;
 	unsigned at = 12;
@@ -58,11 +59,12 @@ test_same_flow_same_hash(void **state)
 static void
 test_spreads(void **state)
 {
-	unsigned bins[8] = {0};
+	unsigned bins[8] = { 0 };
 	struct buffer b;
 
 	for (uint32_t i = 0; i < 8000; i++)
-		bins[(uint64_t)mr_packet_flow_hash(udp4(&b, 0, i << 24, (uint16_t)i, 0, 0)) * 8 >> 32]++;
+		bins[(uint64_t)mr_packet_flow_hash(udp4(&b, 0, i << 24, (uint16_t)i, 0, 0)) * 8 >>
+		    32]++;
 	for (unsigned i = 0; i < 8; i++)
 		assert_in_range(bins[i], 850, 1150);
 }

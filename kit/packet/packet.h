@@ -32,7 +32,7 @@
 #define MR_PACKET_META_SIZE 64u
 #define MR_PACKET_HEADROOM 256u
 #define MR_PACKET_DATA (MR_PACKET_META_SIZE + MR_PACKET_HEADROOM) /* where fresh data starts */
-#define MR_PACKET_STRIDE 2112u				   /* whole buffer, bytes */
+#define MR_PACKET_STRIDE 2112u                                    /* whole buffer, bytes */
 #define MR_PACKET_STRIDE_LINES (MR_PACKET_STRIDE / MR_CACHE_LINE)
 #define MR_PACKET_ROOM (MR_PACKET_STRIDE - MR_PACKET_DATA) /* bytes that fit one fresh buffer */
 #define MR_PACKET_SEGMENTS_MAX 64u
@@ -62,29 +62,29 @@ enum mr_packet_flag {
 
 struct mr_packet {
 	/* 0: where the bytes are. */
-	uint16_t data; /* of the first byte, counted from this line's start */
-	uint16_t len;  /* bytes in this segment */
-	uint32_t next; /* handle of the next segment, or MR_PACKET_NONE */
-	uint32_t total; /* bytes of the whole chain; in its first segment */
+	uint16_t data;     /* of the first byte, counted from this line's start */
+	uint16_t len;      /* bytes in this segment */
+	uint32_t next;     /* handle of the next segment, or MR_PACKET_NONE */
+	uint32_t total;    /* bytes of the whole chain; in its first segment */
 	uint16_t segments; /* 1 when not chained; in the first segment */
-	uint16_t flags;	/* enum mr_packet_flag */
+	uint16_t flags;    /* enum mr_packet_flag */
 
 	/* 16: where it came from and what was promised. */
-	uint16_t port;	/* index of the port that received it */
-	uint16_t queue; /* of that port */
-	uint16_t csum_start; /* with CSUM_PARTIAL: from the first byte to where the sum starts */
+	uint16_t port;        /* index of the port that received it */
+	uint16_t queue;       /* of that port */
+	uint16_t csum_start;  /* with CSUM_PARTIAL: from the first byte to where the sum starts */
 	uint16_t csum_offset; /* from csum_start to the field */
 	uint16_t gso_size;
 	uint16_t record; /* recording attached to this packet, 0 when none (kit/record) */
-	uint32_t hash; /* with HASHED */
+	uint32_t hash;   /* with HASHED */
 
 	/* 32: scratch of the nodes; what one network function leaves, the next may overwrite. */
 	union {
 		uint64_t scratch[4];
 		struct {
 			uint32_t context; /* bridge, VRF ...: set by the node that knows */
-			uint16_t vlan;	/* the VLAN that the packet was classified into */
-			uint16_t out;	/* port index that a node chose */
+			uint16_t vlan;    /* the VLAN that the packet was classified into */
+			uint16_t out;     /* port index that a node chose */
 			uint8_t node[24];
 		};
 	};
@@ -93,7 +93,8 @@ struct mr_packet {
 static_assert(sizeof(struct mr_packet) == MR_PACKET_META_SIZE, "packet metadata is one line");
 static_assert(offsetof(struct mr_packet, port) == 16 && offsetof(struct mr_packet, scratch) == 32,
     "drivers write the first 32 bytes as two 16-byte stores");
-static_assert(MR_PACKET_STRIDE % (2 * MR_CACHE_LINE) == MR_CACHE_LINE, "stride is an odd number of lines");
+static_assert(MR_PACKET_STRIDE % (2 * MR_CACHE_LINE) == MR_CACHE_LINE,
+    "stride is an odd number of lines");
 
 /* Handle to line and back. `base` is the arena's base address. */
 mr_inline struct mr_packet *
@@ -105,7 +106,8 @@ mr_packet_at(void *base, uint32_t handle)
 mr_inline uint32_t
 mr_packet_handle(const void *base, const struct mr_packet *p)
 {
-	return (uint32_t)((uint64_t)((const uint8_t *)p - (const uint8_t *)base) >> MR_PACKET_LINE_SHIFT);
+	return (uint32_t)((uint64_t)((const uint8_t *)p - (const uint8_t *)base) >>
+	    MR_PACKET_LINE_SHIFT);
 }
 
 mr_inline uint8_t *

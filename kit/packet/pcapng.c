@@ -81,7 +81,7 @@ mr_pcapng_section(void *out, size_t size)
 	struct block b = begin(out, size, BLOCK_SECTION);
 
 	put32(&b, 0x1a2b3c4d);
-	put32(&b, 1); /* version 1.0 */
+	put32(&b, 1);          /* version 1.0 */
 	put32(&b, UINT32_MAX); /* the section's length is not known */
 	put32(&b, UINT32_MAX);
 	return finish(&b);
@@ -117,7 +117,8 @@ mr_pcapng_packet(void *out, size_t size, const struct mr_pcapng_packet *p, const
 	if (p->direction)
 		put_option(&b, OPTION_FLAGS, &flags, sizeof(flags));
 	if (p->comment)
-		put_option(&b, OPTION_COMMENT, p->comment, strnlen(p->comment, MR_PCAPNG_COMMENT_MAX));
+		put_option(&b, OPTION_COMMENT, p->comment,
+		    strnlen(p->comment, MR_PCAPNG_COMMENT_MAX));
 	if (p->direction || p->comment)
 		put_option(&b, OPTION_END, NULL, 0);
 	return finish(&b);

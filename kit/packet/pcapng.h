@@ -16,12 +16,13 @@
 #include "kit/base/def.h"
 
 #define MR_PCAPNG_SECTION_SIZE 28u
-#define MR_PCAPNG_NAME_MAX 64u	   /* of an interface; longer ones are cut */
+#define MR_PCAPNG_NAME_MAX 64u     /* of an interface; longer ones are cut */
 #define MR_PCAPNG_COMMENT_MAX 256u /* likewise */
 #define MR_PCAPNG_INTERFACE_MAX 112u
 #define MR_PCAPNG_STATISTICS_SIZE 40u
 /* Of a packet block around `kept` bytes. */
-#define MR_PCAPNG_PACKET_MAX(kept) (((kept) + 3u) / 4 * 4 + 32u + 8 + 4 + MR_PCAPNG_COMMENT_MAX + 4 + 4)
+#define MR_PCAPNG_PACKET_MAX(kept) \
+	(((kept) + 3u) / 4 * 4 + 32u + 8 + 4 + MR_PCAPNG_COMMENT_MAX + 4 + 4)
 
 enum mr_pcapng_direction {
 	MR_PCAPNG_UNKNOWN = 0,
@@ -38,7 +39,7 @@ MR_API size_t mr_pcapng_interface(void *out, size_t size, const char *name, uint
 struct mr_pcapng_packet {
 	uint32_t interface;
 	uint64_t time_ns; /* since 1970 */
-	uint32_t kept;	  /* bytes there */
+	uint32_t kept;    /* bytes there */
 	uint32_t length;  /* of the whole packet */
 	enum mr_pcapng_direction direction;
 	const char *comment; /* null: none */

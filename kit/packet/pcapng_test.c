@@ -62,8 +62,10 @@ test_bounds(void **state)
 {
 	char name[200], comment[600];
 	uint8_t frame[100] = { 1 };
-	const struct mr_pcapng_packet packet = { .kept = 99, .length = 99,
-		.direction = MR_PCAPNG_OUT, .comment = comment };
+	const struct mr_pcapng_packet packet = { .kept = 99,
+		.length = 99,
+		.direction = MR_PCAPNG_OUT,
+		.comment = comment };
 
 	memset(name, 'n', sizeof(name));
 	memset(comment, 'c', sizeof(comment));

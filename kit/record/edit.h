@@ -151,7 +151,8 @@ mr_record_read(struct mr_recorder *rec, const struct mr_packet *p, const char *t
 
 /* For trace and explain: what matched, in static text and a number. */
 mr_inline void
-mr_record_note(struct mr_recorder *rec, const struct mr_packet *p, const char *text, uint64_t number)
+mr_record_note(struct mr_recorder *rec, const struct mr_packet *p, const char *text,
+    uint64_t number)
 {
 	if (mr_unlikely(mr_recorded(rec, p))) {
 		struct mr_op *op = mr_record_op(rec, p, MR_OP_NOTE);

@@ -37,24 +37,24 @@
 #define MR_RECORD_SNAP 128u
 
 enum mr_op_kind {
-	MR_OP_NODE,  /* entered node `arg`; a = its cycle stamp */
-	MR_OP_SET,   /* bytes[0..len) written at offset */
-	MR_OP_PUSH,  /* `len` bytes of room opened at offset; a SET fills them */
-	MR_OP_POP,   /* `len` bytes removed at offset */
-	MR_OP_TRIM,  /* cut to `arg` bytes */
-	MR_OP_SUM,   /* the one's complement sum at offset changed by `arg` (RFC 1624) */
-	MR_OP_META,  /* metadata: context = arg, a = VLAN */
-	MR_OP_GUARD, /* holds while bytes at offset, under mask b, equal a (len <= 8) */
-	MR_OP_READ,  /* read the table `text`, whose generation was a */
-	MR_OP_NOTE,  /* for people: `text` and the number a */
-	MR_OP_COUNT, /* counter `arg` of the node, + a (or + length when a is 0) */
-	MR_OP_METER, /* passed meter `arg` */
-	MR_OP_COPY,  /* branch `arg` begins as a copy of this one */
+	MR_OP_NODE,        /* entered node `arg`; a = its cycle stamp */
+	MR_OP_SET,         /* bytes[0..len) written at offset */
+	MR_OP_PUSH,        /* `len` bytes of room opened at offset; a SET fills them */
+	MR_OP_POP,         /* `len` bytes removed at offset */
+	MR_OP_TRIM,        /* cut to `arg` bytes */
+	MR_OP_SUM,         /* the one's complement sum at offset changed by `arg` (RFC 1624) */
+	MR_OP_META,        /* metadata: context = arg, a = VLAN */
+	MR_OP_GUARD,       /* holds while bytes at offset, under mask b, equal a (len <= 8) */
+	MR_OP_READ,        /* read the table `text`, whose generation was a */
+	MR_OP_NOTE,        /* for people: `text` and the number a */
+	MR_OP_COUNT,       /* counter `arg` of the node, + a (or + length when a is 0) */
+	MR_OP_METER,       /* passed meter `arg` */
+	MR_OP_COPY,        /* branch `arg` begins as a copy of this one */
 	MR_OP_UNCACHEABLE, /* must not be replayed; text says why */
-	MR_OP_OUTPUT, /* sent on port `arg`; a = its length then */
-	MR_OP_DROP,   /* dropped by the last node, for its reason `arg` */
-	MR_OP_HOLD,   /* kept by the node */
-	MR_OP_REFUSED, /* the port took no more: dropped on the way out */
+	MR_OP_OUTPUT,      /* sent on port `arg`; a = its length then */
+	MR_OP_DROP,        /* dropped by the last node, for its reason `arg` */
+	MR_OP_HOLD,        /* kept by the node */
+	MR_OP_REFUSED,     /* the port took no more: dropped on the way out */
 };
 
 struct mr_op {
@@ -82,15 +82,15 @@ enum mr_recording_flag {
 };
 
 struct mr_recording {
-	uint16_t count;	   /* operations used */
-	uint16_t flags;	   /* enum mr_recording_flag */
-	uint8_t branches;  /* begun, the first included */
-	uint8_t open;	   /* branches without a final verdict */
-	uint16_t port;	   /* where the packet came in */
-	uint32_t tag;	   /* whoever attached it knows what this is */
-	uint32_t length;   /* of the packet at the start */
-	uint64_t start;	   /* mr_cycles() */
-	uint16_t snapped;  /* bytes of `snap` that are there */
+	uint16_t count;               /* operations used */
+	uint16_t flags;               /* enum mr_recording_flag */
+	uint8_t branches;             /* begun, the first included */
+	uint8_t open;                 /* branches without a final verdict */
+	uint16_t port;                /* where the packet came in */
+	uint32_t tag;                 /* whoever attached it knows what this is */
+	uint32_t length;              /* of the packet at the start */
+	uint64_t start;               /* mr_cycles() */
+	uint16_t snapped;             /* bytes of `snap` that are there */
 	uint8_t snap[MR_RECORD_SNAP]; /* the packet's first bytes at the start */
 	struct mr_op ops[MR_RECORD_OPS_MAX];
 };
@@ -132,8 +132,7 @@ mr_record_branch(uint16_t record)
 
 /* Writes one operation for this packet; returns it for the caller to complete, or a
  * scratch one when the recording is full. Cold. */
-MR_API struct mr_op *mr_record_op(struct mr_recorder *, const struct mr_packet *,
-    enum mr_op_kind);
+MR_API struct mr_op *mr_record_op(struct mr_recorder *, const struct mr_packet *, enum mr_op_kind);
 
 /* `copy` is a fresh copy of `from`: begins its branch. Cold. */
 MR_API void mr_record_copy(struct mr_recorder *, const struct mr_packet *from,

@@ -486,8 +486,9 @@ forward(const struct work *w, const uint32_t *packets, mr_verdict_t *verdicts, u
 		verdicts[i] = mr_verdict_output(port);
 		if (mr_unlikely(!go))
 			verdicts[i] = decide(w, packets[i], i);
-		else if (vlans && !retag(w->rec, mr_packet_at(w->run->base, packets[i]),
-				      &view->slots[slot], b->vlan[i], b->tagged[i]))
+		else if (vlans &&
+		    !retag(w->rec, mr_packet_at(w->run->base, packets[i]), &view->slots[slot],
+			b->vlan[i], b->tagged[i]))
 			verdicts[i] = mr_verdict_drop(MR_BRIDGE_DROP_NO_HEADROOM);
 	}
 }

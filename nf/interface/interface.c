@@ -110,7 +110,7 @@ check_options(const struct mr_config *config, const struct mr_conf *conf,
 {
 	struct settings s;
 	struct mr_error error;
-	struct mr_port_config wanted = {.name = mr_conf_key(conf)};
+	struct mr_port_config wanted = { .name = mr_conf_key(conf) };
 	const struct mr_conf *at = mr_conf_child(conf, "options");
 
 	if (interface_settings_read(&s, conf, &error)) {
@@ -148,8 +148,8 @@ check_one(struct mr_interfaces *all, const struct mr_config *config, const struc
 	check_device(config, conf, name, report);
 	check_options(config, conf, driver, report);
 	mr_conf_each(entry, conf, "rx-worker")
-		if (all && mr_conf_value_uint(entry) >=
-			       mr_graph_worker_count(mr_dataplane_graph(all->dp)))
+		if (all &&
+		    mr_conf_value_uint(entry) >= mr_graph_worker_count(mr_dataplane_graph(all->dp)))
 			mr_report_at(report, config, entry, "there is no worker %s; there are %u",
 			    mr_conf_value(entry),
 			    mr_graph_worker_count(mr_dataplane_graph(all->dp)));
@@ -183,7 +183,8 @@ prepare_one(struct mr_interfaces *all, const struct mr_conf *conf, struct record
 		return 0;
 	}
 	for (struct record *o = all->now; o && r->want.device[0]; o = o->next)
-		if (!strcmp(o->want.device, r->want.device) && !strcmp(o->want.driver, r->want.driver))
+		if (!strcmp(o->want.device, r->want.device) &&
+		    !strcmp(o->want.driver, r->want.driver))
 			return 0; /* finish opens it, once the device is free */
 	rc = interface_record_open(all, r, error);
 	if (rc == -ENODEV) {
@@ -257,7 +258,8 @@ add(struct mr_interfaces *all, struct record *r)
 
 	if (interface_record_add(all, r, &error) == 0)
 		return;
-	mr_log(mr_dataplane_log(all->dp), MR_LOG_ERROR, "interface %s: %s", r->pub.name, error.text);
+	mr_log(mr_dataplane_log(all->dp), MR_LOG_ERROR, "interface %s: %s", r->pub.name,
+	    error.text);
 	interface_record_close(r);
 }
 
@@ -272,8 +274,8 @@ cross_connect(struct mr_interfaces *all, struct record *r)
 		return;
 	r->cross_to = to->pub.index;
 	snprintf(name, sizeof(name), "cross-connect@%s", r->pub.name);
-	if (mr_graph_add_node(mr_dataplane_graph(all->dp), &interface_cross_class, name, &r->cross_to,
-		&r->cross, &error)) {
+	if (mr_graph_add_node(mr_dataplane_graph(all->dp), &interface_cross_class, name,
+		&r->cross_to, &r->cross, &error)) {
 		mr_log(mr_dataplane_log(all->dp), MR_LOG_ERROR, "interface %s: %s", r->pub.name,
 		    error.text);
 		return;

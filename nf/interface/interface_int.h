@@ -41,11 +41,11 @@ struct record {
 	struct record *next;
 	struct input inputs[INPUTS_MAX];
 	unsigned input_count;
-	bool added;  /* its port is in the graph's draft */
-	bool borrows; /* its index is still the old record's, until commit */
-	bool gone;   /* the device vanished or was never there: tried again each second */
-	uint16_t use;  /* the node where what arrives goes */
-	uint16_t cross; /* its cross-connect node, NO_NODE without one */
+	bool added;        /* its port is in the graph's draft */
+	bool borrows;      /* its index is still the old record's, until commit */
+	bool gone;         /* the device vanished or was never there: tried again each second */
+	uint16_t use;      /* the node where what arrives goes */
+	uint16_t cross;    /* its cross-connect node, NO_NODE without one */
 	uint16_t cross_to; /* the port index that this node sends to */
 	char trouble[256]; /* why it is not open, for show */
 };
@@ -55,8 +55,8 @@ struct mr_interfaces {
 	struct record *now;  /* of the configuration in force */
 	struct record *next; /* while a new one is brought in */
 	bool changing;
-	int watch; /* readable when a link has changed; -1: none */
-	uint16_t unused; /* the node for what arrives where no function listens */
+	int watch;                  /* readable when a link has changed; -1: none */
+	uint16_t unused;            /* the node for what arrives where no function listens */
 	uint8_t taken[MR_PORT_MAX]; /* indices */
 };
 

@@ -16,7 +16,7 @@ unused_body(struct mr_node_run *run, struct mr_recorder *rec, const uint32_t *pa
 MR_NODE_FUNCTIONS(unused)
 
 static const struct mr_named unused_drops[] = {
-	[UNUSED_DROP] = {"not-used", "no bridge or cross-connect uses the interface"},
+	[UNUSED_DROP] = { "not-used", "no bridge or cross-connect uses the interface" },
 };
 const struct mr_node_class interface_unused_class = {
 	.name = "interface-unused",

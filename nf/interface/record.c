@@ -75,8 +75,8 @@ interface_record_open(struct mr_interfaces *all, struct record *r, struct mr_err
 		.option_count = r->want.option_count,
 		.index = r->pub.index,
 		.rx_queues = r->want.rx_queues,
-		.tx_queues = r->want.tx_queues ? r->want.tx_queues
-					       : (uint16_t)mr_graph_worker_count(graph),
+		.tx_queues =
+		    r->want.tx_queues ? r->want.tx_queues : (uint16_t)mr_graph_worker_count(graph),
 		.mtu = r->want.mtu,
 		.promiscuous = r->want.promiscuous,
 		.numa_node = -1,
@@ -97,7 +97,8 @@ interface_record_open(struct mr_interfaces *all, struct record *r, struct mr_err
 	snprintf(r->trouble, sizeof(r->trouble), "%.255s", rc ? error->text : "");
 	if (rc)
 		return rc;
-	r->pub.up = !r->pub.port->driver->poll_link || r->pub.port->driver->poll_link(r->pub.port) != 0;
+	r->pub.up =
+	    !r->pub.port->driver->poll_link || r->pub.port->driver->poll_link(r->pub.port) != 0;
 	return 0;
 }
 
@@ -128,10 +129,11 @@ add_inputs(struct mr_interfaces *all, struct record *r, struct mr_error *error)
 		snprintf(node, sizeof(node), "%.*s",
 		    (int)(argument ? argument - r->want.inputs[i] : (int)sizeof(node)),
 		    r->want.inputs[i]);
-		rc = mr_plugins_find(mr_dataplane_plugins(all->dp), node, &in->plugin, &in->class, error);
+		rc = mr_plugins_find(mr_dataplane_plugins(all->dp), node, &in->plugin, &in->class,
+		    error);
 		if (!rc && in->plugin->create)
-			rc = in->plugin->create(
-			    &in->self, in->class, argument ? argument + 1 : NULL, error);
+			rc = in->plugin->create(&in->self, in->class,
+			    argument ? argument + 1 : NULL, error);
 		if (rc)
 			return rc;
 		snprintf(name, sizeof(name), "%.23s@%.23s", in->class->name, r->pub.name);

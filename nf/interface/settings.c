@@ -64,8 +64,8 @@ interface_device_of(const struct mr_conf *conf)
 	const struct mr_port_driver *driver =
 	    mr_port_driver_find(mr_conf_text(conf, "driver", "xdp"));
 
-	return mr_conf_text(
-	    conf, "device", driver && driver->device_named ? mr_conf_key(conf) : "");
+	return mr_conf_text(conf, "device",
+	    driver && driver->device_named ? mr_conf_key(conf) : "");
 }
 
 int

@@ -27,8 +27,8 @@ state_name(const struct record *r)
 static void
 show_counters(const struct mr_port *port, struct mr_state *st)
 {
-	struct mr_port_queue_stats rx = {0}, tx = {0};
-	struct mr_port_stats device = {0};
+	struct mr_port_queue_stats rx = { 0 }, tx = { 0 };
+	struct mr_port_stats device = { 0 };
 
 	for (unsigned q = 0; q < port->rx_queues; q++) {
 		rx.packets += get(&port->rx_stats[q].packets);

@@ -16,7 +16,7 @@ struct capture_writer {
 	FILE *file;
 	pcap_t *dead;          /* of a pcap file: libpcap's notion of what is written */
 	pcap_dumper_t *dumper; /* null: pcapng, which libpcap does not write */
-	uint8_t *block; /* of a pcapng file: the largest packet's */
+	uint8_t *block;        /* of a pcapng file: the largest packet's */
 	uint32_t snap;
 	char path[256];
 };
@@ -44,8 +44,8 @@ pcapng_put(struct capture_writer *w, const uint8_t *bytes, uint32_t kept, uint32
 		.length = len,
 	};
 
-	fwrite(w->block,
-	    mr_pcapng_packet(w->block, MR_PCAPNG_PACKET_MAX(w->snap), &packet, bytes), 1, w->file);
+	fwrite(w->block, mr_pcapng_packet(w->block, MR_PCAPNG_PACKET_MAX(w->snap), &packet, bytes),
+	    1, w->file);
 }
 
 static bool

@@ -8,9 +8,9 @@
  *
  *   stations 0 .. n/2-1 -- [pcap0] -- bridge -- [pcap1] -- stations n/2 .. n-1
  *
- * The peer, testpmd's macswap, has no table and swaps two addresses; it plays the first
- * frames of the same capture, few, because its driver keeps a buffer for each and gets
- * slower with more. The floor copies the same frames into buffers, looks both addresses up
+ * The peer, testpmd's macswap, has no table and swaps two addresses; it plays the same
+ * capture. Its driver keeps a buffer for each frame, which is why it gets slower with more of
+ * them: see docs/performance-notes.md. The floor copies the same frames into buffers, looks both addresses up
  * in a hash table without a second thought, and gives the buffers back.
  */
 #include "bench/bench.h"
@@ -29,7 +29,6 @@
 
 #define FRAME 64
 #define FRAMES_MIN 8192
-#define PEER_FRAMES 512
 
 /* Of the floor's table: four stations in a line, the rest of a full one in the next. */
 struct line {
@@ -433,7 +432,7 @@ static const struct mr_bench_peer *const peers[] = { &testpmd, NULL };
 		.config = \
 		    text_ " stations behind two ports, 64-byte frames played from memory, " \
 			  "sources and destinations in random order, learning, ageing 300 s; " \
-			  "testpmd macswap plays the first 512 of them over net_pcap " \
+			  "testpmd macswap plays the same frames of one side over net_pcap " \
 			  "infinite_rx", \
 		.param = stations_, .window_ms = 20, .setup = setup, .teardown = teardown, \
 		.ours = ours, .floor = bare, .peers = peers, \

@@ -438,7 +438,8 @@ static void
 test_checked_build_sees_a_forgotten_packet(void **state)
 {
 #ifndef MR_CHECKED
-	skip(); /* only -Dchecked=true looks */
+	print_message("skipped: needs a build with -Dchecked=true\n");
+	skip();
 #else
 	struct mr_graph_totals t;
 	struct mr_node_stats s;

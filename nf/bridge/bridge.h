@@ -27,6 +27,10 @@
 #define MR_BRIDGE_NO_PORT UINT16_MAX
 #define MR_BRIDGE_GROUP_ISOLATED 63u /* the split-horizon group of all isolated ports */
 
+/* Packets that are learned from, and then looked up, together. Of 256 the MAC table's lines
+ * and the frames would no longer fit the first-level cache at once. */
+#define MR_BRIDGE_DEPTH 128u
+
 enum mr_bridge_mode {
 	/* Carries all VLANs, `vlan` (1 unless set) without a tag. The mode of all ports in a
 	 * bridge without VLANs. */

@@ -8,15 +8,15 @@
  *   2  learn: sources that are new, moved or not heard in this second
  *   3  look up the destinations and write the verdicts
  *
- * All sources of a vector are learned before its first destination is looked up. A
+ * All sources of MR_BRIDGE_DEPTH packets are learned before the first of their destinations
+ * is looked up. A
  * frame whose station is known, on a port that may be reached, that is up
  * and takes its size, is done in the loop; everything else goes through `decide`.
  */
 #include "kit/packet/wire_eth.h"
 #include "nf/bridge/bridge_int.h"
 
-/* Packets that go through the phases together. */
-#define DEPTH 128u
+#define DEPTH MR_BRIDGE_DEPTH
 
 /* How many packets ahead the bytes are fetched. */
 #define AHEAD 12u
@@ -94,12 +94,15 @@ classify(const struct work *w, const uint32_t *packets, unsigned count, const bo
 
 	for (unsigned i = 0; i < count; i++) {
 		struct mr_packet *p = mr_packet_at(base, packets[i]);
+		const struct mr_packet *later =
+		    mr_packet_at(base, packets[MR_MIN(i + AHEAD, count - 1)]);
 		bool fits = p->len >= (vlans ? TAGGED : HEADER);
 		const uint8_t *bytes = fits ? mr_packet_bytes(p) : nothing;
 		unsigned vlan = 0, bad;
 		bool tagged = false;
 		uint64_t d, s, group;
 
+		mr_prefetch(mr_packet_bytes_const(later));
 		if (alike) {
 			other |= p->port ^ port;
 		} else {

@@ -244,11 +244,11 @@ model_forward(struct switch_model *m, struct bed *b, const struct frame *f, cons
 		model_send(m, &out, to->port);
 }
 
-void
-model_vector(struct switch_model *m, struct bed *b, const struct frame *frames,
-    const uint16_t *ports, const uint16_t *flags, unsigned count)
+static void
+model_part(struct switch_model *m, struct bed *b, const struct frame *frames, const uint16_t *ports,
+    const uint16_t *flags, unsigned count)
 {
-	static struct seen seen[MR_VECTOR_MAX];
+	struct seen seen[MR_BRIDGE_DEPTH];
 
 	for (unsigned i = 0; i < count; i++) {
 		seen[i] = model_classify(m, &frames[i], ports[i]);
@@ -261,6 +261,15 @@ model_vector(struct switch_model *m, struct bed *b, const struct frame *frames,
 		else
 			model_forward(m, b, &frames[i], &seen[i], flags[i] & MR_PACKET_GSO);
 	}
+}
+
+void
+model_vector(struct switch_model *m, struct bed *b, const struct frame *frames,
+    const uint16_t *ports, const uint16_t *flags, unsigned count)
+{
+	for (unsigned i = 0; i < count; i += MR_BRIDGE_DEPTH)
+		model_part(m, b, frames + i, ports + i, flags + i,
+		    MR_MIN(count - i, MR_BRIDGE_DEPTH));
 }
 
 /* What stays known when one configuration follows another. */

@@ -23,11 +23,12 @@ struct mr_bench_testpmd {
 	const char *counted; /* the line of its statistics that counts */
 };
 
-/* What testpmd needs for `mbufs` buffers of 2,176 bytes with headers, in MB. */
+/* What testpmd needs for `mbufs` buffers of 2,176 bytes with headers, in MB, rounding to
+ * pages included. */
 static unsigned
 memory_needed(unsigned mbufs)
 {
-	return 128 + mbufs / 400;
+	return 192 + mbufs / 200;
 }
 
 static bool

@@ -103,7 +103,7 @@ open_sockets(struct mr_bench_bare_xdp *x, const char *const names[2])
 static void
 collect(struct mr_bench_bare_xdp *x)
 {
-	uint32_t at, n, i;
+	uint32_t at = 0, n, i;
 
 	n = xsk_ring_cons__peek(&x->done[1], RING, &at);
 	for (i = 0; i < n; i++)

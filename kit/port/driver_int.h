@@ -3,23 +3,16 @@
 #define MR_KIT_PORT_DRIVER_INT_H
 
 /*
- * What the drivers of this folder share: counting, taking buffers, writing a
- * fresh packet's line.
+ * What the drivers of this folder share: taking buffers, writing a fresh packet's
+ * line, freeing bursts.
  *
  * Threads: each call is for the worker that owns the queue at hand.
  */
 
 #include <string.h>
 
+#include "kit/base/counter.h"
 #include "kit/port/port.h"
-
-/* Adds to a counter with one writer; a plain load and store, which others may read. */
-mr_inline void
-port_count(_Atomic uint64_t *counter, uint64_t n)
-{
-	atomic_store_explicit(counter, atomic_load_explicit(counter, memory_order_relaxed) + n,
-	    memory_order_relaxed);
-}
 
 /* Up to `want` buffers: the pool gives all or nothing, so ask for less and less. */
 mr_inline unsigned

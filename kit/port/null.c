@@ -120,9 +120,9 @@ null_rx(struct mr_port *port, unsigned queue, unsigned worker, uint32_t *packets
 			port_copy_lines((uint8_t *)mr_packet_at(base, packets[i]) + MR_PACKET_DATA,
 			    n->frame, n->size);
 	if (mr_unlikely(!count && max))
-		port_count(&stats->no_buffer, 1);
-	port_count(&stats->packets, count);
-	port_count(&stats->bytes, (uint64_t)count * n->size);
+		mr_counter_add(&stats->no_buffer, 1);
+	mr_counter_add(&stats->packets, count);
+	mr_counter_add(&stats->bytes, (uint64_t)count * n->size);
 	return count;
 }
 
@@ -132,8 +132,8 @@ null_tx(struct mr_port *port, unsigned queue, unsigned worker, const uint32_t *p
 {
 	struct mr_port_queue_stats *stats = &port->tx_stats[queue];
 
-	port_count(&stats->bytes, port_swallow(port->buffers, worker, packets, count));
-	port_count(&stats->packets, count);
+	mr_counter_add(&stats->bytes, port_swallow(port->buffers, worker, packets, count));
+	mr_counter_add(&stats->packets, count);
 	return count;
 }
 

@@ -458,7 +458,7 @@ gen_rx(struct mr_port *port, unsigned queue, unsigned worker, uint32_t *packets,
 		got = rx_chained(g, q, queue, worker, flows, stamp, packets, count, &bytes);
 	if (mr_unlikely(got < count)) {
 		/* Too few buffers: the flows that were drawn and not used come again. */
-		port_count(&stats->no_buffer, 1);
+		mr_counter_add(&stats->no_buffer, 1);
 		if (g->order == GEN_RANDOM)
 			random = q->random + got * 0x9e3779b97f4a7c15ull;
 		else
@@ -467,8 +467,8 @@ gen_rx(struct mr_port *port, unsigned queue, unsigned worker, uint32_t *packets,
 	q->random = random;
 	q->next = next;
 	q->sent += got;
-	port_count(&stats->packets, got);
-	port_count(&stats->bytes, bytes);
+	mr_counter_add(&stats->packets, got);
+	mr_counter_add(&stats->bytes, bytes);
 	if (mr_unlikely(q->sent == q->quota && !q->finished)) {
 		q->finished = true;
 		if (atomic_fetch_sub_explicit(&g->unfinished, 1, memory_order_relaxed) == 1)
@@ -485,8 +485,8 @@ gen_tx(struct mr_port *port, unsigned queue, unsigned worker, const uint32_t *pa
 	struct mr_port_queue_stats *stats = &port->tx_stats[queue];
 
 	gen_sink_take(g, queue, packets, count);
-	port_count(&stats->bytes, port_swallow(port->buffers, worker, packets, count));
-	port_count(&stats->packets, count);
+	mr_counter_add(&stats->bytes, port_swallow(port->buffers, worker, packets, count));
+	mr_counter_add(&stats->packets, count);
 	return count;
 }
 

@@ -65,9 +65,9 @@ stream_count(struct gen_stream *s, uint32_t sequence)
 	/* The stamp carries 32 bits; what is nearest to the last one is meant. */
 	int32_t ahead = (int32_t)(sequence - (uint32_t)next);
 
-	port_count(&s->received, 1);
+	mr_counter_add(&s->received, 1);
 	if (ahead < 0)
-		port_count(&s->reordered, 1);
+		mr_counter_add(&s->reordered, 1);
 	else
 		store(&s->next, next + (uint32_t)ahead + 1);
 }
@@ -111,13 +111,13 @@ gen_sink_take(struct gen_port *g, unsigned queue, const uint32_t *packets, unsig
 		sum += cycles;
 		min = MR_MIN(min, cycles);
 		max = MR_MAX(max, cycles);
-		port_count(&sink->latency[bucket_of(cycles)], 1);
+		mr_counter_add(&sink->latency[bucket_of(cycles)], 1);
 	}
 	store(&sink->cycles_min, min);
 	store(&sink->cycles_max, max);
-	port_count(&sink->cycles_sum, sum);
-	port_count(&sink->stamped, stamped);
-	port_count(&sink->plain, count - stamped);
+	mr_counter_add(&sink->cycles_sum, sum);
+	mr_counter_add(&sink->stamped, stamped);
+	mr_counter_add(&sink->plain, count - stamped);
 }
 
 /* What a stream lost is only known over all queues: its packets may arrive on any. */

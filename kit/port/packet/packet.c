@@ -306,13 +306,13 @@ packet_tx(struct mr_port *port, unsigned queue, unsigned worker, const uint32_t 
 		}
 	}
 	port_swallow(port->buffers, worker, packets, done);
-	port_count(&stats->calls, calls);
-	port_count(&stats->packets, sent);
-	port_count(&stats->bytes, bytes);
+	mr_counter_add(&stats->calls, calls);
+	mr_counter_add(&stats->packets, sent);
+	mr_counter_add(&stats->bytes, bytes);
 	if (mr_unlikely(errors))
-		port_count(&stats->errors, errors);
+		mr_counter_add(&stats->errors, errors);
 	if (mr_unlikely(gone))
-		port_count(&stats->gone, gone);
+		mr_counter_add(&stats->gone, gone);
 	return done;
 }
 

@@ -231,7 +231,8 @@ packet_ring_take(struct packet_ring *r, struct mr_port *port, unsigned queue, un
 			errors++;
 		} else {
 			if (mr_unlikely(!mr_buffers_get(b, worker, chain, need))) {
-				port_count(&stats->no_buffer, 1); /* the frame waits in the ring */
+				mr_counter_add(&stats->no_buffer,
+				    1); /* the frame waits in the ring */
 				break;
 			}
 			fill(b, chain, need, frame, h->tp_snaplen, origin);
@@ -253,9 +254,9 @@ packet_ring_take(struct packet_ring *r, struct mr_port *port, unsigned queue, un
 		if (!--r->left)
 			block_release(r);
 	}
-	port_count(&stats->packets, n);
-	port_count(&stats->bytes, bytes);
+	mr_counter_add(&stats->packets, n);
+	mr_counter_add(&stats->bytes, bytes);
 	if (mr_unlikely(errors))
-		port_count(&stats->errors, errors);
+		mr_counter_add(&stats->errors, errors);
 	return n;
 }

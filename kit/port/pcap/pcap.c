@@ -231,7 +231,7 @@ capture_open(struct mr_port **out, const struct mr_port_config *config, struct m
 		c->port.caps |= MR_PORT_SINK | MR_PORT_TX_CSUM | MR_PORT_TX_GSO;
 	/* What was left out while loading. */
 	if (device)
-		port_count(&c->port.rx_stats[0].errors, c->reader.errors);
+		mr_counter_add(&c->port.rx_stats[0].errors, c->reader.errors);
 	return 0;
 }
 
@@ -310,7 +310,7 @@ rx_file(struct capture_port *c, unsigned worker, uint32_t *packets, unsigned max
 			break;
 		packets[n] = mr_packet_from(c->port.buffers, worker, c->held.bytes, c->held.len);
 		if (packets[n] == MR_PACKET_NONE) {
-			port_count(&stats->no_buffer, 1); /* it waits; a file loses nothing */
+			mr_counter_add(&stats->no_buffer, 1); /* it waits; a file loses nothing */
 			break;
 		}
 		p = mr_packet_at(c->port.buffers->base, packets[n++]);
@@ -318,7 +318,7 @@ rx_file(struct capture_port *c, unsigned worker, uint32_t *packets, unsigned max
 		*bytes += c->held.len;
 		c->holds = false;
 	}
-	port_count(&stats->errors, c->reader.errors - errors);
+	mr_counter_add(&stats->errors, c->reader.errors - errors);
 	if (c->reader.ended && !c->holds)
 		finish(c);
 	return n;
@@ -369,7 +369,7 @@ rx_memory_slow(struct capture_port *c, unsigned worker, uint32_t *packets, unsig
 		packets[n] =
 		    mr_packet_from(c->port.buffers, worker, c->memory.bytes + c->next_at, len);
 		if (packets[n] == MR_PACKET_NONE) {
-			port_count(&c->port.rx_stats[0].no_buffer, 1);
+			mr_counter_add(&c->port.rx_stats[0].no_buffer, 1);
 			break;
 		}
 		mr_packet_at(c->port.buffers->base, packets[n])->port = c->port.index;
@@ -388,7 +388,7 @@ rx_memory(struct capture_port *c, unsigned worker, uint32_t *packets, unsigned m
 
 	count = port_take(c->port.buffers, worker, packets, max);
 	if (mr_unlikely(count < max))
-		port_count(&c->port.rx_stats[0].no_buffer, 1);
+		mr_counter_add(&c->port.rx_stats[0].no_buffer, 1);
 	for (i = 0; i < count; i += run) {
 		const uint8_t *from = c->memory.bytes + c->next_at;
 		const uint32_t *lens = c->memory.lens + c->next;
@@ -428,8 +428,8 @@ capture_rx(struct mr_port *port, unsigned queue, unsigned worker, uint32_t *pack
 		if (mr_unlikely(!c->rounds_left))
 			finish(c);
 	}
-	port_count(&port->rx_stats[0].packets, n);
-	port_count(&port->rx_stats[0].bytes, bytes);
+	mr_counter_add(&port->rx_stats[0].packets, n);
+	mr_counter_add(&port->rx_stats[0].bytes, bytes);
 	return n;
 }
 
@@ -474,9 +474,9 @@ capture_tx(struct mr_port *port, unsigned queue, unsigned worker, const uint32_t
 		c->unflushed = true;
 		pthread_mutex_unlock(&c->lock);
 	}
-	port_count(&stats->errors, refused);
-	port_count(&stats->bytes, port_swallow(port->buffers, worker, packets, count));
-	port_count(&stats->packets, count - refused);
+	mr_counter_add(&stats->errors, refused);
+	mr_counter_add(&stats->bytes, port_swallow(port->buffers, worker, packets, count));
+	mr_counter_add(&stats->packets, count - refused);
 	return count;
 }
 

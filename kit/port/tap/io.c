@@ -153,7 +153,8 @@ tap_rx(struct mr_port *port, unsigned queue, unsigned worker, uint32_t *packets,
 			if (got == -EINTR)
 				continue;
 			if (got == -ENOBUFS)
-				port_count(&stats->no_buffer, 1); /* the kernel keeps or loses it */
+				mr_counter_add(&stats->no_buffer,
+				    1); /* the kernel keeps or loses it */
 			else if (is_gone((int)-got))
 				queue_retire(t, q);
 			else if (got != -EAGAIN)
@@ -170,7 +171,7 @@ tap_rx(struct mr_port *port, unsigned queue, unsigned worker, uint32_t *packets,
 		else
 			packets[n] = take_few(t, q, queue, worker, (uint32_t)got);
 		if (mr_unlikely(packets[n] == MR_PACKET_NONE)) {
-			port_count(&stats->no_buffer, 1);
+			mr_counter_add(&stats->no_buffer, 1);
 			break;
 		}
 		p = mr_packet_at(port->buffers->base, packets[n]);
@@ -182,11 +183,11 @@ tap_rx(struct mr_port *port, unsigned queue, unsigned worker, uint32_t *packets,
 		bytes += (uint64_t)got;
 		n++;
 	}
-	port_count(&stats->calls, calls);
-	port_count(&stats->packets, n);
-	port_count(&stats->bytes, bytes);
+	mr_counter_add(&stats->calls, calls);
+	mr_counter_add(&stats->packets, n);
+	mr_counter_add(&stats->bytes, bytes);
 	if (mr_unlikely(errors))
-		port_count(&stats->errors, errors);
+		mr_counter_add(&stats->errors, errors);
 	return n;
 }
 
@@ -269,14 +270,14 @@ tap_tx(struct mr_port *port, unsigned queue, unsigned worker, const uint32_t *pa
 		}
 		errors++;
 	}
-	port_count(&stats->calls, i + (i < count));
+	mr_counter_add(&stats->calls, i + (i < count));
 	i += gone;
 	port_swallow(port->buffers, worker, packets, i);
 	if (mr_unlikely(gone))
-		port_count(&stats->gone, gone);
+		mr_counter_add(&stats->gone, gone);
 	if (mr_unlikely(errors))
-		port_count(&stats->errors, errors);
-	port_count(&stats->bytes, bytes);
-	port_count(&stats->packets, i - gone - errors);
+		mr_counter_add(&stats->errors, errors);
+	mr_counter_add(&stats->bytes, bytes);
+	mr_counter_add(&stats->packets, i - gone - errors);
 	return i;
 }

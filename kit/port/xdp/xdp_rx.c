@@ -50,7 +50,7 @@ static void
 starvation_ends(struct xdp_queue *q, struct mr_port_queue_stats *stats)
 {
 	q->rx.starved = false;
-	port_count(&stats->no_buffer, xdp_rx_empty(q) - q->rx.empty_before);
+	mr_counter_add(&stats->no_buffer, xdp_rx_empty(q) - q->rx.empty_before);
 }
 
 static mr_noinline void
@@ -167,7 +167,7 @@ join(struct xdp_port *x, struct xdp_rx *rx, uint32_t handle, bool more, unsigned
 		mr_packets_free(b, worker, &rx->head, 1);
 		rx->head = 0;
 		rx->discard = more;
-		port_count(&stats->errors, 1);
+		mr_counter_add(&stats->errors, 1);
 		return MR_PACKET_NONE;
 	}
 	mr_packet_at(b->base, rx->tail)->next = handle;
@@ -214,7 +214,7 @@ xdp_rx(struct mr_port *port, unsigned queue, unsigned worker, uint32_t *packets,
 			refill(x, q, worker, stats);
 		if (x->busy_poll || xsk_ring_prod__needs_wakeup(&rx->fill)) {
 			recvfrom(q->fd, NULL, 0, MSG_DONTWAIT, NULL, NULL);
-			port_count(&stats->calls, 1);
+			mr_counter_add(&stats->calls, 1);
 			n = ready(&rx->ring, MR_MIN(max, x->burst));
 		}
 		if (!n)
@@ -252,8 +252,8 @@ xdp_rx(struct mr_port *port, unsigned queue, unsigned worker, uint32_t *packets,
 		refill(x, q, worker, stats);
 	if (n < SHORT_HARVEST && max >= SHORT_HARVEST && x->rest_cycles)
 		rx->rest_until = mr_cycles() + x->rest_cycles;
-	port_count(&stats->packets, count);
-	port_count(&stats->bytes, bytes);
+	mr_counter_add(&stats->packets, count);
+	mr_counter_add(&stats->bytes, bytes);
 	return count;
 }
 

@@ -54,7 +54,7 @@ kick(struct xdp_queue *q, struct mr_port_queue_stats *stats)
 		if (after == before)
 			break; /* EAGAIN, ENOBUFS: it is full or short of memory, later more */
 	}
-	port_count(&stats->calls, calls);
+	mr_counter_add(&stats->calls, calls);
 }
 
 mr_inline void
@@ -128,7 +128,7 @@ swallow(struct xdp_port *x, unsigned queue, unsigned worker, const uint32_t *pac
     unsigned count)
 {
 	port_swallow(x->port.buffers, worker, packets, count);
-	port_count(&x->port.tx_stats[queue].gone, count);
+	mr_counter_add(&x->port.tx_stats[queue].gone, count);
 	return count;
 }
 
@@ -179,10 +179,10 @@ xdp_tx(struct mr_port *port, unsigned queue, unsigned worker, const uint32_t *pa
 		__atomic_store_n(tx->ring.producer, tx->ring.cached_prod, __ATOMIC_RELEASE);
 	}
 	kick(q, stats);
-	port_count(&stats->packets, i - bad);
-	port_count(&stats->bytes, bytes);
+	mr_counter_add(&stats->packets, i - bad);
+	mr_counter_add(&stats->bytes, bytes);
 	if (mr_unlikely(bad))
-		port_count(&stats->errors, bad);
+		mr_counter_add(&stats->errors, bad);
 	return i;
 }
 

@@ -34,6 +34,8 @@ struct daemon {
 	struct event *events[EVENTS_MAX];
 	unsigned event_count;
 	const char *path;
+	struct mr_config *config;    /* in force */
+	const char *log_level;       /* from the command line, or null */
 	struct mr_graph_totals last; /* to see that all is quiet */
 	bool done;
 };
@@ -83,6 +85,44 @@ on_end(evutil_socket_t signal_number, short what, void *arg)
 	event_base_loopbreak(d->base);
 }
 
+static const struct mr_conf *
+system_of(const struct mr_config *config)
+{
+	return mr_conf_child(mr_conf_root(config), "system");
+}
+
+static int
+set_log_level(struct daemon *d, const struct mr_config *config)
+{
+	const char *name =
+	    d->log_level ? d->log_level : mr_conf_text(system_of(config), "log-level", "info");
+	int level = mr_log_level_parse(name);
+
+	if (level < 0) {
+		fprintf(stderr,
+		    "millrace run: there is no log level \"%s\"; there are error, warning, "
+		    "notice, info, debug\n",
+		    name);
+		return -EINVAL;
+	}
+	mr_log_set_level(&d->log, (enum mr_log_level)level);
+	return 0;
+}
+
+/* What a process is made of cannot change while it runs. */
+static void
+say_what_waits(struct daemon *d, const struct mr_config *next)
+{
+	static const char *const fixed[] = { "workers", "mode", "buffers", "pages", "numa-node",
+		"control-socket", "plugins" };
+	const struct mr_conf *now = system_of(d->config), *then = system_of(next);
+
+	for (unsigned i = 0; i < MR_ARRAY_COUNT(fixed); i++)
+		if (!mr_conf_equal(mr_conf_child(now, fixed[i]), mr_conf_child(then, fixed[i])))
+			mr_log(&d->log, MR_LOG_WARNING,
+			    "system/%s has changed; that takes effect at the next start", fixed[i]);
+}
+
 /* SIGHUP: the file again. What is wrong changes nothing. */
 static void
 on_reload(evutil_socket_t signal_number, short what, void *arg)
@@ -98,8 +138,15 @@ on_reload(evutil_socket_t signal_number, short what, void *arg)
 		    d->path);
 		return;
 	}
-	if (mr_report_create(&report) == 0 && mr_dataplane_apply(d->dataplane, config, report) == 0)
+	if (mr_report_create(&report) == 0 &&
+	    mr_dataplane_apply(d->dataplane, config, report) == 0) {
+		say_what_waits(d, config);
+		set_log_level(d, config);
 		mr_log(&d->log, MR_LOG_NOTICE, "%s applied", d->path);
+		mr_config_destroy(d->config);
+		d->config = config;
+		config = NULL;
+	}
 	if (report && mr_report_count(report)) {
 		mr_report_print(report, stderr);
 		mr_log(&d->log, MR_LOG_ERROR, "%s could not be applied", d->path);
@@ -241,25 +288,8 @@ clean_up(struct daemon *d)
 		event_free(d->events[i]);
 	if (d->base)
 		event_base_free(d->base);
+	mr_config_destroy(d->config);
 	mr_model_destroy(d->model);
-}
-
-static int
-set_log_level(struct daemon *d, const struct mr_cmd_args *args, const struct mr_config *config)
-{
-	const struct mr_conf *system = mr_conf_child(mr_conf_root(config), "system");
-	const char *name = mr_cmd_value(args, "log-level");
-	int level = mr_log_level_parse(name ? name : mr_conf_text(system, "log-level", "info"));
-
-	if (level < 0) {
-		fprintf(stderr,
-		    "millrace run: there is no log level \"%s\"; there are error, warning, notice, "
-		    "info, debug\n",
-		    name);
-		return -EINVAL;
-	}
-	mr_log_set_level(&d->log, (enum mr_log_level)level);
-	return 0;
 }
 
 static int
@@ -267,7 +297,6 @@ run_run(const struct mr_cmd *cmd, int argc, char **argv)
 {
 	struct daemon d = { 0 };
 	struct mr_cmd_args args;
-	struct mr_config *config;
 	int status, rc;
 
 	if (mr_cmd_parse(cmd, argc, argv, 1, 1, &args, &status))
@@ -280,10 +309,11 @@ run_run(const struct mr_cmd *cmd, int argc, char **argv)
 		clean_up(&d);
 		return MR_EXIT_FAILED;
 	}
-	config = mr_load_config(d.model, d.path, false);
-	rc = config ? set_log_level(&d, &args, config) : -EINVAL;
+	d.log_level = mr_cmd_value(&args, "log-level");
+	d.config = mr_load_config(d.model, d.path, false);
+	rc = d.config ? set_log_level(&d, d.config) : -EINVAL;
 	if (!rc)
-		rc = start(&d, config, mr_cmd_value(&args, "socket"));
+		rc = start(&d, d.config, mr_cmd_value(&args, "socket"));
 	if (!rc)
 		rc = watch(&d, mr_cmd_given(&args, "stay"));
 	if (!rc) {
@@ -292,7 +322,6 @@ run_run(const struct mr_cmd *cmd, int argc, char **argv)
 		event_base_dispatch(d.base);
 		notify("STOPPING=1");
 	}
-	mr_config_destroy(config);
 	clean_up(&d);
 	return rc ? MR_EXIT_FAILED : MR_EXIT_OK;
 }

@@ -126,6 +126,16 @@ def test_reload_of_a_bad_file_changes_nothing(switch):
     assert len(switch.show("interfaces")) == 3
 
 
+def test_reload_says_what_must_wait(switch):
+    """What the process is made of stays; the rest of the file is applied."""
+    switch.reload(bridge_config([1, 2]), system={"buffers": 65536, "mode": "poll"})
+    assert until(3, lambda: len(switch.show("interfaces")) == 2), switch.said()
+    assert until(1, lambda: "system/buffers has changed" in switch.said())
+    assert "system/mode has changed" in switch.said()
+    assert "system/workers" not in switch.said()
+    switch.ping(1, 2, "-c", "20", "-i", "0.01")
+
+
 def test_hundred_bridges_of_nothing(lab):
     """Many bridges in one data plane; frames of one never reach another."""
     for number in (1, 2, 3, 4):

@@ -19,6 +19,8 @@
 #include "kit/packet/packet.h"
 
 #define HUGE_FROM 65536u
+/* Look-ups between an entry's prefetch and its use: half a cycle better than a whole vector. */
+#define AHEAD 32u
 
 /* -- entries ------------------------------------------------------------------------ */
 
@@ -447,13 +449,18 @@ void
 mr_fib4_lookup(const struct mr_fib4 *fib, const uint32_t *addresses, uint32_t *values, unsigned n)
 {
 	uint32_t at[MR_VECTOR_MAX];
-	unsigned i;
+	unsigned ahead = MR_MIN(n, AHEAD), i;
 
-	for (i = 0; i < n; i++) {
+	for (i = 0; i < ahead; i++) {
 		at[i] = mr_fib4_locate(fib, addresses[i]);
 		mr_fib4_prefetch_at(fib, at[i]);
 	}
-	for (i = 0; i < n; i++)
+	for (i = 0; i + ahead < n; i++) {
+		at[i + ahead] = mr_fib4_locate(fib, addresses[i + ahead]);
+		mr_fib4_prefetch_at(fib, at[i + ahead]);
+		values[i] = mr_fib4_value(fib, addresses[i], at[i]);
+	}
+	for (; i < n; i++)
 		values[i] = mr_fib4_value(fib, addresses[i], at[i]);
 }
 

@@ -19,7 +19,11 @@
 #include "kit/table/fib4.h"
 
 #define READERS 2u
+#ifdef MR_RCU_TSAN
+#define CHANGES 15000u
+#else
 #define CHANGES 60000u
+#endif
 #define PREFIXES 600u
 /* Values of a prefix: base + 2 * its number + 0 or 1. Odd numbers get long ones. */
 #define SHORT_BASE 2u

@@ -106,7 +106,15 @@ struct mr_recorder {
 	uint16_t *free;
 	mr_recorder_done_fn *done;
 	void *user;
+	bool dry;
 };
+
+/* The walk is an explanation: nothing but the packet may change by it. */
+mr_inline bool
+mr_record_is_dry(const struct mr_recorder *rec)
+{
+	return rec && rec->dry;
+}
 
 MR_API int mr_recorder_create(struct mr_recorder **out, uint16_t slots, mr_recorder_done_fn *,
     void *user, struct mr_error *);

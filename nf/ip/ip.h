@@ -80,7 +80,8 @@ struct mr_ip_meta {
 static_assert(sizeof(struct mr_ip_meta) == 24, "fits the packet's scratch");
 
 enum mr_ip_meta_flag {
-	MR_IP_META_ORIGIN = 1u << 0, /* made by this router: its TTL stays, no ICMP about it */
+	MR_IP_META_ORIGIN = 1u << 0,  /* made by this router: its TTL stays, no ICMP about it */
+	MR_IP_META_OPTIONS = 1u << 1, /* its IPv4 options have been dealt with */
 };
 
 mr_inline struct mr_ip_meta *

@@ -99,6 +99,7 @@ struct mr_recording {
 typedef void mr_recorder_done_fn(void *user, const struct mr_recording *);
 
 struct mr_recorder {
+	bool dry;                   /* an explanation: nodes leave no trace of it but the recording */
 	struct mr_recording *slots; /* [count]; slot s stands for record number s + 1 */
 	uint16_t count;
 	uint16_t free_count;
@@ -111,6 +112,14 @@ struct mr_recorder {
 MR_API int mr_recorder_create(struct mr_recorder **out, uint16_t slots, mr_recorder_done_fn *,
     void *user, struct mr_error *);
 MR_API void mr_recorder_destroy(struct mr_recorder *);
+
+/* Whether the walk only explains what would happen: a node then learns nothing, counts no
+ * token, sends and keeps nothing on the side. */
+mr_inline bool
+mr_record_is_dry(const struct mr_recorder *r)
+{
+	return r && r->dry;
+}
 
 /* Attaches a fresh recording to a packet; false when all slots are in use. */
 MR_API bool mr_recorder_attach(struct mr_recorder *, struct mr_packet *, uint32_t tag);

@@ -43,9 +43,12 @@ enum mr_op_kind {
 	MR_OP_POP,         /* `len` bytes removed at offset */
 	MR_OP_TRIM,        /* cut to `arg` bytes */
 	MR_OP_SUM,         /* the one's complement sum at offset changed by `arg` (RFC 1624) */
+	MR_OP_TTL,         /* TTL or hop limit of the IP header at offset made one less, and the
+			    * header checksum with it; arg = 4 or 6 */
 	MR_OP_META,        /* metadata: context = arg, a = VLAN */
 	MR_OP_GUARD,       /* holds while bytes at offset, under mask b, equal a (len <= 8) */
 	MR_OP_READ,        /* read the table `text`, whose generation was a */
+	MR_OP_MATCH,       /* table `text` matched the prefix in bytes, `len` bits long; arg = value */
 	MR_OP_NOTE,        /* for people: `text` and the number a */
 	MR_OP_COUNT,       /* counter `arg` of the node, + a (or + length when a is 0) */
 	MR_OP_METER,       /* passed meter `arg` */

@@ -3,14 +3,10 @@
  * ip4-forward, and what IPv4 does with packets that are not plain. The order of checks is that of
  * RFC 1812, 5.2.
  */
-#include <netinet/ip_icmp.h>
 #include <string.h>
 
 #include "nf/ip/forward4_inl.h"
 #include "nf/ip/ip_int.h"
-
-/* RFC 1812, 5.2.7.1: communication administratively prohibited. */
-#define CODE_PROHIBITED 13u
 
 void
 ip4_record(const struct ip_work *w, const struct mr_packet *p, unsigned in, unsigned l3)
@@ -42,11 +38,11 @@ special(struct mr_packet *p, const struct ip_at *at, uint32_t index)
 	case MR_IP_SPECIAL_MULTICAST:
 		return ip_leave(at, p, MR_IP_EDGE_MULTICAST, index, 0);
 	case MR_IP_SPECIAL_UNREACHABLE:
-		return ip_error(at, p, ICMP_DEST_UNREACH, ICMP_HOST_UNREACH, 0);
+		return ip_error(at, p, MR_ICMP4_UNREACHABLE, MR_ICMP4_UNREACHABLE_HOST, 0);
 	case MR_IP_SPECIAL_PROHIBIT:
-		return ip_error(at, p, ICMP_DEST_UNREACH, CODE_PROHIBITED, 0);
+		return ip_error(at, p, MR_ICMP4_UNREACHABLE, MR_ICMP4_UNREACHABLE_ADMIN, 0);
 	case MR_IP_SPECIAL_NONE:
-		return ip_error(at, p, ICMP_DEST_UNREACH, ICMP_NET_UNREACH, 0);
+		return ip_error(at, p, MR_ICMP4_UNREACHABLE, MR_ICMP4_UNREACHABLE_NET, 0);
 	case MR_IP_SPECIAL_BLACKHOLE:
 		return mr_verdict_drop(MR_IP_DROP_BLACKHOLE);
 	case MR_IP_SPECIAL_BROADCAST:
@@ -95,7 +91,7 @@ too_big(const struct ip_work *w, struct mr_packet *p, const struct ip_at *at, ui
 	bool may_cut = !(mr_load_be16(mr_packet_bytes_const(p) + at->l3 + 6) & MR_IP4_DONT_FRAGMENT);
 
 	if (!may_cut || (p->flags & MR_PACKET_GSO))
-		return ip_error(at, p, ICMP_DEST_UNREACH, ICMP_FRAG_NEEDED, mtu);
+		return ip_error(at, p, MR_ICMP4_UNREACHABLE, MR_ICMP4_UNREACHABLE_NEED_FRAG, mtu);
 	if (!(at->meta & MR_IP_META_ORIGIN))
 		mr_edit_ttl4(w->rec, p, at->l3);
 	return ip_leave(at, p, MR_IP_EDGE_FRAGMENT4, index, mtu);
@@ -118,7 +114,7 @@ ip4_decide(const struct ip_work *w, struct mr_packet *p, const struct ip_at *at,
 	if (index < MR_IP_SPECIALS)
 		return special(p, at, index);
 	if (!origin && header[8] <= 1)
-		return ip_error(at, p, ICMP_TIME_EXCEEDED, ICMP_EXC_TTL, 0);
+		return ip_error(at, p, MR_ICMP4_TIME_EXCEEDED, 0, 0);
 	if ((verdict & MR_VERDICT_CLASS) == MR_VERDICT_DROP)
 		return verdict;
 	if (ip_piece(p, at->l3, mr_load_be16(header + 2)) > mtu)

@@ -52,11 +52,11 @@ special(struct mr_packet *p, const struct ip_at *at, uint32_t index)
 	case MR_IP_SPECIAL_MULTICAST:
 		return ip_leave(at, p, MR_IP_EDGE_MULTICAST, index, 0);
 	case MR_IP_SPECIAL_UNREACHABLE:
-		return ip_error(at, p, ICMP6_TYPE_UNREACHABLE, ICMP6_CODE_ADDRESS, 0);
+		return ip_error(at, p, MR_ICMP6_UNREACHABLE, CODE_ADDRESS, 0);
 	case MR_IP_SPECIAL_PROHIBIT:
-		return ip_error(at, p, ICMP6_TYPE_UNREACHABLE, ICMP6_CODE_PROHIBITED, 0);
+		return ip_error(at, p, MR_ICMP6_UNREACHABLE, CODE_PROHIBITED, 0);
 	case MR_IP_SPECIAL_NONE:
-		return ip_error(at, p, ICMP6_TYPE_UNREACHABLE, ICMP6_CODE_NO_ROUTE, 0);
+		return ip_error(at, p, MR_ICMP6_UNREACHABLE, CODE_NO_ROUTE, 0);
 	case MR_IP_SPECIAL_BLACKHOLE:
 		return mr_verdict_drop(MR_IP_DROP_BLACKHOLE);
 	case MR_IP_SPECIAL_LINK_LOCAL:
@@ -99,13 +99,13 @@ ip6_decide(const struct ip_work *w, struct mr_packet *p, const struct ip_at *at,
 		return mr_verdict_drop(MR_IP_DROP_SOURCE6);
 	/* RFC 4291, 2.5.6: such a source says nothing beyond its link. */
 	if (is_link_local(header + 8) && !origin)
-		return ip_error(at, p, ICMP6_TYPE_UNREACHABLE, ICMP6_CODE_BEYOND_SCOPE, 0);
+		return ip_error(at, p, MR_ICMP6_UNREACHABLE, CODE_BEYOND_SCOPE, 0);
 	if (!origin && header[7] <= 1)
-		return ip_error(at, p, ICMP6_TYPE_TIME_EXCEEDED, 0, 0);
+		return ip_error(at, p, MR_ICMP6_TIME_EXCEEDED, 0, 0);
 	if ((verdict & MR_VERDICT_CLASS) == MR_VERDICT_DROP)
 		return verdict;
 	if (ip_piece(p, at->l3, mr_load_be16(header + 4) + IP6_HEADER) > mtu)
-		return ip_error(at, p, ICMP6_TYPE_TOO_BIG, 0, mtu);
+		return ip_error(at, p, MR_ICMP6_TOO_BIG, 0, mtu);
 	if (!origin)
 		mr_edit_ttl6(w->rec, p, at->l3);
 	if (!(flags & MR_ADJACENCY_COMPLETE))

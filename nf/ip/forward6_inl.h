@@ -9,15 +9,12 @@
 
 #define IP6_HEADER ((unsigned)sizeof(struct mr_ip6))
 
-/* RFC 4443 */
+/* Codes of ICMPv6 unreachable (RFC 4443, 3.1). */
 enum {
-	ICMP6_TYPE_UNREACHABLE = 1,
-	ICMP6_TYPE_TOO_BIG = 2,
-	ICMP6_TYPE_TIME_EXCEEDED = 3,
-	ICMP6_CODE_NO_ROUTE = 0,
-	ICMP6_CODE_PROHIBITED = 1,
-	ICMP6_CODE_BEYOND_SCOPE = 2,
-	ICMP6_CODE_ADDRESS = 3,
+	CODE_NO_ROUTE = 0,
+	CODE_PROHIBITED = 1,
+	CODE_BEYOND_SCOPE = 2,
+	CODE_ADDRESS = 3,
 };
 
 /* Global or unique local unicast: what nearly all sources are. */

@@ -9,6 +9,7 @@
 
 #include "kit/packet/flow_hash.h"
 #include "kit/packet/wire_ip.h"
+#include "kit/packet/wire_l4.h"
 #include "nf/ip/drop.h"
 #include "nf/ip/group.h"
 

@@ -7,6 +7,7 @@
 #include <sys/mman.h>
 
 #include "nf/ip/drop.h"
+#include "nf/ip/group.h"
 #include "nf/ip/ip_int.h"
 
 const char *const mr_ip_edge_names[MR_IP_EDGES] = {
@@ -98,6 +99,7 @@ mr_ip_destroy(struct mr_ip *ip)
 			mr_ip_vrf_destroy(ip, (uint16_t)i);
 	for (unsigned i = 0; ip->ports && i < MR_PORT_MAX; i++)
 		free(atomic_load_explicit(&ip->ports[i].vlans, memory_order_relaxed));
+	mr_groups_destroy(ip);
 	if (ip->control)
 		mr_ip_adjacencies_destroy(ip);
 	mr_ip_release(ip->interfaces, MR_IP_INTERFACES_MAX, sizeof(*ip->interfaces));

@@ -161,6 +161,7 @@ struct mr_ip_vrf {
 
 struct mr_adjacency;
 struct mr_ip_control; /* what only nf/ip knows */
+struct mr_groups;      /* and what only group.c does */
 
 struct mr_ip {
 	struct mr_ip_interface *interfaces; /* [MR_IP_INTERFACES_MAX] */
@@ -177,6 +178,7 @@ struct mr_ip {
 	struct mr_graph *graph;
 	uint16_t input, forward4, forward6, output; /* nodes; UINT16_MAX while not in the graph */
 	struct mr_ip_control *control;
+	struct mr_groups *group_state; /* made with the first group */
 };
 
 int mr_ip_create(struct mr_ip **out, struct mr_graph *, struct mr_error *);

@@ -305,6 +305,7 @@ import_set_get(struct mr_import *im, const struct mr_rtnl_hop *given, unsigned c
 	struct set *s;
 	uint32_t i;
 
+	memset(hops, 0, sizeof(hops[0]));
 	if (count)
 		memcpy(hops, given, count * sizeof(*hops));
 	for (i = 0; i < count; i++)

@@ -15,8 +15,7 @@ struct draft {
 	uint32_t best;
 	unsigned level, skip;
 	uint8_t skipped[16];
-	_Atomic uint32_t
-	    slot[FIB6_SLOTS]; /* atomic because struct paint may also mean the root's */
+	uint32_t slot[FIB6_SLOTS];
 };
 
 /* A draft with equal neighbours joined. */
@@ -124,46 +123,49 @@ draft_load(struct draft *d, const struct fib6_node *n)
 	d->level = fib6_node_level(n->head);
 	d->skip = fib6_node_skip(n->head);
 	memcpy(d->skipped, fib6_node_skipped(n), d->skip);
+	memset(d->slot, 0, sizeof(d->slot)); /* what most are */
 	while (begin < FIB6_SLOTS) {
 		uint32_t slot = get(&n->slot[run++]);
 		unsigned end = begin + 1;
-		uint64_t word;
 
 		/* Where the next run begins. */
 		for (; end < FIB6_SLOTS; end = (end | 63) + 1) {
-			word = n->bits[end >> 6] >> (end & 63);
+			uint64_t word = n->bits[end >> 6] >> (end & 63);
+
 			if (word) {
 				end += (unsigned)__builtin_ctzll(word);
 				break;
 			}
 		}
-		for (; begin < end; begin++)
-			atomic_store_explicit(&d->slot[begin], slot, memory_order_relaxed);
+		for (unsigned i = begin; slot && i < end; i++)
+			d->slot[i] = slot;
+		begin = end;
 	}
 }
 
 static void
 draft_join(const struct draft *d, struct joined *j)
 {
-	uint32_t before = ~get(&d->slot[0]);
+	uint8_t begins[FIB6_SLOTS];
 
+	/* In two steps, so that the compiler makes vectors of them. */
+	begins[0] = 1;
+	for (unsigned i = 1; i < FIB6_SLOTS; i++)
+		begins[i] = d->slot[i] != d->slot[i - 1];
 	j->runs = 0;
 	j->head = d->level | d->skip << 4;
 	for (unsigned w = 0; w < 4; w++) {
-		uint64_t bits = 0;
+		uint64_t bits = 0, eight;
 
+		for (unsigned i = 0; i < 8; i++) {
+			memcpy(&eight, &begins[64 * w + 8 * i], 8);
+			bits |= (eight * 0x0102040810204080 >> 56) << 8 * i;
+		}
 		if (w)
 			j->head |= j->runs << 8 * w;
-		for (unsigned i = 0; i < 64; i++) {
-			uint32_t slot = get(&d->slot[64 * w + i]);
-			uint64_t begins = slot != before;
-
-			j->slot[j->runs] = slot;
-			j->runs += (unsigned)begins;
-			bits |= begins << i;
-			before = slot;
-		}
 		j->bits[w] = bits;
+		for (; bits; bits &= bits - 1)
+			j->slot[j->runs++] = d->slot[64 * w + (unsigned)__builtin_ctzll(bits)];
 	}
 }
 
@@ -367,13 +369,17 @@ paint_root(struct mr_fib6 *t, struct fib6_key key, unsigned len, uint32_t value)
 static void
 paint_draft(struct mr_fib6 *t, struct draft *d, struct fib6_key key, unsigned len, uint32_t value)
 {
-	struct paint p = { t, d->slot, key, 8 * d->level, 8, value, value };
+	unsigned first = fib6_key_byte(key, d->level), from = 8 * d->level;
+	/* Nobody else sees the draft; atomic only because the root's slots are. */
+	struct paint p = { t, (_Atomic uint32_t *)d->slot, key, from, 8, value, value };
 
 	if (!value) {
-		p.value = cover(t, key, p.from + 1, len - 1);
+		/* A shorter prefix would also cover the block beside this one. */
+		if (d->slot[first ^ 1u << (from + 8 - len)])
+			p.value = cover(t, key, from + 1, len - 1);
 		p.inherits = p.value ? p.value : d->best;
 	}
-	paint(&p, fib6_key_byte(key, d->level), len - p.from);
+	paint(&p, first, len - from);
 }
 
 /* -- places in the trie ------------------------------------------------------------- */
@@ -436,7 +442,7 @@ hang_leaf(struct mr_fib6 *t, const struct place *p, struct fib6_key key, unsigne
 		return;
 	}
 	draft_load(&d, fib6_node_at(t, get(p->parent)));
-	atomic_store_explicit(&d.slot[p->byte], leaf, memory_order_relaxed);
+	d.slot[p->byte] = leaf;
 	node_change(t, p->parent, &d);
 }
 
@@ -455,14 +461,35 @@ split(struct mr_fib6 *t, const struct place *p, unsigned level, struct fib6_key 
 
 	copy = node_copy(t, n, skipped + used + 1, fib6_node_skip(n->head) - used - 1);
 	draft_begin(&d, get(&n->best), level, key, p->from);
-	atomic_store_explicit(&d.slot[skipped[used]], copy, memory_order_relaxed);
+	d.slot[skipped[used]] = copy;
 	if ((len - 1) / 8 == level)
 		paint_draft(t, &d, key, len, value);
 	else
-		atomic_store_explicit(&d.slot[ours],
-		    leaf_make(t, d.best, key, len, level + 1, value), memory_order_relaxed);
+		d.slot[ours] = leaf_make(t, d.best, key, len, level + 1, value);
 	publish(p->link, node_draw(t, &d));
 	retire(t, old);
+}
+
+/* The quick way, where it goes: a prefix that covers one byte's value, which stands alone. (It may
+ * become equal to a neighbour and still stand alone, until the node is drawn anew.) */
+static bool
+set_byte(struct mr_fib6 *t, const struct place *p, struct fib6_key key, uint32_t value)
+{
+	struct fib6_node *n = fib6_node_at(t, get(p->link));
+	unsigned level = fib6_node_level(n->head);
+	unsigned byte = fib6_key_byte(key, level), after = byte + 1;
+	_Atomic uint32_t *word = &n->slot[fib6_node_run(n, n->head, byte)];
+	uint32_t slot = get(word);
+
+	if (slot & FIB6_CHILD) {
+		push(t, slot, key, level + 1, value);
+		return true;
+	}
+	if (!slot || !(n->bits[byte >> 6] >> (byte & 63) & 1) ||
+	    (after < FIB6_SLOTS && !(n->bits[after >> 6] >> (after & 63) & 1)))
+		return false;
+	publish(word, value);
+	return true;
 }
 
 static void
@@ -491,6 +518,8 @@ trie_set(struct mr_fib6 *t, struct fib6_key key, unsigned len, uint32_t value)
 			return;
 		}
 		if (level == last) {
+			if (len % 8 == 0 && set_byte(t, &p, key, value))
+				return;
 			draft_load(&d, n);
 			paint_draft(t, &d, key, len, value);
 			node_change(t, p.link, &d);
@@ -503,7 +532,7 @@ trie_set(struct mr_fib6 *t, struct fib6_key key, unsigned len, uint32_t value)
 static void
 merge(struct mr_fib6 *t, _Atomic uint32_t *link, const struct draft *d, unsigned byte)
 {
-	uint32_t old = get(link), child = get(&d->slot[byte]);
+	uint32_t old = get(link), child = d->slot[byte];
 	const struct fib6_node *c = fib6_node_at(t, child);
 	unsigned skip = fib6_node_skip(c->head);
 	uint8_t skipped[16];
@@ -520,22 +549,18 @@ merge(struct mr_fib6 *t, _Atomic uint32_t *link, const struct draft *d, unsigned
 static bool
 settle(struct mr_fib6 *t, _Atomic uint32_t *link, const struct draft *d, struct fib6_key key)
 {
-	unsigned values = 0, children = 0, byte = 0;
+	unsigned something = 0, children = 0, byte = 0;
 
 	for (unsigned i = 0; i < FIB6_SLOTS; i++) {
-		uint32_t s = get(&d->slot[i]);
-
-		if (s & FIB6_CHILD) {
-			children++;
-			byte = i;
-		} else if (s) {
-			values++;
-		}
+		something += d->slot[i] != 0;
+		children += d->slot[i] >> 31;
 	}
-	if (!values && !children)
+	if (!something)
 		return true;
+	while (something == 1 && children == 1 && !d->slot[byte])
+		byte++;
 	/* A prefix that shows in no slot can only be the one that ends where the child begins. */
-	if (!values && children == 1 &&
+	if (something == 1 && children == 1 &&
 	    !fib6_store_find(&t->store, key_with(key, 8 * d->level, 8, byte), 8 * d->level + 8))
 		merge(t, link, d, byte);
 	else
@@ -566,8 +591,7 @@ trie_unset(struct mr_fib6 *t, struct fib6_key key, unsigned len)
 		count_top(t, -1);
 	} else {
 		draft_load(&d, fib6_node_at(t, get(p.parent)));
-		atomic_store_explicit(&d.slot[p.byte],
-		    cover(t, key, 8 * d.level + 1, 8 * d.level + 8), memory_order_relaxed);
+		d.slot[p.byte] = cover(t, key, 8 * d.level + 1, 8 * d.level + 8);
 		/* It had more than one thing, so something is left. */
 		(void)settle(t, p.parent, &d, key);
 	}

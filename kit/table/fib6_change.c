@@ -404,6 +404,12 @@ place_descend(const struct mr_fib6 *t, struct place *p, struct fib6_key key)
 	p->link = &n->slot[fib6_node_run(n, n->head, p->byte)];
 }
 
+static void
+count_top(struct mr_fib6 *t, int by)
+{
+	atomic_fetch_add_explicit(&t->tops, (uint32_t)by, memory_order_relaxed);
+}
+
 /* A node with one prefix. */
 static uint32_t
 leaf_make(struct mr_fib6 *t, uint32_t best, struct fib6_key key, unsigned len, unsigned from,
@@ -426,6 +432,7 @@ hang_leaf(struct mr_fib6 *t, const struct place *p, struct fib6_key key, unsigne
 
 	if (!p->parent) {
 		publish(p->link, leaf);
+		count_top(t, 1);
 		return;
 	}
 	draft_load(&d, fib6_node_at(t, get(p->parent)));
@@ -556,6 +563,7 @@ trie_unset(struct mr_fib6 *t, struct fib6_key key, unsigned len)
 	/* Nothing is left of the node. */
 	if (!p.parent) {
 		publish(p.link, d.best);
+		count_top(t, -1);
 	} else {
 		draft_load(&d, fib6_node_at(t, get(p.parent)));
 		atomic_store_explicit(&d.slot[p.byte],

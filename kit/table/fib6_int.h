@@ -106,6 +106,9 @@ struct fib6_entry *fib6_store_find(const struct fib6_store *, struct fib6_key, u
 void fib6_store_add(struct fib6_store *, struct fib6_key, unsigned len, uint32_t value);
 void fib6_store_remove(struct fib6_store *, struct fib6_entry *);
 
+/* As many nodes right below the root take at most an eighth of a second-level cache. */
+#define FIB6_TOPS_FEW 256u
+
 /* -- the table ---------------------------------------------------------------------- */
 
 #define FIB6_LIMBO 120u
@@ -123,13 +126,13 @@ struct fib6_limbo {
 struct mr_fib6 {
 	_Atomic uint32_t *root;
 	struct fib6_lines lines;
+	_Atomic uint32_t tops; /* nodes right below the root */
 	/* The writer's: */
 	struct fib6_store store;
 	struct mr_rcu_queue queue;
 	struct fib6_limbo *limbo; /* being filled */
 	uint32_t waiting;         /* lines in limbos */
 	uint32_t nodes;
-	bool wide; /* the processor has BMI2 */
 };
 
 mr_inline struct fib6_node *

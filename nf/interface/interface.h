@@ -42,8 +42,9 @@ int mr_interface_reserve(struct mr_interfaces *, uint16_t *index, struct mr_erro
 /* When no worker can name it any more: after the commit that took the port out. */
 void mr_interface_release(struct mr_interfaces *, uint16_t index);
 
-/* In check: says that `user` ("bridge br0") takes this interface's packets; a second
- * user of the same interface is reported, naming both. */
+/* In check: says that `user` ("bridge br0") takes this interface's packets; `at` is the member in
+ * the user's list `interface`, as every function that takes packets has one. A user of another
+ * function, or a cross-connect, is reported, naming both; a function looks after its own. */
 void mr_interface_claim(struct mr_report *, const struct mr_config *, const struct mr_conf *at,
     const char *interface, const char *user);
 

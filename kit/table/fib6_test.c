@@ -14,6 +14,7 @@
 
 #include "kit/packet/packet.h"
 #include "kit/table/fib6_int.h"
+#include "kit/table/prefixes.h"
 #include "kit/table/prefixes6.h"
 
 struct route {
@@ -455,7 +456,7 @@ static void
 full_table(void **state)
 {
 	char buffer[4096];
-	const char *path = mr_prefixes6_path(buffer, sizeof(buffer));
+	const char *path = mr_prefixes_path(buffer, sizeof(buffer));
 
 	if (!path) {
 		print_message("no table of routes: set MR_DATA to the folder that has it\n");

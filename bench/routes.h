@@ -3,10 +3,8 @@
 #define MR_BENCH_ROUTES_H
 
 /*
- * A full table for rows about routing: the real one of the shared data folder (MR_DATA, or
- * ../shared/data below the current folder) with more-specifics of it up to the number wanted,
- * or, where there is none, one of the same lengths at random. Next hops are drawn by a
- * fixed seed.
+ * A full table for rows about routing, from kit/table/prefixes.h: the real one filled up, or one
+ * made up where there is none. Next hops are drawn by a fixed seed.
  *
  * Ownership: mr_bench_routes_free. Threads: none. Errors: no memory.
  */
@@ -25,7 +23,7 @@ struct mr_bench_routes {
 	struct mr_bench_route *routes; /* in ascending order of length, each prefix once */
 	size_t count;
 	unsigned bits; /* of an address */
-	bool real;
+	uint32_t real; /* how many are of a real table */
 };
 
 int mr_bench_routes_load(struct mr_bench_routes *, unsigned bits, size_t count, struct mr_error *);

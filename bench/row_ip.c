@@ -181,7 +181,7 @@ setup(struct mr_bench_run *run, struct mr_error *error)
 	job->capture = job->raw = job->rules = -1;
 	rc = mr_bench_routes_load(&job->routes, ip6 ? 128 : 32, ip6 ? ROUTES6 : ROUTES4, error);
 	if (rc == 0) {
-		mr_bench_note(run, "; %s table", job->routes.real ? "real" : "invented");
+		mr_bench_note(run, "; %u prefixes of a real table", job->routes.real);
 		rc = make_frames(job, (uint32_t)(run->row->param & ~(uint64_t)IP6), ip6, error);
 	}
 	if (rc == 0)

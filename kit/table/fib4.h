@@ -17,9 +17,10 @@
  * - 0: nothing of /9 or longer covers it; `top`, 256 values, has the answer. A default
  *   route is 256 words of `top` and the root's entries that nothing covers; no
  *   other chunk is touched.
- * - 0xffff: prefixes longer than /24, or a value above 65,534. The chunk's wide twin has
- *   256 x 32 bits: a value, or the number of a line of 16 values for /25 to /28,
- *   which in turn may name one for /29 to /32.
+ * - 0xffff: prefixes longer than /24, or a value above 65,534. If the chunk has a wide twin,
+ *   256 x 32 bits, that has a value, or the number of a line of 16 values for /25 to /28,
+ *   which in turn may name one for /29 to /32. If not, it is the value of a prefix up to /16
+ *   and stands in `slots`.
  *
  * The writer keeps the prefixes themselves, for removal and display: /0 to /16 in arrays,
  * longer ones in a node per /16 (and per /24), a bitmap of the 510 prefixes that it can
@@ -30,7 +31,7 @@
  * Threads: one writer (the control functions, from one thread at a time) beside any number
  * of workers (lookup, find and fib4_inl.h), which nothing ever makes wait. Workers are RCU
  * readers: between two quiescent states they may hold what they located. An answer is
- * the value of a prefix that was the longest match at some moment of the look-up; when
+ * the value of a prefix that covers the address and was there at some moment of the look-up; when
  * set or unset returns, later look-ups see it. What is replaced is freed in
  * batches, after a grace period that the writer waits for (so it must not be what
  * keeps a worker from reporting); flush does it now. Destroy when no worker has the table.

@@ -29,8 +29,23 @@ chunk_fill(struct mr_fib4 *fib, unsigned chunk, uint32_t value)
 	for (unsigned i = 0; wide && i < 256; i++)
 		atomic_store_explicit(&wide->entries[i], value, memory_order_relaxed);
 	for (unsigned i = 0; i < 256; i++)
-		atomic_store_explicit(&fib->entries[chunk << 8 | i], (uint16_t)value,
+		atomic_store_explicit(&fib->entries[chunk << 8 | i], (uint16_t)fib4_short_of(value),
 		    memory_order_relaxed);
+}
+
+/* Takes the wide twin away; no worker holds an escape that it alone can answer. */
+static void
+chunk_narrow(struct mr_fib4 *fib, unsigned chunk, bool in_use)
+{
+	struct mr_fib4_wide *wide = fib4_wide_of(fib, chunk);
+
+	if (!wide)
+		return;
+	atomic_store_explicit(&fib->wide[chunk], NULL, memory_order_relaxed);
+	if (in_use)
+		mr_rcu_synchronize();
+	fib4_free(fib->control, wide, sizeof(*wide));
+	fib->control->wide_count--;
 }
 
 /* A free number, the lowest; -1: none. */
@@ -47,6 +62,7 @@ chunk_take(struct mr_fib4_control *c)
 		c->chunk_hint = w;
 		c->chunk_high = MR_MAX(c->chunk_high, n + 1);
 		c->chunk_touched = MR_MAX(c->chunk_touched, c->chunk_high);
+		c->chunks[n].value = FIB4_PRIVATE;
 		c->chunk_count++;
 		return (int)n;
 	}
@@ -58,13 +74,8 @@ static void
 chunk_release(struct mr_fib4 *fib, unsigned n)
 {
 	struct mr_fib4_control *c = fib->control;
-	struct mr_fib4_wide *wide = fib4_wide_of(fib, n);
 
-	if (wide) {
-		atomic_store_explicit(&fib->wide[n], NULL, memory_order_relaxed);
-		fib4_free(c, wide, sizeof(*wide));
-		c->wide_count--;
-	}
+	chunk_narrow(fib, n, false);
 	c->chunk_used[n >> 6] &= ~(1ull << (n & 63));
 	c->chunk_hint = MR_MIN(c->chunk_hint, n >> 6);
 	c->chunk_count--;
@@ -196,9 +207,33 @@ fib4_chunk_own(struct mr_fib4 *fib, unsigned slot, uint32_t base)
 		chunk_fill(fib, old, base);
 		return;
 	}
-	c->chunks[n].value = FIB4_PRIVATE;
 	chunk_fill(fib, (unsigned)n, base);
 	chunk_move(fib, slot, old, (unsigned)n);
+}
+
+static void
+shared_as(struct mr_fib4_control *c, unsigned chunk, uint32_t value)
+{
+	if (c->chunks[chunk].value == FIB4_PRIVATE)
+		c->shared_count++;
+	c->chunks[chunk].value = value;
+	c->shared[value] = (uint16_t)chunk;
+}
+
+/* Nobody else has the slot's chunk. */
+static void
+share_in_place(struct mr_fib4 *fib, unsigned slot, unsigned chunk, uint32_t value)
+{
+	if (value == MR_FIB4_ESCAPE)
+		chunk_fill(fib, chunk,
+		    atomic_load_explicit(&fib->slots[slot], memory_order_relaxed));
+	else
+		chunk_fill(fib, chunk, value);
+	if (fib4_wide_of(fib, chunk)) {
+		mr_rcu_synchronize();
+		chunk_narrow(fib, chunk, true);
+	}
+	shared_as(fib->control, chunk, value);
 }
 
 void
@@ -214,26 +249,20 @@ fib4_chunk_share(struct mr_fib4 *fib, unsigned slot, uint32_t value)
 	if (!c->chunks[n].refs || c->chunks[n].value != value) {
 		n = chunk_new(fib);
 		if (n < 0) {
-			if (c->chunks[old].value == FIB4_PRIVATE)
-				c->shared_count++;
-			n = (int)old;
-			chunk_fill(fib, old, value);
-		} else {
-			c->shared_count++;
-			chunk_fill(fib, (unsigned)n, value);
-		}
-		c->chunks[n].value = value;
-		c->shared[value] = (uint16_t)n;
-		if (n == (int)old)
+			share_in_place(fib, slot, old, value);
 			return;
+		}
+		chunk_fill(fib, (unsigned)n, value);
+		shared_as(c, (unsigned)n, value);
 	}
 	chunk_move(fib, slot, old, (unsigned)n);
 }
 
 int
-fib4_chunk_widen(struct mr_fib4 *fib, unsigned chunk)
+fib4_chunk_widen(struct mr_fib4 *fib, unsigned slot)
 {
 	struct mr_fib4_control *c = fib->control;
+	unsigned chunk = fib4_chunk_of(fib, slot);
 	struct mr_fib4_wide *wide = fib4_wide_of(fib, chunk);
 
 	if (wide)
@@ -241,13 +270,17 @@ fib4_chunk_widen(struct mr_fib4 *fib, unsigned chunk)
 	wide = fib4_alloc(c, sizeof(*wide), MR_CACHE_LINE);
 	if (!wide)
 		return -ENOMEM;
-	for (unsigned i = 0; i < 256; i++)
-		atomic_store_explicit(&wide->entries[i],
-		    atomic_load_explicit(&fib->entries[chunk << 8 | i], memory_order_relaxed),
-		    memory_order_relaxed);
+	for (unsigned i = 0; i < 256; i++) {
+		uint32_t value =
+		    atomic_load_explicit(&fib->entries[chunk << 8 | i], memory_order_relaxed);
+
+		if (value == MR_FIB4_ESCAPE)
+			value = atomic_load_explicit(&fib->slots[slot], memory_order_relaxed);
+		atomic_store_explicit(&wide->entries[i], value, memory_order_relaxed);
+	}
 	c->wide_count++;
-	/* Seen through the release store of the first escape, in fib4.c. */
-	atomic_store_explicit(&fib->wide[chunk], wide, memory_order_relaxed);
+	/* Release: pairs with the acquire in mr_fib4_value_far. */
+	atomic_store_explicit(&fib->wide[chunk], wide, memory_order_release);
 	return 0;
 }
 

@@ -38,6 +38,8 @@ struct mr_fib4_control;
 struct mr_fib4 {
 	_Atomic uint16_t root[65536];
 	_Atomic uint32_t top[256]; /* the best of /0 to /8 */
+	/* What the best of /9 to /16 says, for those /16s where that is no short value. */
+	_Atomic uint32_t slots[65536];
 	/* By chunk number; set before the chunk's first escape. */
 	_Atomic(struct mr_fib4_wide *) wide[MR_FIB4_CHUNKS];
 	_Atomic(struct mr_fib4_line *) lines[MR_FIB4_SEGMENTS];

@@ -45,6 +45,7 @@ struct mr_fib4_control {
 	uint8_t cover[65536]; /* 1 + length of the longest of these over a /16; 0: none */
 	uint8_t top_cover[256];
 	struct fib4_node *nodes[65536]; /* by /16 */
+	uint64_t node_set[65536 / 64];  /* where one is, so that a walk touches no others */
 
 	struct fib4_chunk_info chunks[MR_FIB4_CHUNKS];
 	uint16_t shared[65536]; /* by value; holds if that chunk says so too */
@@ -150,14 +151,22 @@ fib4_line(const struct mr_fib4 *fib, uint32_t number)
 	    memory_order_acquire)[number % MR_FIB4_SEGMENT_LINES];
 }
 
+/* What stands in 16 bits for a value. */
+mr_inline uint32_t
+fib4_short_of(uint32_t value)
+{
+	return value <= MR_FIB4_VALUE_SHORT_MAX ? value : MR_FIB4_ESCAPE;
+}
+
 bool fib4_is_private(const struct mr_fib4 *, unsigned slot);
 /* The slot's chunk becomes its own, with `base` in every entry, which is what workers
  * found there before. */
 void fib4_chunk_own(struct mr_fib4 *, unsigned slot, uint32_t base);
-/* The slot shares the chunk of this value, up to MR_FIB4_VALUE_SHORT_MAX. */
+/* The slot shares the chunk of this value, which is short, or of MR_FIB4_ESCAPE, which
+ * leads to the slot's word in `slots`. */
 void fib4_chunk_share(struct mr_fib4 *, unsigned slot, uint32_t value);
-/* An own chunk gets its wide twin, if it has none. -ENOMEM. */
-int fib4_chunk_widen(struct mr_fib4 *, unsigned chunk);
+/* The slot's own chunk gets its wide twin, if it has none. -ENOMEM. */
+int fib4_chunk_widen(struct mr_fib4 *, unsigned slot);
 /* Lines: DEEP | number, or 0 without memory. */
 uint32_t fib4_line_alloc(struct mr_fib4 *);
 void fib4_line_retire(struct mr_fib4 *, uint32_t number);

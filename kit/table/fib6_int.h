@@ -106,6 +106,9 @@ struct fib6_entry *fib6_store_find(const struct fib6_store *, struct fib6_key, u
 void fib6_store_add(struct fib6_store *, struct fib6_key, unsigned len, uint32_t value);
 void fib6_store_remove(struct fib6_store *, struct fib6_entry *);
 
+/* As many nodes right below the root take at most an eighth of a second-level cache. */
+#define FIB6_TOPS_FEW 256u
+
 /* -- the table ---------------------------------------------------------------------- */
 
 #define FIB6_LIMBO 120u
@@ -123,13 +126,13 @@ struct fib6_limbo {
 struct mr_fib6 {
 	_Atomic uint32_t *root;
 	struct fib6_lines lines;
+	_Atomic uint32_t tops; /* nodes right below the root */
 	/* The writer's: */
 	struct fib6_store store;
 	struct mr_rcu_queue queue;
 	struct fib6_limbo *limbo; /* being filled */
 	uint32_t waiting;         /* lines in limbos */
 	uint32_t nodes;
-	bool wide; /* the processor has BMI2 */
 };
 
 mr_inline struct fib6_node *
@@ -213,5 +216,49 @@ fib6_key_cut(struct fib6_key k, unsigned len)
 	}
 	return k;
 }
+
+/* -- the writer's words ------------------------------------------------------------- */
+
+mr_inline uint32_t
+fib6_get(const _Atomic uint32_t *word)
+{
+	return atomic_load_explicit(word, memory_order_relaxed); /* we alone write */
+}
+
+/* Release: pairs with the acquire of the look-ups, who then see the node that this names. */
+mr_inline void
+fib6_publish(_Atomic uint32_t *word, uint32_t value)
+{
+	atomic_store_explicit(word, value, memory_order_release);
+}
+
+/* -- drawing nodes (fib6_draw.c) ---------------------------------------------------- */
+
+/* A node being drawn, each byte with a slot of its own. */
+struct fib6_draft {
+	uint32_t best;
+	unsigned level, skip;
+	uint8_t skipped[16];
+	uint32_t slot[FIB6_SLOTS];
+};
+
+/* Empty, testing `level`, its path like the key's from byte `from` on. */
+void fib6_draft_begin(struct fib6_draft *, uint32_t best, unsigned level, struct fib6_key key,
+    unsigned from);
+void fib6_draft_load(struct fib6_draft *, const struct fib6_node *);
+/* A new node's slot; nothing hangs there yet. */
+uint32_t fib6_draft_make(struct mr_fib6 *, const struct fib6_draft *);
+/* Makes the node that hangs at `link` look like the draft. */
+void fib6_draft_apply(struct mr_fib6 *, _Atomic uint32_t *link, const struct fib6_draft *);
+/* A copy that skips `skip` bytes, these. */
+uint32_t fib6_node_copy(struct mr_fib6 *, const struct fib6_node *, const uint8_t *skipped,
+    unsigned skip);
+/* No longer reachable; freed after a grace period. */
+void fib6_retire(struct mr_fib6 *, uint32_t slot);
+
+/* Before a change: everything that it may need; after this it cannot fail. */
+int fib6_prepare(struct mr_fib6 *);
+/* After it: frees what waits, when that is much. */
+void fib6_tidy(struct mr_fib6 *);
 
 #endif

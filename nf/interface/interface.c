@@ -397,6 +397,31 @@ mr_interface_at(const struct mr_interfaces *all, uint16_t index)
 	return NULL;
 }
 
+int
+interface_index_take(struct mr_interfaces *all, uint16_t *index, struct mr_error *error)
+{
+	for (unsigned i = 0; i < MR_PORT_MAX; i++) {
+		if (all->taken[i])
+			continue;
+		all->taken[i] = 1;
+		*index = (uint16_t)i;
+		return 0;
+	}
+	return mr_error_set(error, -ENOSPC, "more than %d interfaces", MR_PORT_MAX);
+}
+
+int
+mr_interface_reserve(struct mr_interfaces *all, uint16_t *index, struct mr_error *error)
+{
+	return interface_index_take(all, index, error);
+}
+
+void
+mr_interface_release(struct mr_interfaces *all, uint16_t index)
+{
+	all->taken[index] = 0;
+}
+
 void
 mr_interface_use(struct mr_interfaces *all, uint16_t index, uint16_t node)
 {

@@ -1,0 +1,583 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The IPv4 table against a list of prefixes and against a binary trie, and its rules one by one. */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "kit/base/rcu.h"
+#include "kit/packet/packet.h"
+#include "kit/table/fib4.h"
+#include "kit/table/fib4_int.h"
+#include "kit/table/prefixes.h"
+
+static uint64_t
+next_random(uint64_t *s)
+{
+	*s ^= *s << 13;
+	*s ^= *s >> 7;
+	*s ^= *s << 17;
+	return *s * 0x2545f4914f6cdd1dull;
+}
+
+static struct mr_fib4 *
+make(uint32_t prefixes)
+{
+	struct mr_fib4_config config = { .prefixes = prefixes, .portable = true };
+	struct mr_fib4 *fib;
+	struct mr_error error = { 0 };
+
+	if (mr_fib4_create(&fib, &config, &error))
+		fail_msg("%s", error.text);
+	return fib;
+}
+
+static uint32_t
+cut(uint32_t address, unsigned len)
+{
+	return len ? address & ~0u << (32 - len) : 0;
+}
+
+static uint32_t
+last_of(uint32_t prefix, unsigned len)
+{
+	return len == 32 ? prefix : prefix | ~0u >> len;
+}
+
+/* Find, a vector of one and the control side agree. */
+static uint32_t
+ask(const struct mr_fib4 *fib, uint32_t address)
+{
+	uint32_t value = mr_fib4_find(fib, address), again = 1;
+
+	mr_fib4_lookup(fib, &address, &again, 1);
+	if (value != again || value != mr_fib4_match(fib, address, NULL, NULL))
+		fail_msg("%08x: find %u, lookup %u, match %u", address, value, again,
+		    mr_fib4_match(fib, address, NULL, NULL));
+	return value;
+}
+
+static void
+check_empty(struct mr_fib4 *fib)
+{
+	struct mr_fib4_stats stats;
+	uint64_t cursor = 0;
+	uint32_t prefix, value;
+	unsigned len;
+
+	mr_fib4_flush(fib);
+	mr_fib4_stats(fib, &stats);
+	assert_int_equal(stats.total, 0);
+	for (len = 0; len <= 32; len++)
+		assert_int_equal(stats.prefixes[len], 0);
+	assert_int_equal(stats.chunks, 1);
+	assert_int_equal(stats.shared, 1);
+	assert_int_equal(stats.wide, 0);
+	assert_int_equal(stats.deep, 0);
+	assert_int_equal(stats.retired, 0);
+	assert_int_equal(fib->control->heap_bytes, 0);
+	assert_false(mr_fib4_next(fib, &cursor, &prefix, &len, &value));
+}
+
+/* -- a list as the oracle --------------------------------------------------------------- */
+
+#define LISTED 400u
+
+struct listed {
+	uint32_t prefix, value; /* value 0: not in the table */
+	unsigned len;
+};
+
+struct list {
+	struct listed items[LISTED];
+	unsigned count;
+};
+
+static uint32_t
+list_match(const struct list *l, uint32_t address, uint32_t *prefix, unsigned *len)
+{
+	const struct listed *best = NULL;
+
+	for (unsigned i = 0; i < l->count; i++) {
+		const struct listed *p = &l->items[i];
+
+		if (p->value && cut(address, p->len) == p->prefix && (!best || p->len > best->len))
+			best = p;
+	}
+	if (!best)
+		return 0;
+	*prefix = best->prefix;
+	*len = best->len;
+	return best->value;
+}
+
+static void
+check_address(const struct mr_fib4 *fib, const struct list *l, uint32_t address)
+{
+	uint32_t prefix = 1, prefix2 = 1, value;
+	unsigned len = 99, len2 = 99;
+
+	value = list_match(l, address, &prefix, &len);
+	assert_int_equal(ask(fib, address), value);
+	assert_int_equal(mr_fib4_match(fib, address, &prefix2, &len2), value);
+	assert_int_equal(prefix2, prefix);
+	assert_int_equal(len2, len);
+}
+
+/* The first and the last address of each prefix, and their neighbours outside. */
+static void
+check_bounds(const struct mr_fib4 *fib, const struct list *l)
+{
+	for (unsigned i = 0; i < l->count; i++) {
+		uint32_t first = l->items[i].prefix, last = last_of(first, l->items[i].len);
+		uint32_t ask_for[4] = { first, last, first - 1, last + 1 }, got[4];
+
+		mr_fib4_lookup(fib, ask_for, got, 4);
+		for (unsigned k = 0; k < 4; k++) {
+			uint32_t prefix = 0;
+			unsigned len = 0;
+
+			assert_int_equal(got[k], list_match(l, ask_for[k], &prefix, &len));
+		}
+		check_address(fib, l, ask_for[next_random(&(uint64_t){ first + i + 1 }) % 4]);
+		assert_int_equal(mr_fib4_get(fib, first, l->items[i].len), l->items[i].value);
+	}
+}
+
+/* The walk gives what the list has, each once. */
+static void
+check_walk(const struct mr_fib4 *fib, const struct list *l)
+{
+	unsigned here = 0, walked = 0, len;
+	uint64_t cursor = 0;
+	uint32_t prefix, value;
+	struct mr_fib4_stats stats;
+
+	for (unsigned i = 0; i < l->count; i++)
+		here += l->items[i].value != 0;
+	while (mr_fib4_next(fib, &cursor, &prefix, &len, &value)) {
+		unsigned found = 0;
+
+		for (unsigned i = 0; i < l->count; i++)
+			found += l->items[i].prefix == prefix && l->items[i].len == len &&
+			    l->items[i].value == value;
+		assert_int_equal(found, 1);
+		walked++;
+	}
+	assert_int_equal(walked, here);
+	assert_false(mr_fib4_next(fib, &cursor, &prefix, &len, &value));
+	mr_fib4_stats(fib, &stats);
+	assert_int_equal(stats.total, here);
+}
+
+/* Prefixes in a few clusters of each scale, every length. */
+static void
+list_make(struct list *l, uint64_t *seed)
+{
+	l->count = 0;
+	while (l->count < LISTED) {
+		uint32_t r = (uint32_t)next_random(seed), address = 0x0a000000;
+		unsigned len = (unsigned)(next_random(seed) % 33), i;
+
+		/* Which bits differ from the others': high ones, or low ones of some /16 or /24. */
+		switch (next_random(seed) % 4) {
+		case 0:
+			address = r;
+			break;
+		case 1:
+			address |= r & 0x00ffffff;
+			break;
+		case 2:
+			address |= (r & 0x0001ffff) | 0x00010000;
+			break;
+		default:
+			address |= (r & 0x000001ff) | 0x00020300;
+			break;
+		}
+		address = cut(address, len);
+		for (i = 0; i < l->count; i++)
+			if (l->items[i].prefix == address && l->items[i].len == len)
+				break;
+		if (i == l->count)
+			l->items[l->count++] = (struct listed){ address, 0, len };
+	}
+}
+
+static uint32_t
+some_value(uint64_t *seed)
+{
+	switch (next_random(seed) % 8) {
+	case 0:
+		return MR_FIB4_VALUE_MAX - (uint32_t)(next_random(seed) % 5);
+	case 1:
+		return MR_FIB4_VALUE_SHORT_MAX - 2 + (uint32_t)(next_random(seed) % 5);
+	default:
+		return 1 + (uint32_t)(next_random(seed) % 100);
+	}
+}
+
+static void
+random_run(uint64_t seed, int64_t allocations)
+{
+	static struct list l;
+	struct mr_fib4 *fib = make(0);
+	unsigned failed = 0;
+
+	list_make(&l, &seed);
+	for (unsigned batch = 0; batch < 120; batch++) {
+		/* Towards full, then towards empty, in turns. */
+		bool fill = batch / 20 % 2 == 0;
+
+		for (unsigned i = 0; i < 30; i++) {
+			struct listed *p = &l.items[next_random(&seed) % l.count];
+			bool set = next_random(&seed) % 10 < (fill ? 8 : 3);
+			uint32_t value = some_value(&seed);
+			int rc;
+
+			if (allocations >= 0)
+				fib->control->allocations =
+				    (int64_t)(next_random(&seed) % (uint64_t)(allocations + 1));
+			if (set) {
+				rc = mr_fib4_set(fib, p->prefix, p->len, value);
+				if (rc == -ENOMEM && allocations >= 0) {
+					failed++;
+					continue;
+				}
+				assert_int_equal(rc, 0);
+				p->value = value;
+			} else {
+				rc = mr_fib4_unset(fib, p->prefix, p->len);
+				assert_int_equal(rc, p->value ? 0 : -ENOENT);
+				p->value = 0;
+			}
+		}
+		check_bounds(fib, &l);
+		if (batch % 10 == 0)
+			check_walk(fib, &l);
+	}
+	assert_true(allocations < 0 || failed > 20);
+	for (unsigned i = 0; i < l.count; i++)
+		assert_int_equal(mr_fib4_unset(fib, l.items[i].prefix, l.items[i].len),
+		    l.items[i].value ? 0 : -ENOENT);
+	check_empty(fib);
+	mr_fib4_destroy(fib);
+}
+
+static void
+random_changes(void **state)
+{
+	random_run(42, -1);
+	random_run(4711, -1);
+}
+
+static void
+memory_runs_out(void **state)
+{
+	random_run(99, 3);
+	random_run(7, 1);
+}
+
+/* -- rules -------------------------------------------------------------------------- */
+
+static void
+bad_arguments(void **state)
+{
+	struct mr_fib4 *fib = make(0);
+
+	assert_int_equal(mr_fib4_set(fib, 0x0a000001, 24, 1), -EINVAL);
+	assert_int_equal(mr_fib4_set(fib, 0x0a000000, 33, 1), -EINVAL);
+	assert_int_equal(mr_fib4_set(fib, 1, 0, 1), -EINVAL);
+	assert_int_equal(mr_fib4_set(fib, 0x0a000000, 24, 0), -EINVAL);
+	assert_int_equal(mr_fib4_set(fib, 0x0a000000, 24, 0x80000000u), -EINVAL);
+	assert_int_equal(mr_fib4_unset(fib, 0x0a000001, 24), -EINVAL);
+	assert_int_equal(mr_fib4_unset(fib, 0x0a000000, 64), -EINVAL);
+	assert_int_equal(mr_fib4_get(fib, 0x0a000001, 24), 0);
+	assert_int_equal(mr_fib4_get(fib, 0, 40), 0);
+	for (unsigned len = 0; len <= 32; len++)
+		assert_int_equal(mr_fib4_unset(fib, cut(0x0a0b0c0d, len), len), -ENOENT);
+	assert_int_equal(ask(fib, 0x0a000000), 0);
+	check_empty(fib);
+	mr_fib4_destroy(fib);
+	mr_fib4_destroy(NULL);
+}
+
+/* Every length over one address, in either kind of value; each shows when those above go. */
+static void
+all_lengths(void **state)
+{
+	const uint32_t address = 0xc0a80b99;
+
+	for (unsigned kind = 0; kind < 3; kind++) {
+		struct mr_fib4 *fib = make(0);
+		uint32_t prefix, base = kind == 1 ? 0x10000 : 100;
+		unsigned len, n;
+
+		for (unsigned i = 0; i <= 32; i++) {
+			len = kind == 2 ? 32 - i : i;
+			assert_int_equal(mr_fib4_set(fib, cut(address, len), len, base + len), 0);
+			assert_int_equal(ask(fib, address), base + (kind == 2 ? 32 : len));
+		}
+		for (len = 32; len <= 32; len--) {
+			assert_int_equal(mr_fib4_match(fib, address, &prefix, &n), base + len);
+			assert_int_equal(n, len);
+			assert_int_equal(prefix, cut(address, len));
+			assert_int_equal(ask(fib, address), base + len);
+			/* Where this one and the next shorter one differ. */
+			if (len)
+				assert_int_equal(ask(fib, address ^ 1u << (32 - len)),
+				    base + len - 1);
+			/* Replaced and put back. */
+			assert_int_equal(mr_fib4_set(fib, cut(address, len), len, 7), 0);
+			assert_int_equal(ask(fib, address), 7);
+			assert_int_equal(mr_fib4_set(fib, cut(address, len), len, base + len), 0);
+			assert_int_equal(mr_fib4_unset(fib, cut(address, len), len), 0);
+		}
+		assert_int_equal(ask(fib, address), 0);
+		check_empty(fib);
+		mr_fib4_destroy(fib);
+	}
+}
+
+/* A walk that removes what it returns, and one of what others put back. */
+static void
+walk_while_changing(void **state)
+{
+	struct mr_fib4 *fib = make(0);
+	struct mr_prefix4 *p = mr_prefixes_load4(NULL, 5000, 3, NULL);
+	unsigned len, seen = 0;
+	uint64_t cursor = 0;
+	uint32_t prefix, value;
+
+	assert_non_null(p);
+	for (unsigned i = 0; i < 5000; i++)
+		assert_int_equal(mr_fib4_set(fib, p[i].prefix, p[i].len, i + 1), 0);
+	while (mr_fib4_next(fib, &cursor, &prefix, &len, &value)) {
+		assert_int_equal(p[value - 1].prefix, prefix);
+		assert_int_equal(p[value - 1].len, len);
+		assert_int_equal(mr_fib4_unset(fib, prefix, len), 0);
+		seen++;
+	}
+	assert_int_equal(seen, 5000);
+	check_empty(fib);
+	free(p);
+	mr_fib4_destroy(fib);
+}
+
+static void
+small_table_is_small(void **state)
+{
+	struct mr_fib4 *fib = make(0);
+	struct mr_prefix4 *p = mr_prefixes_load4(NULL, 100, 5, NULL);
+	struct mr_fib4_stats stats;
+	uint64_t cursor = 0;
+	uint32_t prefix, value;
+	unsigned len;
+
+	assert_non_null(p);
+	assert_int_equal(mr_fib4_set(fib, 0, 0, 1), 0);
+	for (unsigned i = 0; i < 100; i++)
+		assert_int_equal(mr_fib4_set(fib, p[i].prefix, p[i].len, i + 2), 0);
+	for (unsigned i = 0; i < 100; i++)
+		ask(fib, last_of(p[i].prefix, p[i].len));
+	assert_int_equal(ask(fib, 0xdfffffff), 1);
+	mr_fib4_stats(fib, &stats);
+	print_message("101 prefixes: %u KB\n", (unsigned)(stats.bytes >> 10));
+	while (mr_fib4_next(fib, &cursor, &prefix, &len, &value))
+		;
+	mr_fib4_stats(fib, &stats);
+	assert_int_equal(stats.total, 101);
+	assert_in_range(stats.bytes, 4096, 1 << 20);
+	free(p);
+	mr_fib4_destroy(fib);
+}
+
+/* Every /16 has a chunk of its own, all numbers are taken; then none has, and back. */
+static void
+all_chunks_taken(void **state)
+{
+	struct mr_fib4 *fib = make(0);
+	struct mr_fib4_stats stats;
+
+	assert_int_equal(mr_fib4_set(fib, 0, 0, 9), 0);
+	for (uint32_t slot = 0; slot < 65536; slot++)
+		assert_int_equal(mr_fib4_set(fib, slot << 16 | 0x4200, 24, slot % 1000 + 10), 0);
+	mr_fib4_stats(fib, &stats);
+	assert_int_equal(stats.chunks, 65536);
+	assert_int_equal(stats.shared, 0);
+	for (uint32_t slot = 0; slot < 65536; slot += 7) {
+		assert_int_equal(mr_fib4_find(fib, slot << 16 | 0x4201), slot % 1000 + 10);
+		assert_int_equal(mr_fib4_find(fib, slot << 16 | 0x4301), 9);
+	}
+	/* From its own to one that shares, and to another value, without a number to spare. */
+	assert_int_equal(mr_fib4_set(fib, 0x03030000, 16, 5), 0);
+	assert_int_equal(mr_fib4_unset(fib, 0x03034200, 24), 0);
+	assert_int_equal(ask(fib, 0x03034201), 5);
+	assert_int_equal(mr_fib4_set(fib, 0x03030000, 16, 6), 0);
+	assert_int_equal(ask(fib, 0x03034201), 6);
+	assert_int_equal(mr_fib4_set(fib, 0x03034280, 25, 70000), 0);
+	assert_int_equal(ask(fib, 0x03034201), 6);
+	assert_int_equal(ask(fib, 0x03034281), 70000);
+	assert_int_equal(mr_fib4_unset(fib, 0x03030000, 16), 0);
+	assert_int_equal(ask(fib, 0x03034201), 9);
+	assert_int_equal(mr_fib4_unset(fib, 0x03034280, 25), 0);
+	assert_int_equal(mr_fib4_set(fib, 0x04040000, 16, 100000), 0);
+	assert_int_equal(ask(fib, 0x04040001), 100000);
+	assert_int_equal(mr_fib4_unset(fib, 0x04040000, 16), 0);
+	for (uint32_t slot = 0; slot < 65536; slot++)
+		assert_int_equal(mr_fib4_unset(fib, slot << 16 | 0x4200, 24),
+		    slot == 0x0303 ? -ENOENT : 0);
+	assert_int_equal(ask(fib, 0x03034281), 9);
+	assert_int_equal(mr_fib4_unset(fib, 0, 0), 0);
+	check_empty(fib);
+	mr_fib4_stats(fib, &stats);
+	assert_in_range(stats.bytes, 0, 4 << 20);
+	mr_fib4_destroy(fib);
+}
+
+/* -- the full table, against a binary trie ---------------------------------------------- */
+
+/* ThreadSanitizer has nothing to find here. */
+#ifdef MR_RCU_TSAN
+#define FULL 50000u
+#else
+#define FULL 1000000u
+#endif
+
+struct trie {
+	uint32_t (*nodes)[3]; /* two children, a value */
+	uint32_t count, room;
+};
+
+static void
+trie_set(struct trie *t, uint32_t prefix, unsigned len, uint32_t value)
+{
+	uint32_t at = 0;
+
+	for (unsigned i = 0; i < len; i++) {
+		unsigned bit = prefix >> (31 - i) & 1;
+
+		if (!t->nodes[at][bit]) {
+			assert_true(t->count < t->room);
+			t->nodes[at][bit] = t->count++;
+		}
+		at = t->nodes[at][bit];
+	}
+	t->nodes[at][2] = value;
+}
+
+static uint32_t
+trie_match(const struct trie *t, uint32_t address)
+{
+	uint32_t at = 0, best = 0;
+
+	for (unsigned i = 0;; i++) {
+		if (t->nodes[at][2])
+			best = t->nodes[at][2];
+		if (i == 32)
+			return best;
+		at = t->nodes[at][address >> (31 - i) & 1];
+		if (!at)
+			return best;
+	}
+}
+
+static void
+check_sample(const struct mr_fib4 *fib, const struct trie *t, const struct mr_prefix4 *p,
+    unsigned count, uint64_t *seed)
+{
+	uint32_t addresses[MR_VECTOR_MAX], values[MR_VECTOR_MAX];
+
+	for (unsigned round = 0; round < 400; round++) {
+		for (unsigned i = 0; i < MR_VECTOR_MAX; i++) {
+			const struct mr_prefix4 *q = &p[next_random(seed) % count];
+			uint32_t r = (uint32_t)next_random(seed);
+
+			addresses[i] = q->len == 32 ? q->prefix : q->prefix | (r & ~0u >> q->len);
+			if (r % 4 == 0)
+				addresses[i] = (uint32_t)next_random(seed);
+		}
+		mr_fib4_lookup(fib, addresses, values, MR_VECTOR_MAX);
+		for (unsigned i = 0; i < MR_VECTOR_MAX; i++) {
+			assert_int_equal(values[i], trie_match(t, addresses[i]));
+			assert_int_equal(values[i], mr_fib4_match(fib, addresses[i], NULL, NULL));
+			assert_int_equal(values[i], mr_fib4_find(fib, addresses[i]));
+		}
+	}
+}
+
+static void
+full_table(void **state)
+{
+	const unsigned count = FULL;
+	struct trie t = { .count = 1, .room = 6000000 };
+	struct mr_fib4_stats stats;
+	struct mr_prefix4 *p;
+	struct mr_fib4 *fib = make(count);
+	uint64_t seed = 77, cursor = 0;
+	uint32_t real, prefix, value;
+	unsigned len, walked = 0;
+	char path[512];
+
+	p = mr_prefixes_load4(mr_prefixes_path(path, sizeof(path)), count, 1, &real);
+	t.nodes = calloc(t.room, sizeof(t.nodes[0]));
+	assert_non_null(p);
+	assert_non_null(t.nodes);
+	if (!real)
+		print_message("no table of routes (set MR_DATA to the shared data folder): a "
+			      "made-up one\n");
+	for (unsigned i = 0; i < count; i++) {
+		value = 1 + (uint32_t)(next_random(&seed) % 300);
+		assert_int_equal(mr_fib4_set(fib, p[i].prefix, p[i].len, value), 0);
+		trie_set(&t, p[i].prefix, p[i].len, value);
+	}
+	mr_fib4_stats(fib, &stats);
+	print_message("%u prefixes, %u of them real: %.1f MB, %u chunks\n", stats.total, real,
+	    (double)stats.bytes / 1e6, stats.chunks);
+	assert_int_equal(stats.total, count);
+	assert_in_range(stats.bytes, count, 64u << 20);
+	check_sample(fib, &t, p, count, &seed);
+	while (mr_fib4_next(fib, &cursor, &prefix, &len, &value))
+		walked += mr_fib4_get(fib, prefix, len) == value;
+	assert_int_equal(walked, count);
+	/* Half of it goes, some change, a default route comes. */
+	for (unsigned i = 0; i < count; i++) {
+		value = i % 2 ? 0 : 1 + (uint32_t)(next_random(&seed) % 70000);
+		if (i % 2)
+			assert_int_equal(mr_fib4_unset(fib, p[i].prefix, p[i].len), 0);
+		else if (i % 8)
+			continue;
+		else
+			assert_int_equal(mr_fib4_set(fib, p[i].prefix, p[i].len, value), 0);
+		trie_set(&t, p[i].prefix, p[i].len, value);
+	}
+	assert_int_equal(mr_fib4_set(fib, 0, 0, 1234), 0);
+	trie_set(&t, 0, 0, 1234);
+	check_sample(fib, &t, p, count, &seed);
+	for (unsigned i = 0; i < count; i += 2)
+		assert_int_equal(mr_fib4_unset(fib, p[i].prefix, p[i].len), 0);
+	assert_int_equal(mr_fib4_unset(fib, 0, 0), 0);
+	check_empty(fib);
+	free(t.nodes);
+	free(p);
+	mr_fib4_destroy(fib);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(bad_arguments),
+		cmocka_unit_test(all_lengths),
+		cmocka_unit_test(random_changes),
+		cmocka_unit_test(memory_runs_out),
+		cmocka_unit_test(walk_while_changing),
+		cmocka_unit_test(small_table_is_small),
+		cmocka_unit_test(all_chunks_taken),
+		cmocka_unit_test(full_table),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

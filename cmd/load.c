@@ -15,8 +15,17 @@ mr_load_model(struct mr_model **out)
 	size_t count = 0;
 	int rc;
 
-	for (; mr_nf_list[count] && count < MODULES_MAX; count++)
-		texts[count] = mr_nf_list[count]->yang;
+	for (unsigned i = 0; mr_nf_list[i] && count < MODULES_MAX; i++) {
+		const char *more;
+
+		texts[count++] = mr_nf_list[i]->yang;
+		for (unsigned n = 0; mr_nf_list[i]->more_yang && count < MODULES_MAX; n++) {
+			more = mr_nf_list[i]->more_yang(n);
+			if (!more)
+				break;
+			texts[count++] = more;
+		}
+	}
 	rc = mr_model_create(out, texts, count, &error);
 	if (rc)
 		fprintf(stderr, "millrace: %s\n", error.text);

@@ -85,6 +85,10 @@ describe(const struct attachment *a, const struct mr_recording *r, const struct 
 		set_number(o, "offset", op->offset);
 		set_number(o, "delta", op->arg);
 		break;
+	case MR_OP_TTL:
+		set_number(o, "offset", op->offset);
+		set_number(o, "version", op->arg);
+		break;
 	case MR_OP_META:
 		set_number(o, "context", op->arg);
 		set_number(o, "vlan", op->a);
@@ -97,6 +101,12 @@ describe(const struct attachment *a, const struct mr_recording *r, const struct 
 	case MR_OP_READ:
 		set_text(o, "table", op->text);
 		set_number(o, "generation", op->a);
+		break;
+	case MR_OP_MATCH:
+		set_text(o, "table", op->text);
+		set_hex(o, "prefix", op->bytes, op->offset);
+		set_number(o, "length", op->len);
+		set_number(o, "value", op->arg);
 		break;
 	case MR_OP_NOTE:
 		set_text(o, "text", op->text);

@@ -37,6 +37,7 @@ struct mr_nf {
 	const char *name;
 	const char *doc;
 	const char *yang; /* the text of its YANG module */
+	const char *(*more_yang)(unsigned n); /* further modules, until null; may be null */
 
 	int (*create)(void **state, struct mr_dataplane *, struct mr_error *);
 	void (*destroy)(void *state);

@@ -80,12 +80,17 @@ setup(void **state)
 {
 	const char *texts[MODULES_MAX];
 	struct mr_error error;
-	size_t i;
+	size_t count = 0;
 
-	for (i = 0; mr_nf_list[i] && i < MODULES_MAX; i++)
-		texts[i] = mr_nf_list[i]->yang;
-	if (!i || !mr_model_create(&model, texts, i, &error))
-		return i ? 0 : -1;
+	for (size_t i = 0; mr_nf_list[i]; i++) {
+		const struct mr_nf *nf = mr_nf_list[i];
+
+		texts[count++] = nf->yang;
+		for (unsigned n = 0; nf->more_yang && nf->more_yang(n); n++)
+			texts[count++] = nf->more_yang(n);
+	}
+	if (!count || !mr_model_create(&model, texts, count, &error))
+		return count ? 0 : -1;
 	print_error("%s\n", error.text);
 	return -1;
 }

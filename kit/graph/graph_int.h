@@ -91,6 +91,7 @@ struct mr_worker {
 	uint64_t now;
 	uint64_t next_second;
 	uint32_t seconds;
+	uint32_t ticked; /* the second in which nodes were last called for it */
 	uint16_t index;
 	uint64_t pending[MR_GRAPH_NODES_MAX / 64]; /* nodes with something to do, by rank */
 	uint64_t dirty[MR_PORT_MAX / 64];          /* ports with something to flush */

@@ -95,6 +95,9 @@ struct mr_node_class {
 	mr_node_fn *run;
 	/* The same body, recording; null: runs bare, and says so in a recording. */
 	mr_node_fn *record;
+	/* Called about once a second on each worker that runs the node, between two vectors, also
+	 * while nothing arrives: for what a node holds. It may release and emit. May be null. */
+	void (*tick)(struct mr_node_run *);
 };
 
 /* Both functions of a node from `NAME_body`. */
@@ -126,5 +129,9 @@ MR_API void mr_node_emit(struct mr_node_run *, uint32_t packet, mr_verdict_t);
 
 /* Sends on a packet that an earlier call held. */
 MR_API void mr_node_release(struct mr_node_run *, uint32_t packet, mr_verdict_t);
+
+/* So many held packets (with this call's verdicts) became segments of another packet, and are
+ * packets no more: counted as if they had never been. */
+MR_API void mr_node_merged(struct mr_node_run *, unsigned count);
 
 #endif

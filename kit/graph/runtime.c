@@ -202,3 +202,10 @@ mr_node_release(struct mr_node_run *run, uint32_t packet, mr_verdict_t verdict)
 	mr_counter_add(&rt_of(run)->held, (uint64_t)-1);
 	mr_worker_deliver_one(run->owner, rt_of(run), packet, verdict);
 }
+
+void
+mr_node_merged(struct mr_node_run *run, unsigned count)
+{
+	mr_counter_add(&rt_of(run)->held, -(uint64_t)count);
+	mr_counter_add(&run->owner->created, -(uint64_t)count);
+}

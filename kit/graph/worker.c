@@ -530,6 +530,25 @@ mr_worker_inject(struct mr_worker *w, uint16_t node, const uint32_t *packets, un
 	mr_worker_flush(w);
 }
 
+/* Once a second, also when nothing comes: nodes look after what they hold. */
+static mr_noinline void
+run_ticks(struct mr_worker *w, uint64_t *stamp)
+{
+	w->ticked = w->seconds;
+	for (unsigned i = 0; i < w->current->node_count; i++) {
+		struct plan_node *pn = &w->current->nodes[i];
+
+		if (!pn->rt || !pn->rt->class->tick || !placed_here(w, pn))
+			continue;
+		pn->rt->run.now = w->now;
+		pn->rt->run.seconds = w->seconds;
+		pn->rt->run.ports = w->current->views;
+		pn->rt->run.port_count = w->current->port_count;
+		pn->rt->class->tick(&pn->rt->run);
+	}
+	run_pending(w, stamp);
+}
+
 bool
 mr_worker_drain(struct mr_worker *w)
 {
@@ -550,6 +569,8 @@ mr_worker_pass(struct mr_worker *w)
 
 	begin_pass(w);
 	stamp = w->now;
+	if (mr_unlikely(w->seconds != w->ticked))
+		run_ticks(w, &stamp);
 	for (unsigned i = 0; i < w->current->input_count; i++)
 		n += receive(w, &w->current->inputs[i], &stamp);
 	if (mr_unlikely(mr_worker_handed(w))) {

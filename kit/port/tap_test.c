@@ -2,6 +2,11 @@
 #include "kit/port/net_test_int.h"
 
 #include <poll.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include "kit/port/namespace.h"
 
 /* Two TAPs, an address on each kernel end, and a socket in each namespace. */
 static struct net_wire
@@ -206,6 +211,69 @@ test_refused_frames(void **state)
 	test_close(&(struct test_port){ .buffers = b, .port = port });
 }
 
+static long
+own_namespace(void)
+{
+	struct stat st;
+
+	assert_int_equal(stat("/proc/thread-self/ns/net", &st), 0);
+	return (long)st.st_ino;
+}
+
+/* A namespace that we make; a TAP in it, asked about and set up from outside. */
+static void
+test_namespace(void **state)
+{
+	char name[32], option[64];
+	struct mr_buffers *b;
+	struct mr_error error;
+	struct mr_port *port;
+	pid_t child;
+	long before;
+
+	close(net_enter());
+	b = test_buffers(4096);
+	before = own_namespace();
+	snprintf(name, sizeof(name), "mrtap%d", (int)getpid());
+	if (mr_namespace_create(name, &error)) {
+		print_message("%s\n", error.text);
+		mr_buffers_destroy(b);
+		skip();
+	}
+	assert_int_equal(mr_namespace_create(name, &error), -EEXIST);
+	snprintf(option, sizeof(option), "namespace=%s", name);
+	port = net_port(b, "tap", "tn0", TEST_OPTION_LIST(option), 1);
+	assert_int_equal(own_namespace(), before);
+	net_run("! ip link show dev tn0 2>/dev/null");
+	net_run("ip netns exec %s ip -o link show dev tn0 up | grep -q tn0", name);
+	net_link_is(port, 1);
+	net_run("ip -n %s link set tn0 down", name);
+	net_link_is(port, 0);
+	mr_port_close(port);
+	/* Who lives in it. */
+	assert_int_equal(mr_namespace_user(name), 0);
+	child = fork();
+	if (child == 0) {
+		execlp("ip", "ip", "netns", "exec", name, "sleep", "30", NULL);
+		_exit(1);
+	}
+	for (unsigned i = 0; i < 2000 && !mr_namespace_user(name); i++)
+		usleep(1000);
+	assert_int_equal(mr_namespace_user(name), child);
+	kill(child, SIGKILL);
+	waitpid(child, NULL, 0);
+	assert_int_equal(mr_namespace_user(name), 0);
+	assert_true(mr_namespace_exists(name));
+	assert_int_equal(mr_namespace_delete(name, &error), 0);
+	assert_false(mr_namespace_exists(name));
+	assert_int_equal(test_try(&port, b, "tap", "tn0", TEST_OPTION_LIST(option), 1, &error),
+	    -ENOENT);
+	assert_non_null(strstr(error.text, "no network namespace /run/netns/"));
+	assert_int_equal(mr_namespace_create("a/b", &error), -EINVAL);
+	assert_int_equal(mr_namespace_create("..", &error), -EINVAL);
+	mr_buffers_destroy(b);
+}
+
 static void
 test_refusals(void **state)
 {
@@ -257,6 +325,7 @@ main(void)
 		cmocka_unit_test(test_udp_cut),
 		cmocka_unit_test(test_queues),
 		cmocka_unit_test(test_options),
+		cmocka_unit_test(test_namespace),
 		cmocka_unit_test(test_gone),
 		cmocka_unit_test(test_refused_frames),
 		cmocka_unit_test(test_refusals),

@@ -104,6 +104,41 @@ mr_edit_pop(struct mr_recorder *rec, struct mr_packet *p, unsigned at, unsigned 
 	}
 }
 
+/* Makes the TTL of the IPv4 header at `at` one less, and its checksum right (RFC 1141). */
+mr_inline void
+mr_edit_ttl4(struct mr_recorder *rec, struct mr_packet *p, unsigned at)
+{
+	uint8_t *ttl = mr_packet_bytes(p) + at + 8, *check = mr_packet_bytes(p) + at + 10;
+	uint16_t sum;
+	uint32_t up;
+
+	ttl[0]--;
+	/* One less in the upper byte of a word; as loaded here, the lower. */
+	memcpy(&sum, check, sizeof(sum));
+	up = sum + 1u;
+	sum = (uint16_t)(up + (up >= 0xffffu));
+	memcpy(check, &sum, sizeof(sum));
+	if (mr_unlikely(mr_recorded(rec, p))) {
+		struct mr_op *op = mr_record_op(rec, p, MR_OP_TTL);
+
+		op->offset = (uint16_t)at;
+		op->arg = 4;
+	}
+}
+
+/* The same of the hop limit of the IPv6 header at `at`. */
+mr_inline void
+mr_edit_ttl6(struct mr_recorder *rec, struct mr_packet *p, unsigned at)
+{
+	mr_packet_bytes(p)[at + 7]--;
+	if (mr_unlikely(mr_recorded(rec, p))) {
+		struct mr_op *op = mr_record_op(rec, p, MR_OP_TTL);
+
+		op->offset = (uint16_t)at;
+		op->arg = 6;
+	}
+}
+
 /* Which bridge, VRF or tunnel the packet is in, and its VLAN there. */
 mr_inline void
 mr_edit_context(struct mr_recorder *rec, struct mr_packet *p, uint32_t context, uint16_t vlan)
@@ -146,6 +181,24 @@ mr_record_read(struct mr_recorder *rec, const struct mr_packet *p, const char *t
 
 		op->text = table;
 		op->a = generation;
+	}
+}
+
+/* For explain: the entry of a table of prefixes that matched, `size` bytes of which `bits` bits
+ * count, and its value. */
+mr_inline void
+mr_record_match(struct mr_recorder *rec, const struct mr_packet *p, const char *table,
+    const void *prefix, unsigned size, unsigned bits, uint32_t value)
+{
+	if (mr_unlikely(mr_recorded(rec, p))) {
+		struct mr_op *op = mr_record_op(rec, p, MR_OP_MATCH);
+
+		memset(op->bytes, 0, sizeof(op->bytes));
+		memcpy(op->bytes, prefix, MR_MIN(size, (unsigned)sizeof(op->bytes)));
+		op->text = table;
+		op->len = (uint8_t)bits;
+		op->offset = (uint16_t)size;
+		op->arg = value;
 	}
 }
 

@@ -43,9 +43,12 @@ enum mr_op_kind {
 	MR_OP_POP,         /* `len` bytes removed at offset */
 	MR_OP_TRIM,        /* cut to `arg` bytes */
 	MR_OP_SUM,         /* the one's complement sum at offset changed by `arg` (RFC 1624) */
+	MR_OP_TTL,         /* TTL or hop limit of the IP header at offset made one less, and the
+			    * header checksum with it; arg = 4 or 6 */
 	MR_OP_META,        /* metadata: context = arg, a = VLAN */
 	MR_OP_GUARD,       /* holds while bytes at offset, under mask b, equal a (len <= 8) */
 	MR_OP_READ,        /* read the table `text`, whose generation was a */
+	MR_OP_MATCH,       /* table `text` matched the prefix in bytes, `len` bits long; arg = value */
 	MR_OP_NOTE,        /* for people: `text` and the number a */
 	MR_OP_COUNT,       /* counter `arg` of the node, + a (or + length when a is 0) */
 	MR_OP_METER,       /* passed meter `arg` */
@@ -99,6 +102,7 @@ struct mr_recording {
 typedef void mr_recorder_done_fn(void *user, const struct mr_recording *);
 
 struct mr_recorder {
+	bool dry;                   /* an explanation: nodes leave no trace of it but the recording */
 	struct mr_recording *slots; /* [count]; slot s stands for record number s + 1 */
 	uint16_t count;
 	uint16_t free_count;
@@ -111,6 +115,14 @@ struct mr_recorder {
 MR_API int mr_recorder_create(struct mr_recorder **out, uint16_t slots, mr_recorder_done_fn *,
     void *user, struct mr_error *);
 MR_API void mr_recorder_destroy(struct mr_recorder *);
+
+/* Whether the walk only explains what would happen: a node then learns nothing, counts no
+ * token, sends and keeps nothing on the side. */
+mr_inline bool
+mr_record_is_dry(const struct mr_recorder *r)
+{
+	return r && r->dry;
+}
 
 /* Attaches a fresh recording to a packet; false when all slots are in use. */
 MR_API bool mr_recorder_attach(struct mr_recorder *, struct mr_packet *, uint32_t tag);

@@ -397,6 +397,31 @@ mr_interface_at(const struct mr_interfaces *all, uint16_t index)
 	return NULL;
 }
 
+int
+interface_index_take(struct mr_interfaces *all, uint16_t *index, struct mr_error *error)
+{
+	for (unsigned i = 0; i < MR_PORT_MAX; i++) {
+		if (all->taken[i])
+			continue;
+		all->taken[i] = 1;
+		*index = (uint16_t)i;
+		return 0;
+	}
+	return mr_error_set(error, -ENOSPC, "more than %d interfaces", MR_PORT_MAX);
+}
+
+int
+mr_interface_reserve(struct mr_interfaces *all, uint16_t *index, struct mr_error *error)
+{
+	return interface_index_take(all, index, error);
+}
+
+void
+mr_interface_release(struct mr_interfaces *all, uint16_t index)
+{
+	all->taken[index] = 0;
+}
+
 void
 mr_interface_use(struct mr_interfaces *all, uint16_t index, uint16_t node)
 {
@@ -408,17 +433,40 @@ mr_interface_use(struct mr_interfaces *all, uint16_t index, uint16_t node)
 	}
 }
 
+/* Whether this instance of a function takes the interface's packets. */
+static bool
+takes(const struct mr_conf *instance, const char *interface)
+{
+	const struct mr_conf *member;
+
+	mr_conf_each(member, instance, "interface")
+		if (!strcmp(mr_conf_text(member, "parent", mr_conf_key(member)), interface) &&
+		    !mr_conf_bool(member, "loopback", false))
+			return true;
+	return false;
+}
+
 void
 mr_interface_claim(struct mr_report *report, const struct mr_config *config,
     const struct mr_conf *at, const char *interface, const char *user)
 {
 	const struct mr_conf *conf = mr_conf_find(mr_conf_root(config), "interface", interface);
-	const char *other = mr_conf_text(conf, "cross-connect", NULL);
+	const struct mr_conf *mine = mr_conf_parent(at), *other;
+	const char *cross = mr_conf_text(conf, "cross-connect", NULL);
 
-	if (other)
+	if (cross)
 		mr_report_at(report, config, at,
 		    "interface %s is cross-connected to %s and cannot be in %s as well", interface,
-		    other, user);
+		    cross, user);
+	/* Functions that come before this one; those behind it report by themselves. */
+	for (other = mr_conf_first(mr_conf_root(config)); other; other = mr_conf_sibling(other)) {
+		if (!strcmp(mr_conf_name(other), mr_conf_name(mine)))
+			break;
+		if (takes(other, interface))
+			mr_report_at(report, config, at,
+			    "interface %s is in %s %s and cannot be in %s as well", interface,
+			    mr_conf_name(other), mr_conf_key(other), user);
+	}
 }
 
 const struct mr_nf mr_nf_interface = {

@@ -35,8 +35,16 @@ const struct mr_interface *mr_interface_at(const struct mr_interfaces *, uint16_
  * input nodes). The last configuration's uses are forgotten when a commit starts. */
 void mr_interface_use(struct mr_interfaces *, uint16_t index, uint16_t node);
 
-/* In check: says that `user` ("bridge br0") takes this interface's packets; a second
- * user of the same interface is reported, naming both. */
+/* For a port that is no interface of the configuration (a twin, a tunnel): an index that no
+ * interface will get until it is released. -ENOSPC. The port, and its place in the graph, are the
+ * caller's. */
+int mr_interface_reserve(struct mr_interfaces *, uint16_t *index, struct mr_error *);
+/* When no worker can name it any more: after the commit that took the port out. */
+void mr_interface_release(struct mr_interfaces *, uint16_t index);
+
+/* In check: says that `user` ("bridge br0") takes this interface's packets; `at` is the member in
+ * the user's list `interface`, as every function that takes packets has one. A user of another
+ * function, or a cross-connect, is reported, naming both; a function looks after its own. */
 void mr_interface_claim(struct mr_report *, const struct mr_config *, const struct mr_conf *at,
     const char *interface, const char *user);
 

@@ -66,6 +66,9 @@ int interface_settings_read(struct settings *, const struct mr_conf *, struct mr
 void interface_settings_free(struct settings *);
 bool interface_settings_equal(const struct settings *, const struct settings *);
 
+/* interface.c */
+int interface_index_take(struct mr_interfaces *, uint16_t *index, struct mr_error *);
+
 /* record.c: one interface's port, from opening to closing */
 int interface_record_create(struct mr_interfaces *, const struct mr_conf *, struct record **,
     struct mr_error *);

@@ -111,6 +111,28 @@ unchanged_interfaces_keep_their_ports(void **state)
 }
 
 static void
+reserved_indices_are_nobody_elses(void **state)
+{
+	struct mr_dataplane *dp = make("interface: {a: {driver: \"null\"}}\n");
+	struct mr_interfaces *all = mr_interfaces_of(dp);
+	struct mr_error error;
+	uint16_t mine, again;
+
+	assert_int_equal(mr_interface_reserve(all, &mine, &error), 0);
+	assert_int_not_equal(mine, mr_interface_find(all, "a")->index);
+	apply(dp, "interface: {a: {driver: \"null\"}, b: {driver: \"null\"}}\n");
+	assert_int_not_equal(mine, mr_interface_find(all, "b")->index);
+	assert_null(mr_interface_at(all, mine));
+	mr_interface_release(all, mine);
+	assert_int_equal(mr_interface_reserve(all, &again, &error), 0);
+	assert_int_equal(again, mine);
+	while (mr_interface_reserve(all, &again, &error) == 0)
+		;
+	assert_non_null(strstr(error.text, "more than 1024"));
+	mr_dataplane_destroy(dp);
+}
+
+static void
 mistakes_are_named(void **state)
 {
 	static const char *const cases[][2] = {
@@ -142,6 +164,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(cross_connect_and_unused),
 		cmocka_unit_test(unchanged_interfaces_keep_their_ports),
+		cmocka_unit_test(reserved_indices_are_nobody_elses),
 		cmocka_unit_test(mistakes_are_named),
 	};
 

@@ -12,19 +12,6 @@
 
 #include "nf/interface/interface_int.h"
 
-static int
-take_index(struct mr_interfaces *all, uint16_t *index, struct mr_error *error)
-{
-	for (unsigned i = 0; i < MR_PORT_MAX; i++) {
-		if (all->taken[i])
-			continue;
-		all->taken[i] = 1;
-		*index = (uint16_t)i;
-		return 0;
-	}
-	return mr_error_set(error, -ENOSPC, "more than %d interfaces", MR_PORT_MAX);
-}
-
 int
 interface_record_create(struct mr_interfaces *all, const struct mr_conf *conf, struct record **out,
     struct mr_error *error)
@@ -39,7 +26,7 @@ interface_record_create(struct mr_interfaces *all, const struct mr_conf *conf, s
 	r->cross = NO_NODE;
 	rc = interface_settings_read(&r->want, conf, error);
 	if (!rc)
-		rc = take_index(all, &r->pub.index, error);
+		rc = interface_index_take(all, &r->pub.index, error);
 	if (rc) {
 		interface_settings_free(&r->want);
 		free(r);

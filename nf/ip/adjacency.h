@@ -68,10 +68,18 @@ struct mr_adjacency_info {
 	uint64_t switched;   /* grace period after which the other rewrite may be written */
 };
 
+/* The adjacency of an interface's connected subnets: every interface has one of each family at a
+ * fixed index. */
+mr_inline uint32_t
+mr_ip_glean_index(unsigned interface, enum mr_ip_family family)
+{
+	return MR_IP_SPECIALS + interface * MR_IP_FAMILIES + (unsigned)family;
+}
+
 /* Finds or makes the adjacency to this next hop, one reference more. -ENOSPC. */
 int mr_adjacency_get(struct mr_ip *, uint16_t interface, enum mr_ip_family, const uint8_t *address,
     uint32_t *index, struct mr_error *);
-/* That of an interface's connected subnets of a family. */
+/* A reference to that of an interface's connected subnets. */
 int mr_adjacency_glean(struct mr_ip *, uint16_t interface, enum mr_ip_family, uint32_t *index,
     struct mr_error *);
 void mr_adjacency_ref(struct mr_ip *, uint32_t index);

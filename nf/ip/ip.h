@@ -80,7 +80,9 @@ struct mr_ip_meta {
 static_assert(sizeof(struct mr_ip_meta) == 24, "fits the packet's scratch");
 
 enum mr_ip_meta_flag {
-	MR_IP_META_ORIGIN = 1u << 0, /* made by this router: its TTL stays, no ICMP about it */
+	MR_IP_META_ORIGIN = 1u << 0,  /* made by this router: its TTL stays, no ICMP about it */
+	MR_IP_META_OPTIONS = 1u << 1, /* its IPv4 options have been dealt with */
+	MR_IP_META_DECREMENTED = 1u << 2, /* its TTL was one more when it came in */
 };
 
 mr_inline struct mr_ip_meta *
@@ -160,6 +162,7 @@ struct mr_ip_vrf {
 
 struct mr_adjacency;
 struct mr_ip_control; /* what only nf/ip knows */
+struct mr_groups;      /* and what only group.c does */
 
 struct mr_ip {
 	struct mr_ip_interface *interfaces; /* [MR_IP_INTERFACES_MAX] */
@@ -176,6 +179,7 @@ struct mr_ip {
 	struct mr_graph *graph;
 	uint16_t input, forward4, forward6, output; /* nodes; UINT16_MAX while not in the graph */
 	struct mr_ip_control *control;
+	struct mr_groups *group_state; /* made with the first group */
 };
 
 int mr_ip_create(struct mr_ip **out, struct mr_graph *, struct mr_error *);
@@ -187,7 +191,8 @@ int mr_ip_add_nodes(struct mr_ip *, struct mr_error *);
 void mr_ip_remove_nodes(struct mr_ip *);
 /* What leaves by this edge goes to `node`. Call it after every mr_ip_add_nodes. */
 void mr_ip_attach(struct mr_ip *, enum mr_ip_edge, uint16_t node);
-/* Links the edges of a node of the router's other parts that has these edges in this order. */
+/* Links the edges of a node of the router's other parts that has these edges in this order, now
+ * and whenever one is attached, until mr_ip_remove_nodes. */
 void mr_ip_link(struct mr_ip *, uint16_t node);
 
 /* VRFs and interfaces, by index; UINT16_MAX and 0: there is none. */

@@ -10,6 +10,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "kit/port/namespace.h"
 #include "kit/port/netdev_int.h"
 
 /* Known since Linux 6.2; Debian 12's headers are older. */
@@ -33,6 +34,11 @@ static const struct mr_option_desc options[] = {
 	    .kind = MR_OPTION_BOOL,
 	    .fallback = "false",
 	    .doc = "leave the interface there after close" },
+	{ .key = "namespace",
+	    .kind = MR_OPTION_TEXT,
+	    .max = 4095,
+	    .doc = "the network namespace of the interface: a name as ip netns has it, or a path; "
+		   "our own when not given" },
 	{ .key = "offload",
 	    .kind = MR_OPTION_ENUM,
 	    .values = "full|tcp|none",
@@ -227,25 +233,42 @@ queues_open(struct tap_port *t, const struct mr_port_config *config, char name[I
 	return 0;
 }
 
+struct opening {
+	struct tap_port *t;
+	const struct mr_port_config *config;
+	char name[IFNAMSIZ];
+};
+
+/* In the interface's namespace, where the descriptors then belong. */
+static int
+open_there(void *arg, struct mr_error *error)
+{
+	struct opening *o = arg;
+
+	o->t->control = port_netdev_socket(error);
+	return o->t->control < 0 ? o->t->control : queues_open(o->t, o->config, o->name, error);
+}
+
 static int
 tap_open(struct mr_port **out, const struct mr_port_config *config, struct mr_error *error)
 {
 	/* Without a device the kernel picks the name. */
 	const char *device = config->device && *config->device ? config->device : "tap%d";
 	uint16_t most = MR_MAX(config->rx_queues, config->tx_queues), queues = MR_MAX(most, 1);
-	char name[IFNAMSIZ] = "";
-	const char *offload;
+	struct opening opening = { .config = config };
+	const char *offload, *namespace;
 	struct tap_port *t;
 	int rc;
 
 	rc = port_netdev_name_check(device, error);
 	if (rc)
 		return rc;
-	memcpy(name, device, strlen(device));
+	memcpy(opening.name, device, strlen(device));
 	rc = mr_port_alloc(out, sizeof(*t), &mr_port_driver_tap, config, queues, queues, error);
 	if (rc)
 		return rc;
-	t = (struct tap_port *)*out;
+	t = opening.t = (struct tap_port *)*out;
+	t->control = -1;
 	t->port.caps = MR_PORT_TX_CSUM | MR_PORT_TX_GSO | MR_PORT_TX_CHAIN;
 	t->up = mr_option_bool(options, config, "up");
 	offload = mr_option_text(options, config, "offload");
@@ -253,13 +276,13 @@ tap_open(struct mr_port **out, const struct mr_port_config *config, struct mr_er
 	    : !strcmp(offload, "tcp")         ? TAP_TCP
 					      : TAP_NONE;
 	t->quiet = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	t->control = port_netdev_socket(error);
-	if (t->control < 0)
-		rc = t->control;
-	else if (t->quiet < 0)
+	namespace = mr_option_text(options, config, "namespace");
+	if (t->quiet < 0)
 		rc = mr_error_set(error, -errno, "no event descriptor: %s", strerror(errno));
+	else if (namespace)
+		rc = mr_namespace_run(namespace, open_there, &opening, error);
 	else
-		rc = queues_open(t, config, name, error);
+		rc = open_there(&opening, error);
 	if (rc) {
 		tap_close(*out);
 		*out = NULL;

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef MR_NF_IP_FORWARD6_INL_H
+#define MR_NF_IP_FORWARD6_INL_H
+
+/* IPv6 forwarding (RFC 8200), for ip-input and ip6-forward alike. */
+
+#include "kit/table/fib6.h"
+#include "nf/ip/forward_inl.h"
+
+#define IP6_HEADER ((unsigned)sizeof(struct mr_ip6))
+
+/* Codes of ICMPv6 unreachable (RFC 4443, 3.1). */
+enum {
+	CODE_NO_ROUTE = 0,
+	CODE_PROHIBITED = 1,
+	CODE_BEYOND_SCOPE = 2,
+	CODE_ADDRESS = 3,
+};
+
+/* Global or unique local unicast: what nearly all sources are. */
+mr_inline bool
+ip6_source_fine(const uint8_t *src)
+{
+	return ((src[0] >> 5) == 1) | ((src[0] & 0xfe) == 0xfc);
+}
+
+mr_inline bool
+ip6_plain(const uint8_t *header, unsigned room)
+{
+	return ((header[0] >> 4) == 6) & (mr_load_be16(header + 4) + IP6_HEADER <= room) &
+	    (header[7] > 1) & ip6_source_fine(header + 8);
+}
+
+mr_verdict_t ip6_decide(const struct ip_work *, struct mr_packet *, const struct ip_at *,
+    uint32_t group);
+mr_verdict_t ip6_slow(const struct ip_work *, struct mr_packet *, const struct ip_at *);
+void ip6_record(const struct ip_work *, const struct mr_packet *, unsigned in, unsigned l3);
+
+mr_inline mr_verdict_t
+ip6_send(const struct ip_work *w, struct mr_packet *p, unsigned in, unsigned in_flags, unsigned l3,
+    uint32_t group, uint32_t index)
+{
+	const struct mr_adjacency *adjacency = &w->ip->adjacencies[index];
+	/* Acquire pairs with publish() in adjacency.c. */
+	uint64_t control = atomic_load_explicit(&adjacency->control, memory_order_acquire);
+	const uint8_t *header = mr_packet_bytes_const(p) + l3;
+	unsigned flags = MR_ADJACENCY_FLAGS(control);
+	bool plain = (flags & (MR_ADJACENCY_COMPLETE | MR_ADJACENCY_CLAMP)) ==
+		MR_ADJACENCY_COMPLETE &&
+	    mr_load_be16(header + 4) + IP6_HEADER <= MR_ADJACENCY_MTU(control) &&
+	    MR_ADJACENCY_INTERFACE(control) != in && !(in_flags & MR_IP_CLAMP);
+
+	if (mr_unlikely(mr_recorded(w->rec, p)))
+		ip6_record(w, p, in, l3);
+	if (mr_unlikely(!plain))
+		return ip6_decide(w, p, &(struct ip_at){ .in = in, .l3 = l3 }, group);
+	if (mr_unlikely(!ip_rewrite(w->rec, p, l3, adjacency, control, mr_be16(MR_ETH_TYPE_IP6))))
+		return mr_verdict_drop(MR_IP_DROP_NO_ROOM);
+	mr_edit_ttl6(w->rec, p, MR_ADJACENCY_LEN(control));
+	return MR_ADJACENCY_VERDICT(control);
+}
+
+/* As ip4_batch, with pointers to the destinations in b->pointer. */
+mr_inline void
+ip6_batch(const struct ip_work *w, struct ip_batch *b, unsigned count, const uint32_t *packets,
+    mr_verdict_t *verdicts, unsigned in, unsigned l3)
+{
+	const struct mr_ip_interface *interface = &w->ip->interfaces[in];
+	unsigned in_flags = interface->flags;
+	uint8_t *base = w->run->base;
+	bool filter = in_flags & (MR_IP_URPF6_STRICT | MR_IP_URPF6_LOOSE);
+
+	mr_fib6_lookup(interface->fib6, b->pointer, b->group, count);
+	for (unsigned i = 0; i < count; i++) {
+		b->adjacency[i] =
+		    ip_member(w->ip, b->group[i], mr_packet_at(base, packets[b->at[i]]));
+		mr_prefetch(&w->ip->adjacencies[b->adjacency[i]]);
+	}
+	if (mr_unlikely(filter)) {
+		for (unsigned i = 0; i < count; i++)
+			b->pointer[i] =
+			    mr_packet_bytes_const(mr_packet_at(base, packets[b->at[i]])) + l3 + 8;
+		mr_fib6_lookup(interface->fib6, b->pointer, b->back, count);
+	}
+	for (unsigned i = 0; i < count; i++) {
+		struct mr_packet *p = mr_packet_at(base, packets[b->at[i]]);
+
+		if (mr_unlikely(filter) &&
+		    !ip_reverse_ok(w->ip, b->back[i], in, in_flags & MR_IP_URPF6_STRICT)) {
+			verdicts[b->at[i]] = mr_verdict_drop(MR_IP_DROP_REVERSE6);
+			continue;
+		}
+		verdicts[b->at[i]] =
+		    ip6_send(w, p, in, in_flags, l3, b->group[i], b->adjacency[i]);
+	}
+}
+
+#endif

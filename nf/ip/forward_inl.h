@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef MR_NF_IP_FORWARD_INL_H
+#define MR_NF_IP_FORWARD_INL_H
+
+/*
+ * What IPv4 and IPv6 share on the way from a group to the wire. A vector goes through in
+ * phases: check all headers, look all destinations up, fetch all adjacencies, send.
+ */
+
+#include "kit/packet/flow_hash.h"
+#include "kit/packet/wire_ip.h"
+#include "kit/packet/wire_l4.h"
+#include "nf/ip/drop.h"
+#include "nf/ip/group.h"
+
+/* What every call of a node needs. */
+struct ip_work {
+	struct mr_node_run *run;
+	struct mr_recorder *rec;
+	const struct mr_ip *ip;
+};
+
+/* Where a packet is, for what does not go by the vector. */
+struct ip_at {
+	unsigned in;      /* interface where it came in */
+	unsigned l3;      /* offset of its IP header */
+	unsigned meta;    /* enum mr_ip_meta_flag */
+	bool group_frame; /* in a broadcast or multicast frame */
+};
+
+/* The packets of a vector that one phase hands to the next. */
+struct ip_batch {
+	uint16_t at[MR_VECTOR_MAX]; /* which of the vector */
+	uint32_t group[MR_VECTOR_MAX];
+	uint32_t back[MR_VECTOR_MAX]; /* the group towards the source, with a reverse-path filter */
+	uint32_t adjacency[MR_VECTOR_MAX];
+	union {
+		uint32_t address[MR_VECTOR_MAX];
+		const uint8_t *pointer[MR_VECTOR_MAX];
+	};
+};
+
+mr_inline uint32_t
+ip_member(const struct mr_ip *ip, uint32_t group, const struct mr_packet *p)
+{
+	/* Acquire pairs with the release in group.c: the buckets are filled. */
+	uint64_t word = atomic_load_explicit(&ip->groups[group], memory_order_acquire);
+	uint32_t mask = mr_group_mask(word), base = mr_group_base(word);
+
+	if (mr_likely(!mask))
+		return base;
+	return atomic_load_explicit(&ip->buckets[base + (mr_packet_flow_hash(p) & mask)],
+	    memory_order_acquire);
+}
+
+/* Whether a group leads out of this interface. */
+mr_inline bool
+ip_leads_to(const struct mr_ip *ip, uint32_t group, unsigned interface)
+{
+	uint64_t word = atomic_load_explicit(&ip->groups[group], memory_order_acquire);
+	uint32_t mask = mr_group_mask(word), base = mr_group_base(word);
+
+	for (uint32_t i = 0; i <= mask; i++) {
+		uint32_t a = mask
+		    ? atomic_load_explicit(&ip->buckets[base + i], memory_order_acquire)
+		    : base;
+		uint64_t control =
+		    atomic_load_explicit(&ip->adjacencies[a].control, memory_order_relaxed);
+
+		if (MR_ADJACENCY_INTERFACE(control) == interface)
+			return true;
+	}
+	return false;
+}
+
+/* Whether this source may come in here (RFC 3704). */
+mr_inline bool
+ip_reverse_ok(const struct mr_ip *ip, uint32_t back, unsigned interface, bool strict)
+{
+	if (back < MR_IP_SPECIALS)
+		return false;
+	return !strict || ip_leads_to(ip, back, interface);
+}
+
+/* The Ethernet header of the way out in front of the IP header at `l3`; `type` is in wire
+ * order. False: no room. */
+mr_inline bool
+ip_rewrite(struct mr_recorder *rec, struct mr_packet *p, unsigned l3,
+    const struct mr_adjacency *adjacency, uint64_t control, be16_t type)
+{
+	const uint8_t *header =
+	    adjacency->rewrite[MR_ADJACENCY_FLAGS(control) & MR_ADJACENCY_SECOND];
+	unsigned len = MR_ADJACENCY_LEN(control);
+	uint8_t *ip = mr_packet_bytes(p) + l3;
+	uint8_t fresh[MR_ADJACENCY_REWRITE_MAX];
+
+	static_assert(MR_ADJACENCY_SECOND == 1, "the flag is the index");
+	if (mr_unlikely(mr_packet_headroom(p) + l3 < MR_ADJACENCY_REWRITE_MAX))
+		return false;
+	if (mr_unlikely(mr_recorded(rec, p))) {
+		if (l3 > len)
+			mr_edit_pop(rec, p, 0, l3 - len);
+		else if (l3 < len)
+			mr_edit_push(rec, p, 0, len - l3);
+		memcpy(fresh, header + MR_ADJACENCY_REWRITE_MAX - len, len);
+		memcpy(fresh + len - 2, &type, 2);
+		for (unsigned i = 0; i < len; i += 16)
+			mr_edit_set(rec, p, i, fresh + i, MR_MIN(len - i, 16u));
+		return true;
+	}
+	/* Up to ten bytes more than it has; they lie in the headroom. */
+	memcpy(ip - 16, header + 8, 16);
+	if (mr_unlikely(len > 16))
+		memcpy(ip - MR_ADJACENCY_REWRITE_MAX, header, 8);
+	memcpy(ip - 2, &type, 2);
+	if (mr_unlikely(len != l3)) {
+		p->data = (uint16_t)(p->data + l3 - len);
+		p->len = (uint16_t)(p->len + len - l3);
+		p->total += len - l3;
+		mr_edit_shift_offload(p, 0, (int)len - (int)l3);
+	}
+	return true;
+}
+
+/* A packet leaves by an edge: what the next node wants to know. */
+mr_inline mr_verdict_t
+ip_leave(const struct ip_at *at, struct mr_packet *p, unsigned edge, uint32_t adjacency,
+    unsigned mtu)
+{
+	p->context = at->in;
+	*mr_ip_meta(p) = (struct mr_ip_meta){
+		.adjacency = adjacency,
+		.l3 = (uint16_t)at->l3,
+		.mtu = (uint16_t)mtu,
+		.flags = (uint8_t)at->meta,
+	};
+	return mr_verdict_edge(edge);
+}
+
+mr_inline mr_verdict_t
+ip_error(const struct ip_at *at, struct mr_packet *p, unsigned type, unsigned code, uint32_t data)
+{
+	mr_verdict_t verdict = ip_leave(at, p, MR_IP_EDGE_ICMP, 0, 0);
+	struct mr_ip_meta *m = mr_ip_meta(p);
+
+	m->icmp_type = (uint8_t)type;
+	m->icmp_code = (uint8_t)code;
+	m->icmp_data = data;
+	return verdict;
+}
+
+/* The bytes of IP in the largest piece that the packet will be cut into on the way out. */
+mr_inline unsigned
+ip_piece(const struct mr_packet *p, unsigned l3, unsigned total)
+{
+	unsigned headers;
+
+	if (!(p->flags & MR_PACKET_GSO))
+		return total;
+	if (!p->gso_size)
+		return 0;
+	/* The layer-4 header begins where the checksum does; TCP's length stands in it. */
+	headers = p->csum_start - l3;
+	if (p->flags & MR_PACKET_GSO_UDP)
+		headers += 8;
+	else if (p->csum_start + 13u <= p->len)
+		headers += (unsigned)(mr_packet_bytes_const(p)[p->csum_start + 12] >> 4) * 4;
+	return MR_MIN(total, headers + p->gso_size);
+}
+
+#endif

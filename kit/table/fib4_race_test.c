@@ -20,7 +20,7 @@
 
 #define READERS 2u
 #ifdef MR_RCU_TSAN
-#define CHANGES 15000u
+#define CHANGES 5000u
 #else
 #define CHANGES 60000u
 #endif

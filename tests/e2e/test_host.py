@@ -8,6 +8,7 @@ import sys
 import time
 
 import pytest
+import yaml
 
 from lab import MILLRACE, run, until
 from router_lab import RouterLab
@@ -22,6 +23,14 @@ def lab(namespaces):
     made.close()
 
 
+def tree_of(text):
+    return yaml.safe_load(text)
+
+
+def text_of(tree):
+    return "".join("%s: %s\n" % (key, json.dumps(value)) for key, value in tree.items())
+
+
 def twin(lab, name):
     """What ip says of a twin; null when there is none."""
     done = lab.on_router("ip", "-j", "address", "show", "dev", name, check=False)
@@ -33,7 +42,7 @@ def addresses(lab, name):
 
 
 def shown(lab):
-    return lab.show("router")["router"][0]
+    return lab.show("router")[0]
 
 
 def classes(lab):
@@ -126,9 +135,9 @@ def test_twins_follow_their_interfaces(lab):
     more = {"lo0": {"loopback": True, "address": ["10.255.0.1/32", "2001:db8:ff::1/128"]},
             "h1.7": {"parent": "h1", "vlan": 7, "address": ["10.7.0.1/24"]},
             "h2.8": {"parent": "h2", "vlan": 8, "host": False}}
-    tree = json.loads(lab.config(host=True))
+    tree = tree_of(lab.config(host=True))
     tree["router"]["default"]["interface"].update(more)
-    lab.start(json.dumps(tree))
+    lab.start(text_of(tree))
     mac = json.loads(lab.in_switch("ip", "-j", "link", "show", "port1").stdout)[0]["address"]
     h1 = twin(lab, "h1")
     assert h1["address"] == mac and h1["mtu"] == 1500 and "LOWER_UP" in h1["flags"]
@@ -151,7 +160,7 @@ def test_twins_follow_their_interfaces(lab):
     del tree["router"]["default"]["interface"]["h1.7"]
     tree["router"]["default"]["interface"]["h2"]["address"] = ["10.9.2.1/24", "10.9.22.1/24"]
     tree["router"]["default"]["interface"]["lo0"]["address"] = ["10.255.0.2/32"]
-    lab.reload(json.dumps(tree))
+    lab.reload(text_of(tree))
     assert until(2, lambda: twin(lab, "h1.7") is None)
     assert until(1, lambda: "10.9.22.1/24" in addresses(lab, "h2"))
     assert "2001:db8:2::1/64" not in addresses(lab, "h2")
@@ -172,10 +181,10 @@ def test_vlan(lab):
     lab.in_host(1, "ip", "address", "add", "10.7.0.2/24", "dev", "eth0.7")
     lab.in_host(1, "ip", "address", "add", "2001:db8:7::2/64", "dev", "eth0.7", "nodad")
     lab.in_host(1, "ip", "link", "set", "eth0.7", "up")
-    tree = json.loads(lab.config(host=True))
+    tree = tree_of(lab.config(host=True))
     tree["router"]["default"]["interface"]["v7"] = {
         "parent": "h1", "vlan": 7, "address": ["10.7.0.1/24", "2001:db8:7::1/64"]}
-    lab.start(json.dumps(tree))
+    lab.start(text_of(tree))
     assert lab.pings(1, "10.7.0.1") == 3
     assert ping_from_router(lab, "10.7.0.2")
     assert ping_from_router(lab, "2001:db8:7::2")
@@ -256,11 +265,11 @@ def test_multicast(lab):
 
 
 def test_limits_and_sources(lab):
-    tree = json.loads(lab.config(host=True))
+    tree = tree_of(lab.config(host=True))
     tree["router"]["default"]["host"]["punt"] = {
         "udp": {"rate": 10, "burst": 5}, "tcp-new": {"allow": ["10.9.2.0/24"]},
         "echo": {"rate": 0}}
-    lab.start(json.dumps(tree))
+    lab.start(text_of(tree))
     serve(lab, "h", "0.0.0.0", 2222)
     assert echo_back(lab, 2, "10.9.2.1", 2222)
     flood = ("import socket\n"
@@ -317,9 +326,9 @@ def test_flood_leaves_a_session_alone(lab):
 def test_made_and_left(lab):
     """A namespace that we make goes with us; one where somebody lives stays."""
     name = lab.prefix + "-m"
-    tree = json.loads(lab.config())
+    tree = tree_of(lab.config())
     tree["router"]["default"]["host"] = {"namespace": name}
-    path = lab.write(json.dumps(tree))
+    path = lab.write(text_of(tree))
     # Not by ip netns exec: what is mounted under that, nobody else sees.
     enter = ("nsenter", "--net=/run/netns/%s-s" % lab.prefix, os.path.abspath(MILLRACE), "run", path)
 

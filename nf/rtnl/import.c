@@ -124,18 +124,35 @@ new_route(struct mr_import *im)
 
 /* -- to the RIB --------------------------------------------------------------------------------- */
 
+/* Next hops without an address are of the route's family; a set serves both. */
+static const struct mr_route_hop *
+hops_for(struct mr_import *im, const struct set *s, uint8_t family)
+{
+	if (family == MR_IP4)
+		return s->resolved;
+	for (unsigned i = 0; i < s->resolved_count; i++) {
+		im->scratch[i] = s->resolved[i];
+		if (s->resolved[i].kind != MR_HOP_VIA)
+			im->scratch[i].family = family;
+	}
+	return im->scratch;
+}
+
+/* The RIB gets the best of a prefix only, so metrics have done their work here. It keeps one
+ * route for each metric of a kernel, so all have the same: then a change is one. */
 static bool
 give(struct mr_import *im, const struct route *r)
 {
 	const struct set *s = im->sets[r->set];
+	uint8_t family = r->flags & ROUTE_IP6 ? MR_IP6 : MR_IP4;
 	struct mr_route route = {
-		.family = r->flags & ROUTE_IP6 ? MR_IP6 : MR_IP4,
+		.family = family,
 		.len = r->len,
 		.source = (uint8_t)im->config.source,
 		.protocol = r->protocol,
-		.metric = r->metric,
+		.metric = im->config.single ? r->metric : 0,
 		.hop_count = s->resolved_count,
-		.hops = s->resolved,
+		.hops = hops_for(im, s, family),
 	};
 	struct mr_error error;
 
@@ -348,7 +365,9 @@ replace(struct mr_import *im, uint32_t index, const struct route *key, uint32_t 
 		im->stats.renewed++;
 		return false;
 	}
-	import_refresh(im, r);
+	/* Until the object is told about, the RIB may keep what it has. */
+	if (im->sets[set]->kind != SET_UNKNOWN)
+		import_refresh(im, r);
 	im->stats.replaced++;
 	return true;
 }
@@ -367,7 +386,7 @@ take_out(struct mr_import *im, const struct route *key, uint32_t set)
 		im->stats.removed++;
 		return true;
 	}
-	at = key->flags & ROUTE_IP6 ? first_alike(im, key) : 0;
+	at = set && (key->flags & ROUTE_IP6) ? first_alike(im, key) : 0;
 	while (at && !import_set_within(im, set, im->routes[at].set))
 		at = next_alike(im, im->routes[at].next, key);
 	if (!at) {
@@ -385,11 +404,11 @@ take_out(struct mr_import *im, const struct route *key, uint32_t set)
 bool
 mr_import_route(struct mr_import *im, const struct mr_rtnl *m)
 {
-	uint32_t set = import_set_of(im, m), at;
-	bool changed;
+	bool changed, alone = m->deleted && im->config.single;
+	uint32_t set = alone ? 0 : import_set_of(im, m), at;
 	struct route key;
 
-	if (!set) {
+	if (!set && !alone) {
 		im->stats.refused++;
 		return false;
 	}
@@ -457,6 +476,12 @@ bool
 mr_import_idle(const struct mr_import *im)
 {
 	return !im->work && !im->sweep;
+}
+
+uint32_t
+mr_import_stale(const struct mr_import *im)
+{
+	return im->stats.routes - im->fresh;
 }
 
 void

@@ -383,6 +383,8 @@ read_frames(struct fpm_server *s, uint64_t now, uint64_t deadline)
 static bool
 read_connection(struct fpm_server *s, uint64_t now, uint64_t deadline)
 {
+	bool received = false;
+
 	while (s->connection >= 0) {
 		uint8_t *to;
 		size_t room;
@@ -390,10 +392,13 @@ read_connection(struct fpm_server *s, uint64_t now, uint64_t deadline)
 
 		if (!read_frames(s, now, deadline))
 			return s->connection >= 0;
+		if (received && fpm_now_ns() >= deadline)
+			return true;
 		to = mr_fpm_stream_room(&s->stream, &room);
 		n = recv(s->connection, to, room, 0);
 		if (n > 0) {
 			mr_fpm_stream_filled(&s->stream, (size_t)n);
+			received = true;
 		} else if (n == 0) {
 			if (mr_fpm_stream_is_partial(&s->stream))
 				disconnect(s, now, FPM_CLOSE_HUNG_UP,

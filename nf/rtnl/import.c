@@ -138,8 +138,6 @@ hops_for(struct mr_import *im, const struct set *s, uint8_t family)
 	return im->scratch;
 }
 
-/* The RIB gets the best of a prefix only, so metrics have done their work here. It keeps one
- * route for each metric of a kernel, so all have the same: then a change is one. */
 static bool
 give(struct mr_import *im, const struct route *r)
 {
@@ -150,7 +148,7 @@ give(struct mr_import *im, const struct route *r)
 		.len = r->len,
 		.source = (uint8_t)im->config.source,
 		.protocol = r->protocol,
-		.metric = im->config.single ? r->metric : 0,
+		.metric = r->metric,
 		.hop_count = s->resolved_count,
 		.hops = hops_for(im, s, family),
 	};
@@ -167,28 +165,35 @@ give(struct mr_import *im, const struct route *r)
 void
 import_refresh(struct mr_import *im, const struct route *key)
 {
-	uint32_t index = im->heads[bucket_of(im, key)], best = 0;
-	bool was = false;
+	uint32_t index = im->heads[bucket_of(im, key)], best = 0, metric = key->metric;
+	/* A route that is being removed is in no bucket any more. */
+	bool was = (key->flags & ROUTE_IN_RIB) != 0;
+	enum mr_ip_family family = key->flags & ROUTE_IP6 ? MR_IP6 : MR_IP4;
 	struct route *r;
 
 	for (; index; index = r->next) {
 		r = &im->routes[index];
 		if (!same_prefix(r, key))
 			continue;
-		was |= (r->flags & ROUTE_IN_RIB) != 0;
+		if (r->flags & ROUTE_IN_RIB) {
+			was = true;
+			metric = r->metric;
+		}
 		r->flags &= (uint8_t)~ROUTE_IN_RIB;
 		if (!best && im->sets[r->set]->resolved_count)
 			best = index;
 	}
-	/* A route that is being removed is in no bucket any more. */
-	was |= (key->flags & ROUTE_IN_RIB) != 0;
 	im->stats.imported -= was;
 	if (best && give(im, &im->routes[best])) {
 		im->routes[best].flags |= ROUTE_IN_RIB;
 		im->stats.imported++;
+		/* Of a kernel's, the RIB has one of each metric: the new one first, then the old one
+		 * away, so that no packet finds neither. */
+		if (was && im->config.source == MR_ROUTE_KERNEL && metric != im->routes[best].metric)
+			mr_rib_unset_metric(im->config.rib, im->config.vrf, family, key->prefix,
+			    key->len, im->config.source, metric);
 	} else if (was) {
-		mr_rib_unset(im->config.rib, im->config.vrf,
-		    key->flags & ROUTE_IP6 ? MR_IP6 : MR_IP4, key->prefix, key->len,
+		mr_rib_unset(im->config.rib, im->config.vrf, family, key->prefix, key->len,
 		    im->config.source);
 	}
 }
@@ -365,8 +370,8 @@ replace(struct mr_import *im, uint32_t index, const struct route *key, uint32_t 
 		im->stats.renewed++;
 		return false;
 	}
-	/* Until the object is told about, the RIB may keep what it has. */
-	if (im->sets[set]->kind != SET_UNKNOWN)
+	/* The source is still telling what there is, and this object's turn will come. */
+	if (!im->loading || im->sets[set]->kind != SET_UNKNOWN)
 		import_refresh(im, r);
 	im->stats.replaced++;
 	return true;
@@ -433,11 +438,14 @@ mr_import_mark(struct mr_import *im)
 	im->generation++;
 	im->fresh = 0;
 	im->sweep = 0;
+	im->loading = true;
 }
 
 void
 mr_import_sweep(struct mr_import *im)
 {
+	im->loading = false;
+	import_sets_queue_unknown(im);
 	if (im->fresh < im->stats.routes)
 		im->sweep = 1;
 }

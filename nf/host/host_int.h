@@ -59,6 +59,11 @@ struct host_twin {
 
 struct mnl_socket;
 
+struct host_names {
+	char (*items)[MR_PORT_NAME_MAX];
+	uint32_t count;
+};
+
 struct host_space {
 	struct host_space *next;
 	char name[HOST_NAME_MAX];
@@ -72,6 +77,7 @@ struct host_space {
 	unsigned sequence;
 	int igmp, igmp6; /* /proc/net/igmp and igmp6 of the namespace; -1: not there */
 	struct host_twin *twins;
+	struct host_names loopbacks, next_loopbacks; /* of the VRF: what lo stands for */
 };
 
 struct host_limit {

@@ -162,9 +162,20 @@ prepare_space(struct host_part *h, const struct mr_conf *router, const struct ho
 		return rc;
 	s->wanted = true;
 	snprintf(s->next_vrf, sizeof(s->next_vrf), "%s", v->name);
+	free(s->next_loopbacks.items);
+	s->next_loopbacks.count = 0;
+	s->next_loopbacks.items =
+	    calloc(mr_conf_count(router, "interface") + 1, sizeof(*s->next_loopbacks.items));
+	if (!s->next_loopbacks.items)
+		return mr_error_set(error, -ENOMEM, "no memory");
 	mr_conf_each(entry, router, "interface") {
-		if (mr_conf_bool(entry, "loopback", false) || !mr_conf_bool(entry, "host", true))
+		if (!mr_conf_bool(entry, "host", true))
 			continue;
+		if (mr_conf_bool(entry, "loopback", false)) {
+			snprintf(s->next_loopbacks.items[s->next_loopbacks.count++],
+			    MR_PORT_NAME_MAX, "%s", mr_conf_key(entry));
+			continue;
+		}
 		rc = host_twin_get(h, s, mr_conf_key(entry), false, &t, error);
 		if (rc)
 			return rc;
@@ -329,6 +340,9 @@ host_commit(void *state, bool active)
 	commit_policies(h);
 	for (struct host_space *s = h->spaces; s; s = s->next) {
 		snprintf(s->vrf, sizeof(s->vrf), "%s", s->wanted ? s->next_vrf : "");
+		free(s->loopbacks.items);
+		s->loopbacks = s->next_loopbacks;
+		s->next_loopbacks = (struct host_names){ 0 };
 		for (struct host_twin *t = s->twins; t; t = t->next) {
 			if (s->wanted && t->wanted && there)
 				hook(h, t);

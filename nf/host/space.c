@@ -97,7 +97,7 @@ host_twin_get(struct host_part *h, struct host_space *s, const char *name, bool 
 	if (!t)
 		return mr_error_set(error, -ENOMEM, "no memory");
 	snprintf(t->name, sizeof(t->name), "%s", name);
-	t->lo = lo;
+	t->lo = t->wanted = lo;
 	t->fresh = true;
 	rc = lo ? 0 : mr_interface_reserve(mr_interfaces_of(h->base->dp), &t->index, error);
 	if (rc) {
@@ -198,6 +198,8 @@ space_free(struct host_space *s)
 		close(s->igmp);
 	if (s->igmp6 >= 0)
 		close(s->igmp6);
+	free(s->loopbacks.items);
+	free(s->next_loopbacks.items);
 	free(s);
 }
 

@@ -126,16 +126,16 @@ want_loopbacks(struct host_part *h, const struct host_space *s, struct host_twin
     struct host_addresses *out)
 {
 	const struct mr_ip *ip = h->base->ip;
-	uint16_t vrf = mr_ip_vrf_find(ip, s->vrf);
 
 	lo->interface = 0;
-	for (uint32_t i = 1; i < ip->interface_end; i++) {
-		if (!ip->info[i].name[0] || ip->interfaces[i].vrf != vrf ||
-		    !(ip->interfaces[i].flags & MR_IP_LOOPBACK))
+	for (uint32_t i = 0; i < s->loopbacks.count; i++) {
+		uint16_t index = mr_ip_interface_find(ip, s->loopbacks.items[i]);
+
+		if (!index)
 			continue;
 		if (!lo->interface)
-			lo->interface = (uint16_t)i;
-		want(out, &ip->info[i], lo->ifindex, false);
+			lo->interface = index;
+		want(out, &ip->info[index], lo->ifindex, false);
 	}
 }
 

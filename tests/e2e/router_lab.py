@@ -68,7 +68,7 @@ class RouterLab(Lab):
         }, **(router or {}))}
         if host:
             tree["router"]["default"]["host"] = {"namespace": self.host_side}
-        return json.dumps(tree, indent=1)
+        return "".join("%s: %s\n" % (key, json.dumps(value)) for key, value in tree.items())
 
     def on_router(self, *command, **options):
         """A command in the namespace of the router's own host."""
@@ -94,7 +94,7 @@ class RouterLab(Lab):
         """What the nodes dropped, by "node/reason"."""
         shown = self.show("drops", "--all")
         return {"%s/%s" % (drop["node"], drop["reason"]): drop["packets"]
-                for drop in shown["system"].get("drop", []) if drop["packets"]}
+                for drop in shown if drop["packets"]}
 
     def close(self):
         for daemon in self.daemons:

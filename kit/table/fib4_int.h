@@ -45,6 +45,7 @@ struct mr_fib4_control {
 	uint8_t cover[65536]; /* 1 + length of the longest of these over a /16; 0: none */
 	uint8_t top_cover[256];
 	struct fib4_node *nodes[65536]; /* by /16 */
+	uint64_t node_set[65536 / 64];  /* where one is, so that a walk touches no others */
 
 	struct fib4_chunk_info chunks[MR_FIB4_CHUNKS];
 	uint16_t shared[65536]; /* by value; holds if that chunk says so too */
@@ -70,6 +71,11 @@ struct mr_fib4_control {
 	/* Of tests: how many more allocations succeed; negative: all. */
 	int64_t allocations;
 };
+
+/* -- fib4_lookup.c -------------------------------------------------------------------- */
+
+/* Whether this processor's gathers are better than loads one by one. */
+bool fib4_gathers(void);
 
 /* -- fib4_store.c --------------------------------------------------------------------- */
 

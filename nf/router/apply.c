@@ -244,7 +244,7 @@ router_release(struct router *r, const struct plan *old)
 		if (router_plan_interface(&r->now, p->name))
 			continue;
 		r->base.ip->interfaces[p->index].flags = 0;
-		mr_rib_interface(r->base.rib, p->index, false);
+		mr_rib_interface_gone(r->base.rib, p->index);
 		mr_ip_interface_destroy(r->base.ip, p->index);
 	}
 	for (uint32_t i = 0; i < old->vrf_count; i++) {

@@ -33,10 +33,12 @@ class RouterLab(Lab):
     def __init__(self):
         super().__init__()
         self.daemons = []
+        # Made here, since millrace runs under ip netns exec, whose mounts nobody else sees.
+        run("ip", "netns", "add", self.prefix + "-h")
 
     @property
     def host_side(self):
-        """The namespace that plays the router's own host; millrace makes it."""
+        """The namespace that plays the router's own host."""
         return self.prefix + "-h"
 
     def add_link(self, number, mtu=None):
@@ -68,7 +70,7 @@ class RouterLab(Lab):
         }, **(router or {}))}
         if host:
             tree["router"]["default"]["host"] = {"namespace": self.host_side}
-        return json.dumps(tree, indent=1)
+        return "".join("%s: %s\n" % (key, json.dumps(value)) for key, value in tree.items())
 
     def on_router(self, *command, **options):
         """A command in the namespace of the router's own host."""
@@ -94,7 +96,7 @@ class RouterLab(Lab):
         """What the nodes dropped, by "node/reason"."""
         shown = self.show("drops", "--all")
         return {"%s/%s" % (drop["node"], drop["reason"]): drop["packets"]
-                for drop in shown["system"].get("drop", []) if drop["packets"]}
+                for drop in shown if drop["packets"]}
 
     def close(self):
         for daemon in self.daemons:

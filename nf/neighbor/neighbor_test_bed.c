@@ -274,6 +274,7 @@ bed_wait(struct bed *b, uint32_t ms)
 		uint32_t wish = neighbors_tick(b->n, b->now);
 		unsigned passes = 0;
 
+		mr_rib_settle(b->rib); /* as the router does with every tick */
 		while (mr_graph_pass(b->graph, 0) && ++passes < 100)
 			;
 		if (b->now >= end)

@@ -5,8 +5,8 @@
  *
  * IPv4 addresses are used while their probes run, since a router that waits seconds after its
  * start is worse than one that steps back from an address. IPv6 addresses are optimistic
- * (RFC 4429) until a second has passed: answered for without override, and never the source of
- * a solicitation that tells our Ethernet address.
+ * (RFC 4429) until a second has passed: answered for without override, and the source of
+ * nothing but questions from the link-local one.
  */
 #include <stdio.h>
 #include <stdlib.h>

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from lab import run, until
+from lab import until
 from router_lab import RouterLab
 
 

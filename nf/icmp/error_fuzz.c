@@ -4,7 +4,6 @@
  * then the packet from its Ethernet header on. What leaves must be an error that may
  * leave: no larger than permitted, with right checksums, to a host, about the packet that came.
  */
-#include <stdlib.h>
 #include <string.h>
 
 #include "nf/icmp/icmp_test_int.h"
@@ -45,16 +44,11 @@ check(const struct bed_out *o, const uint8_t *in, size_t len)
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static struct bed *bed;
+	struct bed *bed;
 	struct bed_in in = { 0 };
 	uint8_t copy[4096];
 
-	if (!bed) {
-		bed = malloc(sizeof(*bed));
-		if (!bed)
-			abort();
-		bed_open(bed);
-	}
+	bed = bed_forever();
 	if (size < HEAD + 14 || size > sizeof(copy))
 		return 0;
 	in.interface = data[0] % 4;

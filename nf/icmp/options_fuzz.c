@@ -5,7 +5,6 @@
  * places that options are filled in at, nothing may change; and a slow walk must agree about
  * what is malformed.
  */
-#include <stdlib.h>
 #include <string.h>
 
 #include "nf/icmp/icmp_test_int.h"
@@ -56,16 +55,11 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	static const struct bed_in in = { .interface = 1 };
 	struct icmp_settings s = bed_free();
 	uint8_t options[40] = { 0 }, payload[64] = { 8 };
-	static struct bed *bed;
+	struct bed *bed;
 	static struct made m;
 	unsigned len;
 
-	if (!bed) {
-		bed = malloc(sizeof(*bed));
-		if (!bed)
-			abort();
-		bed_open(bed);
-	}
+	bed = bed_forever();
 	if (size < 3)
 		return 0;
 	len = (unsigned)MR_MIN(size - 2, sizeof(options));

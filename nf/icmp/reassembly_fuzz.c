@@ -7,7 +7,6 @@
  * Input, six bytes per fragment: which datagram (and family), offset in units of 8, length low,
  * length high and more, marks and padding, seed of the bytes.
  */
-#include <stdlib.h>
 #include <string.h>
 
 #include "nf/icmp/icmp_test_int.h"
@@ -121,7 +120,7 @@ one_fragment(const uint8_t *data)
 	bool six = data[0] & 0x80, more = data[3] & 4;
 	struct slow *s = &all[six][which];
 	uint8_t bytes[1024];
-	struct mr_graph_totals before, after;
+	uint64_t before, after;
 	enum fate fate;
 
 	if (more)
@@ -131,14 +130,14 @@ one_fragment(const uint8_t *data)
 	for (unsigned i = 0; i < len; i++)
 		bytes[i] = (uint8_t)(data[5] + i * (data[5] | 1u));
 	make_fragment(six, which + 1, offset, len, more, ecn, bytes);
-	mr_graph_totals(bed->graph, &before);
+	before = bed_held(bed, BED_REASSEMBLY);
 	bed_run(bed, BED_REASSEMBLY, &in, m.bytes, m.len + (data[4] >> 4));
-	mr_graph_totals(bed->graph, &after);
+	after = bed_held(bed, BED_REASSEMBLY);
 	fate = slow_take(s, offset, len, more, 1u << ecn, bytes);
 	check(s, six, fate);
-	if (fate == KEPT && after.held != before.held + 1)
+	if (fate == KEPT && after != before + 1)
 		bed_fail("not kept");
-	if (fate == DROPPED && after.held > before.held)
+	if (fate == DROPPED && after > before)
 		bed_fail("kept what is to be dropped");
 	if (fate == WHOLE)
 		memset(s, 0, sizeof(*s));
@@ -150,17 +149,12 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct mr_reassembly_usage u;
 	struct mr_graph_totals t;
 
-	if (!bed) {
-		bed = malloc(sizeof(*bed));
-		if (!bed)
-			abort();
-		bed_open(bed);
-	}
+	bed = bed_forever();
 	for (size_t at = 0; at + 6 <= size && at < 6 * 300; at += 6)
 		one_fragment(data + at);
 	/* Time runs out for all that is left. */
 	bed_clear(bed);
-	bed_pass_seconds(bed, MR_REASSEMBLY_TIMEOUT6 + 2);
+	bed_skip_seconds(bed, MR_REASSEMBLY_TIMEOUT6 + 2);
 	memset(all, 0, sizeof(all));
 	mr_reassembly_usage(bed->icmp->reassembly, bed->vrf, &u);
 	mr_graph_totals(bed->graph, &t);

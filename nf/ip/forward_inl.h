@@ -82,8 +82,60 @@ ip_reverse_ok(const struct mr_ip *ip, uint32_t back, unsigned interface, bool st
 	return !strict || ip_leads_to(ip, back, interface);
 }
 
-/* The Ethernet header of the way out in front of the IP header at `l3`; `type` is in wire
- * order. False: no room. */
+/* In place of an adjacency: the reverse-path filter says no. It is one that has no rewrite, so
+ * that the loops come upon it. */
+#define IP_REFUSED MR_IP_SPECIAL_NONE
+
+/* Each packet's next hop, and its line on the way. */
+mr_inline void
+ip_members(const struct ip_work *w, struct ip_batch *b, const uint32_t *packets, unsigned count)
+{
+	const struct mr_adjacency *adjacencies = w->ip->adjacencies;
+	const struct mr_ip *ip = w->ip;
+	uint8_t *base = w->run->base;
+
+	for (unsigned i = 0; i < count; i++) {
+		uint32_t a = ip_member(ip, b->group[i], mr_packet_at(base, packets[b->at[i]]));
+
+		b->adjacency[i] = a;
+		mr_prefetch(&adjacencies[a]);
+	}
+}
+
+/* Whether packets to this adjacency need nothing but its header. */
+mr_inline bool
+ip_is_usual(uint64_t control, unsigned in, bool always_odd)
+{
+	return ((MR_ADJACENCY_FLAGS(control) & (MR_ADJACENCY_COMPLETE | MR_ADJACENCY_CLAMP)) ==
+		   MR_ADJACENCY_COMPLETE) &
+	    (MR_ADJACENCY_INTERFACE(control) != in) & !always_odd;
+}
+
+/* The Ethernet header of the way out in front of the IP header `ip`, which stands at `l3`;
+ * `type` is in wire order. There is room for the largest one. */
+mr_inline void
+ip_write(struct mr_packet *p, uint8_t *ip, unsigned l3, const struct mr_adjacency *adjacency,
+    uint64_t control, be16_t type)
+{
+	const uint8_t *header =
+	    adjacency->rewrite[MR_ADJACENCY_FLAGS(control) & MR_ADJACENCY_SECOND];
+	unsigned len = MR_ADJACENCY_LEN(control);
+
+	static_assert(MR_ADJACENCY_SECOND == 1, "the flag is the index");
+	/* Up to ten bytes more than it has; they lie in the headroom. */
+	memcpy(ip - 16, header + 8, 16);
+	memcpy(ip - 2, &type, 2);
+	if (mr_likely(len == l3))
+		return;
+	if (len > 16)
+		memcpy(ip - MR_ADJACENCY_REWRITE_MAX, header, 8);
+	p->data = (uint16_t)(p->data + l3 - len);
+	p->len = (uint16_t)(p->len + len - l3);
+	p->total += len - l3;
+	mr_edit_shift_offload(p, 0, (int)len - (int)l3);
+}
+
+/* The same, recorded where a recording is attached. False: no room. */
 mr_inline bool
 ip_rewrite(struct mr_recorder *rec, struct mr_packet *p, unsigned l3,
     const struct mr_adjacency *adjacency, uint64_t control, be16_t type)
@@ -91,34 +143,22 @@ ip_rewrite(struct mr_recorder *rec, struct mr_packet *p, unsigned l3,
 	const uint8_t *header =
 	    adjacency->rewrite[MR_ADJACENCY_FLAGS(control) & MR_ADJACENCY_SECOND];
 	unsigned len = MR_ADJACENCY_LEN(control);
-	uint8_t *ip = mr_packet_bytes(p) + l3;
 	uint8_t fresh[MR_ADJACENCY_REWRITE_MAX];
 
-	static_assert(MR_ADJACENCY_SECOND == 1, "the flag is the index");
 	if (mr_unlikely(mr_packet_headroom(p) + l3 < MR_ADJACENCY_REWRITE_MAX))
 		return false;
-	if (mr_unlikely(mr_recorded(rec, p))) {
-		if (l3 > len)
-			mr_edit_pop(rec, p, 0, l3 - len);
-		else if (l3 < len)
-			mr_edit_push(rec, p, 0, len - l3);
-		memcpy(fresh, header + MR_ADJACENCY_REWRITE_MAX - len, len);
-		memcpy(fresh + len - 2, &type, 2);
-		for (unsigned i = 0; i < len; i += 16)
-			mr_edit_set(rec, p, i, fresh + i, MR_MIN(len - i, 16u));
+	if (mr_likely(!mr_recorded(rec, p))) {
+		ip_write(p, mr_packet_bytes(p) + l3, l3, adjacency, control, type);
 		return true;
 	}
-	/* Up to ten bytes more than it has; they lie in the headroom. */
-	memcpy(ip - 16, header + 8, 16);
-	if (mr_unlikely(len > 16))
-		memcpy(ip - MR_ADJACENCY_REWRITE_MAX, header, 8);
-	memcpy(ip - 2, &type, 2);
-	if (mr_unlikely(len != l3)) {
-		p->data = (uint16_t)(p->data + l3 - len);
-		p->len = (uint16_t)(p->len + len - l3);
-		p->total += len - l3;
-		mr_edit_shift_offload(p, 0, (int)len - (int)l3);
-	}
+	if (l3 > len)
+		mr_edit_pop(rec, p, 0, l3 - len);
+	else if (l3 < len)
+		mr_edit_push(rec, p, 0, len - l3);
+	memcpy(fresh, header + MR_ADJACENCY_REWRITE_MAX - len, len);
+	memcpy(fresh + len - 2, &type, 2);
+	for (unsigned i = 0; i < len; i += 16)
+		mr_edit_set(rec, p, i, fresh + i, MR_MIN(len - i, 16u));
 	return true;
 }
 

@@ -91,25 +91,23 @@ input_some(const struct ip_work *w, struct ip_batch *four, struct ip_batch *six,
 		const struct mr_packet *later =
 		    mr_packet_at(base, packets[MR_MIN(i + AHEAD, count - 1)]);
 		const uint8_t *bytes = p->len >= L3 + IP4_HEADER ? mr_packet_bytes(p) : nothing;
-		unsigned room = p->total - L3;
+		struct ip4_look look = ip4_look(bytes + 12, p->total - L3);
 		uint64_t dst;
-		be16_t type;
 
 		mr_prefetch(mr_packet_bytes_const(later));
 		memcpy(&dst, bytes, sizeof(dst));
-		memcpy(&type, bytes + 12, sizeof(type));
-		if (mr_likely((dst & MAC_MASK) == mac)) {
-			if (type == mr_be16(MR_ETH_TYPE_IP4) && do4 && ip4_plain(bytes + L3, room)) {
-				four->at[n4] = (uint16_t)i;
-				four->address[n4++] = ip4_load(bytes + L3 + 16);
-				continue;
-			}
-			if (type == mr_be16(MR_ETH_TYPE_IP6) && do6 && p->len >= L3 + IP6_HEADER &&
-			    ip6_plain(bytes + L3, room)) {
-				six->at[n6] = (uint16_t)i;
-				six->pointer[n6++] = bytes + L3 + 24;
-				continue;
-			}
+		dst = (dst ^ mac) << 16 | !do4;
+		if (mr_likely(!(dst | look.odd))) {
+			four->at[n4] = (uint16_t)i;
+			four->address[n4++] = look.dst;
+			continue;
+		}
+		if (!(dst >> 16) && do6 && p->len >= L3 + IP6_HEADER &&
+		    mr_load_be16(bytes + 12) == MR_ETH_TYPE_IP6 &&
+		    ip6_plain(bytes + L3, p->total - L3)) {
+			six->at[n6] = (uint16_t)i;
+			six->pointer[n6++] = bytes + L3 + 24;
+			continue;
 		}
 		verdicts[i] = input_slow(w, p);
 	}

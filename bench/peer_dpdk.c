@@ -5,40 +5,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "bench/child.h"
+#include "bench/peers.h"
 
 #define HELPER "dpdk-base"
-#ifndef MR_BENCH_PEER_DIR
-#define MR_BENCH_PEER_DIR "/usr/libexec/millrace/peers"
-#endif
-
-static bool
-find_helper(char *path, size_t size)
-{
-	const char *dir = getenv("MR_BENCH_PEERS");
-	char self[512];
-	ssize_t n;
-
-	if (dir) {
-		snprintf(path, size, "%s/" HELPER, dir);
-		return access(path, X_OK) == 0;
-	}
-	n = readlink("/proc/self/exe", self, sizeof(self) - 1);
-	if (n > 0) {
-		self[n] = 0;
-		*strrchr(self, '/') = 0;
-		snprintf(path, size, "%s/peers/" HELPER, self);
-		if (access(path, X_OK) == 0)
-			return true;
-		snprintf(path, size, "%s/bench/peers/" HELPER, self);
-		if (access(path, X_OK) == 0)
-			return true;
-	}
-	snprintf(path, size, MR_BENCH_PEER_DIR "/" HELPER);
-	return access(path, X_OK) == 0;
-}
 
 static int
 start(struct mr_bench_run *run, const char *variant, void **state, char *label, size_t size,
@@ -49,7 +20,7 @@ start(struct mr_bench_run *run, const char *variant, void **state, char *label, 
 	struct mr_bench_child *c;
 	int rc;
 
-	if (!find_helper(path, sizeof(path)))
+	if (!mr_bench_peers_find(HELPER, path, sizeof(path)))
 		return mr_error_set(error, -ENOENT,
 		    "the helper " HELPER
 		    " is not there (it is built where libdpdk-dev is installed)");

@@ -2,7 +2,6 @@
 #include "bench/peer_testpmd.h"
 
 #include <errno.h>
-#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +9,7 @@
 #include <unistd.h>
 
 #include "bench/child.h"
+#include "bench/peers.h"
 
 #define PROGRAM "dpdk-testpmd"
 #define ARGS_MAX 48
@@ -29,21 +29,6 @@ static unsigned
 memory_needed(unsigned mbufs)
 {
 	return 192 + mbufs / 200;
-}
-
-static bool
-have_hugepages(unsigned megabytes)
-{
-	unsigned pages = 0;
-	FILE *f;
-
-	f = fopen("/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages", "re");
-	if (!f)
-		return false;
-	if (fscanf(f, "%u", &pages) != 1)
-		pages = 0;
-	fclose(f);
-	return pages >= megabytes / 2;
 }
 
 static int
@@ -186,29 +171,6 @@ measure_feeding(struct mr_bench_testpmd *t, struct mr_bench_run *run, const char
 	return 0;
 }
 
-/* Its only lcore beside the command line's is a thread called "lcore-worker-1". */
-static void
-find_thread(struct mr_bench_testpmd *t)
-{
-	char path[320], name[32];
-	struct dirent *entry;
-	DIR *dir;
-	FILE *f;
-
-	snprintf(path, sizeof(path), "/proc/%d/task", t->child.pid);
-	dir = opendir(path);
-	while (dir && !t->thread && (entry = readdir(dir))) {
-		snprintf(path, sizeof(path), "/proc/%d/task/%s/comm", t->child.pid, entry->d_name);
-		f = fopen(path, "re");
-		if (f && fgets(name, sizeof(name), f) && strstr(name, "worker"))
-			t->thread = atoi(entry->d_name);
-		if (f)
-			fclose(f);
-	}
-	if (dir)
-		closedir(dir);
-}
-
 static unsigned
 build_args(char *argv[ARGS_MAX], const struct mr_bench_testpmd_config *config, bool huge,
     char *const texts[5])
@@ -253,7 +215,7 @@ launch(struct mr_bench_testpmd *t, struct mr_bench_run *run,
 	char *const texts[] = { lcores, memory, prefix, mode, mbufs };
 	unsigned count = config->mbufs ? config->mbufs : 16384;
 	char *argv[ARGS_MAX], *version;
-	bool huge = have_hugepages(memory_needed(count));
+	bool huge = mr_bench_peers_hugepages(memory_needed(count));
 	int rc;
 
 	snprintf(lcores, sizeof(lcores), "0@%u,1@%u",
@@ -297,7 +259,7 @@ mr_bench_testpmd_start(struct mr_bench_testpmd **out, struct mr_bench_run *run,
 	t->mode = config->mode;
 	rc = launch(t, run, config, label, size, error);
 	if (rc == 0)
-		find_thread(t);
+		t->thread = mr_bench_peers_worker(t->child.pid);
 	if (rc == 0 && !config->quiet) {
 		rc = measure_feeding(t, run, strcmp(config->mode, "io") ? "io" : "rxonly", error);
 	}

@@ -19,15 +19,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "bench/bed.h"
+#include "bench/frames.h"
 #include "bench/peer_testpmd.h"
 #include "nf/bridge/bridge.h"
 
-#define FRAME 64
+#define FRAME MR_BENCH_FRAME
 #define FRAMES_MIN 8192
 
 /* Of the floor's table: four stations in a line, the rest of a full one in the next. */
@@ -75,43 +75,17 @@ load_mac(const uint8_t *from)
 	return __builtin_bswap64(wire) >> 16;
 }
 
-/* xorshift64*, so that all machines get the same frames. */
-static uint32_t
-draw(uint64_t *state, uint32_t below)
-{
-	*state ^= *state >> 12;
-	*state ^= *state << 25;
-	*state ^= *state >> 27;
-	return (uint32_t)((*state * UINT64_C(0x2545f4914f6cdd1d) >> 32) * below >> 32);
-}
-
 static void
 shuffle(uint32_t *order, uint32_t count, uint64_t *rng)
 {
 	uint32_t i, j, swapped;
 
 	for (i = count; i > 1; i--) {
-		j = draw(rng, i);
+		j = mr_bench_draw(rng, i);
 		swapped = order[i - 1];
 		order[i - 1] = order[j];
 		order[j] = swapped;
 	}
-}
-
-/* On huge pages where the kernel has some, as our own tables are. */
-static void *
-alloc_large(size_t size)
-{
-	const size_t page = 2 << 20;
-	void *memory;
-
-	size = MR_ALIGN_UP(size, page);
-	memory = aligned_alloc(page, size);
-	if (memory) {
-		madvise(memory, size, MADV_HUGEPAGE);
-		memset(memory, 0, size);
-	}
-	return memory;
 }
 
 /* The frames of one side: its `half` stations send, in one order, to the others, in another. */
@@ -123,7 +97,7 @@ make_frames(struct job *job, unsigned side, uint32_t half, uint64_t *rng)
 	uint32_t i;
 	int rc = -ENOMEM;
 
-	job->bytes[side] = alloc_large((size_t)job->frames * FRAME);
+	job->bytes[side] = mr_bench_alloc_large((size_t)job->frames * FRAME);
 	if (from && to && job->bytes[side]) {
 		for (i = 0; i < job->frames; i++)
 			from[i] = to[i] = i % half;
@@ -140,40 +114,6 @@ make_frames(struct job *job, unsigned side, uint32_t half, uint64_t *rng)
 	free(from);
 	free(to);
 	return rc;
-}
-
-/* A capture file in memory that other processes can open by its path. */
-static int
-write_capture(uint8_t (*bytes)[FRAME], uint32_t count, char *path, size_t size)
-{
-	static const uint32_t head[6] = { 0xa1b2c3d4, 2 | 4 << 16, 0, 0, 65535, 1 };
-	static const uint32_t record[4] = { 0, 0, FRAME, FRAME };
-	int fd = memfd_create("millrace-bench", MFD_CLOEXEC), copy, rc = 0;
-	uint32_t i;
-	FILE *f;
-
-	if (fd < 0)
-		return -errno;
-	copy = dup(fd);
-	f = copy < 0 ? NULL : fdopen(copy, "w");
-	if (!f) {
-		close(copy);
-		close(fd);
-		return -ENOMEM;
-	}
-	fwrite(head, sizeof(head), 1, f);
-	for (i = 0; i < count; i++) {
-		fwrite(record, sizeof(record), 1, f);
-		fwrite(bytes[i], FRAME, 1, f);
-	}
-	if (ferror(f))
-		rc = -EIO;
-	if (fclose(f) || rc) {
-		close(fd);
-		return rc ? rc : -EIO;
-	}
-	snprintf(path, size, "/proc/%d/fd/%d", getpid(), fd);
-	return fd;
 }
 
 /* Odd multiplier, high bits: enough for a floor that nobody attacks. */
@@ -193,7 +133,7 @@ make_table(struct job *job, uint32_t stations)
 	while (lines * 4 < 2 * (uint64_t)stations)
 		lines *= 2;
 	job->table_mask = lines - 1;
-	job->table = alloc_large(lines * sizeof(*job->table));
+	job->table = mr_bench_alloc_large(lines * sizeof(*job->table));
 	if (!job->table)
 		return -ENOMEM;
 	for (i = 0; i < stations; i++) {
@@ -256,11 +196,12 @@ make_input(struct job *job, uint32_t stations, struct mr_error *error)
 	for (side = 0; side < 2 && rc >= 0; side++) {
 		rc = make_frames(job, side, stations / 2, &rng);
 		if (rc == 0)
-			rc = job->files[side] = write_capture(job->bytes[side], job->frames,
+			rc = job->files[side] = mr_bench_capture(job->bytes[side], job->frames,
 			    job->paths[side], sizeof(job->paths[side]));
 	}
 	if (rc >= 0)
-		rc = job->peer_file = write_capture(job->bytes[0], job->frames, path, sizeof(path));
+		rc = job->peer_file =
+		    mr_bench_capture(job->bytes[0], job->frames, path, sizeof(path));
 	if (rc >= 0) {
 		snprintf(job->peer_vdev, sizeof(job->peer_vdev),
 		    "net_pcap0,rx_pcap=%s,infinite_rx=1", path);

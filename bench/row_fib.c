@@ -11,14 +11,14 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "bench/peer_dpdk.h"
+#include "bench/shape_fib.h"
 #include "kit/packet/packet.h"
 #include "kit/table/fib4.h"
-#include "kit/table/prefixes.h"
 
-#define PREFIXES 1000000u
-#define NEXT_HOPS 250u
+static_assert(SHAPE_FIB_VECTOR == MR_VECTOR_MAX, "both sides take whole vectors");
+
 #define DIR_SIZE (sizeof(uint32_t) << 24)
-#define TURNS 16 /* vectors between two looks at the clock */
 
 struct job {
 	struct mr_fib4 *fib;
@@ -28,21 +28,6 @@ struct job {
 	uint32_t count, at;
 	uint64_t random;
 };
-
-static uint64_t
-next_random(struct job *job)
-{
-	job->random ^= job->random << 13;
-	job->random ^= job->random >> 7;
-	job->random ^= job->random << 17;
-	return job->random * 0x2545f4914f6cdd1dull;
-}
-
-static uint32_t
-some_value(struct job *job)
-{
-	return 1 + (uint32_t)(next_random(job) % NEXT_HOPS);
-}
 
 static void
 teardown(struct mr_bench_run *run)
@@ -60,12 +45,12 @@ teardown(struct mr_bench_run *run)
 static int
 load(struct mr_fib4 **out, struct job *job, struct mr_error *error)
 {
-	struct mr_fib4_config config = { .prefixes = PREFIXES };
+	struct mr_fib4_config config = { .prefixes = SHAPE_FIB_PREFIXES };
 	int rc = mr_fib4_create(out, &config, error);
 
-	for (uint32_t i = 0; i < PREFIXES && !rc; i++)
+	for (uint32_t i = 0; i < SHAPE_FIB_PREFIXES && !rc; i++)
 		if (mr_fib4_set(*out, job->prefixes[i].prefix, job->prefixes[i].len,
-			some_value(job)))
+			shape_fib_value(job->prefixes[i])))
 			rc = mr_error_set(error, -ENOMEM, "no memory for the table");
 	return rc;
 }
@@ -77,7 +62,7 @@ setup_look_up(struct mr_bench_run *run, struct job *job, struct mr_error *error)
 	uint32_t value;
 
 	job->count = (uint32_t)run->row->param;
-	job->destinations = malloc(job->count * sizeof(uint32_t));
+	job->destinations = shape_fib_destinations(job->prefixes, job->count);
 	job->dir = mmap(NULL, DIR_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (job->dir == MAP_FAILED)
 		job->dir = NULL;
@@ -85,22 +70,15 @@ setup_look_up(struct mr_bench_run *run, struct job *job, struct mr_error *error)
 		return mr_error_set(error, -ENOMEM, "no memory");
 	madvise(job->dir, DIR_SIZE, MADV_HUGEPAGE);
 	for (unsigned len = 0; len <= 24; len++)
-		for (uint32_t i = 0; i < PREFIXES; i++) {
+		for (uint32_t i = 0; i < SHAPE_FIB_PREFIXES; i++) {
 			const struct mr_prefix4 *p = &job->prefixes[i];
 
 			if (p->len != len)
 				continue;
-			value = mr_fib4_get(job->fib, p->prefix, len);
+			value = shape_fib_value(*p);
 			for (uint32_t k = 0; k < 1u << (24 - len); k++)
 				job->dir[(p->prefix >> 8) + k] = value;
 		}
-	for (uint32_t i = 0; i < job->count; i++) {
-		const struct mr_prefix4 *p = &job->prefixes[next_random(job) % PREFIXES];
-		uint32_t host = (uint32_t)next_random(job);
-
-		job->destinations[i] =
-		    p->len == 32 ? p->prefix : p->prefix | (host & ~0u >> p->len);
-	}
 	return 0;
 }
 
@@ -108,7 +86,6 @@ static int
 setup(struct mr_bench_run *run, struct mr_error *error)
 {
 	struct job *job = calloc(1, sizeof(*job));
-	char path[512];
 	uint32_t real;
 	int rc;
 
@@ -116,7 +93,7 @@ setup(struct mr_bench_run *run, struct mr_error *error)
 		return mr_error_set(error, -ENOMEM, "no memory");
 	run->state = job;
 	job->random = 0x9e3779b97f4a7c15ull;
-	job->prefixes = mr_prefixes_load4(mr_prefixes_path(path, sizeof(path)), PREFIXES, 1, &real);
+	job->prefixes = shape_fib_prefixes(&real);
 	rc =
 	    job->prefixes ? load(&job->fib, job, error) : mr_error_set(error, -ENOMEM, "no memory");
 	if (!rc && run->row->param)
@@ -134,7 +111,7 @@ next_vector(struct job *job)
 {
 	const uint32_t *vector = &job->destinations[job->at];
 
-	job->at = (job->at + MR_VECTOR_MAX) % job->count;
+	job->at = (job->at + SHAPE_FIB_VECTOR) % job->count;
 	return vector;
 }
 
@@ -142,13 +119,13 @@ static int
 ours(struct mr_bench_run *run, double *value, struct mr_error *error)
 {
 	struct job *job = run->state;
-	MR_CACHE_ALIGNED uint32_t values[MR_VECTOR_MAX];
+	MR_CACHE_ALIGNED uint32_t values[SHAPE_FIB_VECTOR];
 	uint64_t start = mr_cycles(), now, count = 0;
 
 	do {
-		for (unsigned i = 0; i < TURNS; i++) {
-			mr_fib4_lookup(job->fib, next_vector(job), values, MR_VECTOR_MAX);
-			count += MR_VECTOR_MAX;
+		for (unsigned i = 0; i < SHAPE_FIB_TURNS; i++) {
+			mr_fib4_lookup(job->fib, next_vector(job), values, SHAPE_FIB_VECTOR);
+			count += SHAPE_FIB_VECTOR;
 		}
 		now = mr_cycles();
 	} while (now - start < run->window);
@@ -159,7 +136,7 @@ ours(struct mr_bench_run *run, double *value, struct mr_error *error)
 static mr_noinline void
 bare_vector(const uint32_t *dir, const uint32_t *destinations, uint32_t *values)
 {
-	for (unsigned i = 0; i < MR_VECTOR_MAX; i++)
+	for (unsigned i = 0; i < SHAPE_FIB_VECTOR; i++)
 		values[i] = dir[destinations[i] >> 8];
 }
 
@@ -167,13 +144,13 @@ static int
 bare(struct mr_bench_run *run, double *value, struct mr_error *error)
 {
 	struct job *job = run->state;
-	MR_CACHE_ALIGNED uint32_t values[MR_VECTOR_MAX];
+	MR_CACHE_ALIGNED uint32_t values[SHAPE_FIB_VECTOR];
 	uint64_t start = mr_cycles(), now, count = 0;
 
 	do {
-		for (unsigned i = 0; i < TURNS; i++) {
+		for (unsigned i = 0; i < SHAPE_FIB_TURNS; i++) {
 			bare_vector(job->dir, next_vector(job), values);
-			count += MR_VECTOR_MAX;
+			count += SHAPE_FIB_VECTOR;
 		}
 		now = mr_cycles();
 	} while (now - start < run->window);
@@ -204,14 +181,15 @@ update_window(struct mr_bench_run *run, double *value, struct mr_error *error)
 
 	do {
 		for (unsigned i = 0; i < 64; i++) {
-			uint64_t r = next_random(job);
-			const struct mr_prefix4 *p = &job->prefixes[(r >> 8) % PREFIXES];
+			uint64_t r = shape_fib_random(&job->random);
+			const struct mr_prefix4 *p = &job->prefixes[(r >> 8) % SHAPE_FIB_PREFIXES];
 
 			if (r % 3) {
 				rc |= mr_fib4_unset(job->fib, p->prefix, p->len);
 				count++;
 			}
-			rc |= mr_fib4_set(job->fib, p->prefix, p->len, some_value(job));
+			rc |= mr_fib4_set(job->fib, p->prefix, p->len,
+			    1 + (uint32_t)(r >> 40) % SHAPE_FIB_NEXT_HOPS);
 			count++;
 		}
 		now = mr_cycles();
@@ -231,6 +209,8 @@ memory_window(struct mr_bench_run *run, double *value, struct mr_error *error)
 	return 0;
 }
 
+static const struct mr_bench_peer *const peers[] = { &mr_bench_peer_dpdk, NULL };
+
 #define TABLE "1,000,000 prefixes, 250 next hops"
 
 #define LOOK_UP(name_, count_, destinations_) \
@@ -240,7 +220,7 @@ memory_window(struct mr_bench_run *run, double *value, struct mr_error *error)
 		.config = \
 		    TABLE ", " destinations_ " destinations at random in vectors of 256; floor: " \
 			  "a plain array of 2^24 words", \
-		.setup = setup, .teardown = teardown, .ours = ours, .floor = bare, \
+		.setup = setup, .teardown = teardown, .ours = ours, .floor = bare, .peers = peers, \
 	}
 
 static const struct mr_bench_row rows[] = {

@@ -15,6 +15,7 @@
 #include "kit/packet/packet.h"
 #include "kit/table/fib6.h"
 #include "kit/base/hash.h"
+#include "kit/table/prefixes.h"
 #include "kit/table/prefixes6.h"
 
 #define PREFIXES 200000u
@@ -147,7 +148,7 @@ setup(struct mr_bench_run *run, struct mr_error *error)
 	run->state = job;
 	job->random = 6;
 	job->prefixes =
-	    mr_prefixes_load6(mr_prefixes6_path(buffer, sizeof(buffer)), PREFIXES, 6, &real);
+	    mr_prefixes_load6(mr_prefixes_path(buffer, sizeof(buffer)), PREFIXES, 6, &real);
 	if (!job->prefixes)
 		rc = mr_error_set(error, -ENOMEM, "no memory for %u prefixes", PREFIXES);
 	else

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * DPDK's side of the rows ring-* and pool, a process of its own:
+ * DPDK's side of the rows ring-*, pool and fib4-*, a process of its own:
  *
  *   dpdk-base ROW CPU OTHER-CPU ELEMENT-SIZE
  *
  * says "ready NAME" when it is set up, answers "window CYCLES" with "took CYCLES
  * OBJECTS", and ends at "quit" or the end of its input. Its loops are those of
- * bench/row_ring.c and bench/row_pool.c, with DPDK's calls in the place of ours.
+ * bench/row_ring.c, bench/row_pool.c and bench/row_fib.c, with DPDK's calls in the place of ours.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -28,19 +28,20 @@
 #include <rte_ring_elem.h>
 #include <rte_version.h>
 
+#include "bench/peers/dpdk_base.h"
 #include "bench/shape.h"
 
 struct job {
 	struct rte_ring *ring;
 	struct rte_mempool *pool;
-	void (*window)(struct job *, uint64_t cycles, uint64_t *took, uint64_t *objects);
+	dpdk_window *window;
 	/* The second thread of the cross rows: puts while `run`. */
 	void *(*producer)(void *);
 	sem_t go, done;
 	_Atomic bool run;
 };
 
-static void
+_Noreturn void
 fail(const char *what, int error)
 {
 	printf("error: %s: %s\n", what, strerror(error));
@@ -189,14 +190,37 @@ start_producer(struct job *job, unsigned cpu)
 		fail("pin the producer", rc);
 }
 
+/* A table of a million prefixes takes so much, with what rte_rib keeps beside it. */
+#define FIB_MB 512u
+#define FIB_MB_WORD "512"
+
+/* Of 2 MB. */
+static unsigned
+free_hugepages(void)
+{
+	FILE *f = fopen("/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages", "re");
+	unsigned n = 0;
+
+	if (f && fscanf(f, "%u", &n) != 1)
+		n = 0;
+	if (f)
+		fclose(f);
+	return n;
+}
+
 int
 main(int argc, char **argv)
 {
 	static struct job job;
 	char lcores[32], prefix[32], line[64];
-	char *eal[] = { "dpdk-base", "--no-huge", "-m", "64", "--no-pci", "--no-shconf",
-		"--no-telemetry", "--log-level=error", "--file-prefix", prefix, "--lcores",
-		lcores };
+	/* Without hugepages unless it is for a table, and there are some. */
+	bool fib = argc == 5 && !strncmp(argv[1], "fib4-", 5);
+	bool huge = fib && free_hugepages() * 2 >= FIB_MB;
+	char *eal[] = { "dpdk-base", "-m", fib ? FIB_MB_WORD : "64", "--no-pci", "--no-telemetry",
+		"--log-level=error", "--file-prefix", prefix, "--lcores", lcores,
+		huge ? "--in-memory" : "--no-huge", "--no-shconf",
+		"--force-max-simd-bitwidth=512" };
+	int eal_count = (int)(sizeof(eal) / sizeof(eal[0])) - !fib;
 	uint64_t cycles, took, objects;
 	bool cross, mpmc;
 
@@ -205,11 +229,13 @@ main(int argc, char **argv)
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	snprintf(lcores, sizeof(lcores), "0@%s", argv[2]);
 	snprintf(prefix, sizeof(prefix), "mrbench%d", getpid());
-	if (rte_eal_init(sizeof(eal) / sizeof(eal[0]), eal) < 0)
+	if (rte_eal_init(eal_count, eal) < 0)
 		fail("rte_eal_init", rte_errno);
 	cross = strstr(argv[1], "-cross");
 	mpmc = strstr(argv[1], "-mpmc");
-	if (!strcmp(argv[1], "pool"))
+	if (fib)
+		job.window = set_up_fib(argv[1], huge);
+	else if (!strcmp(argv[1], "pool"))
 		set_up_pool(&job);
 	else
 		set_up_ring(&job, mpmc, cross, (unsigned)atoi(argv[4]));

@@ -49,7 +49,7 @@ mr_namespace_check(const char *name, struct mr_error *error)
 static const char *
 wanted_right(int code)
 {
-	return code == EPERM ? " (it takes CAP_SYS_ADMIN)" : "";
+	return code == EPERM || code == EACCES ? " (it takes CAP_SYS_ADMIN)" : "";
 }
 
 static int
@@ -120,7 +120,8 @@ make_folder(struct mr_error *error)
 	const char *folder = MR_NAMESPACE_FOLDER;
 
 	if (mkdir(folder, 0755) && errno != EEXIST)
-		return mr_error_set(error, -errno, "cannot make %s: %s", folder, strerror(errno));
+		return mr_error_set(error, -errno, "cannot make %s: %s%s", folder, strerror(errno),
+		    wanted_right(errno));
 	if (!mount("", folder, "none", MS_SHARED | MS_REC, NULL))
 		return 0;
 	if (errno != EINVAL || mount(folder, folder, "none", MS_BIND | MS_REC, NULL) ||

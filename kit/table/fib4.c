@@ -39,43 +39,59 @@ store_short(struct mr_fib4 *fib, unsigned chunk, unsigned entry, uint32_t value)
 	    memory_order_release);
 }
 
-/* All that the kid's prefixes say, over `base`, into its lines; the first is there, and
- * `spare` is a line for the case that one more is needed. Returns the spare if not. */
-static uint32_t
-paint_lines(struct mr_fib4 *fib, const struct fib4_node *kid, uint32_t first, uint32_t base,
-    uint32_t spare)
+/* One /28 of the kid: its entry in the first line, and the line behind that if there are
+ * longer prefixes; a new one is *spare, which is then 0. */
+static void
+paint_group(struct mr_fib4 *fib, const struct fib4_node *kid, _Atomic uint32_t *entry, unsigned g,
+    uint32_t base, uint32_t *spare)
+{
+	uint32_t number = atomic_load_explicit(entry, memory_order_relaxed);
+	uint32_t best[32]; /* like the node's indices, from this /28 down */
+	bool deeper = false;
+
+	best[1] = fib4_node_cover(kid, 16 + g);
+	if (!best[1])
+		best[1] = base;
+	for (unsigned bit = 1; bit <= 4; bit++)
+		for (unsigned i = 0; i < 1u << bit; i++) {
+			unsigned index = ((16 + g) << bit) + i, at = (1u << bit) + i;
+
+			best[at] = best[at / 2];
+			if (!fib4_node_has(kid, index))
+				continue;
+			best[at] = kid->values[fib4_node_rank(kid, index)];
+			deeper = true;
+		}
+	if (!deeper) {
+		store(entry, best[1]);
+		if (number & MR_FIB4_DEEP)
+			fib4_line_retire(fib, number);
+		return;
+	}
+	if (!(number & MR_FIB4_DEEP)) {
+		number = *spare;
+		*spare = 0;
+	}
+	for (unsigned i = 0; i < 16; i++)
+		store(&fib4_line(fib, number)->entries[i], best[16 + i]);
+	store(entry, number);
+}
+
+/* What the kid's prefixes say, over `base`, to the part of its lines that the prefix at
+ * `index` covers. The first line is there. */
+static void
+paint_lines(struct mr_fib4 *fib, const struct fib4_node *kid, uint32_t first, unsigned index,
+    uint32_t base, uint32_t *spare)
 {
 	struct mr_fib4_line *line = fib4_line(fib, first);
-	const uint32_t *next = kid->values;
-	uint32_t best[512];
+	unsigned count = 1;
 
-	best[1] = base;
-	for (unsigned i = 2; i < 512; i++)
-		best[i] = fib4_node_has(kid, i) ? *next++ : best[i / 2];
-	for (unsigned g = 0; g < 16; g++) {
-		uint32_t old = atomic_load_explicit(&line->entries[g], memory_order_relaxed);
-		uint32_t number = old & MR_FIB4_DEEP ? old : 0;
-		const uint32_t *hosts = &best[256 + 16 * g];
-		bool deeper = false;
-
-		for (unsigned bit = 1; bit <= 4; bit++)
-			for (unsigned i = 0; i < 1u << bit; i++)
-				deeper |= fib4_node_has(kid, ((16 + g) << bit) + i);
-		if (!deeper) {
-			store(&line->entries[g], best[16 + g]);
-			if (number)
-				fib4_line_retire(fib, number);
-			continue;
-		}
-		if (!number) {
-			number = spare;
-			spare = 0;
-		}
-		for (unsigned i = 0; i < 16; i++)
-			store(&fib4_line(fib, number)->entries[i], hosts[i]);
-		store(&line->entries[g], number);
-	}
-	return spare;
+	while (index >= 32)
+		index /= 2;
+	for (; index < 16; index *= 2)
+		count *= 2;
+	for (unsigned g = index - 16; g < index - 16 + count; g++)
+		paint_group(fib, kid, &line->entries[g], g, base, spare);
 }
 
 /* One entry of the slot's own chunk gets another base. */
@@ -88,8 +104,11 @@ paint_entry(struct mr_fib4 *fib, unsigned slot, unsigned entry, uint32_t base)
 	const struct fib4_node *kid = node ? fib4_node_kid(node, entry) : NULL;
 
 	if (kid) {
+		uint32_t none = 0; /* no group becomes deeper by another base */
+
 		paint_lines(fib, kid,
-		    atomic_load_explicit(&wide->entries[entry], memory_order_relaxed), base, 0);
+		    atomic_load_explicit(&wide->entries[entry], memory_order_relaxed), 1, base,
+		    &none);
 		return;
 	}
 	if (wide)
@@ -231,8 +250,11 @@ unset_short(struct mr_fib4 *fib, uint32_t prefix, unsigned len)
 static struct fib4_node *
 need_node(struct mr_fib4_control *c, unsigned slot)
 {
-	if (!c->nodes[slot])
+	if (!c->nodes[slot]) {
 		c->nodes[slot] = fib4_node_create(c);
+		if (c->nodes[slot])
+			c->node_set[slot >> 6] |= 1ull << (slot & 63);
+	}
 	return c->nodes[slot];
 }
 
@@ -246,6 +268,7 @@ drop_node(struct mr_fib4 *fib, unsigned slot)
 	if (!node || node->count || node->kid_count)
 		return;
 	c->nodes[slot] = NULL;
+	c->node_set[slot >> 6] &= ~(1ull << (slot & 63));
 	fib4_node_destroy(c, node);
 	settle(fib, slot);
 }
@@ -366,7 +389,7 @@ set_long(struct mr_fib4 *fib, uint32_t prefix, unsigned len, uint32_t value)
 	}
 	if (fib4_node_set(kid, index, value))
 		count(c, len, 1);
-	spare = paint_lines(fib, kid, line, base, spare);
+	paint_lines(fib, kid, line, index, base, &spare);
 	if (spare)
 		fib4_line_release(fib, spare);
 	return 0;
@@ -383,12 +406,15 @@ unset_long(struct mr_fib4 *fib, uint32_t prefix, unsigned len)
 	unsigned slot = prefix >> 16, entry = prefix >> 8 & 255;
 	unsigned index = fib4_index(prefix, len, 24);
 	struct fib4_node *node = c->nodes[slot], *kid = node ? fib4_node_kid(node, entry) : NULL;
+	uint32_t line, none = 0;
 
 	if (!kid || !fib4_node_has(kid, index))
 		return -ENOENT;
 	fib4_node_unset(c, kid, index);
 	count(c, len, -1);
-	paint_entry(fib, slot, entry, entry_base(fib, slot, 256 + entry));
+	line = atomic_load_explicit(&fib4_wide_of(fib, fib4_chunk_of(fib, slot))->entries[entry],
+	    memory_order_relaxed);
+	paint_lines(fib, kid, line, index, entry_base(fib, slot, 256 + entry), &none);
 	drop_kid(fib, slot, entry);
 	return 0;
 }

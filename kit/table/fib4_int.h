@@ -45,6 +45,7 @@ struct mr_fib4_control {
 	uint8_t cover[65536]; /* 1 + length of the longest of these over a /16; 0: none */
 	uint8_t top_cover[256];
 	struct fib4_node *nodes[65536]; /* by /16 */
+	uint64_t node_set[65536 / 64];  /* where one is, so that a walk touches no others */
 
 	struct fib4_chunk_info chunks[MR_FIB4_CHUNKS];
 	uint16_t shared[65536]; /* by value; holds if that chunk says so too */

@@ -9,6 +9,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* What malloc takes for it, about. */
+static size_t
+taken(size_t size)
+{
+	return MR_ALIGN_UP(size + sizeof(size_t), (size_t)16);
+}
+
 void *
 fib4_alloc(struct mr_fib4_control *c, size_t size, size_t align)
 {
@@ -23,7 +30,7 @@ fib4_alloc(struct mr_fib4_control *c, size_t size, size_t align)
 	else
 		p = aligned_alloc(align, size);
 	if (p)
-		c->heap_bytes += size;
+		c->heap_bytes += taken(size);
 	return p;
 }
 
@@ -32,7 +39,7 @@ fib4_free(struct mr_fib4_control *c, void *p, size_t size)
 {
 	if (!p)
 		return;
-	c->heap_bytes -= size;
+	c->heap_bytes -= taken(size);
 	free(p);
 }
 
@@ -400,11 +407,20 @@ mr_fib4_next(const struct mr_fib4 *fib, uint64_t *cursor, uint32_t *prefix, unsi
 		return true;
 	slot = (unsigned)((*cursor - SHORTS) / BLOCK);
 	at = (unsigned)((*cursor - SHORTS) % BLOCK);
-	for (; slot < 65536; slot++, at = 0) {
-		if (c->nodes[slot] && next_of_slot(c->nodes[slot], slot, &at, prefix, len, value)) {
+	while (slot < 65536) {
+		int found = next_in(c->node_set, MR_ARRAY_COUNT(c->node_set), slot);
+
+		if (found < 0)
+			break;
+		if (slot != (unsigned)found)
+			at = 0;
+		slot = (unsigned)found;
+		if (next_of_slot(c->nodes[slot], slot, &at, prefix, len, value)) {
 			*cursor = SHORTS + (uint64_t)slot * BLOCK + at;
 			return true;
 		}
+		slot++;
+		at = 0;
 	}
 	*cursor = SHORTS + 65536ull * BLOCK;
 	return false;

@@ -217,4 +217,48 @@ fib6_key_cut(struct fib6_key k, unsigned len)
 	return k;
 }
 
+/* -- the writer's words ------------------------------------------------------------- */
+
+mr_inline uint32_t
+fib6_get(const _Atomic uint32_t *word)
+{
+	return atomic_load_explicit(word, memory_order_relaxed); /* we alone write */
+}
+
+/* Release: pairs with the acquire of the look-ups, who then see the node that this names. */
+mr_inline void
+fib6_publish(_Atomic uint32_t *word, uint32_t value)
+{
+	atomic_store_explicit(word, value, memory_order_release);
+}
+
+/* -- drawing nodes (fib6_draw.c) ---------------------------------------------------- */
+
+/* A node being drawn, each byte with a slot of its own. */
+struct fib6_draft {
+	uint32_t best;
+	unsigned level, skip;
+	uint8_t skipped[16];
+	uint32_t slot[FIB6_SLOTS];
+};
+
+/* Empty, testing `level`, its path like the key's from byte `from` on. */
+void fib6_draft_begin(struct fib6_draft *, uint32_t best, unsigned level, struct fib6_key key,
+    unsigned from);
+void fib6_draft_load(struct fib6_draft *, const struct fib6_node *);
+/* A new node's slot; nothing hangs there yet. */
+uint32_t fib6_draft_make(struct mr_fib6 *, const struct fib6_draft *);
+/* Makes the node that hangs at `link` look like the draft. */
+void fib6_draft_apply(struct mr_fib6 *, _Atomic uint32_t *link, const struct fib6_draft *);
+/* A copy that skips `skip` bytes, these. */
+uint32_t fib6_node_copy(struct mr_fib6 *, const struct fib6_node *, const uint8_t *skipped,
+    unsigned skip);
+/* No longer reachable; freed after a grace period. */
+void fib6_retire(struct mr_fib6 *, uint32_t slot);
+
+/* Before a change: everything that it may need; after this it cannot fail. */
+int fib6_prepare(struct mr_fib6 *);
+/* After it: frees what waits, when that is much. */
+void fib6_tidy(struct mr_fib6 *);
+
 #endif

@@ -5,13 +5,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #ifdef MR_HAVE_ZLIB
 #include <zlib.h>
 #endif
 
-#define FILE_NAME "routes/prefixes-full-table-2023.txt.gz"
 #define FILE_MOST (1u << 20)
 
 /* Prefixes of each length among 160,147. */
@@ -261,20 +259,5 @@ mr_prefixes_load6(const char *path, uint32_t count, uint64_t seed, uint32_t *rea
 no_memory:
 	free(s.items);
 	free(s.index);
-	return NULL;
-}
-
-const char *
-mr_prefixes6_path(char *buffer, size_t size)
-{
-	const char *data[] = { getenv("MR_DATA"), "../shared/data", "../../shared/data" };
-
-	for (unsigned i = 0; i < MR_ARRAY_COUNT(data); i++) {
-		if (!data[i])
-			continue;
-		snprintf(buffer, size, "%s/%s", data[i], FILE_NAME);
-		if (!access(buffer, R_OK))
-			return buffer;
-	}
 	return NULL;
 }

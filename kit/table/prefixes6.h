@@ -5,8 +5,9 @@
 /*
  * Tables of IPv6 prefixes for tests and benchmarks; not part of the library. From a file
  * with one prefix ("2001:db8::/32") a line (gzip'ed or not; other lines, IPv4 too, are
- * passed over), or made up with the lengths that the Internet's table had in 2023. What a
- * file lacks is made up below its own prefixes; of a larger one a random part is taken.
+ * passed over; kit/table/prefixes.h knows where it is), or made up with the lengths that the
+ * Internet's table had in 2023. What a file lacks is made up below its own prefixes; of a
+ * larger one a random part is taken.
  *
  * Ownership: what load returns is the caller's to free().
  * Threads: none.
@@ -24,9 +25,5 @@ struct mr_prefix6 {
  * null, says how many are from the file. */
 struct mr_prefix6 *mr_prefixes_load6(const char *path, uint32_t count, uint64_t seed,
     uint32_t *real);
-
-/* The full table's path in the shared data folder (environment variable MR_DATA, else where
- * it stands beside the sources), or null when there is none. */
-const char *mr_prefixes6_path(char *buffer, size_t size);
 
 #endif

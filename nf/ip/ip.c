@@ -140,8 +140,8 @@ const struct mr_node_class mr_ip_sink_class = {
 	MR_NODE_RUN(sink),
 };
 
-void
-mr_ip_link(struct mr_ip *ip, uint16_t node)
+static void
+link_one(struct mr_ip *ip, uint16_t node)
 {
 	if (node == UINT16_MAX)
 		return;
@@ -149,13 +149,28 @@ mr_ip_link(struct mr_ip *ip, uint16_t node)
 		mr_graph_link(ip->graph, node, edge, ip->control->targets[edge]);
 }
 
+void
+mr_ip_link(struct mr_ip *ip, uint16_t node)
+{
+	struct mr_ip_control *c = ip->control;
+	unsigned i;
+
+	for (i = 0; i < c->linked_count && c->linked[i] != node; i++)
+		;
+	if (i == c->linked_count && i < MR_ARRAY_COUNT(c->linked))
+		c->linked[c->linked_count++] = node;
+	link_one(ip, node);
+}
+
 static void
 link_all(struct mr_ip *ip)
 {
-	mr_ip_link(ip, ip->input);
-	mr_ip_link(ip, ip->forward4);
-	mr_ip_link(ip, ip->forward6);
-	mr_ip_link(ip, ip->output);
+	link_one(ip, ip->input);
+	link_one(ip, ip->forward4);
+	link_one(ip, ip->forward6);
+	link_one(ip, ip->output);
+	for (unsigned i = 0; i < ip->control->linked_count; i++)
+		link_one(ip, ip->control->linked[i]);
 }
 
 int
@@ -206,8 +221,10 @@ mr_ip_remove_nodes(struct mr_ip *ip)
 	remove_node(ip, &ip->forward4);
 	remove_node(ip, &ip->forward6);
 	remove_node(ip, &ip->output);
-	if (ip->control)
+	if (ip->control) {
 		remove_node(ip, &ip->control->sink);
+		ip->control->linked_count = 0;
+	}
 }
 
 void

@@ -82,6 +82,7 @@ static_assert(sizeof(struct mr_ip_meta) == 24, "fits the packet's scratch");
 enum mr_ip_meta_flag {
 	MR_IP_META_ORIGIN = 1u << 0,  /* made by this router: its TTL stays, no ICMP about it */
 	MR_IP_META_OPTIONS = 1u << 1, /* its IPv4 options have been dealt with */
+	MR_IP_META_DECREMENTED = 1u << 2, /* its TTL was one more when it came in */
 };
 
 mr_inline struct mr_ip_meta *
@@ -190,7 +191,8 @@ int mr_ip_add_nodes(struct mr_ip *, struct mr_error *);
 void mr_ip_remove_nodes(struct mr_ip *);
 /* What leaves by this edge goes to `node`. Call it after every mr_ip_add_nodes. */
 void mr_ip_attach(struct mr_ip *, enum mr_ip_edge, uint16_t node);
-/* Links the edges of a node of the router's other parts that has these edges in this order. */
+/* Links the edges of a node of the router's other parts that has these edges in this order, now
+ * and whenever one is attached, until mr_ip_remove_nodes. */
 void mr_ip_link(struct mr_ip *, uint16_t node);
 
 /* VRFs and interfaces, by index; UINT16_MAX and 0: there is none. */

@@ -27,6 +27,8 @@ struct mr_ip_control {
 	uint64_t grace; /* grace periods that we waited for */
 	uint16_t sink;                 /* the node where edges end that nobody attached */
 	uint16_t targets[MR_IP_EDGES]; /* where each edge leads */
+	uint16_t linked[32];           /* nodes of other parts that have these edges, too */
+	unsigned linked_count;
 };
 
 /* An array of `count` elements of zeroes at a fixed address, whose memory is taken page by

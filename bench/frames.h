@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef MR_BENCH_FRAMES_H
+#define MR_BENCH_FRAMES_H
+
+/*
+ * What rows that play frames need: random numbers that are the same everywhere, large memory, and
+ * files in memory that a peer can open.
+ *
+ * Ownership: a descriptor is the caller's to close, and the file is gone with it.
+ * Threads: none. Errors: -errno.
+ */
+
+#include <stdio.h>
+
+#include "kit/base/def.h"
+
+#define MR_BENCH_FRAME 64 /* bytes */
+
+/* xorshift64*, so that all machines get the same: a number below `below`. The state is not 0. */
+uint32_t mr_bench_draw(uint64_t *state, uint32_t below);
+
+/* Zeroed, on huge pages where the kernel has some, as our own tables are; for free(). Null
+ * without memory. */
+void *mr_bench_alloc_large(size_t size);
+
+/* A file in memory to write to, and its path, for this process's children too. Close the
+ * stream with mr_bench_file_done, which returns the descriptor that keeps the file. */
+FILE *mr_bench_file(char *path, size_t size, int *fd);
+int mr_bench_file_done(FILE *, int fd);
+
+/* Frames as a capture in such a file, and as they are; returns the descriptor. */
+int mr_bench_capture(const uint8_t (*frames)[MR_BENCH_FRAME], uint32_t count, char *path,
+    size_t size);
+int mr_bench_frames(const uint8_t (*frames)[MR_BENCH_FRAME], uint32_t count, char *path,
+    size_t size);
+
+#endif

@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "bench/ip_side.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "kit/table/fib4.h"
+#include "kit/table/fib6.h"
+#include "nf/ip/group.h"
+
+struct mr_bench_ip_side {
+	struct mr_ip *ip;
+	uint16_t vrf, in, out; /* indices */
+	uint32_t groups[MR_BENCH_HOPS];
+};
+
+static int
+add_interface(struct mr_bench_ip_side *s, const char *name, uint16_t port, const uint8_t mac[6],
+    uint16_t *index, struct mr_error *error)
+{
+	struct mr_ip_interface *i;
+	int rc;
+
+	rc = mr_ip_interface_create(s->ip, name, index, error);
+	if (rc < 0)
+		return rc;
+	i = &s->ip->interfaces[*index];
+	i->fib4 = s->ip->vrfs[s->vrf].fib4;
+	i->fib6 = s->ip->vrfs[s->vrf].fib6;
+	memcpy(&i->mac, mac, 6);
+	memcpy(s->ip->info[*index].mac, mac, 6);
+	i->vrf = s->vrf;
+	i->port = port;
+	i->mtu = 1500;
+	i->flags = MR_IP_UP | MR_IP_FORWARD4 | MR_IP_FORWARD6 | MR_IP_UNREACHABLES;
+	mr_adjacency_refresh(s->ip, *index);
+	rc = mr_ip_interface_map(s->ip, port, 0, *index);
+	return rc < 0 ? mr_error_set(error, rc, "no memory for an interface") : 0;
+}
+
+/* Neighbours that are known, each a group of its own. */
+static int
+add_hops(struct mr_bench_ip_side *s, const struct mr_bench_ip_side_config *config,
+    struct mr_error *error)
+{
+	enum mr_ip_family family = config->routes->bits == 32 ? MR_IP4 : MR_IP6;
+	struct mr_group_member member = { .weight = 1 };
+	uint8_t address[16] = { 0xfe, 0x80 };
+	unsigned hop;
+	int rc;
+
+	for (hop = 0; hop < MR_BENCH_HOPS; hop++) {
+		if (family == MR_IP4)
+			memcpy(address, (const uint8_t[]){ 192, 0, 2, (uint8_t)(16 + hop) }, 4);
+		address[15] = (uint8_t)(family == MR_IP6 ? 16 + hop : 0);
+		rc = mr_adjacency_get(s->ip, s->out, family, address, &member.adjacency, error);
+		if (rc < 0)
+			return rc;
+		mr_adjacency_resolve(s->ip, member.adjacency, config->macs[hop][0]);
+		rc = mr_group_get(s->ip, &member, 1, &s->groups[hop], error);
+		mr_adjacency_put(s->ip, member.adjacency);
+		if (rc < 0)
+			return rc;
+	}
+	return 0;
+}
+
+static int
+add_routes(struct mr_bench_ip_side *s, const struct mr_bench_routes *routes, struct mr_error *error)
+{
+	struct mr_ip_vrf *vrf = &s->ip->vrfs[s->vrf];
+	const struct mr_bench_route *r;
+	size_t i;
+	int rc = 0;
+
+	for (i = 0; i < routes->count && rc == 0; i++) {
+		r = &routes->routes[i];
+		rc = routes->bits == 32
+		    ? mr_fib4_set(vrf->fib4, mr_load_be32(r->address), r->len, s->groups[r->hop])
+		    : mr_fib6_set(vrf->fib6, r->address, r->len, s->groups[r->hop]);
+	}
+	return rc < 0 ? mr_error_set(error, rc, "the router's table: %s", strerror(-rc)) : 0;
+}
+
+/* What is dropped is cheap: sees to it that everything that arrives is sent. */
+static int
+check_sent(const struct mr_bench_bed *bed, struct mr_error *error)
+{
+	const struct mr_port_queue_stats *rx = bed->ports[0]->rx_stats,
+					 *tx = bed->ports[1]->tx_stats;
+	uint64_t received, sent;
+	unsigned i;
+
+	for (i = 0; i < 256; i++)
+		mr_graph_pass(bed->graph, 0);
+	received = atomic_load_explicit(&rx->packets, memory_order_relaxed);
+	sent = atomic_load_explicit(&tx->packets, memory_order_relaxed);
+	if (!received || received != sent)
+		return mr_error_set(error, -EIO, "the router sent %llu of %llu packets",
+		    (unsigned long long)sent, (unsigned long long)received);
+	return 0;
+}
+
+static int
+open_side(struct mr_bench_ip_side *s, const struct mr_bench_ip_side_config *config,
+    struct mr_error *error)
+{
+	const struct mr_option loop = { "loop", "memory" };
+	struct mr_graph *graph = config->bed->graph;
+	int rc;
+
+	rc = mr_bench_bed_port(config->bed, "pcap", config->capture, &loop, 1, error);
+	if (rc == 0)
+		rc = mr_bench_bed_port(config->bed, "null", NULL, NULL, 0, error);
+	if (rc == 0)
+		rc = mr_ip_create(&s->ip, graph, error);
+	if (rc == 0)
+		rc = mr_ip_vrf_create(s->ip, "main", &s->vrf, error);
+	if (rc == 0)
+		rc = add_interface(s, "in", 0, config->mac, &s->in, error);
+	if (rc == 0)
+		rc = add_interface(s, "out", 1, config->macs[0][1], &s->out, error);
+	if (rc == 0)
+		rc = add_hops(s, config, error);
+	if (rc == 0)
+		rc = add_routes(s, config->routes, error);
+	if (rc == 0)
+		rc = mr_ip_add_nodes(s->ip, error);
+	if (rc == 0)
+		rc = mr_graph_set_input(graph, 0, s->ip->input, 0);
+	if (rc == 0)
+		rc = mr_graph_commit(graph, error);
+	if (rc == 0)
+		rc = check_sent(config->bed, error);
+	return rc;
+}
+
+int
+mr_bench_ip_side_open(struct mr_bench_ip_side **out, const struct mr_bench_ip_side_config *config,
+    struct mr_error *error)
+{
+	struct mr_bench_ip_side *s = calloc(1, sizeof(*s));
+	int rc;
+
+	*out = NULL;
+	if (!s)
+		return mr_error_set(error, -ENOMEM, "no memory for the router");
+	rc = open_side(s, config, error);
+	if (rc < 0) {
+		mr_bench_ip_side_close(s);
+		return rc;
+	}
+	*out = s;
+	return 0;
+}
+
+void
+mr_bench_ip_side_close(struct mr_bench_ip_side *s)
+{
+	unsigned hop;
+
+	if (!s)
+		return;
+	for (hop = 0; s->ip && hop < MR_BENCH_HOPS; hop++)
+		if (s->groups[hop])
+			mr_group_put(s->ip, s->groups[hop]);
+	mr_ip_destroy(s->ip);
+	free(s);
+}

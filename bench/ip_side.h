@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef MR_BENCH_IP_SIDE_H
+#define MR_BENCH_IP_SIDE_H
+
+/*
+ * Our side of the rows about routing: the router's nodes between a port that plays a capture
+ * and one that frees what it is sent, its tables filled.
+ *
+ * Ownership: close takes the router out; before mr_bench_bed_close. Null is fine.
+ * Threads: one.
+ */
+
+#include "bench/bed.h"
+#include "bench/routes.h"
+
+struct mr_bench_ip_side;
+
+struct mr_bench_ip_side_config {
+	struct mr_bench_bed *bed;             /* open */
+	const struct mr_bench_routes *routes; /* read by open only */
+	const uint8_t (*macs)[2][6];          /* of each next hop: its own, ours */
+	const uint8_t *mac;                   /* where frames are sent to */
+	const char *capture;
+};
+
+int mr_bench_ip_side_open(struct mr_bench_ip_side **out, const struct mr_bench_ip_side_config *,
+    struct mr_error *);
+void mr_bench_ip_side_close(struct mr_bench_ip_side *);
+
+#endif

@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Rows ip4-* and ip6-*: routing over a full table. A port plays frames from memory, each to an
+ * address drawn from the table's prefixes, from and to random UDP ports: that many different
+ * ones, again and again. The router sends them to one of 16 next hops behind another port,
+ * which frees them.
+ *
+ *   [pcap0] -- router: 1 M or 200 k prefixes, 16 next hops -- [null1]
+ *
+ * The peer is DPDK's l3fwd on the same frames and routes, with the faster of its two kinds of
+ * table; what it is given is told in bench/peer_l3fwd.h. The floor is bench/bare_route.h.
+ */
+#include "bench/bench.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "bench/bare_route.h"
+#include "bench/bed.h"
+#include "bench/frames.h"
+#include "bench/ip_side.h"
+#include "bench/peer_l3fwd.h"
+#include "bench/routes.h"
+#include "kit/packet/checksum.h"
+#include "kit/packet/wire.h"
+
+#define FRAMES_MIN 8192
+#define ROUTES4 1000000
+#define ROUTES6 200000
+#define IP6 (1u << 31) /* in the rows' parameter, beside the number of flows */
+
+struct job {
+	struct mr_bench_bed bed;
+	struct mr_bench_ip_side *side;
+	struct mr_bench_bare_route *bare;
+	struct mr_bench_routes routes;
+	uint32_t frame_count; /* a power of two */
+	uint8_t (*frames)[MR_BENCH_FRAME];
+	uint8_t macs[MR_BENCH_HOPS][2][6];
+	int capture, raw, rules; /* memory files; -1: none */
+	char capture_path[48], raw_path[48];
+};
+
+static const uint8_t router_mac[6] = { 2, 0, 0, 0, 0, 1 };
+static const uint8_t sender_mac[6] = { 2, 0, 0, 0, 0, 2 };
+
+/* A UDP datagram that fills the frame, checksums right. */
+static void
+make_frame(uint8_t frame[MR_BENCH_FRAME], bool ip6, const uint8_t dst[16], uint64_t *rng)
+{
+	struct mr_eth *eth = (struct mr_eth *)frame;
+	struct mr_ip4 *ip4 = (struct mr_ip4 *)(eth + 1);
+	struct mr_ip6 *to6 = (struct mr_ip6 *)(eth + 1);
+	struct mr_udp *udp = ip6 ? (struct mr_udp *)(to6 + 1) : (struct mr_udp *)(ip4 + 1);
+	uint16_t len = (uint16_t)(frame + MR_BENCH_FRAME - (uint8_t *)udp);
+	uint64_t sum;
+
+	memset(frame, 0, MR_BENCH_FRAME);
+	memcpy(eth->dst, router_mac, 6);
+	memcpy(eth->src, sender_mac, 6);
+	udp->src = mr_be16((uint16_t)(1024 + mr_bench_draw(rng, 64512)));
+	udp->dst = mr_be16((uint16_t)(1024 + mr_bench_draw(rng, 64512)));
+	udp->len = mr_be16(len);
+	if (ip6) {
+		eth->type = mr_be16(MR_ETH_TYPE_IP6);
+		to6->version_class_flow = mr_be32(0x60000000);
+		to6->payload_len = mr_be16(len);
+		to6->next = 17;
+		to6->hop_limit = 64;
+		memcpy(to6->src, (const uint8_t[]){ 0x20, 0x01, 0x0d, 0xb8, [15] = 2 }, 16);
+		memcpy(to6->dst, dst, 16);
+		sum = mr_checksum_pseudo6(to6->src, to6->dst, 17, len);
+	} else {
+		eth->type = mr_be16(MR_ETH_TYPE_IP4);
+		ip4->version_ihl = 0x45;
+		ip4->total_len = mr_be16((uint16_t)(sizeof(*ip4) + len));
+		ip4->ttl = 64;
+		ip4->proto = 17;
+		ip4->src = mr_be32(0xc6336402); /* 198.51.100.2 */
+		memcpy(&ip4->dst, dst, 4);
+		ip4->check = mr_checksum_finish(mr_checksum_add(0, ip4, sizeof(*ip4)));
+		sum = mr_checksum_pseudo4(ip4->src, ip4->dst, 17, len);
+	}
+	udp->check = mr_checksum_finish_udp(mr_checksum_add(sum, udp, len));
+}
+
+static int
+make_frames(struct job *job, uint32_t flows, bool ip6, struct mr_error *error)
+{
+	uint64_t rng = 1;
+	uint8_t dst[16];
+	uint32_t i;
+
+	job->frame_count = MR_MAX((uint32_t)FRAMES_MIN, flows);
+	job->frames = mr_bench_alloc_large((size_t)job->frame_count * MR_BENCH_FRAME);
+	if (!job->frames)
+		return mr_error_set(error, -ENOMEM, "no memory for frames");
+	for (i = 0; i < job->frame_count; i++) {
+		if (i >= flows) {
+			memcpy(job->frames[i], job->frames[i % flows], MR_BENCH_FRAME);
+			continue;
+		}
+		mr_bench_routes_draw(&job->routes, &rng, dst);
+		make_frame(job->frames[i], ip6, dst, &rng);
+	}
+	return 0;
+}
+
+static int
+make_files(struct job *job, struct mr_error *error)
+{
+	int rc;
+
+	rc = job->capture = mr_bench_capture(job->frames, job->frame_count, job->capture_path,
+	    sizeof(job->capture_path));
+	if (rc >= 0)
+		rc = job->raw = mr_bench_frames(job->frames, job->frame_count, job->raw_path,
+		    sizeof(job->raw_path));
+	return rc < 0 ? mr_error_set(error, rc, "files for the bench: %s", strerror(-rc)) : 0;
+}
+
+static void
+teardown(struct mr_bench_run *run)
+{
+	struct job *job = run->state;
+	const int files[] = { job->capture, job->raw, job->rules };
+	unsigned i;
+
+	mr_bench_bare_route_close(job->bare);
+	mr_bench_ip_side_close(job->side);
+	mr_bench_bed_close(&job->bed);
+	mr_bench_routes_free(&job->routes);
+	for (i = 0; i < MR_ARRAY_COUNT(files); i++)
+		if (files[i] >= 0)
+			close(files[i]);
+	free(job->frames);
+	free(job);
+}
+
+/* Both sides' tables. */
+static int
+make_sides(struct job *job, struct mr_bench_run *run, struct mr_error *error)
+{
+	struct mr_bench_ip_side_config side = { .bed = &job->bed,
+		.routes = &job->routes,
+		.macs = job->macs,
+		.mac = router_mac,
+		.capture = job->capture_path };
+	struct mr_bench_bare_route_config bare = { .routes = &job->routes,
+		.macs = job->macs,
+		.frames = job->frames,
+		.frame_count = job->frame_count };
+	unsigned i;
+	int rc;
+
+	for (i = 0; i < MR_BENCH_HOPS; i++) {
+		memcpy(job->macs[i][0], (const uint8_t[]){ 2, 0, 0, 0, 1, (uint8_t)i }, 6);
+		memcpy(job->macs[i][1], (const uint8_t[]){ 2, 0, 0, 0, 0, 3 }, 6);
+	}
+	rc = mr_bench_bed_open(&job->bed, run, error);
+	if (rc == 0)
+		rc = mr_bench_ip_side_open(&job->side, &side, error);
+	bare.buffers = job->bed.buffers;
+	if (rc == 0)
+		rc = mr_bench_bare_route_open(&job->bare, &bare, error);
+	return rc;
+}
+
+static int
+setup(struct mr_bench_run *run, struct mr_error *error)
+{
+	bool ip6 = run->row->param & IP6;
+	struct job *job = calloc(1, sizeof(*job));
+	int rc;
+
+	if (!job)
+		return mr_error_set(error, -ENOMEM, "no memory");
+	run->state = job;
+	job->capture = job->raw = job->rules = -1;
+	rc = mr_bench_routes_load(&job->routes, ip6 ? 128 : 32, ip6 ? ROUTES6 : ROUTES4, error);
+	if (rc == 0) {
+		mr_bench_note(run, "; %u prefixes of a real table", job->routes.real);
+		rc = make_frames(job, (uint32_t)(run->row->param & ~(uint64_t)IP6), ip6, error);
+	}
+	if (rc == 0)
+		rc = make_files(job, error);
+	if (rc == 0)
+		rc = make_sides(job, run, error);
+	if (rc < 0)
+		teardown(run);
+	return rc;
+}
+
+static int
+ours(struct mr_bench_run *run, double *value, struct mr_error *error)
+{
+	struct job *job = run->state;
+
+	return mr_bench_bed_window(&job->bed, run, value, error);
+}
+
+static int
+bare(struct mr_bench_run *run, double *value, struct mr_error *error)
+{
+	struct job *job = run->state;
+	uint64_t start = mr_cycles(), now, count = 0;
+	unsigned i;
+
+	do {
+		for (i = 0; i < 16; i++)
+			count += mr_bench_bare_route_turn(job->bare);
+		now = mr_cycles();
+	} while (now - start < run->window);
+	if (!count)
+		return mr_error_set(error, -EIO, "no buffers");
+	*value = (double)(now - start) / (double)count;
+	return 0;
+}
+
+static int
+start_l3fwd(struct mr_bench_run *run, void **state, const char *mode, bool spread, char *label,
+    size_t size, struct mr_error *error)
+{
+	struct job *job = run->state;
+	unsigned ports = spread ? MR_BENCH_HOPS : 1;
+	char rules[48];
+	const struct mr_bench_l3fwd_config config = {
+		.mode = mode,
+		.ports = ports,
+		.frames = job->raw_path,
+		.routes = rules,
+		.ip6 = run->row->param & IP6,
+	};
+
+	job->rules = mr_bench_routes_write(&job->routes, ports, rules, sizeof(rules));
+	if (job->rules < 0)
+		return mr_error_set(error, job->rules, "a file of routes: %s",
+		    strerror(-job->rules));
+	return mr_bench_l3fwd_start((struct mr_bench_l3fwd **)state, run, &config, label, size,
+	    error);
+}
+
+static int
+start_best(struct mr_bench_run *run, void **state, char *label, size_t size, struct mr_error *error)
+{
+	return start_l3fwd(run, state, NULL, false, label, size, error);
+}
+
+static int
+start_lpm(struct mr_bench_run *run, void **state, char *label, size_t size, struct mr_error *error)
+{
+	return start_l3fwd(run, state, "lpm", false, label, size, error);
+}
+
+static int
+start_fib(struct mr_bench_run *run, void **state, char *label, size_t size, struct mr_error *error)
+{
+	return start_l3fwd(run, state, "fib", false, label, size, error);
+}
+
+/* A port for each next hop, the nearest thing to a next hop that it has. */
+static int
+start_ports(struct mr_bench_run *run, void **state, char *label, size_t size,
+    struct mr_error *error)
+{
+	return start_l3fwd(run, state, NULL, true, label, size, error);
+}
+
+#define PEER(name_, start_) \
+	{ \
+		name_, start_, mr_bench_l3fwd_window, mr_bench_l3fwd_stop, mr_bench_l3fwd_thread \
+	}
+
+static const struct mr_bench_peer best = PEER("l3fwd", start_best);
+static const struct mr_bench_peer lpm = PEER("l3fwd-lpm", start_lpm);
+static const struct mr_bench_peer fib = PEER("l3fwd-fib", start_fib);
+static const struct mr_bench_peer ports = PEER("l3fwd-ports", start_ports);
+static const struct mr_bench_peer *const peers[] = { &best, &lpm, &fib, &ports, NULL };
+
+#define ROW(name_, family_, prefixes_, text_, param_) \
+	{ \
+		.name = name_, .unit = "cycles/packet", \
+		.doc = family_ " routing, " prefixes_ " prefixes, 16 next hops, " text_, \
+		.config = text_ \
+		    " at random over " prefixes_ " prefixes, 16 next hops, 64-byte " \
+		    "UDP frames played from memory; l3fwd is given the same frames in buffers of " \
+		    "net_null", \
+		.param = param_, .window_ms = 20, .setup = setup, .teardown = teardown, \
+		.ours = ours, .floor = bare, .peers = peers, \
+	}
+
+static const struct mr_bench_row rows[] = {
+	ROW("ip4-1", "IPv4", "1,000,000", "1 flow", 1),
+	ROW("ip4-1k", "IPv4", "1,000,000", "1,024 flows", 1024),
+	ROW("ip4-64k", "IPv4", "1,000,000", "65,536 flows", 65536),
+	ROW("ip4-1m", "IPv4", "1,000,000", "1,048,576 flows", 1 << 20),
+	ROW("ip6-1", "IPv6", "200,000", "1 flow", IP6 | 1),
+	ROW("ip6-1k", "IPv6", "200,000", "1,024 flows", IP6 | 1024),
+	ROW("ip6-64k", "IPv6", "200,000", "65,536 flows", IP6 | 65536),
+	ROW("ip6-1m", "IPv6", "200,000", "1,048,576 flows", IP6 | 1 << 20),
+};
+
+const struct mr_bench_family mr_bench_family_ip = { "ip", rows, MR_ARRAY_COUNT(rows) };

@@ -1,0 +1,186 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Hosts around a millrace that routes, each in subnets of its own.
+
+     host 1               host 2               host N       10.9.N.2/24, 2001:db8:N::2/64,
+     eth0                 eth0                 eth0         default routes to .1 and ::1
+       |                    |                    |
+     port1 10.9.1.1       port2 10.9.2.1       portN        in namespace PREFIX-s
+       +------- millrace, a router --------------+
+                     |
+          twins h1, h2 ... of its interfaces                in namespace PREFIX-h
+
+Routing daemons (FRR, BIRD) run in the hosts' namespaces and, as the router's own, in
+PREFIX-h. They get folders, sockets and process numbers of the lab and end with it.
+"""
+import json
+import os
+import shutil
+
+from lab import Lab, run, until
+
+FRR = "/usr/lib/frr"
+
+
+def have_frr():
+    return os.path.exists(FRR + "/zebra") and shutil.which("vtysh") is not None
+
+
+def have_bird():
+    return shutil.which("bird") is not None
+
+
+class RouterLab(Lab):
+    def __init__(self):
+        super().__init__()
+        self.daemons = []
+
+    @property
+    def host_side(self):
+        """The namespace that plays the router's own host; millrace makes it."""
+        return self.prefix + "-h"
+
+    def add_link(self, number, mtu=None):
+        name = "%s-%d" % (self.prefix, number)
+        run("ip", "link", "add", "eth0", "netns", name, "type", "veth",
+            "peer", "name", "port%d" % number, "netns", self.prefix + "-s")
+        if mtu:
+            self.in_host(number, "ip", "link", "set", "eth0", "mtu", str(mtu))
+            self.in_switch("ip", "link", "set", "port%d" % number, "mtu", str(mtu))
+        self.in_host(number, "ip", "address", "add", "10.9.%d.2/24" % number, "dev", "eth0")
+        self.in_host(number, "ip", "address", "add", "2001:db8:%d::2/64" % number, "dev", "eth0", "nodad")
+        self.in_host(number, "ip", "link", "set", "lo", "up")
+        self.in_host(number, "ip", "link", "set", "eth0", "up")
+        self.in_switch("ip", "link", "set", "port%d" % number, "up")
+        self.in_host(number, "ip", "route", "add", "default", "via", "10.9.%d.1" % number)
+        self.in_host(number, "ip", "-6", "route", "add", "default", "via", "2001:db8:%d::1" % number)
+
+    def config(self, numbers=None, host=False, router=None, interfaces=None, more=None):
+        """A router over these hosts' links. `router` adds to its container, `interfaces` (by
+        number) to those of its interfaces, `more` to the top."""
+        numbers = numbers or self.hosts
+        tree = dict(more or {})
+        tree["interface"] = {"h%d" % n: {"device": "port%d" % n} for n in numbers}
+        tree["router"] = {"default": dict({
+            "interface": {
+                "h%d" % n: dict({"address": ["10.9.%d.1/24" % n, "2001:db8:%d::1/64" % n]},
+                                **(interfaces or {}).get(n, {}))
+                for n in numbers},
+        }, **(router or {}))}
+        if host:
+            tree["router"]["default"]["host"] = {"namespace": self.host_side}
+        return "".join("%s: %s\n" % (key, json.dumps(value)) for key, value in tree.items())
+
+    def on_router(self, *command, **options):
+        """A command in the namespace of the router's own host."""
+        return run("ip", "netns", "exec", self.host_side, *command, **options)
+
+    def begin_on_router(self, *command, **options):
+        return self.begin("h", *command, **options)
+
+    def ping4(self, source, target, *options):
+        return self.pings(source, "10.9.%d.2" % target, *options)
+
+    def ping6(self, source, target, *options):
+        return self.pings(source, "2001:db8:%d::2" % target, *options)
+
+    def pings(self, source, address, *options):
+        """How many of the echo requests to an address were answered."""
+        options = options or ("-c", "3", "-i", "0.05", "-W", "1")
+        done = self.in_host(source, "ping", "-n", "-q", *options, address, check=False)
+        words = done.stdout.split()
+        return int(words[words.index("received,") - 1]) if "received," in words else 0
+
+    def drops(self):
+        """What the nodes dropped, by "node/reason"."""
+        shown = self.show("drops", "--all")
+        return {"%s/%s" % (drop["node"], drop["reason"]): drop["packets"]
+                for drop in shown if drop["packets"]}
+
+    def close(self):
+        for daemon in self.daemons:
+            daemon.stop()
+        super().close()
+        run("ip", "netns", "delete", self.host_side, check=False)
+
+
+class Frr:
+    """FRR's daemons in one namespace, configured by one text."""
+
+    def __init__(self, lab, where, config, daemons=("bgpd",), zebra=()):
+        self.lab, self.where, self.zebra = lab, where, zebra
+        self.names = ("zebra",) + tuple(daemons)
+        self.folder = os.path.join(lab.folder.name, "frr-%s" % where)
+        os.makedirs(self.folder)
+        self.config = os.path.join(self.folder, "frr.conf")
+        with open(self.config, "w", encoding="utf-8") as file:
+            file.write("frr defaults datacenter\nlog file %s/log\n" % self.folder + config)
+        self.running = {}
+        for name in self.names:
+            self.start(name)
+        lab.daemons.append(self)
+        run("vtysh", "--vty_socket", self.folder, "-b", "--config_dir", self.folder, check=False)
+
+    def start(self, name):
+        """Starts one daemon, also again after kill()."""
+        more = self.zebra if name == "zebra" else ()
+        self.running[name] = self.lab.begin(
+            self.where, "%s/%s" % (FRR, name), "-u", "root", "-g", "root", "-i",
+            "%s/%s.pid" % (self.folder, name), "-z", self.folder + "/zserv", "--vty_socket",
+            self.folder, "-f", self.config, *more)
+        until(5, lambda: os.path.exists("%s/%s.vty" % (self.folder, name)))
+
+    def kill(self, name, how="KILL"):
+        process = self.running.pop(name)
+        getattr(process, "kill" if how == "KILL" else "terminate")()
+        process.wait(10)
+        self.lab.processes.remove(process)
+        for left in ("%s.vty" % name, "%s.pid" % name):
+            path = os.path.join(self.folder, left)
+            if os.path.exists(path):
+                os.unlink(path)
+
+    def vtysh(self, *commands, check=True):
+        words = ["vtysh", "--vty_socket", self.folder]
+        for command in commands:
+            words += ["-c", command]
+        return run(*words, check=check).stdout
+
+    def json(self, command):
+        text = self.vtysh(command + " json", check=False)
+        try:
+            return json.loads(text)
+        except ValueError:
+            return {}
+
+    def stop(self):
+        for name in list(self.running):
+            self.kill(name)
+
+
+class Bird:
+    """BIRD 2 in one namespace."""
+
+    def __init__(self, lab, where, config):
+        self.lab, self.where = lab, where
+        self.folder = os.path.join(lab.folder.name, "bird-%s" % where)
+        os.makedirs(self.folder)
+        self.config = os.path.join(self.folder, "bird.conf")
+        with open(self.config, "w", encoding="utf-8") as file:
+            file.write(config)
+        self.process = None
+        self.start()
+        lab.daemons.append(self)
+
+    def start(self):
+        self.process = self.lab.begin(self.where, "bird", "-f", "-c", self.config, "-s",
+                                      self.folder + "/control", "-P", self.folder + "/pid")
+        until(5, lambda: os.path.exists(self.folder + "/control"))
+
+    def birdc(self, *words, check=True):
+        return run("birdc", "-s", self.folder + "/control", *words, check=check).stdout
+
+    def stop(self):
+        if self.process and self.process.poll() is None:
+            self.process.kill()
+            self.process.wait(10)
+        self.process = None

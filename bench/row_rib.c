@@ -134,7 +134,7 @@ setup(struct mr_bench_run *run, struct mr_error *error)
 	run->state = job;
 	job->random = 0x9e3779b97f4a7c15ull;
 	job->four = mr_prefixes_load4(mr_prefixes_path(path, sizeof(path)), FOUR, 1, NULL);
-	job->six = mr_prefixes_load6(mr_prefixes6_path(path, sizeof(path)), SIX, 1, NULL);
+	job->six = mr_prefixes_load6(mr_prefixes_path(path, sizeof(path)), SIX, 1, NULL);
 	rc = job->four && job->six ? make_tables(job, error)
 				   : mr_error_set(error, -ENOMEM, "no memory");
 	if (!rc)

@@ -70,7 +70,7 @@ fill4(struct mr_bench_bare_route *b, const struct mr_bench_route *r)
 }
 
 /* Bits of the steps: which of the address's first 64 decide on a node's entry. */
-enum { SKIP = 4, STEP0 = 20, STEP = 8 };
+enum { SKIP = 3, STEP0 = 21, STEP = 8 };
 
 static unsigned
 step(unsigned depth)
@@ -110,7 +110,7 @@ fill6(struct mr_bench_bare_route *b, const struct mr_bench_route *r)
 	unsigned depth = SKIP, bits = STEP0, i;
 	uint32_t node = ROOT, *entry;
 
-	if (r->len < SKIP || r->address[0] >> 4 != 2)
+	if (r->len < SKIP || r->address[0] >> (8 - SKIP) != 1)
 		return 0; /* not a global unicast address */
 	for (;;) {
 		entry = &b->nodes[node + bits_at(r->address, depth, bits)];

@@ -10,8 +10,9 @@
  *
  * IPv4: an array of all 2^24 values of the upper bits, two bytes each, and 256 entries more
  * wherever a prefix is longer (Gupta, Lin and McKeown, 1998).
- * IPv6: a trie of steps of 16, 16, 8, 8 ... bits, entries of four bytes; the packets that
- * have not arrived yet go down it together, a level at a time, their entries fetched ahead.
+ * IPv6: a trie of 21 bits (2000::/3 is all there is for it) and then 8 a step, entries of four
+ * bytes; a vector goes down it together, a level at a time, what the next one reads fetched
+ * ahead.
  *
  * Ownership: close frees everything; frames and buffers are the caller's and outlive it.
  * Threads: one. Errors: no memory.

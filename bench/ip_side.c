@@ -11,6 +11,7 @@
 
 struct mr_bench_ip_side {
 	struct mr_ip *ip;
+	enum mr_ip_family family;
 	uint16_t vrf, in, out; /* indices */
 	uint32_t groups[MR_BENCH_HOPS];
 };
@@ -44,17 +45,16 @@ static int
 add_hops(struct mr_bench_ip_side *s, const struct mr_bench_ip_side_config *config,
     struct mr_error *error)
 {
-	enum mr_ip_family family = config->routes->bits == 32 ? MR_IP4 : MR_IP6;
 	struct mr_group_member member = { .weight = 1 };
 	uint8_t address[16] = { 0xfe, 0x80 };
 	unsigned hop;
 	int rc;
 
 	for (hop = 0; hop < MR_BENCH_HOPS; hop++) {
-		if (family == MR_IP4)
+		if (s->family == MR_IP4)
 			memcpy(address, (const uint8_t[]){ 192, 0, 2, (uint8_t)(16 + hop) }, 4);
-		address[15] = (uint8_t)(family == MR_IP6 ? 16 + hop : 0);
-		rc = mr_adjacency_get(s->ip, s->out, family, address, &member.adjacency, error);
+		address[15] = (uint8_t)(s->family == MR_IP6 ? 16 + hop : 0);
+		rc = mr_adjacency_get(s->ip, s->out, s->family, address, &member.adjacency, error);
 		if (rc < 0)
 			return rc;
 		mr_adjacency_resolve(s->ip, member.adjacency, config->macs[hop][0]);
@@ -146,6 +146,7 @@ mr_bench_ip_side_open(struct mr_bench_ip_side **out, const struct mr_bench_ip_si
 	*out = NULL;
 	if (!s)
 		return mr_error_set(error, -ENOMEM, "no memory for the router");
+	s->family = config->routes->bits == 32 ? MR_IP4 : MR_IP6;
 	rc = open_side(s, config, error);
 	if (rc < 0) {
 		mr_bench_ip_side_close(s);
@@ -153,6 +154,19 @@ mr_bench_ip_side_open(struct mr_bench_ip_side **out, const struct mr_bench_ip_si
 	}
 	*out = s;
 	return 0;
+}
+
+unsigned
+mr_bench_ip_side_find(const struct mr_bench_ip_side *s, const uint8_t *address)
+{
+	uint8_t prefix[16];
+	unsigned len, hop;
+	uint32_t group;
+
+	group = mr_ip_lookup(s->ip, s->vrf, s->family, address, prefix, &len);
+	for (hop = 0; hop < MR_BENCH_HOPS && s->groups[hop] != group; hop++)
+		;
+	return hop;
 }
 
 void

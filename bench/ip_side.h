@@ -25,6 +25,9 @@ struct mr_bench_ip_side_config {
 
 int mr_bench_ip_side_open(struct mr_bench_ip_side **out, const struct mr_bench_ip_side_config *,
     struct mr_error *);
+/* The next hop that the router has for an address in wire order, or MR_BENCH_HOPS. */
+unsigned mr_bench_ip_side_find(const struct mr_bench_ip_side *, const uint8_t *address);
+
 void mr_bench_ip_side_close(struct mr_bench_ip_side *);
 
 #endif

@@ -168,6 +168,26 @@ make_sides(struct job *job, struct mr_bench_run *run, struct mr_error *error)
 	return rc;
 }
 
+/* Sees to it that the floor, which believes everything, sends where the router does. */
+static int
+compare_sides(const struct job *job, bool ip6, struct mr_error *error)
+{
+	const uint8_t *dst;
+	uint32_t i;
+
+	for (i = 0; i < FRAMES_MIN; i++) {
+		dst = job->frames[i] + sizeof(struct mr_eth) +
+		    (ip6 ? offsetof(struct mr_ip6, dst) : offsetof(struct mr_ip4, dst));
+		if (mr_bench_bare_route_find(job->bare, dst) !=
+		    mr_bench_ip_side_find(job->side, dst))
+			return mr_error_set(error, -EIO,
+			    "the floor's table and the router's say different things about the "
+			    "destination of frame %u",
+			    i);
+	}
+	return 0;
+}
+
 static int
 setup(struct mr_bench_run *run, struct mr_error *error)
 {
@@ -188,6 +208,8 @@ setup(struct mr_bench_run *run, struct mr_error *error)
 		rc = make_files(job, error);
 	if (rc == 0)
 		rc = make_sides(job, run, error);
+	if (rc == 0)
+		rc = compare_sides(job, ip6, error);
 	if (rc < 0)
 		teardown(run);
 	return rc;

@@ -231,7 +231,12 @@ mr_conf_mac(const struct mr_conf *node, const char *leaf, uint8_t mac[6])
 bool
 mr_conf_is_default(const struct mr_conf *node)
 {
-	return node && lyd(node)->schema && lyd_is_default(lyd(node));
+	if (!node || !lyd(node)->schema)
+		return false;
+	if (lyd(node)->schema->nodetype & LYD_NODE_TERM)
+		return lyd_is_default(lyd(node));
+	/* The library keeps the mark as children come and go. */
+	return lyd(node)->flags & LYD_DEFAULT;
 }
 
 /* Appends what a node adds to a path: its name, and its keys or its value. */

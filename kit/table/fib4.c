@@ -16,11 +16,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "kit/packet/packet.h"
-
 #define HUGE_FROM 65536u
-/* Look-ups between an entry's prefetch and its use: half a cycle better than a whole vector. */
-#define AHEAD 32u
 
 /* -- entries ------------------------------------------------------------------------ */
 
@@ -445,51 +441,6 @@ mr_fib4_unset(struct mr_fib4 *fib, uint32_t prefix, unsigned len)
 	return len <= 24 ? unset_middle(fib, prefix, len) : unset_long(fib, prefix, len);
 }
 
-/* -- workers ------------------------------------------------------------------------ */
-
-uint32_t
-mr_fib4_value_far(const struct mr_fib4 *fib, uint32_t address, uint32_t at)
-{
-	/* Acquires: pair with the releases in store and store_short, so that a twin or a line
-	 * is there, and filled, when something leads to it. */
-	uint32_t value = atomic_load_explicit(&fib->entries[at], memory_order_acquire);
-
-	if (value == MR_FIB4_ESCAPE) {
-		const struct mr_fib4_wide *wide =
-		    atomic_load_explicit(&fib->wide[at >> 8], memory_order_acquire);
-
-		value = atomic_load_explicit(wide ? &wide->entries[at & 255]
-						  : &fib->slots[address >> 16],
-		    memory_order_acquire);
-		for (unsigned shift = 4; value & MR_FIB4_DEEP; shift -= 4)
-			value = atomic_load_explicit(
-			    &fib4_line(fib, value)->entries[address >> shift & 15],
-			    memory_order_acquire);
-	}
-	if (value)
-		return value;
-	return atomic_load_explicit(&fib->top[address >> 24], memory_order_acquire);
-}
-
-void
-mr_fib4_lookup(const struct mr_fib4 *fib, const uint32_t *addresses, uint32_t *values, unsigned n)
-{
-	uint32_t at[MR_VECTOR_MAX];
-	unsigned ahead = MR_MIN(n, AHEAD), i;
-
-	for (i = 0; i < ahead; i++) {
-		at[i] = mr_fib4_locate(fib, addresses[i]);
-		mr_fib4_prefetch_at(fib, at[i]);
-	}
-	for (i = 0; i + ahead < n; i++) {
-		at[i + ahead] = mr_fib4_locate(fib, addresses[i + ahead]);
-		mr_fib4_prefetch_at(fib, at[i + ahead]);
-		values[i] = mr_fib4_value(fib, addresses[i], at[i]);
-	}
-	for (; i < n; i++)
-		values[i] = mr_fib4_value(fib, addresses[i], at[i]);
-}
-
 /* -- the table as a whole --------------------------------------------------------------- */
 
 /* Zeros, not there until touched, on a multiple of 2 MB. */
@@ -538,6 +489,7 @@ mr_fib4_create(struct mr_fib4 **out, const struct mr_fib4_config *config, struct
 	}
 	madvise((char *)fib + skip, sizeof(*fib) - skip, MADV_HUGEPAGE);
 	fib->control = c;
+	fib->gather = fib4_gathers() && !config->portable;
 	c->allocations = -1;
 	/* The root is zero: every /16 shares chunk 0, which says 0. */
 	c->chunk_used[0] = 1;

@@ -50,7 +50,7 @@ struct mr_fib4;
 struct mr_fib4_config {
 	uint32_t prefixes; /* expected, 0: 1024; grows; from 65,536 on huge pages from the start */
 	uint64_t seed;     /* nothing is hashed here: kept alike for all tables */
-	bool portable;     /* no vector instructions: there are none, as above */
+	bool portable;     /* no vector instructions, for tests */
 };
 
 struct mr_fib4_stats {

@@ -44,6 +44,7 @@ struct mr_fib4 {
 	_Atomic(struct mr_fib4_wide *) wide[MR_FIB4_CHUNKS];
 	_Atomic(struct mr_fib4_line *) lines[MR_FIB4_SEGMENTS];
 	struct mr_fib4_control *control; /* the writer's */
+	bool gather;                     /* which mr_fib4_lookup it is; never changes */
 	/* The chunks. The first 2 MB stay on small pages unless many prefixes are expected. */
 	alignas(MR_FIB4_HUGE) _Atomic uint16_t entries[MR_FIB4_CHUNKS * 256u];
 };

@@ -72,6 +72,11 @@ struct mr_fib4_control {
 	int64_t allocations;
 };
 
+/* -- fib4_lookup.c -------------------------------------------------------------------- */
+
+/* Whether this processor's gathers are better than loads one by one. */
+bool fib4_gathers(void);
+
 /* -- fib4_store.c --------------------------------------------------------------------- */
 
 void *fib4_alloc(struct mr_fib4_control *, size_t size, size_t align);

@@ -20,7 +20,7 @@
 
 #define READERS 2u
 #ifdef MR_RCU_TSAN
-#define CHANGES 15000u
+#define CHANGES 5000u
 #else
 #define CHANGES 60000u
 #endif
@@ -143,11 +143,11 @@ choose(struct race *r, bool kept, uint64_t *seed)
 }
 
 static void
-run(bool kept)
+run(bool kept, bool portable)
 {
 	static struct race r;
 	struct reader who[READERS];
-	struct mr_fib4_config config = { 0 };
+	struct mr_fib4_config config = { .portable = portable };
 	struct mr_error error = { 0 };
 	struct mr_fib4_stats stats;
 	uint64_t seed = kept ? 5 : 6;
@@ -205,13 +205,15 @@ run(bool kept)
 static void
 default_route_stays(void **state)
 {
-	run(true);
+	run(true, true);
+	run(true, false);
 }
 
 static void
 everything_flaps(void **state)
 {
-	run(false);
+	run(false, true);
+	run(false, false);
 }
 
 int

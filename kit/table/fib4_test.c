@@ -26,7 +26,7 @@ next_random(uint64_t *s)
 static struct mr_fib4 *
 make(uint32_t prefixes)
 {
-	struct mr_fib4_config config = { .prefixes = prefixes, .portable = true };
+	struct mr_fib4_config config = { .prefixes = prefixes };
 	struct mr_fib4 *fib;
 	struct mr_error error = { 0 };
 
@@ -45,6 +45,20 @@ static uint32_t
 last_of(uint32_t prefix, unsigned len)
 {
 	return len == 32 ? prefix : prefix | ~0u >> len;
+}
+
+/* Look-up of a vector in both ways, which must agree. */
+static void
+look_up(struct mr_fib4 *fib, const uint32_t *addresses, uint32_t *values, unsigned n)
+{
+	uint32_t portable[MR_VECTOR_MAX];
+	bool gather = fib->gather;
+
+	fib->gather = false;
+	mr_fib4_lookup(fib, addresses, portable, n);
+	fib->gather = gather;
+	mr_fib4_lookup(fib, addresses, values, n);
+	assert_memory_equal(values, portable, n * sizeof(values[0]));
 }
 
 /* Find, a vector of one and the control side agree. */
@@ -127,23 +141,33 @@ check_address(const struct mr_fib4 *fib, const struct list *l, uint32_t address)
 	assert_int_equal(len2, len);
 }
 
-/* The first and the last address of each prefix, and their neighbours outside. */
+/* The first and the last address of each prefix, and their neighbours outside, in vectors that
+ * are no multiple of anything. */
 static void
-check_bounds(const struct mr_fib4 *fib, const struct list *l)
+check_bounds(struct mr_fib4 *fib, const struct list *l, uint64_t *seed)
 {
+	uint32_t addresses[4 * LISTED], values[4 * LISTED];
+	unsigned n = 0;
+
 	for (unsigned i = 0; i < l->count; i++) {
 		uint32_t first = l->items[i].prefix, last = last_of(first, l->items[i].len);
-		uint32_t ask_for[4] = { first, last, first - 1, last + 1 }, got[4];
 
-		mr_fib4_lookup(fib, ask_for, got, 4);
-		for (unsigned k = 0; k < 4; k++) {
-			uint32_t prefix = 0;
-			unsigned len = 0;
-
-			assert_int_equal(got[k], list_match(l, ask_for[k], &prefix, &len));
-		}
-		check_address(fib, l, ask_for[next_random(&(uint64_t){ first + i + 1 }) % 4]);
+		addresses[n++] = first;
+		addresses[n++] = last;
+		addresses[n++] = first - 1;
+		addresses[n++] = last + 1;
+		check_address(fib, l, addresses[n - 1 - next_random(seed) % 4]);
 		assert_int_equal(mr_fib4_get(fib, first, l->items[i].len), l->items[i].value);
+	}
+	for (unsigned i = 0, part; i < n; i += part) {
+		part = MR_MIN(n - i, (unsigned)(next_random(seed) % MR_VECTOR_MAX) + 1);
+		look_up(fib, &addresses[i], &values[i], part);
+	}
+	for (unsigned i = 0; i < n; i++) {
+		uint32_t prefix = 0;
+		unsigned len = 0;
+
+		assert_int_equal(values[i], list_match(l, addresses[i], &prefix, &len));
 	}
 }
 
@@ -254,7 +278,7 @@ random_run(uint64_t seed, int64_t allocations)
 				p->value = 0;
 			}
 		}
-		check_bounds(fib, &l);
+		check_bounds(fib, &l, &seed);
 		if (batch % 10 == 0)
 			check_walk(fib, &l);
 	}
@@ -285,7 +309,13 @@ memory_runs_out(void **state)
 static void
 bad_arguments(void **state)
 {
-	struct mr_fib4 *fib = make(0);
+	struct mr_fib4_config config = { .portable = true };
+	struct mr_fib4 *fib;
+
+	assert_int_equal(mr_fib4_create(&fib, &config, NULL), 0);
+	assert_false(fib->gather);
+	mr_fib4_destroy(fib);
+	fib = make(0);
 
 	assert_int_equal(mr_fib4_set(fib, 0x0a000001, 24, 1), -EINVAL);
 	assert_int_equal(mr_fib4_set(fib, 0x0a000000, 33, 1), -EINVAL);
@@ -485,8 +515,8 @@ trie_match(const struct trie *t, uint32_t address)
 }
 
 static void
-check_sample(const struct mr_fib4 *fib, const struct trie *t, const struct mr_prefix4 *p,
-    unsigned count, uint64_t *seed)
+check_sample(struct mr_fib4 *fib, const struct trie *t, const struct mr_prefix4 *p, unsigned count,
+    uint64_t *seed)
 {
 	uint32_t addresses[MR_VECTOR_MAX], values[MR_VECTOR_MAX];
 
@@ -499,7 +529,7 @@ check_sample(const struct mr_fib4 *fib, const struct trie *t, const struct mr_pr
 			if (r % 4 == 0)
 				addresses[i] = (uint32_t)next_random(seed);
 		}
-		mr_fib4_lookup(fib, addresses, values, MR_VECTOR_MAX);
+		look_up(fib, addresses, values, MR_VECTOR_MAX);
 		for (unsigned i = 0; i < MR_VECTOR_MAX; i++) {
 			assert_int_equal(values[i], trie_match(t, addresses[i]));
 			assert_int_equal(values[i], mr_fib4_match(fib, addresses[i], NULL, NULL));

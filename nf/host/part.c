@@ -13,16 +13,17 @@
 #include <unistd.h>
 
 #include "nf/host/host_int.h"
+#include "nf/icmp/icmp.h"
+#include "nf/icmp/reassembly.h"
+#include "nf/neighbor/neighbor.h"
 
 #define SECOND 1000u
 #define SESSION_AGE (300u * 1000u)
 
 extern const char mr_yang_host[];
 
-/* Of parts below us; a router without them links what it has. */
+/* A router can be built without it. */
 uint16_t mr_neighbor_nd_input(const struct mr_router_base *) __attribute__((weak));
-uint16_t mr_icmp_echo_node(const struct mr_router_base *) __attribute__((weak));
-uint16_t mr_icmp_reassembly_node(const struct mr_router_base *) __attribute__((weak));
 
 static struct mr_graph *
 graph_of(const struct host_part *h)
@@ -245,8 +246,8 @@ static void
 link_nodes(struct host_part *h)
 {
 	uint16_t nd = mr_neighbor_nd_input ? mr_neighbor_nd_input(h->base) : UINT16_MAX;
-	uint16_t echo = mr_icmp_echo_node ? mr_icmp_echo_node(h->base) : UINT16_MAX;
-	uint16_t whole = mr_icmp_reassembly_node ? mr_icmp_reassembly_node(h->base) : UINT16_MAX;
+	uint16_t echo = mr_icmp_echo_node(h->base);
+	uint16_t whole = mr_icmp_reassembly_node(h->base);
 
 	/* Relaxed: workers that see it early have the node in their plan or none of its packets. */
 	atomic_store_explicit(&h->core->has_nd, link_edge(h, MR_HOST_EDGE_ND, nd),
@@ -256,7 +257,7 @@ link_nodes(struct host_part *h)
 	atomic_store_explicit(&h->core->has_reassembly,
 	    link_edge(h, MR_HOST_EDGE_REASSEMBLY, whole), memory_order_relaxed);
 	if (whole != UINT16_MAX)
-		mr_graph_link(graph_of(h), whole, 0, h->local);
+		mr_graph_link(graph_of(h), whole, MR_REASSEMBLY_EDGE_WHOLE, h->local);
 	mr_ip_attach(h->base->ip, MR_IP_EDGE_LOCAL, h->local);
 	mr_ip_attach(h->base->ip, MR_IP_EDGE_PUNT, h->local);
 	mr_ip_attach(h->base->ip, MR_IP_EDGE_MULTICAST, h->local);

@@ -18,10 +18,6 @@
 
 #include "nf/host/host_int.h"
 
-/* Of the router, above us. */
-int mr_router_kernel_address(const struct mr_router_base *, uint16_t interface,
-    const struct mr_ip_address *, bool add) __attribute__((weak));
-
 /* -- lists of addresses ------------------------------------------------------------------ */
 
 bool
@@ -164,8 +160,8 @@ give(struct host_part *h, struct host_space *s, struct host_twin *t, const struc
 static void
 tell(struct host_part *h, const struct host_twin *t, const struct mr_ip_address *a, bool add)
 {
-	if (mr_router_kernel_address && t->interface)
-		mr_router_kernel_address(h->base, t->interface, a, add);
+	if (t->interface)
+		(void)mr_router_kernel_address(h->base, t->interface, a, add);
 }
 
 static void

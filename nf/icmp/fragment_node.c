@@ -59,6 +59,9 @@ cut(const struct icmp_work *w, uint32_t packet)
 	    !icmp_pull(w, packet, meta->l3 + header))
 		return mr_verdict_drop(FRAGMENT_DROP_MALFORMED);
 	ip = mr_packet_bytes(p) + meta->l3;
+	/* A fragment that ends past the largest datagram: its pieces' offsets could not be written. */
+	if ((mr_load_be16(ip + 6) & MR_IP4_FRAG_OFFSET) * 8 + total > UINT16_MAX)
+		return mr_verdict_drop(FRAGMENT_DROP_MALFORMED);
 	if (mr_load_be16(ip + 6) & MR_IP4_DONT_FRAGMENT)
 		return mr_verdict_drop(FRAGMENT_DROP_FORBIDDEN);
 	if (total <= c.mtu)

@@ -292,6 +292,24 @@ fragment4(const struct pass *s, struct fragment *f, const struct mr_parsed *p)
 	return MR_VERDICT_HELD;
 }
 
+static bool
+ends_in_headers(unsigned error)
+{
+	switch (error) {
+	case MR_PARSE_IP6_EXT_SHORT:
+	case MR_PARSE_TCP_SHORT:
+	case MR_PARSE_TCP_HEADER_LENGTH:
+	case MR_PARSE_UDP_SHORT:
+	case MR_PARSE_SCTP_SHORT:
+	case MR_PARSE_DCCP_SHORT:
+	case MR_PARSE_ICMP_SHORT:
+	case MR_PARSE_ICMP6_SHORT:
+		return true;
+	default:
+		return false;
+	}
+}
+
 static mr_verdict_t
 fragment6(const struct pass *s, struct fragment *f, const struct mr_parsed *p)
 {
@@ -314,9 +332,9 @@ fragment6(const struct pass *s, struct fragment *f, const struct mr_parsed *p)
 	    f->header - 48 + f->offset + f->len > UINT16_MAX)
 		return problem6(packet, 0, p->fragment - f->l3 + 2);
 	/* RFC 7112: the first one has all headers. */
-	if (f->offset == 0 && p->error)
+	if (f->offset == 0 && ends_in_headers(p->error))
 		return problem6(packet, 3, 0);
-	if (!f->len)
+	if (!f->len || (f->offset == 0 && p->error && !p->l4))
 		return mr_verdict_drop(MR_REASSEMBLY_DROP_MALFORMED);
 	/* Where its header goes out again. */
 	mr_ip_meta(packet)->icmp_data = p->fragment;
@@ -354,11 +372,13 @@ reassemble(const struct pass *s, uint32_t packet)
 			return mr_verdict_drop(MR_REASSEMBLY_DROP_MALFORMED);
 		(void)mr_parse_ip(&r, mr_packet_bytes(p), p->len, p->total, f.l3);
 	}
-	if (r.flags & MR_PARSED_ATOMIC)
-		return r.error ? mr_verdict_drop(MR_REASSEMBLY_DROP_MALFORMED) : atomic6(s, p, &r);
-	if (!(r.flags & MR_PARSED_FRAGMENT))
-		return r.error ? mr_verdict_drop(MR_REASSEMBLY_DROP_MALFORMED)
-			       : mr_verdict_edge(MR_REASSEMBLY_EDGE_WHOLE);
+	if (!(r.flags & MR_PARSED_FRAGMENT)) {
+		if (r.flags & MR_PARSED_ATOMIC)
+			return atomic6(s, p, &r);
+		/* What its layer 4 is like, is not our business. */
+		return r.l4 ? mr_verdict_edge(MR_REASSEMBLY_EDGE_WHOLE)
+			    : mr_verdict_drop(MR_REASSEMBLY_DROP_MALFORMED);
+	}
 	mr_node_count(s->run, MR_REASSEMBLY_COUNT_FRAGMENTS, 1);
 	f.key.vrf = in->vrf < MR_IP_VRFS_MAX ? in->vrf : 0;
 	f.key.family = r.version == 4 ? MR_IP4 : MR_IP6;

@@ -8,6 +8,12 @@
 #include "nf/ip/forward4_inl.h"
 #include "nf/ip/ip_int.h"
 
+/* clang-format off */
+const uint8_t ip4_source_first[256] = {
+	[0] = 1, [127] = 1, [224 ... 255] = 1,
+};
+/* clang-format on */
+
 void
 ip4_record(const struct ip_work *w, const struct mr_packet *p, unsigned in, unsigned l3)
 {
@@ -189,6 +195,19 @@ ip4_slow(const struct ip_work *w, struct mr_packet *p, const struct ip_at *at)
 	if (mr_unlikely(mr_recorded(w->rec, p)))
 		ip4_record(w, p, at->in, at->l3);
 	return ip4_decide(w, p, at, mr_fib4_find(interface->fib4, dst));
+}
+
+mr_verdict_t
+ip4_unusual(const struct ip_work *w, struct mr_packet *p, unsigned in, unsigned l3, uint32_t group,
+    uint32_t adjacency)
+{
+	const struct ip_at at = { .in = in, .l3 = l3 };
+
+	if (mr_unlikely(mr_recorded(w->rec, p)))
+		ip4_record(w, p, in, l3);
+	if (adjacency == IP_REFUSED && group != MR_IP_SPECIAL_NONE)
+		return mr_verdict_drop(MR_IP_DROP_REVERSE4);
+	return ip4_decide(w, p, &at, group);
 }
 
 /* The plain ones of a vector go together as long as they come from the same interface. */

@@ -9,22 +9,6 @@
 
 #define IP4_HEADER ((unsigned)sizeof(struct mr_ip4))
 
-/* 0xffff for a right header without options. */
-mr_inline unsigned
-ip4_sum(const uint8_t *header)
-{
-	uint64_t a, b, s;
-	uint32_t c;
-
-	memcpy(&a, header, 8);
-	memcpy(&b, header + 8, 8);
-	memcpy(&c, header + 16, 4);
-	s = (a & 0xffffffff) + (a >> 32) + (b & 0xffffffff) + (b >> 32) + c;
-	s = (s & 0xffffffff) + (s >> 32);
-	s = (s & 0xffff) + (s >> 16);
-	return (unsigned)((s & 0xffff) + (s >> 16));
-}
-
 mr_inline uint32_t
 ip4_load(const uint8_t *at)
 {
@@ -34,24 +18,62 @@ ip4_load(const uint8_t *at)
 	return mr_be32(v);
 }
 
-/* A host's unicast address, as far as can be told without a table. */
-mr_inline bool
-ip4_source_fine(uint32_t src)
-{
-	uint32_t top = src >> 24;
+/* Whether a source may begin with this byte: not 0/8, 127/8, nor above unicast. */
+extern const uint8_t ip4_source_first[256];
 
-	return (top - 1 < 126) | (top - 128 < 96);
+/*
+ * Whether the sum of a header's ten words is right: 0xffff, with the carries put back at the bottom
+ * (RFC 1071). That is, a multiple of 65,535: and so is the header taken as one large number, since
+ * 2^16 is 1 modulo 65,535. `s` is a multiple of this odd number when its product with the number's
+ * inverse modulo 2^64 is no larger than the largest quotient (Granlund and Montgomery, 1994).
+ */
+mr_inline bool
+ip4_sum_fine(uint64_t a, uint64_t b, uint32_t c)
+{
+	unsigned __int128 wide = (unsigned __int128)a + b + c;
+	uint64_t s = (uint64_t)wide + (uint64_t)(wide >> 64);
+
+	return s * 0xfffefffefffeffffull <= 0x0001000100010001ull;
 }
 
-/* Nothing about this header needs a closer look; `room` bytes from it on have arrived.
- * Checked without branches, since nearly all are fine. */
+/* Whether an Ethernet type and the header behind it are IPv4 that needs no closer look: no options,
+ * right lengths and checksum, a TTL to spare, a source that may be. `room` bytes from the
+ * header on have arrived. */
+mr_inline bool
+ip4_plain_at(const uint8_t *type, unsigned room)
+{
+	uint32_t first, c;
+	uint64_t a, b;
+
+	memcpy(&first, type, 4);
+	memcpy(&a, type + 2, 8);
+	memcpy(&b, type + 10, 8);
+	memcpy(&c, type + 18, 4);
+	return mr_likely(!((first ^ (0x450000u | mr_be16(MR_ETH_TYPE_IP4))) & 0xffffff)) &&
+	    mr_likely(mr_be16((uint16_t)(a >> 16)) - IP4_HEADER <= room - IP4_HEADER) &&
+	    mr_likely((uint8_t)b > 1) && mr_likely(!ip4_source_first[(uint8_t)(b >> 32)]) &&
+	    mr_likely(ip4_sum_fine(a, b, c));
+}
+
+/* The same without a type in front. */
 mr_inline bool
 ip4_plain(const uint8_t *header, unsigned room)
 {
-	unsigned total = mr_load_be16(header + 2);
+	uint64_t a, b;
+	uint32_t c;
 
-	return (header[0] == 0x45) & (total >= IP4_HEADER) & (total <= room) & (header[8] > 1) &
-	    (ip4_sum(header) == 0xffff) & ip4_source_fine(ip4_load(header + 12));
+	memcpy(&a, header, 8);
+	memcpy(&b, header + 8, 8);
+	memcpy(&c, header + 16, 4);
+	return (uint8_t)a == 0x45 &&
+	    mr_be16((uint16_t)(a >> 16)) - IP4_HEADER <= room - IP4_HEADER && (uint8_t)b > 1 &&
+	    !ip4_source_first[(uint8_t)(b >> 32)] && ip4_sum_fine(a, b, c);
+}
+
+mr_inline bool
+ip4_source_fine(uint32_t src)
+{
+	return !ip4_source_first[src >> 24];
 }
 
 /* The general case of sending: after the look-up, whatever is unusual about the packet or its way. */
@@ -62,29 +84,22 @@ mr_verdict_t ip4_slow(const struct ip_work *, struct mr_packet *, const struct i
 /* Writes down what the look-up found. */
 void ip4_record(const struct ip_work *, const struct mr_packet *, unsigned in, unsigned l3);
 
-/* One packet on its way to an adjacency, the usual case in line. */
-mr_inline mr_verdict_t
-ip4_send(const struct ip_work *w, struct mr_packet *p, unsigned in, unsigned in_flags, unsigned l3,
-    uint32_t group, uint32_t index)
-{
-	const struct mr_adjacency *adjacency = &w->ip->adjacencies[index];
-	/* Acquire pairs with publish() in adjacency.c. */
-	uint64_t control = atomic_load_explicit(&adjacency->control, memory_order_acquire);
-	const uint8_t *header = mr_packet_bytes_const(p) + l3;
-	unsigned flags = MR_ADJACENCY_FLAGS(control);
-	bool plain = (flags & (MR_ADJACENCY_COMPLETE | MR_ADJACENCY_CLAMP)) ==
-		MR_ADJACENCY_COMPLETE &&
-	    mr_load_be16(header + 2) <= MR_ADJACENCY_MTU(control) &&
-	    MR_ADJACENCY_INTERFACE(control) != in && !(in_flags & MR_IP_CLAMP);
+/* What the loop below leaves out: recorded, refused, or not the usual way. */
+mr_verdict_t ip4_unusual(const struct ip_work *, struct mr_packet *, unsigned in, unsigned l3,
+    uint32_t group, uint32_t adjacency);
 
-	if (mr_unlikely(mr_recorded(w->rec, p)))
-		ip4_record(w, p, in, l3);
-	if (mr_unlikely(!plain))
-		return ip4_decide(w, p, &(struct ip_at){ .in = in, .l3 = l3 }, group);
-	if (mr_unlikely(!ip_rewrite(w->rec, p, l3, adjacency, control, mr_be16(MR_ETH_TYPE_IP4))))
-		return mr_verdict_drop(MR_IP_DROP_NO_ROOM);
-	mr_edit_ttl4(w->rec, p, MR_ADJACENCY_LEN(control));
-	return MR_ADJACENCY_VERDICT(control);
+/* TTL one less and the checksum with it, as mr_edit_ttl4 does. */
+mr_inline void
+ip4_age(uint8_t *ip)
+{
+	uint32_t word, sum;
+
+	/* TTL, protocol, checksum; the sum's upper byte stands in the lower place. */
+	memcpy(&word, ip + 8, 4);
+	sum = (word >> 16) + 1;
+	sum += sum >= 0xffff;
+	word = ((word - 1) & 0xffff) | sum << 16;
+	memcpy(ip + 8, &word, 4);
 }
 
 /* The plain packets of a vector, whose destinations are in b->address: looked up and sent.
@@ -95,31 +110,41 @@ ip4_batch(const struct ip_work *w, struct ip_batch *b, unsigned count, const uin
 {
 	const struct mr_ip_interface *interface = &w->ip->interfaces[in];
 	unsigned in_flags = interface->flags;
+	/* Local, because the compiler must take every store of bytes for one to the tables. */
+	const struct mr_adjacency *adjacencies = w->ip->adjacencies;
 	uint8_t *base = w->run->base;
 	bool filter = in_flags & (MR_IP_URPF4_STRICT | MR_IP_URPF4_LOOSE);
+	unsigned usual = ip_usual(MR_IP4, l3, in_flags);
 
 	mr_fib4_lookup(interface->fib4, b->address, b->group, count);
-	for (unsigned i = 0; i < count; i++) {
-		b->adjacency[i] =
-		    ip_member(w->ip, b->group[i], mr_packet_at(base, packets[b->at[i]]));
-		mr_prefetch(&w->ip->adjacencies[b->adjacency[i]]);
-	}
+	ip_members(w, b, packets, count);
 	if (mr_unlikely(filter)) {
 		for (unsigned i = 0; i < count; i++)
 			b->address[i] = ip4_load(
 			    mr_packet_bytes_const(mr_packet_at(base, packets[b->at[i]])) + l3 + 12);
 		mr_fib4_lookup(interface->fib4, b->address, b->back, count);
+		for (unsigned i = 0; i < count; i++)
+			if (!ip_reverse_ok(w->ip, b->back[i], in, in_flags & MR_IP_URPF4_STRICT))
+				b->adjacency[i] = IP_REFUSED;
 	}
 	for (unsigned i = 0; i < count; i++) {
 		struct mr_packet *p = mr_packet_at(base, packets[b->at[i]]);
+		uint8_t *ip = mr_packet_bytes(p) + l3;
+		const struct mr_adjacency *adjacency = &adjacencies[b->adjacency[i]];
+		/* Acquire pairs with publish() in adjacency.c. */
+		uint64_t control =
+		    atomic_load_explicit(&adjacency->control, memory_order_acquire);
+		unsigned total = mr_load_be16(ip + 2);
 
-		if (mr_unlikely(filter) &&
-		    !ip_reverse_ok(w->ip, b->back[i], in, in_flags & MR_IP_URPF4_STRICT)) {
-			verdicts[b->at[i]] = mr_verdict_drop(MR_IP_DROP_REVERSE4);
+		if (mr_unlikely(w->rec || ip_way(control) != usual ||
+			MR_ADJACENCY_INTERFACE(control) == in ||
+			total > MR_ADJACENCY_MTU(control))) {
+			verdicts[b->at[i]] = ip4_unusual(w, p, in, l3, b->group[i], b->adjacency[i]);
 			continue;
 		}
-		verdicts[b->at[i]] =
-		    ip4_send(w, p, in, in_flags, l3, b->group[i], b->adjacency[i]);
+		ip_write(ip, l3, adjacency, control);
+		ip4_age(ip);
+		verdicts[b->at[i]] = MR_ADJACENCY_VERDICT(control);
 	}
 }
 

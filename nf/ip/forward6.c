@@ -153,6 +153,19 @@ ip6_slow(const struct ip_work *w, struct mr_packet *p, const struct ip_at *at)
 	return ip6_decide(w, p, at, mr_fib6_find(interface->fib6, header + 24));
 }
 
+mr_verdict_t
+ip6_unusual(const struct ip_work *w, struct mr_packet *p, unsigned in, unsigned l3, uint32_t group,
+    uint32_t adjacency)
+{
+	const struct ip_at at = { .in = in, .l3 = l3 };
+
+	if (mr_unlikely(mr_recorded(w->rec, p)))
+		ip6_record(w, p, in, l3);
+	if (adjacency == IP_REFUSED && group != MR_IP_SPECIAL_NONE)
+		return mr_verdict_drop(MR_IP_DROP_REVERSE6);
+	return ip6_decide(w, p, &at, group);
+}
+
 /* The plain ones of a vector go together as long as they come from the same interface. */
 mr_inline void
 forward6_body(struct mr_node_run *run, struct mr_recorder *rec, const uint32_t *packets,

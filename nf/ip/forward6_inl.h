@@ -36,29 +36,9 @@ mr_verdict_t ip6_decide(const struct ip_work *, struct mr_packet *, const struct
 mr_verdict_t ip6_slow(const struct ip_work *, struct mr_packet *, const struct ip_at *);
 void ip6_record(const struct ip_work *, const struct mr_packet *, unsigned in, unsigned l3);
 
-mr_inline mr_verdict_t
-ip6_send(const struct ip_work *w, struct mr_packet *p, unsigned in, unsigned in_flags, unsigned l3,
-    uint32_t group, uint32_t index)
-{
-	const struct mr_adjacency *adjacency = &w->ip->adjacencies[index];
-	/* Acquire pairs with publish() in adjacency.c. */
-	uint64_t control = atomic_load_explicit(&adjacency->control, memory_order_acquire);
-	const uint8_t *header = mr_packet_bytes_const(p) + l3;
-	unsigned flags = MR_ADJACENCY_FLAGS(control);
-	bool plain = (flags & (MR_ADJACENCY_COMPLETE | MR_ADJACENCY_CLAMP)) ==
-		MR_ADJACENCY_COMPLETE &&
-	    mr_load_be16(header + 4) + IP6_HEADER <= MR_ADJACENCY_MTU(control) &&
-	    MR_ADJACENCY_INTERFACE(control) != in && !(in_flags & MR_IP_CLAMP);
-
-	if (mr_unlikely(mr_recorded(w->rec, p)))
-		ip6_record(w, p, in, l3);
-	if (mr_unlikely(!plain))
-		return ip6_decide(w, p, &(struct ip_at){ .in = in, .l3 = l3 }, group);
-	if (mr_unlikely(!ip_rewrite(w->rec, p, l3, adjacency, control, mr_be16(MR_ETH_TYPE_IP6))))
-		return mr_verdict_drop(MR_IP_DROP_NO_ROOM);
-	mr_edit_ttl6(w->rec, p, MR_ADJACENCY_LEN(control));
-	return MR_ADJACENCY_VERDICT(control);
-}
+/* What the loop below leaves out: recorded, refused, or not the usual way. */
+mr_verdict_t ip6_unusual(const struct ip_work *, struct mr_packet *, unsigned in, unsigned l3,
+    uint32_t group, uint32_t adjacency);
 
 /* As ip4_batch, with pointers to the destinations in b->pointer. */
 mr_inline void
@@ -67,31 +47,40 @@ ip6_batch(const struct ip_work *w, struct ip_batch *b, unsigned count, const uin
 {
 	const struct mr_ip_interface *interface = &w->ip->interfaces[in];
 	unsigned in_flags = interface->flags;
+	const struct mr_adjacency *adjacencies = w->ip->adjacencies;
 	uint8_t *base = w->run->base;
 	bool filter = in_flags & (MR_IP_URPF6_STRICT | MR_IP_URPF6_LOOSE);
+	unsigned usual = ip_usual(MR_IP6, l3, in_flags);
 
 	mr_fib6_lookup(interface->fib6, b->pointer, b->group, count);
-	for (unsigned i = 0; i < count; i++) {
-		b->adjacency[i] =
-		    ip_member(w->ip, b->group[i], mr_packet_at(base, packets[b->at[i]]));
-		mr_prefetch(&w->ip->adjacencies[b->adjacency[i]]);
-	}
+	ip_members(w, b, packets, count);
 	if (mr_unlikely(filter)) {
 		for (unsigned i = 0; i < count; i++)
 			b->pointer[i] =
 			    mr_packet_bytes_const(mr_packet_at(base, packets[b->at[i]])) + l3 + 8;
 		mr_fib6_lookup(interface->fib6, b->pointer, b->back, count);
+		for (unsigned i = 0; i < count; i++)
+			if (!ip_reverse_ok(w->ip, b->back[i], in, in_flags & MR_IP_URPF6_STRICT))
+				b->adjacency[i] = IP_REFUSED;
 	}
 	for (unsigned i = 0; i < count; i++) {
 		struct mr_packet *p = mr_packet_at(base, packets[b->at[i]]);
+		uint8_t *ip = mr_packet_bytes(p) + l3;
+		const struct mr_adjacency *adjacency = &adjacencies[b->adjacency[i]];
+		/* Acquire pairs with publish() in adjacency.c. */
+		uint64_t control =
+		    atomic_load_explicit(&adjacency->control, memory_order_acquire);
+		unsigned total = mr_load_be16(ip + 4) + IP6_HEADER;
 
-		if (mr_unlikely(filter) &&
-		    !ip_reverse_ok(w->ip, b->back[i], in, in_flags & MR_IP_URPF6_STRICT)) {
-			verdicts[b->at[i]] = mr_verdict_drop(MR_IP_DROP_REVERSE6);
+		if (mr_unlikely(w->rec || ip_way(control) != usual ||
+			MR_ADJACENCY_INTERFACE(control) == in ||
+			total > MR_ADJACENCY_MTU(control))) {
+			verdicts[b->at[i]] = ip6_unusual(w, p, in, l3, b->group[i], b->adjacency[i]);
 			continue;
 		}
-		verdicts[b->at[i]] =
-		    ip6_send(w, p, in, in_flags, l3, b->group[i], b->adjacency[i]);
+		ip_write(ip, l3, adjacency, control);
+		ip[7]--;
+		verdicts[b->at[i]] = MR_ADJACENCY_VERDICT(control);
 	}
 }
 

@@ -82,8 +82,62 @@ ip_reverse_ok(const struct mr_ip *ip, uint32_t back, unsigned interface, bool st
 	return !strict || ip_leads_to(ip, back, interface);
 }
 
-/* The Ethernet header of the way out in front of the IP header at `l3`; `type` is in wire
- * order. False: no room. */
+/* In place of an adjacency: the reverse-path filter says no. It is one that has no rewrite, so
+ * that the loops come upon it. */
+#define IP_REFUSED MR_IP_SPECIAL_NONE
+
+/* Each packet's next hop, and its line on the way. */
+mr_inline void
+ip_members(const struct ip_work *w, struct ip_batch *b, const uint32_t *packets, unsigned count)
+{
+	const struct mr_adjacency *adjacencies = w->ip->adjacencies;
+	const struct mr_ip *ip = w->ip;
+	uint8_t *base = w->run->base;
+
+	for (unsigned i = 0; i < count; i++) {
+		uint32_t a = ip_member(ip, b->group[i], mr_packet_at(base, packets[b->at[i]]));
+
+		b->adjacency[i] = a;
+		mr_prefetch(&adjacencies[a]);
+	}
+}
+
+/* What matters of an adjacency's control word, in one number: length of the header and flags, but
+ * for which of the two headers is the valid one. */
+mr_inline unsigned
+ip_way(uint64_t control)
+{
+	return (unsigned)(control >> 48) & ~((unsigned)MR_ADJACENCY_SECOND << 8);
+}
+
+/* What that number is for packets that need nothing but the header: the adjacency is resolved, of
+ * the packets' own family, and its header is as long as theirs. A number that never is, where
+ * all packets need more. */
+mr_inline unsigned
+ip_usual(enum mr_ip_family family, unsigned l3, unsigned in_flags)
+{
+	unsigned flags = MR_ADJACENCY_COMPLETE | (family == MR_IP6 ? MR_ADJACENCY_IP6 : 0u);
+
+	return in_flags & MR_IP_CLAMP ? UINT32_MAX : flags << 8 | l3;
+}
+
+/* An adjacency's header in front of the IP header `ip`, in place of one as long. */
+mr_inline void
+ip_write(uint8_t *ip, unsigned len, const struct mr_adjacency *adjacency, uint64_t control)
+{
+	const uint8_t *header = adjacency->rewrite[MR_ADJACENCY_FLAGS(control) &
+				    MR_ADJACENCY_SECOND] +
+	    MR_ADJACENCY_REWRITE_MAX;
+
+	static_assert(MR_ADJACENCY_SECOND == 1, "the flag is the index");
+	memcpy(ip - 8, header - 8, 8);
+	memcpy(ip - 14, header - 14, 8);
+	if (mr_unlikely(len > 14))
+		memcpy(ip - len, header - len, 8);
+}
+
+/* The general case: a header of any length, whose type becomes `type` (in wire order); recorded
+ * where a recording is attached. False: no room. */
 mr_inline bool
 ip_rewrite(struct mr_recorder *rec, struct mr_packet *p, unsigned l3,
     const struct mr_adjacency *adjacency, uint64_t control, be16_t type)
@@ -91,34 +145,16 @@ ip_rewrite(struct mr_recorder *rec, struct mr_packet *p, unsigned l3,
 	const uint8_t *header =
 	    adjacency->rewrite[MR_ADJACENCY_FLAGS(control) & MR_ADJACENCY_SECOND];
 	unsigned len = MR_ADJACENCY_LEN(control);
-	uint8_t *ip = mr_packet_bytes(p) + l3;
 	uint8_t fresh[MR_ADJACENCY_REWRITE_MAX];
 
-	static_assert(MR_ADJACENCY_SECOND == 1, "the flag is the index");
-	if (mr_unlikely(mr_packet_headroom(p) + l3 < MR_ADJACENCY_REWRITE_MAX))
+	if (l3 > len)
+		mr_edit_pop(rec, p, 0, l3 - len);
+	else if (l3 < len && !mr_edit_push(rec, p, 0, len - l3))
 		return false;
-	if (mr_unlikely(mr_recorded(rec, p))) {
-		if (l3 > len)
-			mr_edit_pop(rec, p, 0, l3 - len);
-		else if (l3 < len)
-			mr_edit_push(rec, p, 0, len - l3);
-		memcpy(fresh, header + MR_ADJACENCY_REWRITE_MAX - len, len);
-		memcpy(fresh + len - 2, &type, 2);
-		for (unsigned i = 0; i < len; i += 16)
-			mr_edit_set(rec, p, i, fresh + i, MR_MIN(len - i, 16u));
-		return true;
-	}
-	/* Up to ten bytes more than it has; they lie in the headroom. */
-	memcpy(ip - 16, header + 8, 16);
-	if (mr_unlikely(len > 16))
-		memcpy(ip - MR_ADJACENCY_REWRITE_MAX, header, 8);
-	memcpy(ip - 2, &type, 2);
-	if (mr_unlikely(len != l3)) {
-		p->data = (uint16_t)(p->data + l3 - len);
-		p->len = (uint16_t)(p->len + len - l3);
-		p->total += len - l3;
-		mr_edit_shift_offload(p, 0, (int)len - (int)l3);
-	}
+	memcpy(fresh, header + MR_ADJACENCY_REWRITE_MAX - len, len);
+	memcpy(fresh + len - 2, &type, 2);
+	for (unsigned i = 0; i < len; i += 16)
+		mr_edit_set(rec, p, i, fresh + i, MR_MIN(len - i, 16u));
 	return true;
 }
 

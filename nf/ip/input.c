@@ -15,6 +15,7 @@
 
 #define L3 ((unsigned)sizeof(struct mr_eth))
 #define MAC_MASK 0xffffffffffffull
+#define NOBODY UINT64_MAX
 
 static const uint8_t nothing[64];
 
@@ -83,7 +84,7 @@ input_some(const struct ip_work *w, struct ip_batch *four, struct ip_batch *six,
 	bool up = interface->flags & MR_IP_UP;
 	bool do4 = up && (interface->flags & MR_IP_FORWARD4);
 	bool do6 = up && (interface->flags & MR_IP_FORWARD6);
-	uint64_t mac = interface->mac;
+	uint64_t mac4 = do4 ? interface->mac : NOBODY, mac6 = do6 ? interface->mac : NOBODY;
 	unsigned n4 = 0, n6 = 0;
 
 	for (unsigned i = 0; i < count; i++) {
@@ -91,25 +92,23 @@ input_some(const struct ip_work *w, struct ip_batch *four, struct ip_batch *six,
 		const struct mr_packet *later =
 		    mr_packet_at(base, packets[MR_MIN(i + AHEAD, count - 1)]);
 		const uint8_t *bytes = p->len >= L3 + IP4_HEADER ? mr_packet_bytes(p) : nothing;
-		unsigned room = p->total - L3;
 		uint64_t dst;
-		be16_t type;
 
 		mr_prefetch(mr_packet_bytes_const(later));
 		memcpy(&dst, bytes, sizeof(dst));
-		memcpy(&type, bytes + 12, sizeof(type));
-		if (mr_likely((dst & MAC_MASK) == mac)) {
-			if (type == mr_be16(MR_ETH_TYPE_IP4) && do4 && ip4_plain(bytes + L3, room)) {
-				four->at[n4] = (uint16_t)i;
-				four->address[n4++] = ip4_load(bytes + L3 + 16);
-				continue;
-			}
-			if (type == mr_be16(MR_ETH_TYPE_IP6) && do6 && p->len >= L3 + IP6_HEADER &&
-			    ip6_plain(bytes + L3, room)) {
-				six->at[n6] = (uint16_t)i;
-				six->pointer[n6++] = bytes + L3 + 24;
-				continue;
-			}
+		/* With IPv4 off, `mac4` is nobody's. */
+		if (mr_likely((dst & MAC_MASK) == mac4) &&
+		    mr_likely(ip4_plain_at(bytes + 12, p->total - L3))) {
+			four->at[n4] = (uint16_t)i;
+			four->address[n4++] = ip4_load(bytes + L3 + 16);
+			continue;
+		}
+		if ((dst & MAC_MASK) == mac6 && p->len >= L3 + IP6_HEADER &&
+		    mr_load_be16(bytes + 12) == MR_ETH_TYPE_IP6 &&
+		    ip6_plain(bytes + L3, p->total - L3)) {
+			six->at[n6] = (uint16_t)i;
+			six->pointer[n6++] = bytes + L3 + 24;
+			continue;
 		}
 		verdicts[i] = input_slow(w, p);
 	}

@@ -55,6 +55,10 @@ extern const struct mr_ip_part *const mr_ip_part_list[];
 
 /* For parts that want their neighbours told: calls `changed` of every part. */
 void mr_router_changed(const struct mr_router_base *, uint16_t interface);
+/* An address that somebody added at an interface's twin, or took away there; calls `changed`. -ENOENT,
+ * -EEXIST (also when the configuration has it), -ENOSPC. */
+int mr_router_kernel_address(const struct mr_router_base *, uint16_t interface,
+    const struct mr_ip_address *, bool add);
 /* Another part's state, by its descriptor; null when the build does not have it. */
 void *mr_router_part(const struct mr_router_base *, const struct mr_ip_part *);
 

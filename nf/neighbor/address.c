@@ -301,15 +301,16 @@ neighbors_interface_changed(struct neighbors *n, uint16_t interface)
 	struct neighbor_interface *i = &n->interfaces[interface];
 	const struct mr_ip_interface *from = &n->ip->interfaces[interface];
 	const struct mr_ip_interface_info *info = &n->ip->info[interface];
-	bool known =
+	bool known = i->configured &&
 	    info->name[0] && from->port != MR_IP_NO_PORT && !(from->flags & MR_IP_LOOPBACK);
 	bool up = known && (from->flags & MR_IP_UP);
 	bool again = up && (!i->up || memcmp(i->mac, info->mac, 6));
 
 	if (!known && !i->known)
 		return;
-	if (i->known && (!known || (i->up && !up)))
-		neighbor_flush(n, interface, !known);
+	if (i->known && (!known || i->vrf != from->vrf || (i->up && !up)))
+		neighbor_flush(n, interface, !known || i->vrf != from->vrf);
+	i->vrf = from->vrf;
 	i->known = known;
 	i->up = up;
 	memcpy(i->mac, info->mac, 6);
@@ -321,4 +322,30 @@ neighbors_interface_changed(struct neighbors *n, uint16_t interface)
 	publish_view(n, interface);
 	neighbor_ra_changed(n, interface);
 	neighbors_interface_arm(n, interface);
+}
+
+void
+neighbors_interface_set(struct neighbors *n, uint16_t interface,
+    const struct neighbor_settings *settings, const struct neighbor_interface_settings *own)
+{
+	struct neighbor_interface *i = &n->interfaces[interface];
+
+	if (settings && !i->configured) {
+		for (unsigned r = 0; r < NEIGHBOR_RANKS; r++)
+			TAILQ_INIT(&i->ranks[r]);
+		memset(i->counts, 0, sizeof(i->counts));
+		i->conflict_log =
+		    (struct mr_log_limit){ .interval_ns = 10000000000ull, .burst = 3 };
+	}
+	if (settings) {
+		i->settings = *settings;
+		i->own = *own;
+		i->configured = true;
+	}
+	if (!settings) {
+		if (i->known)
+			neighbor_ra_stop(n, interface);
+		i->configured = false;
+	}
+	neighbors_interface_changed(n, interface);
 }

@@ -137,9 +137,11 @@ enum neighbor_rank {
 
 struct neighbor_interface {
 	struct mr_timer timer; /* for addresses and advertisements */
+	bool configured; /* by neighbors_interface_set */
 	bool known, up;
 	bool notify; /* `changed` is to be called */
 	uint8_t mac[6];
+	uint16_t vrf;
 	struct neighbor_settings settings;
 	struct neighbor_interface_settings own;
 	struct neighbor_address *addresses; /* [MR_IP_ADDRESSES_MAX], made when there are any */
@@ -272,6 +274,9 @@ void neighbor_unreachable(struct neighbors *, struct neighbor_interface *, uint3
 void neighbors_receive(struct neighbors *);
 
 /* address.c */
+/* The configuration has this interface; with null settings, not any more. */
+void neighbors_interface_set(struct neighbors *, uint16_t interface,
+    const struct neighbor_settings *, const struct neighbor_interface_settings *);
 void neighbors_interface_changed(struct neighbors *, uint16_t interface);
 void neighbors_interface_due(struct neighbors *, uint16_t interface);
 void neighbors_conflict(struct neighbors *, uint16_t interface, const struct neighbor_message *);

@@ -90,15 +90,6 @@ make_arrays(struct neighbors *n, struct mr_error *error)
 	n->entry_end = 1;
 	for (unsigned r = 0; r < NEIGHBOR_RANKS; r++)
 		TAILQ_INIT(&n->ranks[r]);
-	for (unsigned i = 0; i < MR_IP_INTERFACES_MAX; i++) {
-		struct neighbor_interface *at = &n->interfaces[i];
-
-		for (unsigned r = 0; r < NEIGHBOR_RANKS; r++)
-			TAILQ_INIT(&at->ranks[r]);
-		neighbors_defaults(&at->settings, &at->own);
-		at->conflict_log =
-		    (struct mr_log_limit){ .interval_ns = 10000000000ull, .burst = 3 };
-	}
 	for (uint32_t w = NEIGHBOR_QUEUE_TOTAL; w > 0; w--) {
 		n->waiting[w].next = n->waiting_free;
 		n->waiting_free = w;

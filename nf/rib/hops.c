@@ -239,6 +239,8 @@ create(struct mr_rib *rib, uint16_t vrf, uint8_t family, const struct mr_route_h
 	h = calloc(1, sizeof(*h) + count * sizeof(*hops));
 	if (!h)
 		return -ENOMEM;
+	if (rib->set_count > rib->heads_mask)
+		heads_grow(rib);
 	h->id = rib->set_free_count ? rib->set_free[--rib->set_free_count] : rib->set_end++;
 	rib->sets[h->id] = h;
 	rib->changed[h->id] = 0;
@@ -248,8 +250,7 @@ create(struct mr_rib *rib, uint16_t vrf, uint8_t family, const struct mr_route_h
 	h->hash = hash;
 	h->references = 1;
 	memcpy(h->hops, hops, count * sizeof(*hops));
-	if (rib->set_count++ > rib->heads_mask)
-		heads_grow(rib);
+	rib->set_count++;
 	h->next = rib->heads[hash & rib->heads_mask];
 	rib->heads[hash & rib->heads_mask] = h->id;
 	for (unsigned i = 0; i < count; i++) {

@@ -414,6 +414,32 @@ differences_are_found(void **state)
 	bed_close(&b);
 }
 
+/* And so many different next hops, found again when they come again. */
+static void
+next_hops_are_kept_once(void **state)
+{
+	struct mr_rib_stats stats;
+	struct bed b;
+
+	bed_open(&b);
+	for (unsigned turn = 0; turn < 2; turn++)
+		for (unsigned i = 0; i < 3000; i++) {
+			char prefix[32], next[32];
+
+			snprintf(prefix, sizeof(prefix), "100.64.%u.%u/32", i / 256, i % 256);
+			snprintf(next, sizeof(next), "2001:db8:1::%x", i + 256);
+			set(&b, prefix, MR_ROUTE_FPM, via(next, 1));
+		}
+	mr_rib_stats(b.rib, &stats);
+	assert_int_equal(stats.hop_sets, 3000);
+	mr_rib_clear(b.rib, 0, MR_ROUTE_FPM);
+	mr_rib_settle(b.rib);
+	mr_rib_stats(b.rib, &stats);
+	assert_int_equal(stats.hop_sets, 0);
+	assert_int_equal(mr_group_next(b.ip, 0), 0);
+	bed_close(&b);
+}
+
 /* The hash table through growth, removal and use again. */
 static void
 tables_keep_every_prefix(void **state)
@@ -469,6 +495,7 @@ main(void)
 		cmocka_unit_test(a_restart_leaves_what_comes_again),
 		cmocka_unit_test(walks_are_sorted),
 		cmocka_unit_test(differences_are_found),
+		cmocka_unit_test(next_hops_are_kept_once),
 		cmocka_unit_test(tables_keep_every_prefix),
 	};
 

@@ -107,7 +107,6 @@ give_broadcast(const struct given *g, uint16_t index, const struct mr_ip_address
 	address = mr_be32(mr_be32(address) | ~mask);
 	memcpy(last, &address, 4);
 	memcpy(hop.address, last, 16);
-	give_special(g, MR_IP4, a->bytes, a->len, MR_IP_SPECIAL_BROADCAST, "subnet");
 	/* All zeroes is the old form of it (RFC 1812, 4.2.3.1). */
 	address = mr_be32(mr_be32(address) & mask);
 	give_special(g, MR_IP4, (const uint8_t *)&address, 32, MR_IP_SPECIAL_BROADCAST, "subnet");

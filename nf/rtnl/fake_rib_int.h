@@ -11,7 +11,7 @@
 
 struct fake_rib {
 	uint32_t routes;
-	uint64_t sets, unsets, settles;
+	uint64_t sets, unsets, metrics, settles;
 	bool refuse; /* mr_rib_set fails */
 };
 

@@ -77,6 +77,22 @@ mr_rib_unset(struct mr_rib *rib, uint16_t vrf, enum mr_ip_family family, const u
 	return 0;
 }
 
+/* One route per prefix is enough here: whoever asks for this has just set another metric. */
+int
+mr_rib_unset_metric(struct mr_rib *rib, uint16_t vrf, enum mr_ip_family family,
+    const uint8_t prefix[16], unsigned len, enum mr_route_source source, uint32_t metric)
+{
+	struct entry *e = *place_of(family, prefix, len);
+
+	(void)rib;
+	(void)vrf;
+	(void)source;
+	if (!e || e->route.metric == metric)
+		abort();
+	fake_rib.metrics++;
+	return 0;
+}
+
 void
 mr_rib_clear(struct mr_rib *rib, uint16_t vrf, enum mr_route_source source)
 {

@@ -124,18 +124,33 @@ new_route(struct mr_import *im)
 
 /* -- to the RIB --------------------------------------------------------------------------------- */
 
+/* Next hops without an address are of the route's family; a set serves both. */
+static const struct mr_route_hop *
+hops_for(struct mr_import *im, const struct set *s, uint8_t family)
+{
+	if (family == MR_IP4)
+		return s->resolved;
+	for (unsigned i = 0; i < s->resolved_count; i++) {
+		im->scratch[i] = s->resolved[i];
+		if (s->resolved[i].kind != MR_HOP_VIA)
+			im->scratch[i].family = family;
+	}
+	return im->scratch;
+}
+
 static bool
 give(struct mr_import *im, const struct route *r)
 {
 	const struct set *s = im->sets[r->set];
+	uint8_t family = r->flags & ROUTE_IP6 ? MR_IP6 : MR_IP4;
 	struct mr_route route = {
-		.family = r->flags & ROUTE_IP6 ? MR_IP6 : MR_IP4,
+		.family = family,
 		.len = r->len,
 		.source = (uint8_t)im->config.source,
 		.protocol = r->protocol,
 		.metric = r->metric,
 		.hop_count = s->resolved_count,
-		.hops = s->resolved,
+		.hops = hops_for(im, s, family),
 	};
 	struct mr_error error;
 
@@ -150,28 +165,35 @@ give(struct mr_import *im, const struct route *r)
 void
 import_refresh(struct mr_import *im, const struct route *key)
 {
-	uint32_t index = im->heads[bucket_of(im, key)], best = 0;
-	bool was = false;
+	uint32_t index = im->heads[bucket_of(im, key)], best = 0, metric = key->metric;
+	/* A route that is being removed is in no bucket any more. */
+	bool was = (key->flags & ROUTE_IN_RIB) != 0;
+	enum mr_ip_family family = key->flags & ROUTE_IP6 ? MR_IP6 : MR_IP4;
 	struct route *r;
 
 	for (; index; index = r->next) {
 		r = &im->routes[index];
 		if (!same_prefix(r, key))
 			continue;
-		was |= (r->flags & ROUTE_IN_RIB) != 0;
+		if (r->flags & ROUTE_IN_RIB) {
+			was = true;
+			metric = r->metric;
+		}
 		r->flags &= (uint8_t)~ROUTE_IN_RIB;
 		if (!best && im->sets[r->set]->resolved_count)
 			best = index;
 	}
-	/* A route that is being removed is in no bucket any more. */
-	was |= (key->flags & ROUTE_IN_RIB) != 0;
 	im->stats.imported -= was;
 	if (best && give(im, &im->routes[best])) {
 		im->routes[best].flags |= ROUTE_IN_RIB;
 		im->stats.imported++;
+		/* Of a kernel's, the RIB has one of each metric: the new one first, then the old one
+		 * away, so that no packet finds neither. */
+		if (was && im->config.source == MR_ROUTE_KERNEL && metric != im->routes[best].metric)
+			mr_rib_unset_metric(im->config.rib, im->config.vrf, family, key->prefix,
+			    key->len, im->config.source, metric);
 	} else if (was) {
-		mr_rib_unset(im->config.rib, im->config.vrf,
-		    key->flags & ROUTE_IP6 ? MR_IP6 : MR_IP4, key->prefix, key->len,
+		mr_rib_unset(im->config.rib, im->config.vrf, family, key->prefix, key->len,
 		    im->config.source);
 	}
 }
@@ -348,7 +370,9 @@ replace(struct mr_import *im, uint32_t index, const struct route *key, uint32_t 
 		im->stats.renewed++;
 		return false;
 	}
-	import_refresh(im, r);
+	/* The source is still telling what there is, and this object's turn will come. */
+	if (!im->loading || im->sets[set]->kind != SET_UNKNOWN)
+		import_refresh(im, r);
 	im->stats.replaced++;
 	return true;
 }
@@ -367,7 +391,7 @@ take_out(struct mr_import *im, const struct route *key, uint32_t set)
 		im->stats.removed++;
 		return true;
 	}
-	at = key->flags & ROUTE_IP6 ? first_alike(im, key) : 0;
+	at = set && (key->flags & ROUTE_IP6) ? first_alike(im, key) : 0;
 	while (at && !import_set_within(im, set, im->routes[at].set))
 		at = next_alike(im, im->routes[at].next, key);
 	if (!at) {
@@ -385,11 +409,11 @@ take_out(struct mr_import *im, const struct route *key, uint32_t set)
 bool
 mr_import_route(struct mr_import *im, const struct mr_rtnl *m)
 {
-	uint32_t set = import_set_of(im, m), at;
-	bool changed;
+	bool changed, alone = m->deleted && im->config.single;
+	uint32_t set = alone ? 0 : import_set_of(im, m), at;
 	struct route key;
 
-	if (!set) {
+	if (!set && !alone) {
 		im->stats.refused++;
 		return false;
 	}
@@ -414,11 +438,14 @@ mr_import_mark(struct mr_import *im)
 	im->generation++;
 	im->fresh = 0;
 	im->sweep = 0;
+	im->loading = true;
 }
 
 void
 mr_import_sweep(struct mr_import *im)
 {
+	im->loading = false;
+	import_sets_queue_unknown(im);
 	if (im->fresh < im->stats.routes)
 		im->sweep = 1;
 }
@@ -457,6 +484,12 @@ bool
 mr_import_idle(const struct mr_import *im)
 {
 	return !im->work && !im->sweep;
+}
+
+uint32_t
+mr_import_stale(const struct mr_import *im)
+{
+	return im->stats.routes - im->fresh;
 }
 
 void

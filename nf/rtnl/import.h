@@ -83,6 +83,8 @@ bool mr_import_work(struct mr_import *, unsigned budget);
 bool mr_import_idle(const struct mr_import *);
 
 void mr_import_stats(const struct mr_import *, struct mr_import_stats *);
+/* How many routes were not heard of since the mark. */
+uint32_t mr_import_stale(const struct mr_import *);
 /* The text of the last route that the RIB did not take, or "". */
 const char *mr_import_trouble(const struct mr_import *);
 

@@ -69,6 +69,7 @@ struct mr_import {
 	uint32_t routes_max, route_end, route_free;
 	uint32_t buckets; /* in use */
 	uint16_t generation;
+	bool loading;          /* between mark and sweep */
 	uint32_t fresh;        /* routes of this generation */
 	uint32_t sweep;        /* next to be looked at; 0: no sweep */
 
@@ -97,6 +98,8 @@ bool import_set_same_way(const struct mr_import *, uint32_t a, uint32_t b);
 /* Gives up to `budget` waiting routes to the RIB; returns what is left of it. */
 unsigned import_sets_work(struct mr_import *, unsigned budget);
 void import_sets_forget_numbers(struct mr_import *);
+/* The RIB is told of routes by objects that nobody has told about. */
+void import_sets_queue_unknown(struct mr_import *);
 void import_set_link(struct mr_import *, uint32_t route, uint32_t set);
 void import_set_unlink(struct mr_import *, uint32_t route);
 

@@ -583,6 +583,14 @@ import_sets_forget_numbers(struct mr_import *im)
 	}
 }
 
+void
+import_sets_queue_unknown(struct mr_import *im)
+{
+	for (uint32_t i = 1; i < im->set_end; i++)
+		if (im->sets[i] && im->sets[i]->kind == SET_UNKNOWN && im->sets[i]->routes)
+			queue(im, im->sets[i]);
+}
+
 /* -- a set's routes ------------------------------------------------------------------------- */
 
 static void

@@ -33,10 +33,12 @@ class RouterLab(Lab):
     def __init__(self):
         super().__init__()
         self.daemons = []
+        # Made here, since millrace runs under ip netns exec, whose mounts nobody else sees.
+        run("ip", "netns", "add", self.prefix + "-h")
 
     @property
     def host_side(self):
-        """The namespace that plays the router's own host; millrace makes it."""
+        """The namespace that plays the router's own host."""
         return self.prefix + "-h"
 
     def add_link(self, number, mtu=None):

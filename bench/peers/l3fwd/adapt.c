@@ -25,9 +25,9 @@
 #include <rte_memcpy.h>
 #include <rte_version.h>
 
-#define FRAME 64
+#include "l3fwd.h"
 
-extern volatile bool force_quit; /* l3fwd's */
+#define FRAME 64
 
 /* Of the thread that forwards, but for what the semaphores hand over. */
 uint64_t adapt_end;

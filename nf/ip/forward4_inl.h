@@ -21,53 +21,55 @@ ip4_load(const uint8_t *at)
 /* Whether a source may begin with this byte: not 0/8, 127/8, nor above unicast. */
 extern const uint8_t ip4_source_first[256];
 
-/* What one look at the headers tells; see ip4_look. */
-struct ip4_look {
-	uint64_t odd; /* 0: plain */
-	uint32_t dst; /* in host order */
-};
-
-/* Reads an Ethernet type and the IPv4 header behind it, `room` bytes of which and of what
- * follows have arrived. Nearly all headers are plain, so the checks are gathered without
- * branches: version and length, total length, checksum, TTL, source. */
-mr_inline struct ip4_look
-ip4_look(const uint8_t *type, unsigned room)
+/*
+ * Whether the sum of a header's ten words is right: 0xffff, with the carries put back at the bottom
+ * (RFC 1071). That is, a multiple of 65,535: and so is the header taken as one large number, since
+ * 2^16 is 1 modulo 65,535. `s` is a multiple of this odd number when its product with the number's
+ * inverse modulo 2^64 is no larger than the largest quotient (Granlund and Montgomery, 1994).
+ */
+mr_inline bool
+ip4_sum_fine(uint64_t a, uint64_t b, uint32_t c)
 {
-	uint64_t a, b, s;
-	uint32_t first, c, t;
-	unsigned total;
+	uint64_t s = a + b, carry = s < b;
+
+	s += c;
+	carry += s < c;
+	s += carry; /* no third carry: what wrapped around is small */
+	return s * 0xfffefffefffeffffull <= 0x0001000100010001ull;
+}
+
+/* Whether an Ethernet type and the header behind it are IPv4 that needs no closer look: no options,
+ * right lengths and checksum, a TTL to spare, a source that may be. `room` bytes from the
+ * header on have arrived. */
+mr_inline bool
+ip4_plain_at(const uint8_t *type, unsigned room)
+{
+	uint32_t first, c;
+	uint64_t a, b;
 
 	memcpy(&first, type, 4);
 	memcpy(&a, type + 2, 8);
 	memcpy(&b, type + 10, 8);
 	memcpy(&c, type + 18, 4);
-	total = mr_be16((uint16_t)(a >> 16));
-	/* The sum of ten words, with the carries that fell off the top put back at the bottom
-	 * (RFC 1071), is all ones. */
-	s = a + b;
-	s += s < b;
-	s += c;
-	s += s < c;
-	t = (uint32_t)s + (uint32_t)(s >> 32);
-	t += t < (uint32_t)s;
-	t = (t & 0xffff) + (t >> 16);
-	t = (t & 0xffff) + (t >> 16);
-	return (struct ip4_look){
-		.odd = ((first ^ (0x450000u | mr_be16(MR_ETH_TYPE_IP4))) & 0xffffff) |
-		    (t ^ 0xffff) | (total - IP4_HEADER > room - IP4_HEADER) |
-		    ((uint8_t)b <= 1) | ip4_source_first[(uint8_t)(b >> 32)],
-		.dst = mr_be32(c),
-	};
+	return mr_likely(!((first ^ (0x450000u | mr_be16(MR_ETH_TYPE_IP4))) & 0xffffff)) &&
+	    mr_likely(mr_be16((uint16_t)(a >> 16)) - IP4_HEADER <= room - IP4_HEADER) &&
+	    mr_likely((uint8_t)b > 1) && mr_likely(!ip4_source_first[(uint8_t)(b >> 32)]) &&
+	    mr_likely(ip4_sum_fine(a, b, c));
 }
 
 /* The same without a type in front. */
 mr_inline bool
 ip4_plain(const uint8_t *header, unsigned room)
 {
-	uint8_t copy[2 + sizeof(struct mr_ip4)] = { MR_ETH_TYPE_IP4 >> 8, MR_ETH_TYPE_IP4 & 0xff };
+	uint64_t a, b;
+	uint32_t c;
 
-	memcpy(copy + 2, header, sizeof(struct mr_ip4));
-	return !ip4_look(copy, room).odd;
+	memcpy(&a, header, 8);
+	memcpy(&b, header + 8, 8);
+	memcpy(&c, header + 16, 4);
+	return (uint8_t)a == 0x45 &&
+	    mr_be16((uint16_t)(a >> 16)) - IP4_HEADER <= room - IP4_HEADER && (uint8_t)b > 1 &&
+	    !ip4_source_first[(uint8_t)(b >> 32)] && ip4_sum_fine(a, b, c);
 }
 
 mr_inline bool
@@ -92,20 +94,20 @@ mr_verdict_t ip4_unusual(const struct ip_work *, struct mr_packet *, unsigned in
 mr_inline void
 ip4_age(uint8_t *ip)
 {
-	uint32_t word, sum;
+	uint32_t word;
 
 	/* TTL, protocol, checksum; the sum's upper byte stands in the lower place. */
 	memcpy(&word, ip + 8, 4);
-	sum = (word >> 16) + 1;
-	sum += sum >= 0xffff;
-	word = ((word - 1) & 0xffff) | sum << 16;
+	if (mr_unlikely(word >= 0xfffe0000u))
+		word += 0x10000u; /* 0xffff is 0 (RFC 1141) */
+	word += 0x10000u - 1;
 	memcpy(ip + 8, &word, 4);
 }
 
 /* The plain packets of a vector, whose destinations are in b->address: looked up and sent.
  * All came in on one interface and their IP headers stand at `l3`. */
 mr_inline void
-ip4_batch(const struct ip_work *w, struct ip_batch *b, unsigned count, const uint32_t *packets,
+ip4_batch(const struct ip_work *w, struct mr_recorder *rec, struct ip_batch *b, unsigned count, const uint32_t *packets,
     mr_verdict_t *verdicts, unsigned in, unsigned l3)
 {
 	const struct mr_ip_interface *interface = &w->ip->interfaces[in];
@@ -114,7 +116,7 @@ ip4_batch(const struct ip_work *w, struct ip_batch *b, unsigned count, const uin
 	const struct mr_adjacency *adjacencies = w->ip->adjacencies;
 	uint8_t *base = w->run->base;
 	bool filter = in_flags & (MR_IP_URPF4_STRICT | MR_IP_URPF4_LOOSE);
-	bool always_odd = in_flags & MR_IP_CLAMP;
+	unsigned usual = ip_usual(MR_IP4, l3, in_flags);
 
 	mr_fib4_lookup(interface->fib4, b->address, b->group, count);
 	ip_members(w, b, packets, count);
@@ -136,13 +138,13 @@ ip4_batch(const struct ip_work *w, struct ip_batch *b, unsigned count, const uin
 		    atomic_load_explicit(&adjacency->control, memory_order_acquire);
 		unsigned total = mr_load_be16(ip + 2);
 
-		if (mr_unlikely(w->rec || !ip_is_usual(control, in, always_odd) ||
-			total > MR_ADJACENCY_MTU(control) ||
-			mr_packet_headroom(p) + l3 < MR_ADJACENCY_REWRITE_MAX)) {
+		if (mr_unlikely(rec || ip_way(control) != usual ||
+			MR_ADJACENCY_INTERFACE(control) == in ||
+			total > MR_ADJACENCY_MTU(control))) {
 			verdicts[b->at[i]] = ip4_unusual(w, p, in, l3, b->group[i], b->adjacency[i]);
 			continue;
 		}
-		ip_write(p, ip, l3, adjacency, control, mr_be16(MR_ETH_TYPE_IP4));
+		ip_write(ip, l3, adjacency, control);
 		ip4_age(ip);
 		verdicts[b->at[i]] = MR_ADJACENCY_VERDICT(control);
 	}

@@ -42,7 +42,7 @@ mr_verdict_t ip6_unusual(const struct ip_work *, struct mr_packet *, unsigned in
 
 /* As ip4_batch, with pointers to the destinations in b->pointer. */
 mr_inline void
-ip6_batch(const struct ip_work *w, struct ip_batch *b, unsigned count, const uint32_t *packets,
+ip6_batch(const struct ip_work *w, struct mr_recorder *rec, struct ip_batch *b, unsigned count, const uint32_t *packets,
     mr_verdict_t *verdicts, unsigned in, unsigned l3)
 {
 	const struct mr_ip_interface *interface = &w->ip->interfaces[in];
@@ -50,7 +50,7 @@ ip6_batch(const struct ip_work *w, struct ip_batch *b, unsigned count, const uin
 	const struct mr_adjacency *adjacencies = w->ip->adjacencies;
 	uint8_t *base = w->run->base;
 	bool filter = in_flags & (MR_IP_URPF6_STRICT | MR_IP_URPF6_LOOSE);
-	bool always_odd = in_flags & MR_IP_CLAMP;
+	unsigned usual = ip_usual(MR_IP6, l3, in_flags);
 
 	mr_fib6_lookup(interface->fib6, b->pointer, b->group, count);
 	ip_members(w, b, packets, count);
@@ -72,13 +72,13 @@ ip6_batch(const struct ip_work *w, struct ip_batch *b, unsigned count, const uin
 		    atomic_load_explicit(&adjacency->control, memory_order_acquire);
 		unsigned total = mr_load_be16(ip + 4) + IP6_HEADER;
 
-		if (mr_unlikely(w->rec || !ip_is_usual(control, in, always_odd) ||
-			total > MR_ADJACENCY_MTU(control) ||
-			mr_packet_headroom(p) + l3 < MR_ADJACENCY_REWRITE_MAX)) {
+		if (mr_unlikely(rec || ip_way(control) != usual ||
+			MR_ADJACENCY_INTERFACE(control) == in ||
+			total > MR_ADJACENCY_MTU(control))) {
 			verdicts[b->at[i]] = ip6_unusual(w, p, in, l3, b->group[i], b->adjacency[i]);
 			continue;
 		}
-		ip_write(p, ip, l3, adjacency, control, mr_be16(MR_ETH_TYPE_IP6));
+		ip_write(ip, l3, adjacency, control);
 		ip[7]--;
 		verdicts[b->at[i]] = MR_ADJACENCY_VERDICT(control);
 	}

@@ -13,7 +13,8 @@
 #include "nf/ip/drop.h"
 #include "nf/ip/group.h"
 
-/* What every call of a node needs. */
+/* What every call of a node needs. The loops get `rec` once more, as a value that the compiler
+ * knows to be null in the bare variant. */
 struct ip_work {
 	struct mr_node_run *run;
 	struct mr_recorder *rec;
@@ -28,29 +29,42 @@ struct ip_at {
 	bool group_frame; /* in a broadcast or multicast frame */
 };
 
-/* The packets of a vector that one phase hands to the next. */
+/* How many packets go through the phases together: enough to have many tables' lines on their
+ * way at once, few enough for the headers to stay in the first-level cache from one phase to the next. */
+#ifndef IP_DEPTH
+#define IP_DEPTH 256u
+#endif
+
+/* The packets that one phase hands to the next. */
 struct ip_batch {
-	uint16_t at[MR_VECTOR_MAX]; /* which of the vector */
-	uint32_t group[MR_VECTOR_MAX];
-	uint32_t back[MR_VECTOR_MAX]; /* the group towards the source, with a reverse-path filter */
-	uint32_t adjacency[MR_VECTOR_MAX];
+	uint16_t at[IP_DEPTH]; /* which of the vector */
+	uint32_t group[IP_DEPTH];
+	uint32_t back[IP_DEPTH]; /* the group towards the source, with a reverse-path filter */
+	uint32_t adjacency[IP_DEPTH];
 	union {
-		uint32_t address[MR_VECTOR_MAX];
-		const uint8_t *pointer[MR_VECTOR_MAX];
+		uint32_t address[IP_DEPTH];
+		const uint8_t *pointer[IP_DEPTH];
 	};
 };
 
 mr_inline uint32_t
-ip_member(const struct mr_ip *ip, uint32_t group, const struct mr_packet *p)
+ip_member_of(const struct mr_ip *ip, const _Atomic uint64_t *groups, uint32_t group,
+    const struct mr_packet *p)
 {
 	/* Acquire pairs with the release in group.c: the buckets are filled. */
-	uint64_t word = atomic_load_explicit(&ip->groups[group], memory_order_acquire);
+	uint64_t word = atomic_load_explicit(&groups[group], memory_order_acquire);
 	uint32_t mask = mr_group_mask(word), base = mr_group_base(word);
 
 	if (mr_likely(!mask))
 		return base;
 	return atomic_load_explicit(&ip->buckets[base + (mr_packet_flow_hash(p) & mask)],
 	    memory_order_acquire);
+}
+
+mr_inline uint32_t
+ip_member(const struct mr_ip *ip, uint32_t group, const struct mr_packet *p)
+{
+	return ip_member_of(ip, ip->groups, group, p);
 }
 
 /* Whether a group leads out of this interface. */
@@ -91,51 +105,55 @@ mr_inline void
 ip_members(const struct ip_work *w, struct ip_batch *b, const uint32_t *packets, unsigned count)
 {
 	const struct mr_adjacency *adjacencies = w->ip->adjacencies;
+	const _Atomic uint64_t *groups = w->ip->groups;
 	const struct mr_ip *ip = w->ip;
 	uint8_t *base = w->run->base;
 
 	for (unsigned i = 0; i < count; i++) {
-		uint32_t a = ip_member(ip, b->group[i], mr_packet_at(base, packets[b->at[i]]));
+		uint32_t a = ip_member_of(ip, groups, b->group[i],
+		    mr_packet_at(base, packets[b->at[i]]));
 
 		b->adjacency[i] = a;
 		mr_prefetch(&adjacencies[a]);
 	}
 }
 
-/* Whether packets to this adjacency need nothing but its header. */
-mr_inline bool
-ip_is_usual(uint64_t control, unsigned in, bool always_odd)
+/* What matters of an adjacency's control word, in one number: length of the header and flags, but
+ * for which of the two headers is the valid one. */
+mr_inline unsigned
+ip_way(uint64_t control)
 {
-	return ((MR_ADJACENCY_FLAGS(control) & (MR_ADJACENCY_COMPLETE | MR_ADJACENCY_CLAMP)) ==
-		   MR_ADJACENCY_COMPLETE) &
-	    (MR_ADJACENCY_INTERFACE(control) != in) & !always_odd;
+	return (unsigned)(control >> 48) & ~((unsigned)MR_ADJACENCY_SECOND << 8);
 }
 
-/* The Ethernet header of the way out in front of the IP header `ip`, which stands at `l3`;
- * `type` is in wire order. There is room for the largest one. */
-mr_inline void
-ip_write(struct mr_packet *p, uint8_t *ip, unsigned l3, const struct mr_adjacency *adjacency,
-    uint64_t control, be16_t type)
+/* What that number is for packets that need nothing but the header: the adjacency is resolved, of
+ * the packets' own family, and its header is as long as theirs. A number that never is, where
+ * all packets need more. */
+mr_inline unsigned
+ip_usual(enum mr_ip_family family, unsigned l3, unsigned in_flags)
 {
-	const uint8_t *header =
-	    adjacency->rewrite[MR_ADJACENCY_FLAGS(control) & MR_ADJACENCY_SECOND];
-	unsigned len = MR_ADJACENCY_LEN(control);
+	unsigned flags = MR_ADJACENCY_COMPLETE | (family == MR_IP6 ? MR_ADJACENCY_IP6 : 0u);
+
+	return in_flags & MR_IP_CLAMP ? UINT32_MAX : flags << 8 | l3;
+}
+
+/* An adjacency's header in front of the IP header `ip`, in place of one as long. */
+mr_inline void
+ip_write(uint8_t *ip, unsigned len, const struct mr_adjacency *adjacency, uint64_t control)
+{
+	const uint8_t *header = adjacency->rewrite[MR_ADJACENCY_FLAGS(control) &
+				    MR_ADJACENCY_SECOND] +
+	    MR_ADJACENCY_REWRITE_MAX;
 
 	static_assert(MR_ADJACENCY_SECOND == 1, "the flag is the index");
-	/* Up to ten bytes more than it has; they lie in the headroom. */
-	memcpy(ip - 16, header + 8, 16);
-	memcpy(ip - 2, &type, 2);
-	if (mr_likely(len == l3))
-		return;
-	if (len > 16)
-		memcpy(ip - MR_ADJACENCY_REWRITE_MAX, header, 8);
-	p->data = (uint16_t)(p->data + l3 - len);
-	p->len = (uint16_t)(p->len + len - l3);
-	p->total += len - l3;
-	mr_edit_shift_offload(p, 0, (int)len - (int)l3);
+	memcpy(ip - 8, header - 8, 8);
+	memcpy(ip - 14, header - 14, 8);
+	if (mr_unlikely(len > 14))
+		memcpy(ip - len, header - len, 8);
 }
 
-/* The same, recorded where a recording is attached. False: no room. */
+/* The general case: a header of any length, whose type becomes `type` (in wire order); recorded
+ * where a recording is attached. False: no room. */
 mr_inline bool
 ip_rewrite(struct mr_recorder *rec, struct mr_packet *p, unsigned l3,
     const struct mr_adjacency *adjacency, uint64_t control, be16_t type)
@@ -145,16 +163,10 @@ ip_rewrite(struct mr_recorder *rec, struct mr_packet *p, unsigned l3,
 	unsigned len = MR_ADJACENCY_LEN(control);
 	uint8_t fresh[MR_ADJACENCY_REWRITE_MAX];
 
-	if (mr_unlikely(mr_packet_headroom(p) + l3 < MR_ADJACENCY_REWRITE_MAX))
-		return false;
-	if (mr_likely(!mr_recorded(rec, p))) {
-		ip_write(p, mr_packet_bytes(p) + l3, l3, adjacency, control, type);
-		return true;
-	}
 	if (l3 > len)
 		mr_edit_pop(rec, p, 0, l3 - len);
-	else if (l3 < len)
-		mr_edit_push(rec, p, 0, len - l3);
+	else if (l3 < len && !mr_edit_push(rec, p, 0, len - l3))
+		return false;
 	memcpy(fresh, header + MR_ADJACENCY_REWRITE_MAX - len, len);
 	memcpy(fresh + len - 2, &type, 2);
 	for (unsigned i = 0; i < len; i += 16)

@@ -15,6 +15,7 @@
 
 #define L3 ((unsigned)sizeof(struct mr_eth))
 #define MAC_MASK 0xffffffffffffull
+#define NOBODY UINT64_MAX
 
 static const uint8_t nothing[64];
 
@@ -74,8 +75,8 @@ input_slow(const struct ip_work *w, struct mr_packet *p)
 
 /* Some packets of one port. */
 mr_inline void
-input_some(const struct ip_work *w, struct ip_batch *four, struct ip_batch *six,
-    const uint32_t *packets, mr_verdict_t *verdicts, unsigned count)
+input_some(const struct ip_work *w, struct mr_recorder *rec, struct ip_batch *four,
+    struct ip_batch *six, const uint32_t *packets, mr_verdict_t *verdicts, unsigned count)
 {
 	uint8_t *base = w->run->base;
 	unsigned in = w->ip->ports[mr_packet_at(base, packets[0])->port % MR_PORT_MAX].untagged;
@@ -83,7 +84,7 @@ input_some(const struct ip_work *w, struct ip_batch *four, struct ip_batch *six,
 	bool up = interface->flags & MR_IP_UP;
 	bool do4 = up && (interface->flags & MR_IP_FORWARD4);
 	bool do6 = up && (interface->flags & MR_IP_FORWARD6);
-	uint64_t mac = interface->mac;
+	uint64_t mac4 = do4 ? interface->mac : NOBODY, mac6 = do6 ? interface->mac : NOBODY;
 	unsigned n4 = 0, n6 = 0;
 
 	for (unsigned i = 0; i < count; i++) {
@@ -91,18 +92,18 @@ input_some(const struct ip_work *w, struct ip_batch *four, struct ip_batch *six,
 		const struct mr_packet *later =
 		    mr_packet_at(base, packets[MR_MIN(i + AHEAD, count - 1)]);
 		const uint8_t *bytes = p->len >= L3 + IP4_HEADER ? mr_packet_bytes(p) : nothing;
-		struct ip4_look look = ip4_look(bytes + 12, p->total - L3);
 		uint64_t dst;
 
 		mr_prefetch(mr_packet_bytes_const(later));
 		memcpy(&dst, bytes, sizeof(dst));
-		dst = (dst ^ mac) << 16 | !do4;
-		if (mr_likely(!(dst | look.odd))) {
+		/* With IPv4 off, `mac4` is nobody's. */
+		if (mr_likely((dst & MAC_MASK) == mac4) &&
+		    mr_likely(ip4_plain_at(bytes + 12, p->total - L3))) {
 			four->at[n4] = (uint16_t)i;
-			four->address[n4++] = look.dst;
+			four->address[n4++] = ip4_load(bytes + L3 + 16);
 			continue;
 		}
-		if (!(dst >> 16) && do6 && p->len >= L3 + IP6_HEADER &&
+		if ((dst & MAC_MASK) == mac6 && p->len >= L3 + IP6_HEADER &&
 		    mr_load_be16(bytes + 12) == MR_ETH_TYPE_IP6 &&
 		    ip6_plain(bytes + L3, p->total - L3)) {
 			six->at[n6] = (uint16_t)i;
@@ -112,9 +113,9 @@ input_some(const struct ip_work *w, struct ip_batch *four, struct ip_batch *six,
 		verdicts[i] = input_slow(w, p);
 	}
 	if (n4 > 0)
-		ip4_batch(w, four, n4, packets, verdicts, in, L3);
+		ip4_batch(w, rec, four, n4, packets, verdicts, in, L3);
 	if (n6 > 0)
-		ip6_batch(w, six, n6, packets, verdicts, in, L3);
+		ip6_batch(w, rec, six, n6, packets, verdicts, in, L3);
 }
 
 mr_inline void
@@ -128,10 +129,11 @@ input_body(struct mr_node_run *run, struct mr_recorder *rec, const uint32_t *pac
 	while (first < count) {
 		unsigned port = mr_packet_at(run->base, packets[first])->port;
 
-		for (end = first + 1;
-		     end < count && mr_packet_at(run->base, packets[end])->port == port; end++)
+		for (end = first + 1; end < MR_MIN(count, first + IP_DEPTH) &&
+		     mr_packet_at(run->base, packets[end])->port == port;
+		     end++)
 			;
-		input_some(&w, &four, &six, packets + first, verdicts + first, end - first);
+		input_some(&w, rec, &four, &six, packets + first, verdicts + first, end - first);
 		first = end;
 	}
 }

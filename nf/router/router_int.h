@@ -31,6 +31,7 @@ struct plan_interface {
 	uint32_t address_count;
 	uint16_t index; /* once it has one */
 	bool fresh;     /* and this plan made it */
+	uint32_t routed; /* the generation of its addresses that routes were made of */
 };
 
 struct plan_hop {

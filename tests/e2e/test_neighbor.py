@@ -122,6 +122,10 @@ def test_duplicate_address(lab):
     assert until(5, lambda: states().get("10.9.1.1/24") == "duplicate")
     assert until(5, lambda: states().get("2001:db8:1::1/64") == "duplicate")
     assert counters(lab, "h1")["duplicates"] == 2
+    # Its routes go with it: who has it is not us.
+    def routes(source):
+        return [r for r in lab.show("router")[0]["routes"] if r["source"] == source][0]
+    assert until(3, lambda: routes("connected")["ipv4"] == 1)
 
 
 def test_proxy(lab):

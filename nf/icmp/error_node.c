@@ -189,7 +189,7 @@ make_quote(struct error *e, unsigned room)
 	len = MR_MIN(len, e->p->total - l3);
 	/* A super-frame's sum says nothing about any packet that its sender sees. */
 	if ((e->p->flags & MR_PACKET_CSUM_PARTIAL) && !(e->p->flags & MR_PACKET_GSO))
-		(void)mr_checksum_complete(e->w.run->buffers, e->packet);
+		(void)icmp_settle(&e->w, e->packet);
 	icmp_trim(&e->w, e->packet, l3 + MR_MIN(len, room));
 	if (!icmp_pull(&e->w, e->packet, e->p->total))
 		return false;

@@ -114,7 +114,7 @@ read_prefix(struct kernel_export *e, const char *text)
 	    e->len > (e->family == MR_IP6 ? 128 : 32))
 		return false;
 	for (unsigned i = e->len; i < 128; i++)
-		e->prefix[i / 8] &= (uint8_t)~(0x80 >> i % 8);
+		e->prefix[i / 8] &= (uint8_t) ~(0x80 >> i % 8);
 	return true;
 }
 

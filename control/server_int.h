@@ -43,6 +43,8 @@ void server_fail(struct evhttp_request *, int code, const char *fmt, ...) mr_pri
 const char *server_param(const struct evkeyvalq *, const char *name, const char *fallback);
 
 /* The resources. */
+void server_function_stream(struct mr_server *, struct evhttp_request *, const char *function,
+    const char *name, const struct evkeyvalq *);
 void server_trace(struct mr_server *, struct evhttp_request *, const struct evkeyvalq *);
 void server_capture(struct mr_server *, struct evhttp_request *, const struct evkeyvalq *);
 

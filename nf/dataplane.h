@@ -43,6 +43,11 @@ bool mr_dataplane_is_finite(const struct mr_dataplane *);
  * -ENOENT: no such function. */
 int mr_dataplane_show(struct mr_dataplane *, const char *function, struct mr_state *);
 
+/* Opens a function's stream, which must be closed before the data plane is destroyed. -ENOENT: no
+ * such function, or no such stream of it. */
+int mr_dataplane_stream(struct mr_dataplane *, const char *function, const char *name,
+    const struct mr_nf_query *, struct mr_nf_stream *, struct mr_error *);
+
 struct mr_graph *mr_dataplane_graph(struct mr_dataplane *);
 struct mr_buffers *mr_dataplane_buffers(struct mr_dataplane *);
 struct mr_log *mr_dataplane_log(struct mr_dataplane *);

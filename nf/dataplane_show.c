@@ -159,3 +159,13 @@ mr_dataplane_show(struct mr_dataplane *dp, const char *function, struct mr_state
 	}
 	return found ? 0 : -ENOENT;
 }
+
+int
+mr_dataplane_stream(struct mr_dataplane *dp, const char *function, const char *name,
+    const struct mr_nf_query *query, struct mr_nf_stream *out, struct mr_error *error)
+{
+	for (unsigned i = 0; mr_nf_list[i]; i++)
+		if (strcmp(function, mr_nf_list[i]->name) == 0 && mr_nf_list[i]->stream)
+			return mr_nf_list[i]->stream(dp->states[i], name, query, out, error);
+	return mr_error_set(error, -ENOENT, "there is no %s of a %s", name, function);
+}

@@ -10,6 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "nf/rib/stream.h"
 #include "nf/router/router_int.h"
 
 extern const char mr_yang_router[];
@@ -291,6 +292,17 @@ more_yang(unsigned n)
 	return n < part_count() ? mr_ip_part_list[n]->yang : NULL;
 }
 
+static int
+stream(void *state, const char *name, const struct mr_nf_query *query, struct mr_nf_stream *out,
+    struct mr_error *error)
+{
+	const struct router *r = state;
+
+	if (strcmp(name, "routes") == 0)
+		return mr_rib_stream(r->base.rib, r->base.ip, query, out, error);
+	return mr_error_set(error, -ENOENT, "a router has no %s", name);
+}
+
 const struct mr_nf mr_nf_router = {
 	.name = "router",
 	.doc = "IPv4 and IPv6 routers (VRFs)",
@@ -306,4 +318,5 @@ const struct mr_nf mr_nf_router = {
 	.tick = tick,
 	.fd = router_fd,
 	.show = router_show,
+	.stream = stream,
 };

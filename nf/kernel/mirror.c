@@ -26,6 +26,7 @@
 
 #define RETRY_MS 1000u
 #define RELOAD_MS 50u      /* after a change of devices: others follow it */
+#define LOAD_SHARE 4u      /* a flapping device has us load for a quarter of the time at most */
 #define BACKOFF_MAX 10000u /* between loads when messages keep getting lost */
 #define RECEIVE_BUFFER (64u << 20)
 #define MESSAGE_SIZE 65536u
@@ -151,6 +152,7 @@ load(struct kernel_mirror *m, uint64_t now)
 	m->step = MIRROR_LINKS;
 	m->again = false;
 	m->load_at = 0;
+	m->load_began = now;
 	m->counts.loads++;
 	mr_links_mark(&m->links);
 	mr_import_mark(m->import);
@@ -241,6 +243,7 @@ step_done(struct kernel_mirror *m, uint64_t now, int error)
 		return;
 	}
 	m->state = MIRROR_FOLLOWING;
+	m->load_took = now - m->load_began;
 	if (m->again) {
 		m->load_at = now + m->backoff;
 		return;
@@ -269,7 +272,7 @@ load_soon(struct kernel_mirror *m, uint64_t now)
 	if (m->state == MIRROR_LOADING)
 		m->again = true;
 	else if (!m->load_at)
-		m->load_at = now + RELOAD_MS;
+		m->load_at = MR_MAX(now + RELOAD_MS, m->load_began + LOAD_SHARE * m->load_took);
 }
 
 /* -- following ---------------------------------------------------------------------------------- */

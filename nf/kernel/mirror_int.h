@@ -66,12 +66,13 @@ struct kernel_mirror {
 	uint16_t vrf;
 	bool keep;
 
-	int epoll, fd, out;         /* out: requests about our own routes */
-	uint64_t retry_at, load_at; /* ms */
-	uint64_t lost_at;           /* ms of the last load after a loss */
-	uint32_t backoff;           /* ms */
-	uint64_t device, inode;     /* of the namespace's file when it was entered */
-	uint64_t looked_at;         /* ms: at that file */
+	int epoll, fd, out;             /* out: requests about our own routes */
+	uint64_t retry_at, load_at;     /* ms */
+	uint64_t lost_at;               /* ms of the last load after a loss */
+	uint64_t load_began, load_took; /* ms */
+	uint32_t backoff;               /* ms */
+	uint64_t device, inode;         /* of the namespace's file when it was entered */
+	uint64_t looked_at;             /* ms: at that file */
 	enum mirror_state state;
 	enum mirror_step step;
 	bool again, remap, changed;

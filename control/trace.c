@@ -130,6 +130,9 @@ describe(const struct attachment *a, const struct mr_recording *r, const struct 
 	case MR_OP_DROP:
 		set_text(o, "reason", reason_name(g, op));
 		break;
+	case MR_OP_END:
+		set_text(o, "text", op->text);
+		break;
 	case MR_OP_HOLD:
 		break;
 	}

@@ -93,6 +93,7 @@ struct mr_worker {
 	uint32_t seconds;
 	uint32_t ticked; /* the second in which nodes were last called for it */
 	uint16_t index;
+	uint32_t explained;                        /* the packet at the node, when it only explains */
 	uint64_t pending[MR_GRAPH_NODES_MAX / 64]; /* nodes with something to do, by rank */
 	uint64_t dirty[MR_PORT_MAX / 64];          /* ports with something to flush */
 	int epoll;
@@ -187,6 +188,9 @@ void mr_worker_flush(struct mr_worker *);
 void mr_worker_inject(struct mr_worker *, uint16_t node, const uint32_t *packets, unsigned count);
 /* Packets that wait in this worker's rings: true when there are any. */
 bool mr_worker_handed(const struct mr_worker *);
+
+/* explain.c: a packet that a node made while it explained becomes a branch of the recording. */
+void mr_worker_adopt(struct mr_worker *, uint32_t packet);
 
 /* output.c */
 void mr_worker_flush_port(struct mr_worker *, unsigned port);

@@ -33,6 +33,15 @@
  * mr_node_release; one that it makes (mr_node_copy) with mr_node_emit.
  * Threads: the function runs on every worker at once, with the same `self`;
  * `run` is this worker's own. What is written in `self` is shared: use atomics.
+ *
+ * Explanations: `millrace explain` walks a packet that nobody sent through the recording
+ * function (kit/graph/explain.h), on the control thread, beside the workers. When
+ * mr_record_is_dry(rec), a node decides as ever but leaves no trace: it writes nothing into
+ * `self`, takes no token, learns nothing, keeps no packet (MR_VERDICT_HELD then only
+ * says that it would), and does not use run->worker to find memory of its own.
+ * Edits of the packet, copies, emitted packets and mr_node_count are free, being this
+ * walk's alone. A node that cannot promise this sets `no_explain`: its class is then never run so,
+ * nor is one without a recording function, and the explanation says that it ends there.
  */
 
 #include "kit/base/counter.h"
@@ -95,6 +104,7 @@ struct mr_node_class {
 	mr_node_fn *run;
 	/* The same body, recording; null: runs bare, and says so in a recording. */
 	mr_node_fn *record;
+	bool no_explain; /* never run `record` for an explanation: see above */
 	/* Called about once a second on each worker that runs the node, between two vectors, also
 	 * while nothing arrives: for what a node holds. It may release and emit. May be null. */
 	void (*tick)(struct mr_node_run *);

@@ -95,7 +95,8 @@ needs_settling(const struct mr_worker *w, const struct vector *v)
 	return work != 0;
 }
 
-/* Recorded packets that settling replaces end here in their recordings. */
+/* Recorded packets that settling replaces, or that are only explained, end here in their
+ * recordings. */
 static void
 end_recordings(struct mr_worker *w, const struct plan_port *pp, const struct vector *v)
 {
@@ -106,8 +107,9 @@ end_recordings(struct mr_worker *w, const struct plan_port *pp, const struct vec
 		if (!p->record || !w->recorder)
 			continue;
 		w->recorder->node = MR_GRAPH_NODE_TX;
-		mr_record_op(w->recorder, p, MR_OP_NOTE)->text =
-		    "settled for the device (checksum, segments)";
+		if (pp->settle && ((p->flags & MR_PACKET_TX_WORK) || p->next))
+			mr_record_op(w->recorder, p, MR_OP_NOTE)->text =
+			    "settled for the device (checksum, segments)";
 		op = mr_record_op(w->recorder, p, MR_OP_OUTPUT);
 		op->arg = pp->port->index;
 		op->a = p->total;
@@ -143,6 +145,14 @@ settle_and_send(struct mr_worker *w, const struct plan_port *pp, const struct ve
 	}
 }
 
+/* What would be sent. */
+static void
+explain_output(struct mr_worker *w, const struct plan_port *pp, const struct vector *v)
+{
+	end_recordings(w, pp, v);
+	mr_packets_free(w->graph->buffers, w->index, v->packets, v->count);
+}
+
 void
 mr_worker_flush_port(struct mr_worker *w, unsigned port)
 {
@@ -161,6 +171,8 @@ mr_worker_flush_port(struct mr_worker *w, unsigned port)
 		refuse(w, MR_TX_DROP_NO_PORT, v->packets, count);
 	else if (mr_unlikely(pp->owner != w->index))
 		mr_worker_handoff(w, pp->owner, HANDOFF_PORT | port, v->packets, count);
+	else if (mr_unlikely(mr_record_is_dry(w->recorder)))
+		explain_output(w, pp, v);
 	else if (pp->settle && needs_settling(w, v))
 		settle_and_send(w, pp, v);
 	else

@@ -193,6 +193,8 @@ void
 mr_node_emit(struct mr_node_run *run, uint32_t packet, mr_verdict_t verdict)
 {
 	mr_counter_add(&run->owner->created, 1);
+	if (mr_unlikely(mr_record_is_dry(run->owner->recorder)))
+		mr_worker_adopt(run->owner, packet);
 	mr_worker_deliver_one(run->owner, rt_of(run), packet, verdict);
 }
 

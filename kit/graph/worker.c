@@ -71,8 +71,12 @@ static void
 hold(struct mr_worker *w, struct node_rt *rt, const uint32_t *packets, unsigned count)
 {
 	mr_counter_add(&rt->held, count);
-	if (mr_unlikely(w->recorder))
-		record_final(w, rt->run.node, packets, count, MR_OP_HOLD, 0);
+	if (mr_likely(!w->recorder))
+		return;
+	record_final(w, rt->run.node, packets, count, MR_OP_HOLD, 0);
+	/* In an explanation the node keeps nothing (kit/graph/node.h). */
+	if (w->recorder->dry)
+		mr_packets_free(w->graph->buffers, w->index, packets, count);
 }
 
 static bool

@@ -146,6 +146,7 @@ mr_op_kind_name(enum mr_op_kind kind)
 		[MR_OP_DROP] = "drop",
 		[MR_OP_HOLD] = "hold",
 		[MR_OP_REFUSED] = "refused",
+		[MR_OP_END] = "end",
 	};
 
 	return (unsigned)kind < MR_ARRAY_COUNT(names) ? names[kind] : "?";

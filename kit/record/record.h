@@ -58,6 +58,7 @@ enum mr_op_kind {
 	MR_OP_DROP,        /* dropped by the last node, for its reason `arg` */
 	MR_OP_HOLD,        /* kept by the node */
 	MR_OP_REFUSED,     /* the port took no more: dropped on the way out */
+	MR_OP_END,         /* the recording ends here without a verdict; text says why */
 };
 
 struct mr_op {

@@ -338,6 +338,46 @@ mr_mac_learn(struct mr_mac *t, uint64_t key, uint16_t port, uint32_t now, bool s
 	return insert(t, key, stamp | MAC_LIVE | port, now, false);
 }
 
+static bool
+has_room(const _Atomic uint32_t *count, const _Atomic uint32_t *limit)
+{
+	uint32_t most = atomic_load_explicit(limit, memory_order_relaxed);
+
+	return !most || atomic_load_explicit(count, memory_order_relaxed) < most;
+}
+
+enum mr_mac_learned
+mr_mac_would_learn(const struct mr_mac *t, uint64_t key, uint16_t port, uint32_t now, bool stay)
+{
+	const struct mac_fid *fid;
+	struct place p;
+	uint64_t value;
+
+	if (!(key >> 16) || port >= t->ports || (uint16_t)key >= t->fids)
+		return MR_MAC_FULL;
+	fid = &t->fid[(uint16_t)key];
+	if (mac_locate(t, key, &value)) {
+		uint64_t seen = (value & MAC_SECONDS) >> MAC_SECONDS_SHIFT;
+
+		if ((uint16_t)value == port)
+			return (value & MAC_STATIC) || seen == (now & MR_MAC_SECONDS_MASK)
+			    ? MR_MAC_SAME
+			    : MR_MAC_REFRESHED;
+		if ((value & MAC_STATIC) || stay)
+			return MR_MAC_ELSEWHERE;
+		return has_room(&t->port[port].count, &t->port[port].limit) ? MR_MAC_MOVED
+									    : MR_MAC_PORT_LIMIT;
+	}
+	if (!has_room(&t->port[port].count, &t->port[port].limit))
+		return MR_MAC_PORT_LIMIT;
+	if (!has_room(&fid->count, &fid->limit))
+		return MR_MAC_FID_LIMIT;
+	if (!has_room(&t->count, &t->limit) ||
+	    !choose_place(t, mac_hash(t, key), now, !t->refuse_when_full, &p))
+		return MR_MAC_FULL;
+	return p.value & MAC_LIVE ? MR_MAC_EVICTED : MR_MAC_LEARNED;
+}
+
 /* -- control ------------------------------------------------------------------------ */
 
 int

@@ -136,6 +136,10 @@ MR_API void mr_mac_find(const struct mr_mac *, const uint64_t *keys, const uint3
 MR_API enum mr_mac_learned mr_mac_learn(struct mr_mac *, uint64_t key, uint16_t port, uint32_t now,
     bool stay);
 
+/* What mr_mac_learn would say now, changing nothing. */
+MR_API enum mr_mac_learned mr_mac_would_learn(const struct mr_mac *, uint64_t key, uint16_t port,
+    uint32_t now, bool stay);
+
 /* One key, off the fast path. */
 MR_API uint32_t mr_mac_get(const struct mr_mac *, uint64_t key);
 

@@ -179,10 +179,12 @@ burst(struct oracle *o, struct mr_mac *t, uint64_t *seed, uint32_t now)
 	assert_int_equal(next, n);
 	for (unsigned i = 0; i < n; i++) {
 		bool stay = next_random(seed) % 8 == 0;
+		enum mr_mac_learned would;
 		unsigned k = todo[i];
 
-		assert_int_equal(mr_mac_learn(t, src[k], port[k], now, stay),
-		    oracle_learn(o, who[0][k], port[k], now, stay));
+		would = mr_mac_would_learn(t, src[k], port[k], now, stay);
+		assert_int_equal(mr_mac_learn(t, src[k], port[k], now, stay), would);
+		assert_int_equal(would, oracle_learn(o, who[0][k], port[k], now, stay));
 	}
 	mr_mac_find(t, dst, bucket[1], found, count);
 	for (unsigned i = 0; i < count; i++) {

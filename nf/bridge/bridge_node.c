@@ -49,6 +49,7 @@ struct batch {
 	uint32_t size[DEPTH]; /* without our tag: what the MTU and a header must hold */
 	uint8_t kind[DEPTH];
 	uint8_t tagged[DEPTH]; /* with a tag of ours, which stands at byte 12 */
+	uint64_t learned;      /* of an explanation: the key that was not learned */
 };
 
 /* What every call needs. */
@@ -149,10 +150,11 @@ record_decisions(const struct work *w, const uint32_t *packets, unsigned count, 
 
 /* -- 2: learn ----------------------------------------------------------------------- */
 
-/* Takes one token. */
+/* Takes one token; in an explanation only asks. */
 static bool
-bucket_take(struct bridge_bucket *bucket, uint64_t now)
+bucket_take(const struct work *w, struct bridge_bucket *bucket)
 {
+	uint64_t now = w->run->now;
 	/* Relaxed: nothing else hangs on it. */
 	uint64_t due = atomic_load_explicit(&bucket->due, memory_order_relaxed);
 	uint64_t start;
@@ -163,29 +165,63 @@ bucket_take(struct bridge_bucket *bucket, uint64_t now)
 		start = MR_MAX(due, now);
 		if (start - now >= bucket->burst)
 			return false;
+		if (mr_record_is_dry(w->rec))
+			return true;
 	} while (!atomic_compare_exchange_weak_explicit(&bucket->due, &due,
 	    start + bucket->interval, memory_order_relaxed, memory_order_relaxed));
 	return true;
 }
 
 static enum mr_mac_learned
+tell_table(const struct work *w, unsigned i, bool stay)
+{
+	struct mr_mac *table = w->view->table;
+	uint64_t key = w->b->src[i];
+	uint16_t port = w->b->port[i];
+	uint32_t now = w->run->seconds;
+	enum mr_mac_learned said;
+
+	if (!mr_record_is_dry(w->rec))
+		return mr_mac_learn(table, key, port, now, stay);
+	said = mr_mac_would_learn(table, key, port, now, stay);
+	/* What this very frame would find then. */
+	if (said == MR_MAC_LEARNED || said == MR_MAC_EVICTED || said == MR_MAC_MOVED)
+		w->b->learned = key;
+	return said;
+}
+
+static enum mr_mac_learned
 learn_one(const struct work *w, unsigned i)
 {
 	struct bridge_view *view = w->view;
-	uint32_t now = w->run->seconds;
 	bool limited = view->moves.interval != 0;
-	enum mr_mac_learned said =
-	    mr_mac_learn(view->table, w->b->src[i], w->b->port[i], now, limited);
+	enum mr_mac_learned said = tell_table(w, i, limited);
 
 	if (!limited || said != MR_MAC_ELSEWHERE ||
 	    (MR_MAC_FOUND_FLAGS(mr_mac_get(view->table, w->b->src[i])) & MR_MAC_STATIC) ||
-	    !bucket_take(&view->moves, w->run->now))
+	    !bucket_take(w, &view->moves))
 		return said;
-	return mr_mac_learn(view->table, w->b->src[i], w->b->port[i], now, false);
+	return tell_table(w, i, false);
+}
+
+static void
+record_learned(const struct work *w, uint32_t packet, unsigned i, enum mr_mac_learned said)
+{
+	static const char *const texts[] = {
+		[MR_MAC_LEARNED] = "source station learned on interface",
+		[MR_MAC_EVICTED] = "source station learned on interface",
+		[MR_MAC_MOVED] = "source station moved to interface",
+		[MR_MAC_ELSEWHERE] = "source station stays elsewhere, heard on interface",
+		[MR_MAC_PORT_LIMIT] = "source station not learned: limit of interface",
+		[MR_MAC_FID_LIMIT] = "source station not learned: limit of the VLAN, on interface",
+		[MR_MAC_FULL] = "source station not learned: no room, on interface",
+	};
+
+	mr_record_note(w->rec, mr_packet_at(w->run->base, packet), texts[said], w->b->port[i]);
 }
 
 static mr_noinline void
-learn(const struct work *w, unsigned count)
+learn(const struct work *w, const uint32_t *packets, unsigned count)
 {
 	static const uint8_t counter[] = {
 		[MR_MAC_LEARNED] = MR_BRIDGE_COUNT_LEARNED,
@@ -203,11 +239,30 @@ learn(const struct work *w, unsigned count)
 
 		if (said == MR_MAC_SAME || said == MR_MAC_REFRESHED)
 			continue;
+		record_learned(w, packets[i], i, said);
 		mr_node_count(w->run, counter[said], 1);
 		if (said == MR_MAC_EVICTED)
 			mr_node_count(w->run, MR_BRIDGE_COUNT_EVICTED, 1);
 		if (said == MR_MAC_PORT_LIMIT && w->view->slots[w->b->slot[i]].drop_over_limit)
 			w->b->kind[i] |= KIND_LIMIT;
+	}
+}
+
+/* The table's word on each destination; in an explanation, which is of one frame, after the
+ * frame's source would have been learned. */
+static mr_noinline void
+record_found(const struct work *w, const uint32_t *packets, unsigned count)
+{
+	struct batch *b = w->b;
+
+	for (unsigned i = 0; i < count; i++) {
+		const struct mr_packet *p = mr_packet_at(w->run->base, packets[i]);
+
+		if (mr_record_is_dry(w->rec) && b->dst[i] && b->dst[i] == b->learned)
+			b->found[i] = (uint32_t)MR_MAC_LIVE << 16 | b->port[i];
+		if (b->found[i])
+			mr_record_match(w->rec, p, "bridge stations", mr_packet_bytes_const(p), 6,
+			    48, MR_MAC_FOUND_PORT(b->found[i]));
 	}
 }
 
@@ -366,7 +421,7 @@ flood_limited(const struct work *w, uint32_t packet, unsigned i, enum mr_bridge_
 		mr_record_uncacheable(w->rec, p, "flooded until the station is known");
 	if (buckets && buckets[storm].interval) {
 		mr_record_uncacheable(w->rec, p, "storm limit");
-		if (!bucket_take(&buckets[storm], w->run->now))
+		if (!bucket_take(w, &buckets[storm]))
 			return mr_verdict_drop(drop[storm]);
 	}
 	return flood(w, packet, i);
@@ -517,9 +572,12 @@ batch(const struct work *w, const uint32_t *packets, mr_verdict_t *verdicts, uns
 	mr_mac_prefetch(table, b->dst, b->dst_bucket, count);
 	stale =
 	    mr_mac_stale(table, b->src, b->src_bucket, b->port, w->run->seconds, b->todo, count);
+	b->learned = 0;
 	if (stale)
-		learn(w, stale);
+		learn(w, packets, stale);
 	mr_mac_find(table, b->dst, b->dst_bucket, b->found, count);
+	if (w->rec)
+		record_found(w, packets, count);
 	if (alike) {
 		limits(w, b->slot[0], limit);
 		forward(w, packets, verdicts, count, vlans, limit);

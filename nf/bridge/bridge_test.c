@@ -5,6 +5,7 @@
  * what leaves each port must be what it says, byte by byte, and every drop must
  * have the reason that it says. Configurations are random and change under way.
  */
+#include "kit/graph/explain.h"
 #include "nf/bridge/bridge_test_int.h"
 
 #define STATIONS 24u
@@ -401,6 +402,110 @@ random_switch(unsigned ports, unsigned configs, unsigned vectors, bool traced)
 	bed_close(&b);
 }
 
+/* -- explanations --------------------------------------------------------------------- */
+
+static void
+keep(void *user, const struct mr_recording *r)
+{
+	memcpy(user, r, sizeof(*r));
+}
+
+/* What leaves no trace: nothing that the node counted, no station. */
+static void
+explain(struct bed *b, const struct frame *f, uint16_t port, uint16_t flags,
+    struct mr_recording *out)
+{
+	uint64_t drops[MR_BRIDGE_DROP_COUNT], counters[MR_BRIDGE_COUNT_COUNT];
+	uint32_t packet = mr_packet_from(b->buffers, MR_POOL_SHARED, f->bytes, f->len);
+	uint32_t stations = mr_mac_count(mr_bridge_table(b->bridge));
+
+	for (unsigned r = 0; r < MR_BRIDGE_DROP_COUNT; r++)
+		drops[r] = node_drops(b, r);
+	for (unsigned c = 0; c < MR_BRIDGE_COUNT_COUNT; c++)
+		counters[c] = node_counter(b, c);
+	mr_packet_at(b->buffers->base, packet)->flags = flags;
+	if (mr_graph_explain(b->graph, port, packet, keep, out, &b->error))
+		fail_msg("%s", b->error.text);
+	for (unsigned r = 0; r < MR_BRIDGE_DROP_COUNT; r++)
+		assert_int_equal(node_drops(b, r), drops[r]);
+	for (unsigned c = 0; c < MR_BRIDGE_COUNT_COUNT; c++)
+		assert_int_equal(node_counter(b, c), counters[c]);
+	assert_int_equal(mr_mac_count(mr_bridge_table(b->bridge)), stations);
+	for (unsigned i = 0; i < b->ports; i++)
+		assert_int_equal(b->sinks[i]->count, 0);
+}
+
+/* One recording is the other, but for the time. */
+static void
+assert_same(const struct mr_recording *one, const struct mr_recording *two)
+{
+	assert_int_equal(one->count, two->count);
+	assert_int_equal(one->flags, two->flags);
+	assert_int_equal(one->branches, two->branches);
+	assert_int_equal(one->port, two->port);
+	for (unsigned i = 0; i < one->count; i++) {
+		struct mr_op a = one->ops[i], b = two->ops[i];
+
+		if (a.kind == MR_OP_NODE)
+			a.a = b.a;
+		assert_memory_equal(&a, &b, sizeof(a));
+	}
+}
+
+/* What is said beforehand is what happens then. */
+static void
+explained_as_done(void **state)
+{
+	static struct switch_model model;
+	static struct mr_recording said;
+	unsigned ports = 6, learned = 0, branches = 0;
+	uint8_t home[STATIONS];
+	struct bed b;
+
+	seed = 0x2024;
+	bed_open(&b, ports);
+	for (unsigned n = 0; n < 3000; n++) {
+		struct mr_probe_config trace = {
+			.trace = true,
+			.port = MR_PROBE_ANY,
+			.node = MR_PROBE_ANY,
+			.count = 1,
+			.buffers = b.buffers,
+			.workers = 1,
+		};
+		struct mr_probe *probe;
+		uint16_t in, flags;
+		struct frame f;
+
+		if (n % 60 == 0) {
+			draw_config(&model, ports);
+			if (draw(2))
+				model.config.move_limit = 1 + draw(3);
+			configure(&b, &model.config);
+		}
+		for (unsigned s = 0; s < STATIONS; s++)
+			home[s] = (uint8_t)draw(ports);
+		draw_frame(&f, &in, &flags, home);
+		explain(&b, &f, in, flags, &said);
+		assert_int_equal(mr_probe_create(&probe, &trace, &b.error), 0);
+		assert_int_equal(mr_graph_attach(b.graph, probe, &b.error), 0);
+		inject(&b, &f, &in, &flags, 1);
+		assert_non_null(mr_probe_recording(probe, 0));
+		assert_same(&said, mr_probe_recording(probe, 0));
+		replay(&b, &said);
+		for (unsigned i = 0; i < said.count; i++)
+			learned += said.ops[i].kind == MR_OP_NOTE && said.ops[i].text &&
+			    strstr(said.ops[i].text, "learned on");
+		branches += said.branches > 1;
+		for (unsigned i = 0; i < ports; i++)
+			b.sinks[i]->count = 0;
+		mr_graph_detach(b.graph, probe);
+		mr_probe_destroy(probe);
+	}
+	assert_true(learned > 200 && branches > 200);
+	bed_close(&b);
+}
+
 static void
 against_the_obvious_switch(void **state)
 {
@@ -430,6 +535,7 @@ main(void)
 		cmocka_unit_test(against_the_obvious_switch),
 		cmocka_unit_test(against_the_obvious_switch_recording),
 		cmocka_unit_test(with_many_ports),
+		cmocka_unit_test(explained_as_done),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -224,8 +224,8 @@ forward4_body(struct mr_node_run *run, struct mr_recorder *rec, const uint32_t *
 		const struct mr_ip_meta *m = mr_ip_meta(p);
 		const uint8_t *header = mr_packet_bytes_const(p) + m->l3;
 
-		if (n > 0 && (p->context != in || m->l3 != l3)) {
-			ip4_batch(&w, &b, n, packets, verdicts, in, l3);
+		if (n > 0 && (n == IP_DEPTH || p->context != in || m->l3 != l3)) {
+			ip4_batch(&w, rec, &b, n, packets, verdicts, in, l3);
 			n = 0;
 		}
 		in = p->context % MR_IP_INTERFACES_MAX;
@@ -241,7 +241,7 @@ forward4_body(struct mr_node_run *run, struct mr_recorder *rec, const uint32_t *
 		b.address[n++] = ip4_load(header + 16);
 	}
 	if (n > 0)
-		ip4_batch(&w, &b, n, packets, verdicts, in, l3);
+		ip4_batch(&w, rec, &b, n, packets, verdicts, in, l3);
 }
 MR_NODE_FUNCTIONS(forward4)
 

@@ -180,8 +180,8 @@ forward6_body(struct mr_node_run *run, struct mr_recorder *rec, const uint32_t *
 		const struct mr_ip_meta *m = mr_ip_meta(p);
 		const uint8_t *header = mr_packet_bytes_const(p) + m->l3;
 
-		if (n > 0 && (p->context != in || m->l3 != l3)) {
-			ip6_batch(&w, &b, n, packets, verdicts, in, l3);
+		if (n > 0 && (n == IP_DEPTH || p->context != in || m->l3 != l3)) {
+			ip6_batch(&w, rec, &b, n, packets, verdicts, in, l3);
 			n = 0;
 		}
 		in = p->context % MR_IP_INTERFACES_MAX;
@@ -197,7 +197,7 @@ forward6_body(struct mr_node_run *run, struct mr_recorder *rec, const uint32_t *
 		b.pointer[n++] = header + 24;
 	}
 	if (n > 0)
-		ip6_batch(&w, &b, n, packets, verdicts, in, l3);
+		ip6_batch(&w, rec, &b, n, packets, verdicts, in, l3);
 }
 MR_NODE_FUNCTIONS(forward6)
 

@@ -350,10 +350,10 @@ import_set_of(struct mr_import *im, const struct mr_rtnl *m)
 	uint8_t special = special_of(m->route.type);
 	struct set *s;
 
-	if (special)
-		return import_set_get(im, NULL, 0, special);
+	/* A route by an object that drops is told as both. */
 	if (!m->route.nexthop)
-		return import_set_get(im, m->hops, m->route.hop_count, 0);
+		return special ? import_set_get(im, NULL, 0, special)
+			       : import_set_get(im, m->hops, m->route.hop_count, 0);
 	s = get_number(im, m->route.nexthop);
 	return s ? s->index : 0;
 }

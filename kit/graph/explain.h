@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef MR_KIT_GRAPH_EXPLAIN_H
+#define MR_KIT_GRAPH_EXPLAIN_H
+
+/*
+ * What would happen to a packet: it walks the plan that the workers run, through the nodes'
+ * recording functions, and ends where it would leave, be dropped or be kept. Nothing
+ * is sent, counted, learned or held: the recorder is dry (kit/record/record.h), and a node
+ * keeps to that (kit/graph/node.h). A node that is placed on other workers is run all
+ * the same, and hand-overs between workers are left out: they change no packet.
+ *
+ * The walk ends early, with an MR_OP_END that says why, at a node that has no recording
+ * function or declares that it cannot be explained, and when a packet, or one copy of it, has
+ * passed MR_EXPLAIN_STEPS_MAX nodes.
+ *
+ * Ownership: takes the packet. The recording lives until `done` returns.
+ * Threads: the control thread, beside running workers.
+ * Errors: -ENODEV when nothing is received on the port, -ENOMEM; without `done` being called.
+ */
+
+#include "kit/graph/graph.h"
+
+#define MR_EXPLAIN_STEPS_MAX 64u
+
+/* Explains `packet`, as if it had arrived on `port`; `done` is called once, with `user`. */
+MR_API int mr_graph_explain(struct mr_graph *, uint16_t port, uint32_t packet,
+    mr_recorder_done_fn *done, void *user, struct mr_error *);
+
+#endif

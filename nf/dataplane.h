@@ -43,6 +43,12 @@ bool mr_dataplane_is_finite(const struct mr_dataplane *);
  * -ENOENT: no such function. */
 int mr_dataplane_show(struct mr_dataplane *, const char *function, struct mr_state *);
 
+/* Words of whichever function has some for this operation of a recording; false: none has. */
+bool mr_dataplane_describe(struct mr_dataplane *, const struct mr_op *, char *text, size_t size);
+/* The Ethernet address that a frame for this data plane itself has on this interface: a function's,
+ * or the port's own. False: there is no such interface. */
+bool mr_dataplane_address(struct mr_dataplane *, uint16_t interface, uint16_t vlan, uint8_t mac[6]);
+
 struct mr_graph *mr_dataplane_graph(struct mr_dataplane *);
 struct mr_buffers *mr_dataplane_buffers(struct mr_dataplane *);
 struct mr_log *mr_dataplane_log(struct mr_dataplane *);

@@ -53,6 +53,14 @@ struct mr_nf {
 	int (*fd)(
 	    const void *state); /* when it is readable, tick is called too; -1 or null: none */
 	void (*show)(void *state, struct mr_state *); /* writes its state; may be null */
+
+	/* For trace and explain; each may be null. */
+	/* Puts words to an operation that its nodes recorded: names and addresses for numbers.
+	 * False: not one of its own, or it says enough by itself. */
+	bool (*describe)(void *state, const struct mr_op *, char *text, size_t size);
+	/* The Ethernet address that it answers to on this interface (and VLAN, 0: untagged).
+	 * False: none. */
+	bool (*address)(const void *state, uint16_t interface, uint16_t vlan, uint8_t mac[6]);
 };
 
 /* Ends with a null pointer. */

@@ -482,6 +482,17 @@ host_changed(void *state, uint16_t interface)
 	ask_for_tick(h);
 }
 
+static bool
+host_describe(void *state, const struct mr_op *op, char *text, size_t size)
+{
+	(void)state;
+	if (op->kind != MR_OP_NOTE || op->a >= MR_HOST_CLASS_COUNT ||
+	    op->text != mr_host_class_info[op->a].name)
+		return false;
+	snprintf(text, size, "for the router itself, class %s", op->text);
+	return true;
+}
+
 const struct mr_ip_part mr_ip_part_host = {
 	.name = "host",
 	.yang = mr_yang_host,
@@ -496,4 +507,5 @@ const struct mr_ip_part mr_ip_part_host = {
 	.watch = host_watch,
 	.changed = host_changed,
 	.show = host_show,
+	.describe = host_describe,
 };

@@ -7,6 +7,8 @@
  * and sends it on to be forwarded as a packet of this router, back to its source. Whether one
  * may be sent at all, error_rules.c says; then come the limits (RFC 4443, 2.4 (f); RFC 1812, 4.3.2.8).
  */
+#include <stdio.h>
+
 #include "nf/icmp/icmp_int.h"
 #include "nf/icmp/route_int.h"
 
@@ -232,7 +234,7 @@ make4(struct error *e)
 	sum = mr_checksum_add(sum, mr_packet_bytes(e->p) + l3, quote);
 	icmp_header.check = mr_checksum_finish(sum);
 	ip.total_len = mr_be16(head + quote);
-	ip.id = mr_be16(icmp_next_id(e->w.icmp));
+	ip.id = mr_be16(icmp_next_id(&e->w));
 	memcpy(&ip.src, e->source, 4);
 	memcpy(&ip.dst, e->destination, 4);
 	ip.check = mr_checksum_ipv4_header(&ip);
@@ -333,6 +335,21 @@ answer(const struct icmp_work *w, uint32_t packet)
 	default:
 		return mr_verdict_drop(reason);
 	}
+}
+
+bool
+icmp_error_describe(const struct mr_op *op, char *text, size_t size)
+{
+	for (unsigned i = 0; i < ICMP_ERROR_DROPS_COUNT; i++) {
+		if (op->kind != MR_OP_NOTE || op->text != drops[i].doc)
+			continue;
+		if (i == ICMP_ERROR_DROP_TOO_BIG)
+			snprintf(text, size, "%s (%u bytes)", op->text, (unsigned)op->a);
+		else
+			snprintf(text, size, "%s", op->text);
+		return true;
+	}
+	return false;
 }
 
 mr_inline void

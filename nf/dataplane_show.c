@@ -122,6 +122,7 @@ show_totals(struct mr_dataplane *dp, struct mr_state *st)
 	mr_state_uint(st, "sent", t.sent);
 	mr_state_uint(st, "dropped", t.dropped);
 	mr_state_uint(st, "held", t.held);
+	mr_state_uint(st, "merged", t.merged);
 	mr_state_close(st);
 }
 

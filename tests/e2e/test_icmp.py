@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a router says to real hosts: errors, echo, options, fragments, path MTU, redirects."""
+import os
 import sys
 
 import pytest
@@ -33,6 +34,12 @@ def start(lab, config):
     assert until(5, lambda: all(
         address["state"] == "preferred" for interface in lab.show("router")[0]["interface"]
         for address in interface.get("current-address", [])))
+
+
+def balanced(lab):
+    totals = lab.show("packets")
+    return totals["received"] + totals["created"] == \
+        totals["sent"] + totals["dropped"] + totals["held"] + totals["merged"]
 
 
 def answered(text):
@@ -124,6 +131,18 @@ def test_redirect(lab):
     lab.in_host(1, "ip", "address", "add", "10.9.1.9/24", "dev", "eth0")
     ping(lab, 1, "198.51.100.1", "-I", "10.9.1.2")
     assert until(3, lambda: counters(lab)["sent-redirect4"] == 1)
+    assert lab.stop() == 0
+
+
+@pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="one CPU")
+def test_fragments_on_two_workers(lab):
+    """What one worker receives of a datagram the other one puts together."""
+    lab.start(lab.config(), system={"workers": "%d,%d" % tuple(sorted(os.sched_getaffinity(0))[:2])})
+    for source in (1, 2):
+        assert answered(ping(lab, source, "10.9.%d.1" % source, "-s", "9000", "-c", "50", "-i", "0.01"))
+        assert answered(ping(lab, source, "10.9.%d.1" % (3 - source), "-s", "9000"))
+    assert lab.show("packets")["merged"] > 500
+    assert until(3, lambda: balanced(lab))
     assert lab.stop() == 0
 
 

@@ -169,3 +169,27 @@ mr_dataplane_stream(struct mr_dataplane *dp, const char *function, const char *n
 			return mr_nf_list[i]->stream(dp->states[i], name, query, out, error);
 	return mr_error_set(error, -ENOENT, "there is no %s of a %s", name, function);
 }
+
+bool
+mr_dataplane_describe(struct mr_dataplane *dp, const struct mr_op *op, char *text, size_t size)
+{
+	for (unsigned i = 0; mr_nf_list[i]; i++)
+		if (mr_nf_list[i]->describe &&
+		    mr_nf_list[i]->describe(dp->states[i], op, text, size))
+			return true;
+	return false;
+}
+
+bool
+mr_dataplane_address(struct mr_dataplane *dp, uint16_t interface, uint16_t vlan, uint8_t mac[6])
+{
+	const struct mr_port *port = mr_graph_port(dp->graph, interface);
+
+	for (unsigned i = 0; mr_nf_list[i]; i++)
+		if (mr_nf_list[i]->address &&
+		    mr_nf_list[i]->address(dp->states[i], interface, vlan, mac))
+			return true;
+	if (port)
+		memcpy(mac, port->mac, 6);
+	return port != NULL;
+}

@@ -60,8 +60,8 @@ open_mirror(struct mirror_bed *b, bool export)
 	b->base.rib = b->bed.rib;
 	b->now = 1000;
 	b->epoll = epoll_create1(0);
-	assert_int_equal(
-	    kernel_mirror_create(&b->mirror, &settings, &b->base, 0, b->epoll, NULL), 0);
+	assert_int_equal(kernel_mirror_create(&b->mirror, &settings, &b->base, 0, b->epoll, NULL),
+	    0);
 	work(b);
 }
 
@@ -120,16 +120,18 @@ print(void *user, const struct mr_route *r, enum mr_route_state state, uint32_t 
 		inet_ntop(h->family == MR_IP4 ? AF_INET : AF_INET6, h->address, address,
 		    sizeof(address));
 		n = snprintf(words[i], sizeof(words[i]), " %s",
-		    h->kind == MR_HOP_SPECIAL	   ? specials[h->special]
+		    h->kind == MR_HOP_SPECIAL      ? specials[h->special]
 			: h->kind == MR_HOP_DIRECT ? "direct"
 						   : address);
 		if (h->interface)
-			n += snprintf(words[i] + n, sizeof(words[i]) - (size_t)n, "@%u", h->interface);
+			n += snprintf(words[i] + n, sizeof(words[i]) - (size_t)n, "@%u",
+			    h->interface);
 		if (h->weight != 1)
 			snprintf(words[i] + n, sizeof(words[i]) - (size_t)n, "*%u", h->weight);
 	}
 	/* In which order a route names its next hops says nothing. */
-	qsort(words, MR_MIN(r->hop_count, (uint16_t)MR_ARRAY_COUNT(words)), sizeof(words[0]), by_text);
+	qsort(words, MR_MIN(r->hop_count, (uint16_t)MR_ARRAY_COUNT(words)), sizeof(words[0]),
+	    by_text);
 	for (unsigned i = 0; i < r->hop_count && i < MR_ARRAY_COUNT(words); i++)
 		fputs(words[i], user);
 	fprintf(user, "\n");
@@ -212,10 +214,9 @@ test_every_change(void **state)
 		{ "route add 20.6.0.0/16 via 10.3.0.1 metric 9", "20.6.0.0/16", "10.3.0.1@3" },
 		{ "route add 20.7.0.0/16 via 10.3.0.1 table 100", "20.7.0.0/16", "" },
 		{ "route add 20.8.0.0/16 via 10.3.0.1 tos 8", "20.8.0.0/16", "" },
-		{ "route add 20.9.0.0/16 nexthop via 10.99.0.1 nexthop via 10.3.0.1",
-		    "20.9.0.0/16", "10.3.0.1@3" },
-		{ "route add 20.10.0.0/16 via 7.7.7.7 dev i2 onlink", "20.10.0.0/16",
-		    "7.7.7.7@2" },
+		{ "route add 20.9.0.0/16 nexthop via 10.99.0.1 nexthop via 10.3.0.1", "20.9.0.0/16",
+		    "10.3.0.1@3" },
+		{ "route add 20.10.0.0/16 via 7.7.7.7 dev i2 onlink", "20.10.0.0/16", "7.7.7.7@2" },
 		{ "route add default via 10.1.0.1", "0.0.0.0/0", "10.1.0.1@1" },
 		{ "route add 2001:db8:200::/48 via 2001:db8:1::2", "2001:db8:200::/48",
 		    "2001:db8:1::2@1" },
@@ -227,8 +228,8 @@ test_every_change(void **state)
 		    "2001:db8:2::2@2 fe80::1@3" },
 		{ "-6 route replace 2001:db8:200::/48 via 2001:db8:3::7", "2001:db8:200::/48",
 		    "2001:db8:3::7@3" },
-		{ "-6 route add 2001:db8:200::/48 via 2001:db8:3::8 metric 1",
-		    "2001:db8:200::/48", "2001:db8:3::8@3" },
+		{ "-6 route add 2001:db8:200::/48 via 2001:db8:3::8 metric 1", "2001:db8:200::/48",
+		    "2001:db8:3::8@3" },
 		{ "-6 route del 2001:db8:200::/48 metric 1", "2001:db8:200::/48",
 		    "2001:db8:3::7@3" },
 		{ "-6 route add blackhole 2001:db8:201::/48", "2001:db8:201::/48", "blackhole" },
@@ -301,8 +302,8 @@ test_random_changes(void **state)
 
 			/* The kernel tells nobody which IPv6 route a prepended one is in front of. */
 			if (n & 1 && strcmp(verb, "prepend"))
-				fprintf(f, "-6 route %s 2001:db8:%u00::/48 via 2001:db8:%u::%u\n", verb,
-				    1 + n / 8192 % 6, d, g);
+				fprintf(f, "-6 route %s 2001:db8:%u00::/48 via 2001:db8:%u::%u\n",
+				    verb, 1 + n / 8192 % 6, d, g);
 			else
 				fprintf(f, "route %s 20.%u.0.0/16 via 10.%u.0.%u metric %u\n", verb,
 				    n / 8192 % 8, d, g, 10 * (n / 65536 % 2));
@@ -381,7 +382,9 @@ exports(unsigned count, const char *const *prefixes)
 	return list;
 }
 
-#define OURS "{ ip route show proto 77; ip -6 route show proto 77; } | sed 's/ *proto 77//;s/ pref medium//'"
+#define OURS \
+	"{ ip route show proto 77; ip -6 route show proto 77; } | sed 's/ *proto 77//;s/ pref " \
+	"medium//'"
 
 static void
 test_static_routes_to_the_kernel(void **state)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Groups: found by their members, counted, and taken apart when no worker can have
- * them any more. A group that is changed gets a new set (group_set.c), and workers go from one to the
- * other by one word.
+ * Groups: found by their members, counted, and taken apart when no worker can have them any
+ * more. A group that is changed gets a new set (group_set.c), and workers go from one to
+ * the other by one word.
  */
 #include "nf/ip/group.h"
 

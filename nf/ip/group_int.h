@@ -23,8 +23,8 @@
  * Independent draws share 1,024 buckets between 16 members with a standard deviation of 12 % of
  * the mean. A member's draws are a permutation of the buckets instead (its
  * u's leading bits), so that every member has exactly as many high and low ones as the others:
- * 8 %, and 1.8 % instead of 3.1 % between two. Evening out the rest would make the owner of a bucket
- * depend on all members, and a member's leaving move flows of those who stay.
+ * 8.6 %, and 1.7 % instead of 3.1 % between two. Evening out the rest would make the owner of
+ * a bucket depend on all members, and a member's leaving move flows of those who stay.
  */
 struct deal_member {
 	uint64_t identity;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The best of each prefix in the FIB, and what happens to it when interfaces or the way to next hops
- * change. */
+/* The best of each prefix in the FIB, and what becomes of it when interfaces or the ways to next
+ * hops change. */
 #include "kit/table/fib4.h"
 #include "kit/table/fib6.h"
 #include "nf/rib/rib_int.h"

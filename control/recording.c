@@ -21,8 +21,7 @@
 static const char *
 port_name(struct mr_dataplane *dp, uint32_t port)
 {
-	const struct mr_interface *i =
-	    mr_interface_at(mr_interfaces_of(dp), (uint16_t)port);
+	const struct mr_interface *i = mr_interface_at(mr_interfaces_of(dp), (uint16_t)port);
 
 	const struct mr_port *p;
 
@@ -78,9 +77,16 @@ reason_name(const struct mr_graph *g, const struct mr_op *op)
 	return class && op->arg < class->drop_count ? class->drops[op->arg].name : "?";
 }
 
+static const char *
+reason_doc(const struct mr_graph *g, const struct mr_op *op)
+{
+	const struct mr_node_class *class = mr_graph_node_class(g, op->node);
+
+	return class && op->arg < class->drop_count ? class->drops[op->arg].doc : "";
+}
+
 static void
-describe(struct mr_dataplane *dp, const struct mr_recording *r, const struct mr_op *op,
-    json_t *o)
+describe(struct mr_dataplane *dp, const struct mr_recording *r, const struct mr_op *op, json_t *o)
 {
 	const struct mr_graph *g = mr_dataplane_graph(dp);
 	double per_us = (double)mr_graph_hz(g) / 1e6;
@@ -155,6 +161,7 @@ describe(struct mr_dataplane *dp, const struct mr_recording *r, const struct mr_
 		break;
 	case MR_OP_DROP:
 		set_text(o, "reason", reason_name(g, op));
+		set_text(o, "why", reason_doc(g, op));
 		break;
 	case MR_OP_END:
 		set_text(o, "text", op->text);
@@ -189,4 +196,3 @@ recording_json(struct mr_dataplane *dp, const struct mr_recording *r)
 	json_decref(root);
 	return text;
 }
-

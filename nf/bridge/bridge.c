@@ -253,9 +253,10 @@ bridge_describe(void *state, const struct mr_op *op, char *text, size_t size)
 {
 	const struct bridges *all = state;
 	bool found = op->kind == MR_OP_MATCH && op->text && !strcmp(op->text, "bridge stations");
-	bool source = op->kind == MR_OP_NOTE && op->text && !strncmp(op->text, "source station", 14);
-	const struct mr_interface *i = mr_interface_at(mr_interfaces_of(all->dp),
-	    (uint16_t)(found ? op->arg : op->a));
+	bool source =
+	    op->kind == MR_OP_NOTE && op->text && !strncmp(op->text, "source station", 14);
+	const struct mr_interface *i =
+	    mr_interface_at(mr_interfaces_of(all->dp), (uint16_t)(found ? op->arg : op->a));
 
 	if (found)
 		snprintf(text, size, "station %02x:%02x:%02x:%02x:%02x:%02x is known on %s",

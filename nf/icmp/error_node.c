@@ -166,6 +166,10 @@ may_send(struct error *e)
 	memcpy(e->destination, ip + (e->family == MR_IP4 ? 12 : 8), e->family == MR_IP4 ? 4 : 16);
 	if (!icmp_is_remote(&e->w, e->in, e->family, e->destination))
 		return ICMP_NOT_ABOUT_SOURCE;
+	/* A broadcast address of a subnet of ours (RFC 1812, 4.3.2.7). */
+	if (e->family == MR_IP4 &&
+	    icmp_is_broadcast(&e->w, icmp_route(&e->w, e->in, MR_IP4, ip + 16)))
+		return ICMP_NOT_ABOUT_GROUP;
 	if (!choose_source(e, ip + (e->family == MR_IP4 ? 16 : 24)))
 		return ICMP_NOT_FROM;
 	if (!icmp_take(&e->w,

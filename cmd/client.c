@@ -99,10 +99,12 @@ said_no(struct mr_client *c, int status, struct mr_error *error)
 	return mr_error_set(error, status == 404 ? -ENOENT : -EINVAL, "%s", from + 2);
 }
 
-int
-mr_client_get(struct mr_client *c, const char *path, const char *target, struct mr_error *error)
+/* With a body it is a POST. */
+static int
+request(struct mr_client *c, const char *path, const char *target, const char *body,
+    struct mr_error *error)
 {
-	char fallback[108], request[CLIENT_TARGET_MAX + 64];
+	char fallback[108], head[CLIENT_TARGET_MAX + 96], length[48] = "";
 	int status, rc;
 
 	memset(c, 0, sizeof(*c));
@@ -114,8 +116,13 @@ mr_client_get(struct mr_client *c, const char *path, const char *target, struct 
 		mr_client_close(c);
 		return mr_error_set(error, -E2BIG, "that is too long for one request");
 	}
-	snprintf(request, sizeof(request), "GET %s HTTP/1.0\r\nHost: millrace\r\n\r\n", target);
-	rc = send_all(c->fd, request, error);
+	if (body)
+		snprintf(length, sizeof(length), "Content-Length: %zu\r\n", strlen(body));
+	snprintf(head, sizeof(head), "%s %s HTTP/1.0\r\nHost: millrace\r\n%s\r\n",
+	    body ? "POST" : "GET", target, length);
+	rc = send_all(c->fd, head, error);
+	if (!rc && body)
+		rc = send_all(c->fd, body, error);
 	if (!rc)
 		rc = read_head(c, &status, error);
 	if (!rc && status != 200)
@@ -123,6 +130,12 @@ mr_client_get(struct mr_client *c, const char *path, const char *target, struct 
 	if (rc)
 		mr_client_close(c);
 	return rc;
+}
+
+int
+mr_client_get(struct mr_client *c, const char *path, const char *target, struct mr_error *error)
+{
+	return request(c, path, target, NULL, error);
 }
 
 bool
@@ -156,15 +169,15 @@ mr_client_close(struct mr_client *c)
 	memset(c, 0, sizeof(*c));
 }
 
-int
-mr_client_fetch(const char *path, const char *target, char **text, size_t *size,
+static int
+fetch(const char *path, const char *target, const char *body, char **text, size_t *size,
     struct mr_error *error)
 {
 	size_t room = 65536, used = 0;
 	struct mr_client c;
 	char *grown;
 	long n;
-	int rc = mr_client_get(&c, path, target, error);
+	int rc = request(&c, path, target, body, error);
 
 	if (rc)
 		return rc;
@@ -197,6 +210,20 @@ mr_client_fetch(const char *path, const char *target, char **text, size_t *size,
 	(*text)[used] = 0;
 	*size = used;
 	return 0;
+}
+
+int
+mr_client_fetch(const char *path, const char *target, char **text, size_t *size,
+    struct mr_error *error)
+{
+	return fetch(path, target, NULL, text, size, error);
+}
+
+int
+mr_client_post(const char *path, const char *target, const char *body, char **text, size_t *size,
+    struct mr_error *error)
+{
+	return fetch(path, target, body, text, size, error);
 }
 
 void

@@ -37,6 +37,10 @@ void mr_client_close(struct mr_client *);
 int mr_client_fetch(const char *socket, const char *target, char **text, size_t *size,
     struct mr_error *);
 
+/* The same for a target that is given something: `body`, as a POST. */
+int mr_client_post(const char *socket, const char *target, const char *body, char **text,
+    size_t *size, struct mr_error *);
+
 /* Appends `name=value` to a target, escaped. */
 void mr_client_param(char *target, size_t size, const char *name, const char *value);
 /* Appends the words of a tcpdump expression as its filter; none: nothing. */

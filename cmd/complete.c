@@ -136,9 +136,17 @@ static void
 offer_kind(const struct words *w, const char *kind)
 {
 	const char *function, *part;
+	char first[32];
 
 	if (!kind)
 		return;
+	/* "@interface a|b": the one for the first word, the other for those behind it. */
+	if (strchr(kind, ' ') && w->plain == 0) {
+		snprintf(first, sizeof(first), "%.*s", (int)strcspn(kind, " "), kind);
+		kind = first;
+	} else if (strchr(kind, ' ')) {
+		kind = strchr(kind, ' ') + 1;
+	}
 	if (*kind != '@')
 		offer_list(w, kind);
 	else if (strcmp(kind, "@file") == 0)

@@ -348,6 +348,12 @@ read_lines(struct outside *o, char *text, unsigned family, struct mr_error *erro
 			open = !strchr(line, '[') || strchr(line, '*');
 			r = other;
 			w.count = 0;
+		} else if (indented && strchr(line, '[')) {
+			/* BIRD: another route to the same prefix. */
+			if (open)
+				rc = add_route(o, &r, &w);
+			open = strchr(line, '*') != NULL;
+			w.count = 0;
 		} else if (!indented) {
 			continue; /* a headline */
 		}

@@ -51,7 +51,7 @@ print_line(struct follower *f, const char *line, size_t len)
 		putchar('\n');
 	} else {
 		recording = json_loadb(line, len, 0, NULL);
-		mr_trace_print(stdout, recording);
+		mr_trace_print(stdout, recording, false);
 		json_decref(recording);
 	}
 	fflush(stdout);

@@ -4,10 +4,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "kit/base/def.h"
+#include "cmd/edit_words.h"
+#include "kit/base/hex.h"
 
 #define TIME_WIDTH 12
 #define DEPTH_MAX 64
+
+struct print {
+	FILE *out;
+	const json_t *ops;
+	bool explained; /* nothing happened: no times, and "leaves" for "sent" */
+};
 
 static const char *
 text_of(const json_t *op, const char *key)
@@ -29,32 +36,19 @@ is_kind(const json_t *op, const char *kind)
 	return strcmp(text_of(op, "kind"), kind) == 0;
 }
 
+static bool
+is_verdict(const json_t *op)
+{
+	return is_kind(op, "output") || is_kind(op, "refused") || is_kind(op, "drop") ||
+	    is_kind(op, "hold") || is_kind(op, "end");
+}
+
 static unsigned
 from_hex(const char *text, uint8_t *bytes, unsigned max)
 {
-	unsigned n = 0, v;
+	long n = mr_hex_read(text, MR_MIN(strlen(text), (size_t)max * 2), bytes, max);
 
-	while (n < max && text[0] && text[1] && sscanf(text, "%2x", &v) == 1) {
-		bytes[n++] = (uint8_t)v;
-		text += 2;
-	}
-	return n;
-}
-
-/* What bytes at this place of a frame are, where that needs no parsing. */
-static void
-print_meaning(FILE *out, long long offset, const uint8_t *b, unsigned len)
-{
-	unsigned type = len >= 2 ? (unsigned)b[0] << 8 | b[1] : 0;
-
-	if (len == 6 && (offset == 0 || offset == 6))
-		fprintf(out, "  (%s MAC %02x:%02x:%02x:%02x:%02x:%02x)",
-		    offset ? "source" : "destination", b[0], b[1], b[2], b[3], b[4], b[5]);
-	else if (offset == 12 && len == 4 && (type == 0x8100 || type == 0x88a8 || type == 0x9100))
-		fprintf(out, "  (%s tag, VLAN %u, priority %u)",
-		    type == 0x8100 ? "802.1Q" : "service", (b[2] & 15u) << 8 | b[3], b[2] >> 5);
-	else if (offset == 12 && len == 2)
-		fprintf(out, "  (type 0x%04x)", type);
+	return n > 0 ? (unsigned)n : 0;
 }
 
 static void
@@ -66,18 +60,6 @@ print_range(FILE *out, const json_t *op, unsigned len)
 		fprintf(out, "byte %lld", at);
 	else
 		fprintf(out, "bytes %lld-%lld", at, at + len - 1);
-}
-
-static void
-print_bytes(FILE *out, const json_t *op)
-{
-	uint8_t bytes[16];
-	unsigned len = from_hex(text_of(op, "bytes"), bytes, sizeof(bytes));
-
-	fprintf(out, "set ");
-	print_range(out, op, len);
-	fprintf(out, " to %s", text_of(op, "bytes"));
-	print_meaning(out, number_of(op, "offset"), bytes, len);
 }
 
 static void
@@ -94,14 +76,14 @@ print_guard(FILE *out, const json_t *op)
 	    whole ? "" : mask);
 }
 
-/* Everything but entering a node and copies. */
+/* Everything but entering a node, copies, edits of bytes and verdicts. */
 static void
 print_op(FILE *out, const json_t *op)
 {
 	const char *kind = text_of(op, "kind");
 
-	if (!strcmp(kind, "set"))
-		print_bytes(out, op);
+	if (*text_of(op, "words"))
+		fprintf(out, "%s", text_of(op, "words"));
 	else if (!strcmp(kind, "guard"))
 		print_guard(out, op);
 	else if (!strcmp(kind, "push"))
@@ -121,70 +103,155 @@ print_op(FILE *out, const json_t *op)
 	else if (!strcmp(kind, "read"))
 		fprintf(out, "asked %s (generation %lld)", text_of(op, "table"),
 		    number_of(op, "generation"));
+	else if (!strcmp(kind, "match"))
+		fprintf(out, "%s: %s matches, value %lld", text_of(op, "table"),
+		    text_of(op, "prefix"), number_of(op, "value"));
 	else if (!strcmp(kind, "note"))
 		fprintf(out, "%s %lld", text_of(op, "text"), number_of(op, "number"));
 	else if (!strcmp(kind, "count") || !strcmp(kind, "meter"))
 		fprintf(out, "%s %lld", kind, number_of(op, "index"));
 	else if (!strcmp(kind, "uncacheable"))
 		fprintf(out, "not the same for the next packet: %s", text_of(op, "text"));
-	else if (!strcmp(kind, "output"))
-		fprintf(out, "=> sent on %s, %lld bytes", text_of(op, "interface"),
-		    number_of(op, "length"));
-	else if (!strcmp(kind, "refused"))
-		fprintf(out, "=> refused by %s, which takes no more: dropped",
-		    text_of(op, "interface"));
-	else if (!strcmp(kind, "drop"))
-		fprintf(out, "=> dropped by %s: %s", text_of(op, "node"), text_of(op, "reason"));
-	else if (!strcmp(kind, "hold"))
-		fprintf(out, "=> kept by %s", text_of(op, "node"));
 	else
 		fprintf(out, "%s", kind);
 }
 
-static void
-print_indent(FILE *out, unsigned depth)
+/* Where a packet, or a copy of it, ends. False: the operation is no such end. */
+static bool
+print_verdict(FILE *out, const json_t *op, bool explained)
 {
-	fprintf(out, "%*s", (int)(TIME_WIDTH + 2 + depth * 4), "");
+	const char *kind = text_of(op, "kind"), *why = text_of(op, "why");
+
+	if (!strcmp(kind, "output"))
+		fprintf(out, "%s %s, %lld bytes", explained ? "leaves by" : "sent on",
+		    text_of(op, "interface"), number_of(op, "length"));
+	else if (!strcmp(kind, "refused"))
+		fprintf(out, "refused by %s, which takes no more: dropped",
+		    text_of(op, "interface"));
+	else if (!strcmp(kind, "drop"))
+		fprintf(out, "dropped by %s: %s%s%s%s", text_of(op, "node"), text_of(op, "reason"),
+		    *why ? " (" : "", why, *why ? ")" : "");
+	else if (!strcmp(kind, "hold"))
+		fprintf(out, "kept by %s", text_of(op, "node"));
+	else if (!strcmp(kind, "end"))
+		fprintf(out, "%s cannot be followed: %s", text_of(op, "node"), text_of(op, "text"));
+	else
+		return false;
+	return true;
 }
 
 static void
-print_branch(FILE *out, const json_t *ops, long long branch, unsigned depth)
+print_indent(const struct print *p, unsigned depth)
 {
-	const json_t *op;
-	size_t i;
+	fprintf(p->out, "%*s  ", (int)((p->explained ? 0 : TIME_WIDTH) + 2 + depth * 4), "");
+}
 
-	json_array_foreach(ops, i, op)
-	{
+static void
+print_node(const struct print *p, const json_t *op, unsigned depth)
+{
+	if (!p->explained)
+		fprintf(p->out, "%*.1f us", TIME_WIDTH - 3,
+		    json_real_value(json_object_get(op, "at-us")));
+	fprintf(p->out, "%*s%s\n", (int)(2 + depth * 4), "", text_of(op, "node"));
+}
+
+/* An edit of bytes, which the branch's shadow follows; false: the operation is none. */
+static bool
+print_edit(struct print *p, struct mr_shadow *shadow, const json_t *op, unsigned depth)
+{
+	const char *kind = text_of(op, "kind");
+	unsigned at = (unsigned)number_of(op, "offset"), len = (unsigned)number_of(op, "length");
+	mr_edit_line lines[MR_EDIT_LINES_MAX];
+	unsigned count = 1;
+	uint8_t bytes[16];
+
+	if (!strcmp(kind, "set")) {
+		len = from_hex(text_of(op, "bytes"), bytes, sizeof(bytes));
+		count = mr_shadow_set(shadow, at, bytes, len, lines);
+	} else if (!strcmp(kind, "ttl")) {
+		mr_shadow_ttl(shadow, at, (unsigned)number_of(op, "version"), lines[0]);
+	} else if (!strcmp(kind, "push")) {
+		mr_shadow_push(shadow, at, len);
+		snprintf(lines[0], sizeof(lines[0]), "%u bytes put in at %u", len, at);
+	} else if (!strcmp(kind, "pop")) {
+		mr_shadow_pop(shadow, at, len);
+		snprintf(lines[0], sizeof(lines[0]), "%u bytes at %u taken out", len, at);
+	} else {
+		return false;
+	}
+	for (unsigned i = 0; i < count; i++) {
+		print_indent(p, depth);
+		fprintf(p->out, "%s\n", lines[i]);
+	}
+	return true;
+}
+
+static void
+print_branch(struct print *p, struct mr_shadow *shadow, long long branch, unsigned depth,
+    size_t from)
+{
+	for (size_t i = from; i < json_array_size(p->ops); i++) {
+		const json_t *op = json_array_get(p->ops, i);
 		long long copy = number_of(op, "copy");
 
 		if (number_of(op, "branch") != branch)
 			continue;
 		if (is_kind(op, "node")) {
-			fprintf(out, "%*.1f us  %*s%s\n", TIME_WIDTH - 3,
-			    json_real_value(json_object_get(op, "at-us")), (int)depth * 4, "",
-			    text_of(op, "node"));
+			print_node(p, op, depth);
 			continue;
 		}
-		print_indent(out, depth);
-		if (!is_kind(op, "copy")) {
-			fprintf(out, "  ");
-			print_op(out, op);
-			fputc('\n', out);
+		if (print_edit(p, shadow, op, depth))
+			continue;
+		print_indent(p, depth);
+		if (is_kind(op, "copy")) {
+			struct mr_shadow own = *shadow;
+
+			fprintf(p->out, "copy %lld:\n", copy);
+			/* A branch begins in one with a lower number, so this comes to an end. */
+			if (copy > branch && depth < DEPTH_MAX)
+				print_branch(p, &own, copy, depth + 1, i + 1);
 			continue;
 		}
-		fprintf(out, "  copy %lld:\n", copy);
-		/* A branch begins in one with a lower number, so this comes to an end. */
-		if (copy > branch && depth < DEPTH_MAX)
-			print_branch(out, ops, copy, depth + 1);
+		if (is_verdict(op))
+			fprintf(p->out, "=> ");
+		if (!print_verdict(p->out, op, p->explained))
+			print_op(p->out, op);
+		fputc('\n', p->out);
+	}
+}
+
+/* The ends of all branches once more, for who reads nothing else. */
+static void
+print_ends(const struct print *p)
+{
+	const json_t *op;
+	size_t i;
+
+	json_array_foreach(p->ops, i, op)
+	{
+		if (!is_verdict(op))
+			continue;
+		print_verdict(p->out, op, true);
+		fputc('\n', p->out);
 	}
 }
 
 void
-mr_trace_print(FILE *out, const json_t *recording)
+mr_trace_print(FILE *out, const json_t *recording, bool explained)
 {
+	struct print p = { out, json_object_get(recording, "ops"), explained };
+	uint8_t bytes[MR_SHADOW_MAX];
+	struct mr_shadow shadow;
+
+	mr_shadow_begin(&shadow, bytes,
+	    from_hex(text_of(recording, "bytes"), bytes, sizeof(bytes)));
 	fprintf(out, "%s: %s\n", text_of(recording, "interface"), text_of(recording, "packet"));
-	print_branch(out, json_object_get(recording, "ops"), 0, 0);
+	print_branch(&p, &shadow, 0, 0, 0);
 	if (json_is_true(json_object_get(recording, "truncated")))
-		fprintf(out, "%*s... more happened than a recording holds\n", TIME_WIDTH + 2, "");
-	fputc('\n', out);
+		fprintf(out, "%*s... more happened than a recording holds\n",
+		    explained ? 2 : TIME_WIDTH + 2, "");
+	if (explained)
+		print_ends(&p);
+	else
+		fputc('\n', out);
 }

@@ -15,6 +15,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#define BODY_MAX (256 << 10) /* the largest frame in digits, with white space */
+
 void
 server_fail(struct evhttp_request *req, int code, const char *fmt, ...)
 {
@@ -158,8 +160,10 @@ serve(struct evhttp_request *req, void *arg)
 	const char *text = evhttp_uri_get_query(uri);
 	struct evkeyvalq query;
 
-	if (evhttp_request_get_command(req) != EVHTTP_REQ_GET) {
-		server_fail(req, 405, "only GET is understood here");
+	bool explain = path && strcmp(path, "/explain") == 0;
+
+	if (evhttp_request_get_command(req) != (explain ? EVHTTP_REQ_POST : EVHTTP_REQ_GET)) {
+		server_fail(req, 405, "only %s is understood here", explain ? "POST" : "GET");
 		return;
 	}
 	TAILQ_INIT(&query);
@@ -175,9 +179,11 @@ serve(struct evhttp_request *req, void *arg)
 		server_trace(s, req, &query);
 	else if (strcmp(path, "/capture") == 0)
 		server_capture(s, req, &query);
+	else if (explain)
+		server_explain(s, req, &query);
 	else
-		server_fail(req, 404, "there is no %s; there are /state, /trace and /capture",
-		    path);
+		server_fail(req, 404,
+		    "there is no %s; there are /state, /trace, /explain and /capture", path);
 	evhttp_clear_headers(&query);
 }
 
@@ -250,7 +256,7 @@ mr_server_create(struct mr_server **out, const struct mr_server_config *config,
 		goto fail;
 	}
 	evhttp_set_max_headers_size(s->http, 16384);
-	evhttp_set_max_body_size(s->http, 0);
+	evhttp_set_max_body_size(s->http, BODY_MAX);
 	evhttp_set_gencb(s->http, serve, s);
 	*out = s;
 	return 0;

@@ -42,10 +42,14 @@ void server_fail(struct evhttp_request *, int code, const char *fmt, ...) mr_pri
 /* A query's parameter; `fallback` when absent. */
 const char *server_param(const struct evkeyvalq *, const char *name, const char *fallback);
 
+/* A recording as one line of JSON, to be freed; null without memory. */
+char *recording_json(struct mr_dataplane *, const struct mr_recording *);
+
 /* The resources. */
 void server_function_stream(struct mr_server *, struct evhttp_request *, const char *function,
     const char *name, const struct evkeyvalq *);
 void server_trace(struct mr_server *, struct evhttp_request *, const struct evkeyvalq *);
+void server_explain(struct mr_server *, struct evhttp_request *, const struct evkeyvalq *);
 void server_capture(struct mr_server *, struct evhttp_request *, const struct evkeyvalq *);
 
 #endif

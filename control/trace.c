@@ -1,167 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/*
- * Recordings as JSON, one object a line: what came in where, then every node,
- * guard, table, edit and verdict in the order in which they happened.
- */
+/* Recordings of real packets, one JSON object a line (control/recording.c). */
 
 #include <event2/buffer.h>
-#include <jansson.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "control/attach_int.h"
-#include "kit/packet/print.h"
-#include "nf/interface/interface.h"
-
-static const char *
-port_name(const struct attachment *a, uint32_t port)
-{
-	const struct mr_interface *i =
-	    mr_interface_at(mr_interfaces_of(a->server->config.dataplane), (uint16_t)port);
-
-	return i ? i->name : "?";
-}
-
-static void
-set_hex(json_t *o, const char *key, const uint8_t *bytes, unsigned len)
-{
-	char text[2 * 16 + 1];
-
-	for (unsigned i = 0; i < len && i < 16; i++)
-		snprintf(text + 2 * i, 3, "%02x", bytes[i]);
-	text[MR_MIN(len, 16u) * 2] = 0;
-	json_object_set_new(o, key, json_string(text));
-}
-
-static void
-set_text(json_t *o, const char *key, const char *text)
-{
-	json_object_set_new(o, key, json_string(text ? text : ""));
-}
-
-static void
-set_number(json_t *o, const char *key, uint64_t n)
-{
-	json_object_set_new(o, key, json_integer((json_int_t)n));
-}
-
-static const char *
-reason_name(const struct mr_graph *g, const struct mr_op *op)
-{
-	const struct mr_node_class *class = mr_graph_node_class(g, op->node);
-
-	return class && op->arg < class->drop_count ? class->drops[op->arg].name : "?";
-}
-
-static void
-describe(const struct attachment *a, const struct mr_recording *r, const struct mr_op *op,
-    json_t *o)
-{
-	const struct mr_graph *g = mr_dataplane_graph(a->server->config.dataplane);
-	double per_us = (double)mr_graph_hz(g) / 1e6;
-
-	set_text(o, "kind", mr_op_kind_name(op->kind));
-	set_text(o, "node", mr_graph_node_name(g, op->node));
-	if (op->branch)
-		set_number(o, "branch", op->branch);
-	switch ((enum mr_op_kind)op->kind) {
-	case MR_OP_NODE:
-		json_object_set_new(o, "at-us", json_real((double)(op->a - r->start) / per_us));
-		break;
-	case MR_OP_SET:
-		set_number(o, "offset", op->offset);
-		set_hex(o, "bytes", op->bytes, op->len);
-		break;
-	case MR_OP_PUSH:
-	case MR_OP_POP:
-		set_number(o, "offset", op->offset);
-		set_number(o, "length", op->len);
-		break;
-	case MR_OP_TRIM:
-		set_number(o, "length", op->arg);
-		break;
-	case MR_OP_SUM:
-		set_number(o, "offset", op->offset);
-		set_number(o, "delta", op->arg);
-		break;
-	case MR_OP_TTL:
-		set_number(o, "offset", op->offset);
-		set_number(o, "version", op->arg);
-		break;
-	case MR_OP_META:
-		set_number(o, "context", op->arg);
-		set_number(o, "vlan", op->a);
-		break;
-	case MR_OP_GUARD:
-		set_number(o, "offset", op->offset);
-		set_hex(o, "value", op->bytes, op->len);
-		set_hex(o, "mask", op->bytes + 8, op->len);
-		break;
-	case MR_OP_READ:
-		set_text(o, "table", op->text);
-		set_number(o, "generation", op->a);
-		break;
-	case MR_OP_MATCH:
-		set_text(o, "table", op->text);
-		set_hex(o, "prefix", op->bytes, op->offset);
-		set_number(o, "length", op->len);
-		set_number(o, "value", op->arg);
-		break;
-	case MR_OP_NOTE:
-		set_text(o, "text", op->text);
-		set_number(o, "number", op->a);
-		break;
-	case MR_OP_COUNT:
-	case MR_OP_METER:
-		set_number(o, "index", op->arg);
-		break;
-	case MR_OP_COPY:
-		set_number(o, "copy", op->arg);
-		break;
-	case MR_OP_UNCACHEABLE:
-		set_text(o, "text", op->text);
-		break;
-	case MR_OP_OUTPUT:
-	case MR_OP_REFUSED:
-		set_text(o, "interface", port_name(a, op->arg));
-		set_number(o, "length", op->a);
-		break;
-	case MR_OP_DROP:
-		set_text(o, "reason", reason_name(g, op));
-		break;
-	case MR_OP_END:
-		set_text(o, "text", op->text);
-		break;
-	case MR_OP_HOLD:
-		break;
-	}
-}
-
-static char *
-line_of(const struct attachment *a, const struct mr_recording *r)
-{
-	json_t *root = json_object(), *ops = json_array();
-	char summary[MR_PACKET_PRINT_MAX];
-	char *text;
-
-	mr_packet_print_first(summary, sizeof(summary), r->snap, r->snapped, r->length);
-	set_text(root, "interface", port_name(a, r->port));
-	set_number(root, "length", r->length);
-	set_text(root, "packet", summary);
-	if (r->flags & MR_RECORDING_TRUNCATED)
-		json_object_set_new(root, "truncated", json_true());
-	for (unsigned i = 0; i < r->count; i++) {
-		json_t *o = json_object();
-
-		describe(a, r, &r->ops[i], o);
-		json_array_append_new(ops, o);
-	}
-	json_object_set_new(root, "ops", ops);
-	text = json_dumps(root, JSON_COMPACT | JSON_REAL_PRECISION(6));
-	json_decref(root);
-	return text;
-}
 
 static bool
 step(struct stream *st)
@@ -173,7 +17,7 @@ step(struct stream *st)
 	if (!out)
 		return true;
 	while (a->done < a->count && (r = mr_probe_recording(a->probe, a->done)) != NULL) {
-		char *text = line_of(a, r);
+		char *text = recording_json(a->server->config.dataplane, r);
 
 		if (text)
 			evbuffer_add_printf(out, "%s\n", text);

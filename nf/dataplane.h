@@ -47,6 +47,11 @@ int mr_dataplane_show(struct mr_dataplane *, const char *function, struct mr_sta
  * such function, or no such stream of it. */
 int mr_dataplane_stream(struct mr_dataplane *, const char *function, const char *name,
     const struct mr_nf_query *, struct mr_nf_stream *, struct mr_error *);
+/* Words of whichever function has some for this operation of a recording; false: none has. */
+bool mr_dataplane_describe(struct mr_dataplane *, const struct mr_op *, char *text, size_t size);
+/* The Ethernet address that a frame for this data plane itself has on this interface: a function's,
+ * or the port's own. False: there is no such interface. */
+bool mr_dataplane_address(struct mr_dataplane *, uint16_t interface, uint16_t vlan, uint8_t mac[6]);
 
 struct mr_graph *mr_dataplane_graph(struct mr_dataplane *);
 struct mr_buffers *mr_dataplane_buffers(struct mr_dataplane *);

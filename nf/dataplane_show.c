@@ -122,6 +122,7 @@ show_totals(struct mr_dataplane *dp, struct mr_state *st)
 	mr_state_uint(st, "sent", t.sent);
 	mr_state_uint(st, "dropped", t.dropped);
 	mr_state_uint(st, "held", t.held);
+	mr_state_uint(st, "merged", t.merged);
 	mr_state_close(st);
 }
 
@@ -168,4 +169,28 @@ mr_dataplane_stream(struct mr_dataplane *dp, const char *function, const char *n
 		if (strcmp(function, mr_nf_list[i]->name) == 0 && mr_nf_list[i]->stream)
 			return mr_nf_list[i]->stream(dp->states[i], name, query, out, error);
 	return mr_error_set(error, -ENOENT, "there is no %s of a %s", name, function);
+}
+
+bool
+mr_dataplane_describe(struct mr_dataplane *dp, const struct mr_op *op, char *text, size_t size)
+{
+	for (unsigned i = 0; mr_nf_list[i]; i++)
+		if (mr_nf_list[i]->describe &&
+		    mr_nf_list[i]->describe(dp->states[i], op, text, size))
+			return true;
+	return false;
+}
+
+bool
+mr_dataplane_address(struct mr_dataplane *dp, uint16_t interface, uint16_t vlan, uint8_t mac[6])
+{
+	const struct mr_port *port = mr_graph_port(dp->graph, interface);
+
+	for (unsigned i = 0; mr_nf_list[i]; i++)
+		if (mr_nf_list[i]->address &&
+		    mr_nf_list[i]->address(dp->states[i], interface, vlan, mac))
+			return true;
+	if (port)
+		memcpy(mac, port->mac, 6);
+	return port != NULL;
 }

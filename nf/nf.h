@@ -72,6 +72,14 @@ struct mr_nf {
 	/* Opens the stream of this name ("routes"); may be null. -ENOENT: there is none. */
 	int (*stream)(void *state, const char *name, const struct mr_nf_query *,
 	    struct mr_nf_stream *, struct mr_error *);
+
+	/* For trace and explain; each may be null. */
+	/* Puts words to an operation that its nodes recorded: names and addresses for numbers.
+	 * False: not one of its own, or it says enough by itself. */
+	bool (*describe)(void *state, const struct mr_op *, char *text, size_t size);
+	/* The Ethernet address that it answers to on this interface (and VLAN, 0: untagged).
+	 * False: none. */
+	bool (*address)(const void *state, uint16_t interface, uint16_t vlan, uint8_t mac[6]);
 };
 
 /* Ends with a null pointer. */

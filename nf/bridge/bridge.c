@@ -248,6 +248,25 @@ bridge_tick(void *state, uint32_t seconds)
 	}
 }
 
+static bool
+bridge_describe(void *state, const struct mr_op *op, char *text, size_t size)
+{
+	const struct bridges *all = state;
+	bool found = op->kind == MR_OP_MATCH && op->text && !strcmp(op->text, "bridge stations");
+	bool source =
+	    op->kind == MR_OP_NOTE && op->text && !strncmp(op->text, "source station", 14);
+	const struct mr_interface *i =
+	    mr_interface_at(mr_interfaces_of(all->dp), (uint16_t)(found ? op->arg : op->a));
+
+	if (found)
+		snprintf(text, size, "station %02x:%02x:%02x:%02x:%02x:%02x is known on %s",
+		    op->bytes[0], op->bytes[1], op->bytes[2], op->bytes[3], op->bytes[4],
+		    op->bytes[5], i ? i->name : "no interface");
+	else if (source)
+		snprintf(text, size, "%s %s", op->text, i ? i->name : "?");
+	return found || source;
+}
+
 const struct mr_nf mr_nf_bridge = {
 	.name = "bridge",
 	.doc = "learning switches with VLANs",
@@ -261,4 +280,5 @@ const struct mr_nf mr_nf_bridge = {
 	.abort = bridge_abort,
 	.tick = bridge_tick,
 	.show = bridge_show,
+	.describe = bridge_describe,
 };

@@ -22,9 +22,6 @@
 
 extern const char mr_yang_host[];
 
-/* A router can be built without it. */
-uint16_t mr_neighbor_nd_input(const struct mr_router_base *) __attribute__((weak));
-
 static struct mr_graph *
 graph_of(const struct host_part *h)
 {
@@ -245,7 +242,7 @@ link_edge(struct host_part *h, enum mr_host_edge edge, uint16_t node)
 static void
 link_nodes(struct host_part *h)
 {
-	uint16_t nd = mr_neighbor_nd_input ? mr_neighbor_nd_input(h->base) : UINT16_MAX;
+	uint16_t nd = mr_neighbor_nd_input(h->base);
 	uint16_t echo = mr_icmp_echo_node(h->base);
 	uint16_t whole = mr_icmp_reassembly_node(h->base);
 
@@ -485,6 +482,17 @@ host_changed(void *state, uint16_t interface)
 	ask_for_tick(h);
 }
 
+static bool
+host_describe(void *state, const struct mr_op *op, char *text, size_t size)
+{
+	(void)state;
+	if (op->kind != MR_OP_NOTE || op->a >= MR_HOST_CLASS_COUNT ||
+	    op->text != mr_host_class_info[op->a].name)
+		return false;
+	snprintf(text, size, "for the router itself, class %s", op->text);
+	return true;
+}
+
 const struct mr_ip_part mr_ip_part_host = {
 	.name = "host",
 	.yang = mr_yang_host,
@@ -499,4 +507,5 @@ const struct mr_ip_part mr_ip_part_host = {
 	.watch = host_watch,
 	.changed = host_changed,
 	.show = host_show,
+	.describe = host_describe,
 };

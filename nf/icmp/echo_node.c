@@ -116,7 +116,7 @@ echo4(struct echo *e)
 	ip.src = from;
 	ip.dst = to;
 	ip.ttl = ICMP_TTL;
-	ip.id = mr_be16(icmp_next_id(e->w.icmp));
+	ip.id = mr_be16(icmp_next_id(&e->w));
 	ip.frag = 0; /* what was cut on its way here may be cut on its way back */
 	icmp_write(e->w.rec, e->p, e->l3, &ip, sizeof(ip));
 	ip4_header_checksum(&e->w, e->p, e->l3);

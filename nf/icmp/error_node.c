@@ -7,6 +7,8 @@
  * and sends it on to be forwarded as a packet of this router, back to its source. Whether one
  * may be sent at all, error_rules.c says; then come the limits (RFC 4443, 2.4 (f); RFC 1812, 4.3.2.8).
  */
+#include <stdio.h>
+
 #include "nf/icmp/icmp_int.h"
 #include "nf/icmp/route_int.h"
 
@@ -164,6 +166,10 @@ may_send(struct error *e)
 	memcpy(e->destination, ip + (e->family == MR_IP4 ? 12 : 8), e->family == MR_IP4 ? 4 : 16);
 	if (!icmp_is_remote(&e->w, e->in, e->family, e->destination))
 		return ICMP_NOT_ABOUT_SOURCE;
+	/* A broadcast address of a subnet of ours (RFC 1812, 4.3.2.7). */
+	if (e->family == MR_IP4 &&
+	    icmp_is_broadcast(&e->w, icmp_route(&e->w, e->in, MR_IP4, ip + 16)))
+		return ICMP_NOT_ABOUT_GROUP;
 	if (!choose_source(e, ip + (e->family == MR_IP4 ? 16 : 24)))
 		return ICMP_NOT_FROM;
 	if (!icmp_take(&e->w,
@@ -189,7 +195,7 @@ make_quote(struct error *e, unsigned room)
 	len = MR_MIN(len, e->p->total - l3);
 	/* A super-frame's sum says nothing about any packet that its sender sees. */
 	if ((e->p->flags & MR_PACKET_CSUM_PARTIAL) && !(e->p->flags & MR_PACKET_GSO))
-		(void)mr_checksum_complete(e->w.run->buffers, e->packet);
+		(void)icmp_settle(&e->w, e->packet);
 	icmp_trim(&e->w, e->packet, l3 + MR_MIN(len, room));
 	if (!icmp_pull(&e->w, e->packet, e->p->total))
 		return false;
@@ -232,7 +238,7 @@ make4(struct error *e)
 	sum = mr_checksum_add(sum, mr_packet_bytes(e->p) + l3, quote);
 	icmp_header.check = mr_checksum_finish(sum);
 	ip.total_len = mr_be16(head + quote);
-	ip.id = mr_be16(icmp_next_id(e->w.icmp));
+	ip.id = mr_be16(icmp_next_id(&e->w));
 	memcpy(&ip.src, e->source, 4);
 	memcpy(&ip.dst, e->destination, 4);
 	ip.check = mr_checksum_ipv4_header(&ip);
@@ -333,6 +339,21 @@ answer(const struct icmp_work *w, uint32_t packet)
 	default:
 		return mr_verdict_drop(reason);
 	}
+}
+
+bool
+icmp_error_describe(const struct mr_op *op, char *text, size_t size)
+{
+	for (unsigned i = 0; i < ICMP_ERROR_DROPS_COUNT; i++) {
+		if (op->kind != MR_OP_NOTE || op->text != drops[i].doc)
+			continue;
+		if (i == ICMP_ERROR_DROP_TOO_BIG)
+			snprintf(text, size, "%s (%u bytes)", op->text, (unsigned)op->a);
+		else
+			snprintf(text, size, "%s", op->text);
+		return true;
+	}
+	return false;
 }
 
 mr_inline void

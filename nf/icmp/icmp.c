@@ -260,6 +260,13 @@ mr_icmp_reassembly_node(const struct mr_router_base *base)
 	return node_of(base, ICMP_NODE_REASSEMBLY);
 }
 
+static bool
+describe(void *state, const struct mr_op *op, char *text, size_t size)
+{
+	(void)state;
+	return icmp_error_describe(op, text, size);
+}
+
 const struct mr_ip_part mr_ip_part_icmp = {
 	.name = "icmp",
 	.yang = mr_yang_icmp,
@@ -272,4 +279,5 @@ const struct mr_ip_part mr_ip_part_icmp = {
 	.tick = tick,
 	.changed = changed,
 	.show = icmp_show,
+	.describe = describe,
 };

@@ -152,10 +152,13 @@ icmp_take(const struct icmp_work *w, _Atomic uint64_t *word, const struct mr_met
 _Atomic uint64_t *icmp_word(struct mr_meter_table *, uint16_t vrf, enum mr_ip_family,
     const uint8_t *address);
 
+/* In an explanation the next one, without using it up. */
 mr_inline uint16_t
-icmp_next_id(struct icmp_state *icmp)
+icmp_next_id(const struct icmp_work *w)
 {
-	return (uint16_t)atomic_fetch_add_explicit(&icmp->id, 1, memory_order_relaxed);
+	if (mr_record_is_dry(w->rec))
+		return (uint16_t)atomic_load_explicit(&w->icmp->id, memory_order_relaxed);
+	return (uint16_t)atomic_fetch_add_explicit(&w->icmp->id, 1, memory_order_relaxed);
 }
 
 /* mr_edit_set for any length. */
@@ -168,6 +171,8 @@ void icmp_trim(const struct icmp_work *, uint32_t packet, unsigned len);
 /* Removes `len` bytes at `at`, wherever in the chain they end; the `at` bytes are in the
  * first segment. */
 void icmp_pop(const struct icmp_work *, uint32_t packet, unsigned at, unsigned len);
+/* Finishes layer 4's checksum where its source left that to others; false: it cannot be. */
+bool icmp_settle(const struct icmp_work *, uint32_t packet);
 /* What the source promised holds no longer. */
 void icmp_forget(struct mr_packet *);
 /* Sends a packet back to the station where its Ethernet header says it came from; false
@@ -190,6 +195,9 @@ bool icmp_is_host6(const uint8_t *address);
  * its first byte, `len` in one piece, `total` in all; its IP header is at `l3`. */
 enum icmp_count icmp_error_refused(const uint8_t *bytes, unsigned len, unsigned total, unsigned l3,
     enum mr_ip_family, uint8_t type, uint8_t code);
+
+/* Words for what icmp-error recorded; false: something else. */
+bool icmp_error_describe(const struct mr_op *, char *text, size_t size);
 
 extern const struct mr_node_class icmp_error_class, icmp_echo_class, ip4_options_class,
     ip4_fragment_class, tcp_mss_class, icmp_redirect_class;

@@ -323,7 +323,7 @@ bed_close(struct bed *b)
 	bool fine;
 
 	mr_graph_totals(b->graph, &t);
-	fine = t.received + t.created == t.sent + t.dropped + t.held;
+	fine = t.received + t.created == t.sent + t.dropped + t.held + t.merged;
 	mr_graph_destroy(b->graph);
 	icmp_destroy(b->icmp);
 	for (uint32_t i = 0; i < b->group_count; i++)

@@ -160,7 +160,7 @@ ip_pieces_cut(struct ip_pieces *c)
 		shape4(&s, mr_packet_bytes(p) + c->l3);
 	else
 		shape6(&s, mr_packet_bytes(p) + c->l3,
-		    (uint32_t)icmp_next_id(c->w.icmp) << 16 | (uint16_t)run->now);
+		    (uint32_t)icmp_next_id(&c->w) << 16 | (uint16_t)run->now);
 	/* What is cut away makes room, unless it leaves with segments of its own. */
 	if (s.first_len + 8 > c->mtu ||
 	    (p->segments > 1 && mr_packet_headroom(p) < sizeof(s.first)))

@@ -131,7 +131,7 @@ make4(const struct redirect *r, uint32_t packet, uint8_t *at)
 		.ttl = ICMP_TTL,
 		.proto = MR_IP_PROTO_ICMP,
 		.total_len = mr_be16(len),
-		.id = mr_be16(icmp_next_id(r->w.icmp)),
+		.id = mr_be16(icmp_next_id(&r->w)),
 		.src = r->in->address4 };
 	memcpy(&ip->dst, r->source, 4);
 	ip->check = mr_checksum_ipv4_header(ip);

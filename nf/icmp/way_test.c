@@ -309,38 +309,137 @@ redirects6(void **state)
 
 /* -- explanations ---------------------------------------------------------------------- */
 
-/* Walks a packet through a node with a recorder that is dry. */
+static struct mr_recording last;
+
 static void
-explain(enum bed_node node, const struct bed_in *in)
+keep_recording(void *user, const struct mr_recording *r)
 {
-	struct mr_recorder *old = bed.graph->workers[0]->recorder, *dry;
+	last = *r;
+}
+
+/* Walks a packet through a node with a recorder, a dry one to explain. */
+static void
+record(enum bed_node node, const struct bed_in *in, bool dry)
+{
+	struct mr_worker *w = bed.graph->workers[0];
+	struct mr_recorder *old = w->recorder, *rec;
 	uint32_t packet = mr_packet_from(bed.buffers, 0, m.bytes, m.len);
 	struct mr_packet *p = mr_packet_at(bed.buffers->base, packet);
-	struct vector *v = vector_get(bed.graph->workers[0]);
-	struct node_rt *rt = bed.graph->workers[0]->rt[bed.nodes[node]];
+	unsigned rank = w->current->nodes[bed.nodes[node]].rank;
+	struct node_rt *rt = w->rt[bed.nodes[node]];
+	struct vector *v = vector_get(w);
 
-	assert_int_equal(mr_recorder_create(&dry, 4, NULL, NULL, &bed.error), 0);
-	dry->dry = true;
-	bed.graph->workers[0]->recorder = dry;
+	assert_int_equal(mr_recorder_create(&rec, 4, keep_recording, NULL, &bed.error), 0);
+	rec->dry = dry;
+	w->recorder = rec;
 	p->context = bed.interface[in->interface];
+	p->flags = in->packet_flags;
+	p->csum_start = in->csum_start;
+	p->csum_offset = in->csum_offset;
 	*mr_ip_meta(p) = (struct mr_ip_meta){ .l3 = 14,
 		.adjacency = in->adjacency,
 		.icmp_type = in->type,
+		.icmp_code = in->code,
+		.flags = in->flags,
 		.mtu = in->mtu };
-	assert_true(mr_recorder_attach(dry, p, 0));
+	assert_true(mr_recorder_attach(rec, p, 0));
 	bed_clear(&bed);
-	atomic_fetch_add(&bed.graph->workers[0]->received, 1);
+	atomic_fetch_add(&w->received, 1);
 	v->count = 1;
 	v->recorded = true;
 	v->packets[0] = packet;
 	rt->head = rt->tail = v;
-	bed.graph->workers[0]
-	    ->pending[bed.graph->workers[0]->current->nodes[bed.nodes[node]].rank / 64] |= 1ull
-	    << bed.graph->workers[0]->current->nodes[bed.nodes[node]].rank % 64;
-	mr_worker_run_pending(bed.graph->workers[0]);
-	assert_int_equal(dry->free_count, 4);
-	bed.graph->workers[0]->recorder = old;
-	mr_recorder_destroy(dry);
+	w->pending[rank / 64] |= 1ull << rank % 64;
+	mr_worker_run_pending(w);
+	mr_worker_flush(w);
+	assert_int_equal(rec->free_count, 4);
+	w->recorder = old;
+	mr_recorder_destroy(rec);
+}
+
+static void
+explain(enum bed_node node, const struct bed_in *in)
+{
+	record(node, in, true);
+}
+
+/* The recorded edits of the packet itself, done again to what came in, give what went out. */
+static void
+replay_is_the_same(const struct bed_out *out)
+{
+	static uint8_t bytes[BED_BYTES];
+	unsigned len = m.len;
+
+	memcpy(bytes, m.bytes, len);
+	assert_false(last.flags & MR_RECORDING_TRUNCATED);
+	assert_true(last.flags & MR_RECORDING_UNCACHEABLE);
+	for (unsigned i = 0; i < last.count; i++) {
+		const struct mr_op *op = &last.ops[i];
+
+		if (op->branch)
+			continue;
+		switch (op->kind) {
+		case MR_OP_SET:
+			memcpy(bytes + op->offset, op->bytes, op->len);
+			break;
+		case MR_OP_PUSH:
+			memmove(bytes + op->offset + op->len, bytes + op->offset, len - op->offset);
+			len += op->len;
+			break;
+		case MR_OP_POP:
+			memmove(bytes + op->offset, bytes + op->offset + op->len,
+			    len - op->offset - op->len);
+			len -= op->len;
+			break;
+		case MR_OP_TRIM:
+			len = op->arg;
+			break;
+		default:
+			break;
+		}
+	}
+	assert_int_equal(len, out->len);
+	assert_memory_equal(bytes, out->bytes, len);
+}
+
+static void
+recordings_are_true(void **state)
+{
+	struct bed_in in = { .interface = 1, .type = 11, .flags = MR_IP_META_DECREMENTED };
+	static uint8_t payload[3000] = { 8, 0, 0xf7, 0xff };
+
+	bed_open(&bed);
+	make_ip4(&m, HOST, BEHIND, 17, NULL, 0, payload, 900);
+	record(BED_ERROR, &in, false);
+	replay_is_the_same(&bed.out[0]);
+	in.packet_flags = MR_PACKET_CSUM_PARTIAL;
+	in.csum_start = 34;
+	in.csum_offset = 6;
+	record(BED_ERROR, &in, false);
+	replay_is_the_same(&bed.out[0]);
+	in.mtu = 300;
+	record(BED_FRAGMENT, &in, false);
+	assert_int_equal(bed.count, 4);
+	replay_is_the_same(&bed.out[3]);
+	in = (struct bed_in){ .interface = 1, .type = 3 };
+	make_ip6(&m, HOST6, BEHIND6, 17, payload, 1400);
+	record(BED_ERROR, &in, false);
+	replay_is_the_same(&bed.out[0]);
+	make_ip6(&m, LL6, BEHIND6, 17, payload, 100);
+	record(BED_ERROR, &in, false);
+	replay_is_the_same(&bed.out[0]);
+	make_ip4(&m, HOST, BEHIND, 17, BYTES(7, 7, 4, 0, 0, 0, 0, 0), 8, payload, 100);
+	record(BED_OPTIONS, &in, false);
+	replay_is_the_same(&bed.out[0]);
+	make_ip4(&m, HOST, IP4(10, 0, 0, 1), 1, NULL, 0, payload, 2000);
+	record(BED_ECHO, &in, false);
+	assert_int_equal(bed.out[0].where, ICMP_ECHO_FORWARD4);
+	replay_is_the_same(&bed.out[0]);
+	make_syn(true, 2, BYTES(1, 2, 4, 0x05, 0xb4, 1, 1, 1), 8);
+	in.mtu = 700;
+	record(BED_MSS, &in, false);
+	replay_is_the_same(&bed.out[0]);
+	assert_true(bed_close(&bed));
 }
 
 static void
@@ -398,6 +497,7 @@ main(void)
 		cmocka_unit_test(redirects4),
 		cmocka_unit_test(redirects_not),
 		cmocka_unit_test(redirects6),
+		cmocka_unit_test(recordings_are_true),
 		cmocka_unit_test(explaining_leaves_no_trace),
 	};
 

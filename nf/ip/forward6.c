@@ -108,10 +108,11 @@ ip6_decide(const struct ip_work *w, struct mr_packet *p, const struct ip_at *at,
 		return ip_error(at, p, MR_ICMP6_TOO_BIG, 0, mtu);
 	if (!origin)
 		mr_edit_ttl6(w->rec, p, at->l3);
-	if (!(flags & MR_ADJACENCY_COMPLETE))
-		return ip_leave(at, p, MR_IP_EDGE_RESOLVE, index, mtu);
+	/* Also what will have to wait for its next hop. */
 	if (((flags & MR_ADJACENCY_CLAMP) || (interface->flags & MR_IP_CLAMP)) && is_syn(p, at->l3))
 		return ip_leave(at, p, MR_IP_EDGE_MSS, index, MR_MIN(mtu, interface->mtu));
+	if (!(flags & MR_ADJACENCY_COMPLETE))
+		return ip_leave(at, p, MR_IP_EDGE_RESOLVE, index, mtu);
 	if (MR_ADJACENCY_INTERFACE(control) == at->in && (interface->flags & MR_IP_REDIRECTS) &&
 	    !origin)
 		return ip_leave(at, p, MR_IP_EDGE_REDIRECT, index, mtu);

@@ -21,14 +21,15 @@ enum {
 mr_inline bool
 ip6_source_fine(const uint8_t *src)
 {
-	return ((src[0] >> 5) == 1) | ((src[0] & 0xfe) == 0xfc);
+	return src[0] >> 5 == 1 || (src[0] & 0xfe) == 0xfc;
 }
 
 mr_inline bool
 ip6_plain(const uint8_t *header, unsigned room)
 {
-	return ((header[0] >> 4) == 6) & (mr_load_be16(header + 4) + IP6_HEADER <= room) &
-	    (header[7] > 1) & ip6_source_fine(header + 8);
+	return mr_likely(header[0] >> 4 == 6) &&
+	    mr_likely(mr_load_be16(header + 4) + IP6_HEADER <= room) && mr_likely(header[7] > 1) &&
+	    mr_likely(ip6_source_fine(header + 8));
 }
 
 mr_verdict_t ip6_decide(const struct ip_work *, struct mr_packet *, const struct ip_at *,

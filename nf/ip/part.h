@@ -48,6 +48,9 @@ struct mr_ip_part {
 	void (*changed)(void *state, uint16_t interface);
 	/* Writes its state into the open entry of the VRF (`router` list). May be null. */
 	void (*show)(void *state, uint16_t vrf, struct mr_state *);
+	/* Words for what its nodes record, as in nf/nf.h; asked before the router itself. May be
+	 * null. */
+	bool (*describe)(void *state, const struct mr_op *, char *text, size_t size);
 };
 
 /* Ends with a null pointer; the build makes it from the folders' part_names. */

@@ -320,6 +320,10 @@ neighbors_interface_changed(struct neighbors *n, uint16_t interface)
 	else
 		take_addresses(n, interface, again);
 	publish_view(n, interface);
+	/* Those that use its addresses for their own. */
+	for (uint32_t k = 1; k < n->ip->interface_end; k++)
+		if (n->ip->info[k].borrowed == interface && n->interfaces[k].known)
+			publish_view(n, (uint16_t)k);
 	neighbor_ra_changed(n, interface);
 	neighbors_interface_arm(n, interface);
 }

@@ -353,4 +353,5 @@ const struct mr_ip_part mr_ip_part_neighbor = {
 	.watch = watch,
 	.changed = changed,
 	.show = neighbor_show,
+	.describe = neighbor_describe,
 };

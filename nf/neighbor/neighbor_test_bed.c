@@ -131,6 +131,7 @@ add_interface(struct bed *b, const char *name, uint16_t port, uint16_t vlan, uin
 	i->port = port;
 	i->vlan = vlan;
 	i->mtu = 1500;
+	i->twin = MR_IP_NO_PORT;
 	mac = b->ip->info[index].mac;
 	station(mac, 0xf0u + port);
 	memcpy(&i->mac, mac, 6);
@@ -165,8 +166,8 @@ open_ports(struct bed *b)
 	}
 }
 
-static void
-open_nodes(struct bed *b)
+void
+bed_nodes(struct bed *b)
 {
 	struct mr_error *e = &b->error;
 	void *self = &b->n->nodes;
@@ -197,14 +198,14 @@ bed_set(struct bed *b, uint16_t interface)
 }
 
 void
-bed_open(struct bed *b)
+bed_open_workers(struct bed *b, uint16_t workers)
 {
-	struct mr_buffers_config buffers = { .count = 8192,
-		.workers = 1,
+	struct mr_buffers_config buffers = { .count = 16384,
+		.workers = workers,
 		.numa_node = -1,
 		.pages = MR_ARENA_4K };
 	struct neighbors_config config = { .port = CHANNEL_PORT,
-		.workers = 1,
+		.workers = workers,
 		.hz = mr_cpu_tsc_hz(),
 		.now = 1000000 };
 
@@ -212,18 +213,15 @@ bed_open(struct bed *b)
 	b->now = config.now;
 	assert_int_equal(mr_buffers_create(&b->buffers, &buffers, &b->error), 0);
 	assert_int_equal(mr_graph_create(&b->graph,
-			     &(struct mr_graph_config){ .buffers = b->buffers, .workers = 1 },
+			     &(struct mr_graph_config){ .buffers = b->buffers, .workers = workers },
 			     &b->error),
 	    0);
 	assert_int_equal(mr_ip_create(&b->ip, b->graph, &b->error), 0);
 	assert_int_equal(mr_rib_create(&b->rib, b->ip, &b->error), 0);
 	assert_int_equal(mr_ip_vrf_create(b->ip, "r", &b->vrf, &b->error), 0);
-	open_ports(b);
 	add_interface(b, "lan", LAN_PORT, 0, LAN);
 	add_interface(b, "wan", WAN_PORT, 0, WAN);
 	add_interface(b, "v10", LAN_PORT, 10, V10);
-	b->ip->interfaces[LAN].twin = TWIN_PORT;
-	b->ip->interfaces[WAN].twin = b->ip->interfaces[V10].twin = MR_IP_NO_PORT;
 	add_address(b, LAN, "192.0.2.1/24", "192.0.2.0/24");
 	add_address(b, LAN, "2001:db8::1/64", "2001:db8::/64");
 	add_address(b, LAN, "fe80::1/64", NULL);
@@ -240,7 +238,15 @@ bed_open(struct bed *b)
 	b->own.dad = false;
 	for (uint16_t i = LAN; i <= V10; i++)
 		bed_set(b, i);
-	open_nodes(b);
+}
+
+void
+bed_open(struct bed *b)
+{
+	bed_open_workers(b, 1);
+	open_ports(b);
+	b->ip->interfaces[LAN].twin = TWIN_PORT;
+	bed_nodes(b);
 	bed_wait(b, 10000); /* announcements are over */
 	bed_clear(b);
 }
@@ -257,8 +263,10 @@ bed_close(struct bed *b)
 	neighbors_destroy(b->n);
 	mr_rib_destroy(b->rib);
 	mr_ip_destroy(b->ip);
+	mr_port_close(b->extra[0]);
+	mr_port_close(b->extra[1]);
 	assert_int_equal(mr_pool_used(b->buffers->pool), 0);
-	for (unsigned i = 0; i < PORTS; i++) {
+	for (unsigned i = 0; i < PORTS && b->sinks[i]; i++) {
 		free(b->sinks[i]->frames);
 		mr_port_free(&b->sinks[i]->port);
 	}

@@ -50,6 +50,7 @@ struct bed {
 	struct mr_rib *rib;
 	struct neighbors *n;
 	struct sink *sinks[PORTS];
+	struct mr_port *extra[2]; /* closed with the bed */
 	uint16_t arp, nd, resolve, output, vrf;
 	uint64_t now;
 	struct mr_error error;
@@ -58,6 +59,9 @@ struct bed {
 };
 
 void bed_open(struct bed *);
+/* Without ports; they come before bed_nodes. */
+void bed_open_workers(struct bed *, uint16_t workers);
+void bed_nodes(struct bed *);
 void bed_close(struct bed *);
 /* Lets time pass in steps as a router would: passes of the worker and ticks. */
 void bed_wait(struct bed *, uint32_t ms);

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "kit/graph/explain.h"
 #include "kit/packet/checksum.h"
 #include "nf/neighbor/neighbor_test_int.h"
 
@@ -463,6 +464,65 @@ test_limits(void **state)
 	bed_close(&b);
 }
 
+struct explained {
+	unsigned nodes, outputs;
+	unsigned port;
+};
+
+static void
+explained(void *user, const struct mr_recording *r)
+{
+	struct explained *e = user;
+
+	for (unsigned i = 0; i < r->count; i++) {
+		e->nodes += r->ops[i].kind == MR_OP_NODE;
+		if (r->ops[i].kind != MR_OP_OUTPUT)
+			continue;
+		e->outputs++;
+		e->port = r->ops[i].arg;
+	}
+}
+
+/* Shows the answer, and the way to the control thread, and leaves no trace of it. */
+static void
+test_explain(void **state)
+{
+	static const uint8_t wan_mac[6] = { 2, 0, 0, 0, 0, 0xf1 };
+	uint8_t frame[128];
+	struct bed b;
+
+	(void)state;
+	bed_open(&b);
+	for (unsigned i = 0; i < 3; i++) {
+		unsigned port = i == 2 ? WAN_PORT : LAN_PORT;
+		struct explained e = { 0 };
+		uint32_t packet;
+		unsigned len;
+
+		if (i == 0)
+			len = make_arp(frame, 0, MR_ARP_REQUEST, 9, "192.0.2.9", NULL, "192.0.2.1",
+			    true);
+		else if (i == 1)
+			len = make_arp(frame, 0, MR_ARP_REPLY, 9, "192.0.2.9", lan_mac, "192.0.2.1",
+			    false);
+		else
+			len = make_ip(frame, wan_mac, "198.51.100.7", "192.0.2.9", 1);
+		packet = mr_packet_from(b.buffers, MR_POOL_SHARED, frame, len);
+		assert_int_not_equal(packet, MR_PACKET_NONE);
+		assert_int_equal(
+		    mr_graph_explain(b.graph, (uint16_t)port, packet, explained, &e, &b.error), 0);
+		assert_int_equal(e.nodes, 2);
+		assert_int_equal(e.outputs, 1);
+		assert_int_equal(e.port, i == 0 ? LAN_PORT : CHANNEL_PORT);
+		bed_wait(&b, 100);
+		assert_int_equal(b.n->count, 0);
+		for (unsigned k = 0; k < PORTS; k++)
+			assert_int_equal(b.sinks[k]->count, 0);
+		assert_int_equal(bed_counter(&b, b.arp, NEIGHBOR_COUNT_HANDED), 0);
+	}
+	bed_close(&b);
+}
+
 int
 main(void)
 {
@@ -474,6 +534,7 @@ main(void)
 		cmocka_unit_test(test_advertisements),
 		cmocka_unit_test(test_malformed),
 		cmocka_unit_test(test_limits),
+		cmocka_unit_test(test_explain),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -44,4 +44,7 @@ void neighbor_plan_free(struct neighbor_plan *);
 /* show.c */
 void neighbor_show(void *state, uint16_t vrf, struct mr_state *);
 
+/* describe.c */
+bool neighbor_describe(void *state, const struct mr_op *, char *text, size_t size);
+
 #endif

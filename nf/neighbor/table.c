@@ -423,7 +423,8 @@ look_at(struct neighbors *n, uint32_t index)
 	/* The group may be that of its own route alone. It is looked at again should it fail. */
 	if (e && e->route && !e->wanted)
 		return;
-	if (!e)
+	/* Complete, and not by us: a subnet's broadcast address. */
+	if (!e && !a->complete)
 		e = neighbor_make(n, a->interface, a->family, a->address);
 	if (!e)
 		return;

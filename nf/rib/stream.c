@@ -22,7 +22,7 @@ struct routes {
 	enum form form;
 	int source; /* -1: all */
 	uint32_t vrf, vrf_end;
-	bool headed; /* this VRF's head line is written */
+	bool many; /* of several routers: their names are said */
 	struct mr_rib_walk *walk;
 	uint64_t counts[MR_ROUTE_SOURCES][MR_IP_FAMILIES][STATES];
 	uint32_t differences;
@@ -330,7 +330,7 @@ difference(void *user, const struct mr_rib_difference *d)
 
 	if (!s->filter.families[d->family] || s->differences++ >= DIFFERENCES_MAX)
 		return;
-	if (s->vrf_end > 1)
+	if (s->many)
 		put(s, "router %s, ", s->ip->vrfs[s->vrf].name);
 	put(s, "%s: the FIB has ", prefix_text(d->family, d->prefix, d->len, text));
 	put_ways(s, d->in_fib);
@@ -357,7 +357,7 @@ make(struct routes *s)
 		if (!s->walk) {
 			if (mr_rib_walk_create(&s->walk, s->rib, (uint16_t)s->vrf, &s->filter))
 				return false;
-			if ((s->form == FORM_TEXT || s->form == FORM_COUNT) && s->vrf_end > 1)
+			if ((s->form == FORM_TEXT || s->form == FORM_COUNT) && s->many)
 				put(s, "router %s\n", s->ip->vrfs[s->vrf].name);
 		}
 		/* Up to some text, and not forever: others have work for this thread too. */
@@ -474,6 +474,7 @@ read_query(struct routes *s, const struct mr_nf_query *q, struct mr_error *error
 	if (!s->filter.families[MR_IP4] && !s->filter.families[MR_IP6])
 		return mr_error_set(error, -EINVAL, "family is 4 or 6, not \"%s\"", family);
 	s->vrf_end = s->ip->vrf_end;
+	s->many = !router && s->vrf_end > 1;
 	if (router) {
 		uint16_t vrf = *router ? mr_ip_vrf_find(s->ip, router) : UINT16_MAX;
 

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "nf/rib/stream.h"
+#include "nf/ip/describe.h"
 #include "nf/router/router_int.h"
 
 extern const char mr_yang_router[];
@@ -303,6 +304,37 @@ stream(void *state, const char *name, const struct mr_nf_query *query, struct mr
 	return mr_error_set(error, -ENOENT, "a router has no %s", name);
 }
 
+/* -- for explanations ----------------------------------------------------------------- */
+
+static bool
+describe(void *state, const struct mr_op *op, char *text, size_t size)
+{
+	struct router *r = state;
+
+	for (unsigned i = 0; i < r->part_count; i++)
+		if (mr_ip_part_list[i]->describe &&
+		    mr_ip_part_list[i]->describe(r->parts[i], op, text, size))
+			return true;
+	return mr_ip_describe(r->base.ip, op, text, size);
+}
+
+static bool
+address(const void *state, uint16_t interface, uint16_t vlan, uint8_t mac[6])
+{
+	const struct router *r = state;
+	const struct mr_ip_port *port = &r->base.ip->ports[interface % MR_PORT_MAX];
+	/* Relaxed: the control thread itself wrote it. */
+	const uint16_t *vlans = atomic_load_explicit(&port->vlans, memory_order_relaxed);
+	unsigned index = port->untagged;
+
+	if (vlan)
+		index = vlans ? vlans[vlan & 0xfff] : 0;
+	if (!index)
+		return false;
+	memcpy(mac, &r->base.ip->interfaces[index].mac, 6);
+	return true;
+}
+
 const struct mr_nf mr_nf_router = {
 	.name = "router",
 	.doc = "IPv4 and IPv6 routers (VRFs)",
@@ -319,4 +351,6 @@ const struct mr_nf mr_nf_router = {
 	.fd = router_fd,
 	.show = router_show,
 	.stream = stream,
+	.describe = describe,
+	.address = address,
 };

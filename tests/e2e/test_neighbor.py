@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from lab import run, until
+from lab import millrace, until
 from router_lab import RouterLab
 
 
@@ -122,6 +122,10 @@ def test_duplicate_address(lab):
     assert until(5, lambda: states().get("10.9.1.1/24") == "duplicate")
     assert until(5, lambda: states().get("2001:db8:1::1/64") == "duplicate")
     assert counters(lab, "h1")["duplicates"] == 2
+    # Its routes go with it: who has it is not us.
+    def routes(source):
+        return [r for r in lab.show("router")[0]["routes"] if r["source"] == source][0]
+    assert until(3, lambda: routes("connected")["ipv4"] == 1)
 
 
 def test_proxy(lab):
@@ -145,3 +149,27 @@ def test_with_host_side(lab):
     assert lab.pings(1, "10.9.1.1") == 3
     assert lab.pings(1, "2001:db8:1::1") == 3
     assert not counters(lab, "h1")["conflicts"]
+
+
+@pytest.mark.parametrize("router, interface, said", [
+    ({"neighbor": {"static": [{"address": "10.9.1.9", "interface": "h9", "mac": "02:00:00:00:00:09"}]}},
+     {}, "router default has no interface h9"),
+    ({"neighbor": {"static": [{"address": "224.0.0.9", "interface": "h1", "mac": "02:00:00:00:00:09"}]}},
+     {}, "224.0.0.9 is not an address of a host"),
+    ({"neighbor": {"static": [{"address": "10.9.1.9", "interface": "h1", "mac": "03:00:00:00:00:09"}]}},
+     {}, "is not the address of one station"),
+    ({}, {"neighbor": {"router-advertisement": {"max-interval": 10, "min-interval": 9}}},
+     "three quarters of max-interval"),
+    ({}, {"neighbor": {"router-advertisement": {"max-interval": 100, "lifetime": 50}}},
+     "is below max-interval, 100 s"),
+    ({}, {"neighbor": {"router-advertisement": {"valid-lifetime": 10, "preferred-lifetime": 20}}},
+     "is more than valid-lifetime"),
+])
+def test_refused(tmp_path, router, interface, said):
+    tree = {"interface": {"h1": {"driver": "null"}},
+            "router": {"default": dict({"interface": {"h1": dict({"address": ["10.9.1.1/24"]},
+                                                                 **interface)}}, **router)}}
+    path = tmp_path / "c.yaml"
+    path.write_text("".join("%s: %s\n" % (key, json.dumps(value)) for key, value in tree.items()))
+    done = millrace("check", str(path), check=False)
+    assert done.returncode and said in done.stderr + done.stdout, done.stderr + done.stdout

@@ -130,18 +130,19 @@ ask(struct mr_bench_l3fwd *l, const char *question, const char *answer, char *li
 		      : mr_bench_child_expect(&l->child, answer, line, size, timeout_ms, error);
 }
 
-int
-mr_bench_l3fwd_window(struct mr_bench_run *run, void *l3fwd, double *value, struct mr_error *error)
+static int
+measure(struct mr_bench_run *run, struct mr_bench_l3fwd *l, const char *what, double *value,
+    struct mr_error *error)
 {
 	unsigned long long cycles, packets;
 	char line[128];
 	int rc;
 
-	snprintf(line, sizeof(line), "window %llu\n", (unsigned long long)run->window);
+	snprintf(line, sizeof(line), "%s %llu\n", what, (unsigned long long)run->window);
 	/* The core is l3fwd's now: wait elsewhere. */
 	if (run->cpu_other >= 0)
 		mr_cpu_pin((unsigned)run->cpu_other, NULL);
-	rc = ask(l3fwd, line, "took ", line, sizeof(line), ANSWER_MS, error);
+	rc = ask(l, line, "took ", line, sizeof(line), ANSWER_MS, error);
 	mr_cpu_pin(run->cpu, NULL);
 	if (rc < 0) {
 		mr_error_prefix(error, PROGRAM);
@@ -151,6 +152,12 @@ mr_bench_l3fwd_window(struct mr_bench_run *run, void *l3fwd, double *value, stru
 		return mr_error_set(error, -EPROTO, PROGRAM ": it said \"%s\"", line);
 	*value = (double)cycles / (double)packets;
 	return 0;
+}
+
+int
+mr_bench_l3fwd_window(struct mr_bench_run *run, void *l3fwd, double *value, struct mr_error *error)
+{
+	return measure(run, l3fwd, "window", value, error);
 }
 
 /* What it received it has sent, but for what waits in its buffers: nothing was dropped, which
@@ -180,6 +187,23 @@ compare_values(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
+static int
+measure_median(struct mr_bench_run *run, struct mr_bench_l3fwd *l, const char *what, double *median,
+    struct mr_error *error)
+{
+	double values[TRIES];
+	unsigned i;
+	int rc = 0;
+
+	for (i = 0; i < TRIES && rc == 0; i++)
+		rc = measure(run, l, what, &values[i], error);
+	if (rc < 0)
+		return rc;
+	qsort(values, TRIES, sizeof(values[0]), compare_values);
+	*median = values[TRIES / 2];
+	return 0;
+}
+
 /* Starts it in one mode and, as it may be one of two to choose from, measures it a little. */
 static int
 start_mode(struct mr_bench_l3fwd **out, struct mr_bench_run *run,
@@ -188,8 +212,6 @@ start_mode(struct mr_bench_l3fwd **out, struct mr_bench_run *run,
 {
 	struct mr_bench_l3fwd *l = calloc(1, sizeof(*l));
 	char line[160];
-	double values[TRIES];
-	unsigned i;
 	int rc;
 
 	*out = NULL;
@@ -202,8 +224,8 @@ start_mode(struct mr_bench_l3fwd **out, struct mr_bench_run *run,
 		snprintf(line, sizeof(line), "frames %s\n", config->frames);
 		rc = ask(l, line, "frames ", line, sizeof(line), ANSWER_MS, error);
 	}
-	for (i = 0; i < TRIES && rc == 0; i++)
-		rc = mr_bench_l3fwd_window(run, l, &values[i], error);
+	if (rc == 0)
+		rc = measure_median(run, l, "window", median, error);
 	if (rc == 0)
 		rc = check_sent(l, config->ports, error);
 	if (rc < 0) {
@@ -211,8 +233,6 @@ start_mode(struct mr_bench_l3fwd **out, struct mr_bench_run *run,
 		mr_bench_l3fwd_stop(l);
 		return rc;
 	}
-	qsort(values, TRIES, sizeof(values[0]), compare_values);
-	*median = values[TRIES / 2];
 	*out = l;
 	return 0;
 }
@@ -221,7 +241,7 @@ int
 mr_bench_l3fwd_start(struct mr_bench_l3fwd **out, struct mr_bench_run *run,
     const struct mr_bench_l3fwd_config *config, char *label, size_t size, struct mr_error *error)
 {
-	double lpm, fib, again;
+	double lpm, fib, again, feeding;
 	bool huge;
 	int rc;
 
@@ -242,10 +262,17 @@ mr_bench_l3fwd_start(struct mr_bench_l3fwd **out, struct mr_bench_run *run,
 			rc = start_mode(out, run, config, "lpm", label, size, &again, &huge, error);
 		}
 	}
-	if (rc == 0)
-		mr_bench_note(run, "; l3fwd with %u port%s, %s", config->ports,
-		    config->ports == 1 ? "" : "s", huge ? "2 MB hugepages" : "no hugepages");
-	return rc;
+	if (rc < 0)
+		return rc;
+	rc = measure_median(run, *out, "feeding", &feeding, error);
+	if (rc < 0) {
+		mr_bench_l3fwd_stop(*out);
+		*out = NULL;
+		return rc;
+	}
+	mr_bench_note(run, "; feeding it alone %.1f; it has %u port%s, %s", feeding, config->ports,
+	    config->ports == 1 ? "" : "s", huge ? "2 MB hugepages" : "no hugepages");
+	return 0;
 }
 
 pid_t

@@ -14,6 +14,9 @@
  * are hot, and a receive callback copies the next of the same frames that we play into them,
  * from a dense array: what our own port does.
  *
+ * What receiving so and sending alone cost is measured at the start and stands in the row's config
+ * line, as does what the other of its two tables takes.
+ *
  * What it sends goes to net_null too. A next hop is a port for l3fwd; with more of them it
  * gets slower (each has a burst of its own to fill), so it gets one port unless told.
  *

@@ -153,6 +153,8 @@ offer_kind(const struct words *w, const char *kind)
 		puts(kind);
 	else if (strcmp(kind, "@interface") == 0)
 		offer_state(w, "interface", NULL);
+	else if (strcmp(kind, "@router") == 0)
+		offer_state(w, "router", NULL);
 	else if (strcmp(kind, "@node") == 0)
 		offer_state(w, "system", "node");
 	else if (strcmp(kind, "@device") == 0)

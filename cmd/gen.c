@@ -311,7 +311,7 @@ is_through(const struct gen *g)
 	if (atomic_load_explicit(&g->generator->state, memory_order_relaxed) != MR_PORT_DONE)
 		return false;
 	mr_graph_totals(mr_dataplane_graph(g->dataplane), &t);
-	return t.received + t.created == t.sent + t.dropped + t.held;
+	return t.received + t.created == t.sent + t.dropped + t.held + t.merged;
 }
 
 /* Until all is sent, the time is over or a signal comes. Returns the seconds it sent. */

@@ -181,7 +181,7 @@ on_done_look(evutil_socket_t fd, short what, void *arg)
 		return;
 	mr_graph_totals(mr_dataplane_graph(d->dataplane), &now);
 	if (memcmp(&now, &d->last, sizeof(now)) == 0 &&
-	    now.received + now.created == now.sent + now.dropped + now.held) {
+	    now.received + now.created == now.sent + now.dropped + now.held + now.merged) {
 		d->done = true;
 		event_base_loopbreak(d->base);
 	}

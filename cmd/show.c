@@ -13,6 +13,21 @@
 static const struct mr_cmd_option options[] = {
 	{ .name = "json", .doc = "as JSON, names and numbers as the model has them" },
 	{ .name = "all", .letter = 'a', .doc = "zeros, and what is seldom asked for, as well" },
+	{ .name = "vrf",
+	    .value = "NAME",
+	    .doc = "routes: of this router only",
+	    .complete = "@router" },
+	{ .name = "source",
+	    .value = "NAME",
+	    .doc = "routes: from there only",
+	    .complete = "local|connected|neighbor|static|fpm|kernel" },
+	{ .name = "family", .value = "4|6", .doc = "routes: IPv4 or IPv6 only", .complete = "4|6" },
+	{ .name = "count", .doc = "routes: how many there are" },
+	{ .name = "diff", .doc = "routes: where the FIB is not what the routes ask for" },
+	{ .name = "against",
+	    .value = "FILE",
+	    .doc = "routes: compare with FILE, of ip route, FRR or BIRD (-: standard input)",
+	    .complete = "@file" },
 	{ .name = "socket",
 	    .value = "PATH",
 	    .doc = "control socket of the millrace to ask",
@@ -52,7 +67,9 @@ what_at(unsigned n, struct what *w)
 	*w = (struct what){ .function = "system" };
 	if (n > 0 && n <= MR_ARRAY_COUNT(system_parts))
 		w->part = system_parts[n - 1];
-	return n <= MR_ARRAY_COUNT(system_parts);
+	if (n == MR_ARRAY_COUNT(system_parts) + 1)
+		*w = (struct what){ .function = "router", .part = "routes" };
+	return n <= MR_ARRAY_COUNT(system_parts) + 1;
 }
 
 /* As people say it: "interfaces", but "packets", "memory" and "system". */
@@ -183,6 +200,8 @@ show_run(const struct mr_cmd *cmd, int argc, char **argv)
 		return status;
 	if (!find_what(args.words[0], &what))
 		return unknown(args.words[0]);
+	if (what.part && strcmp(what.part, "routes") == 0)
+		return mr_show_routes(&args);
 	snprintf(target, sizeof(target), "/state/%s", what.function);
 	if (mr_client_fetch(mr_cmd_value(&args, "socket"), target, &text, &size, &error)) {
 		fprintf(stderr, "millrace show: %s\n", error.text);
@@ -212,12 +231,22 @@ const struct mr_cmd mr_cmd_show = {
 	.usage = "WHAT [NAME]",
 	.help =
 	    "WHAT is interfaces, bridges (or another function's name), nodes, drops, workers,\n"
-	    "plugins, packets, memory or system. With NAME only that one, in full. Columns and\n"
+	    "plugins, packets, memory, routes or system. With NAME only that one, in full. Columns "
+	    "and\n"
 	    "rows of zeros are left out, and what is seldom asked for; --all shows them.\n"
+	    "\n"
+	    "routes take an address (its longest match and all less specific) or a prefix (it\n"
+	    "and all more specific). --diff says where the FIB is not what the routes ask for,\n"
+	    "--against where they are not what FILE has: the output of ip route (-j too), of "
+	    "FRR's\n"
+	    "\"show ip route json\", of BIRD's \"show route\". Both exit with 1 if there is any.\n"
 	    "\n"
 	    "  millrace show interfaces\n"
 	    "  millrace show bridge br0\n"
-	    "  millrace show drops --json",
+	    "  millrace show drops --json\n"
+	    "  millrace show routes 192.0.2.1\n"
+	    "  millrace show routes --vrf main --source fpm --count\n"
+	    "  vtysh -c 'show ip route json' | millrace show routes --against -",
 	.options = options,
 	.complete = "@what",
 	.run = show_run,

@@ -8,6 +8,7 @@
  * Ownership: the caller's. Threads: one. Errors: none.
  */
 
+#include "cmd/cmd.h"
 #include "kit/base/def.h"
 
 /* The n-th WHAT, as people say it ("interfaces"); false past the last. */
@@ -16,5 +17,8 @@ bool mr_cmd_show_what(unsigned n, char *text, size_t size);
 /* Which state a WHAT means: /state/FUNCTION, and of its value the member PART when that
  * is not null. */
 bool mr_cmd_show_find(const char *word, const char **function, const char **part);
+
+/* `show routes`, whose answer comes in pieces. Returns an exit status. */
+int mr_show_routes(const struct mr_cmd_args *);
 
 #endif

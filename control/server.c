@@ -60,7 +60,13 @@ serve_state(struct mr_server *s, struct evhttp_request *req, const char *functio
 	const char *text;
 	size_t size;
 
-	if (!body || mr_state_create(&state, s->config.model, form)) {
+	if (strchr(function ? function : "", '/')) {
+		char first[64];
+		const char *name = strchr(function, '/') + 1;
+
+		snprintf(first, sizeof(first), "%.*s", (int)(name - 1 - function), function);
+		server_function_stream(s, req, first, name, query);
+	} else if (!body || mr_state_create(&state, s->config.model, form)) {
 		server_fail(req, 503, "no memory");
 	} else if (mr_dataplane_show(s->config.dataplane, function, state) == -ENOENT) {
 		server_fail(req, 404, "there is no function %s", function);

@@ -9,6 +9,7 @@
  *	GET /state			all state, as JSON
  *	GET /state/bridge		one function's ("system" for the process itself)
  *	GET /state?form=rfc7951		with RFC 7951 names and 64-bit numbers as strings
+ *	GET /state/router/routes?...	a function's state that is too long for one answer
  *	GET /trace?count=N&interface=I&filter=F		recordings, one JSON object a line
  *	POST /explain?interface=I	what would happen to the frame in the body (in hexadecimal
  *					digits), as such an object; with to=own it goes to this

@@ -46,6 +46,8 @@ const char *server_param(const struct evkeyvalq *, const char *name, const char 
 char *recording_json(struct mr_dataplane *, const struct mr_recording *);
 
 /* The resources. */
+void server_function_stream(struct mr_server *, struct evhttp_request *, const char *function,
+    const char *name, const struct evkeyvalq *);
 void server_trace(struct mr_server *, struct evhttp_request *, const struct evkeyvalq *);
 void server_explain(struct mr_server *, struct evhttp_request *, const struct evkeyvalq *);
 void server_capture(struct mr_server *, struct evhttp_request *, const struct evkeyvalq *);

@@ -43,6 +43,10 @@ bool mr_dataplane_is_finite(const struct mr_dataplane *);
  * -ENOENT: no such function. */
 int mr_dataplane_show(struct mr_dataplane *, const char *function, struct mr_state *);
 
+/* Opens a function's stream, which must be closed before the data plane is destroyed. -ENOENT: no
+ * such function, or no such stream of it. */
+int mr_dataplane_stream(struct mr_dataplane *, const char *function, const char *name,
+    const struct mr_nf_query *, struct mr_nf_stream *, struct mr_error *);
 /* Words of whichever function has some for this operation of a recording; false: none has. */
 bool mr_dataplane_describe(struct mr_dataplane *, const struct mr_op *, char *text, size_t size);
 /* The Ethernet address that a frame for this data plane itself has on this interface: a function's,

@@ -122,6 +122,7 @@ show_totals(struct mr_dataplane *dp, struct mr_state *st)
 	mr_state_uint(st, "sent", t.sent);
 	mr_state_uint(st, "dropped", t.dropped);
 	mr_state_uint(st, "held", t.held);
+	mr_state_uint(st, "merged", t.merged);
 	mr_state_close(st);
 }
 
@@ -158,6 +159,16 @@ mr_dataplane_show(struct mr_dataplane *dp, const char *function, struct mr_state
 			mr_nf_list[i]->show(dp->states[i], st);
 	}
 	return found ? 0 : -ENOENT;
+}
+
+int
+mr_dataplane_stream(struct mr_dataplane *dp, const char *function, const char *name,
+    const struct mr_nf_query *query, struct mr_nf_stream *out, struct mr_error *error)
+{
+	for (unsigned i = 0; mr_nf_list[i]; i++)
+		if (strcmp(function, mr_nf_list[i]->name) == 0 && mr_nf_list[i]->stream)
+			return mr_nf_list[i]->stream(dp->states[i], name, query, out, error);
+	return mr_error_set(error, -ENOENT, "there is no %s of a %s", name, function);
 }
 
 bool

@@ -33,10 +33,26 @@
 
 struct mr_dataplane;
 
+/* What a client asks of a stream, by name; null: not said. */
+struct mr_nf_query {
+	const char *(*value)(const void *arg, const char *name);
+	const void *arg;
+};
+
+/* State that is too long to be written in one go: text, read piece by piece between which
+ * everything may change. */
+struct mr_nf_stream {
+	const char *type; /* "application/x-ndjson" */
+	/* Up to `size` bytes; 0: that was all. */
+	size_t (*read)(void *state, char *text, size_t size);
+	void (*close)(void *state);
+	void *state;
+};
+
 struct mr_nf {
 	const char *name;
 	const char *doc;
-	const char *yang; /* the text of its YANG module */
+	const char *yang;                     /* the text of its YANG module */
 	const char *(*more_yang)(unsigned n); /* further modules, until null; may be null */
 
 	int (*create)(void **state, struct mr_dataplane *, struct mr_error *);
@@ -53,6 +69,9 @@ struct mr_nf {
 	int (*fd)(
 	    const void *state); /* when it is readable, tick is called too; -1 or null: none */
 	void (*show)(void *state, struct mr_state *); /* writes its state; may be null */
+	/* Opens the stream of this name ("routes"); may be null. -ENOENT: there is none. */
+	int (*stream)(void *state, const char *name, const struct mr_nf_query *,
+	    struct mr_nf_stream *, struct mr_error *);
 
 	/* For trace and explain; each may be null. */
 	/* Puts words to an operation that its nodes recorded: names and addresses for numbers.

@@ -18,9 +18,9 @@
  * anything changes.
  *
  * Accounting, at any moment of quiet, over the whole graph:
- *   received + created = sent + dropped by reason + held
+ *   received + created = sent + dropped by reason + held + merged
  * where created are copies that nodes emitted and pieces that a super-frame was
- * cut into (mr_graph_totals).
+ * cut into, and merged those that became segments of another one (mr_graph_totals).
  */
 
 #include "kit/graph/node.h"
@@ -130,7 +130,7 @@ struct mr_worker_stats {
 	bool asleep;
 };
 struct mr_graph_totals {
-	uint64_t received, created, sent, dropped, held;
+	uint64_t received, created, sent, dropped, held, merged;
 };
 
 MR_API unsigned mr_graph_node_count(const struct mr_graph *); /* indices below it may be empty */

@@ -104,7 +104,7 @@ struct mr_worker {
 
 	/* Counters. */
 	_Atomic uint64_t passes, empty_passes, sleeps, wakes, busy_cycles, handoffs;
-	_Atomic uint64_t created;
+	_Atomic uint64_t created, merged;
 	_Atomic uint64_t received, sent;
 	_Atomic uint64_t violations;
 

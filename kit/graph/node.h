@@ -141,7 +141,7 @@ MR_API void mr_node_emit(struct mr_node_run *, uint32_t packet, mr_verdict_t);
 MR_API void mr_node_release(struct mr_node_run *, uint32_t packet, mr_verdict_t);
 
 /* So many held packets (with this call's verdicts) became segments of another packet, and are
- * packets no more: counted as if they had never been. */
+ * packets no more. */
 MR_API void mr_node_merged(struct mr_node_run *, unsigned count);
 
 #endif

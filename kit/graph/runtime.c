@@ -209,5 +209,5 @@ void
 mr_node_merged(struct mr_node_run *run, unsigned count)
 {
 	mr_counter_add(&rt_of(run)->held, -(uint64_t)count);
-	mr_counter_add(&run->owner->created, -(uint64_t)count);
+	mr_counter_add(&run->owner->merged, count);
 }

@@ -136,6 +136,7 @@ mr_graph_totals(const struct mr_graph *g, struct mr_graph_totals *out)
 
 		out->received += mr_counter_get(&worker->received);
 		out->created += mr_counter_get(&worker->created);
+		out->merged += mr_counter_get(&worker->merged);
 		out->sent += mr_counter_get(&worker->sent);
 		for (unsigned i = 0; i < MR_GRAPH_NODES_MAX; i++) {
 			const struct node_rt *rt = worker->rt[i];

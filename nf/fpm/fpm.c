@@ -10,7 +10,7 @@
 
 #include "nf/fpm/server_int.h"
 
-#define SLICE_NS 4000000ull /* the control thread has other things to do */
+#define SLICE_NS 2500000ull /* the control thread has other things to do */
 
 extern const char mr_yang_fpm[];
 

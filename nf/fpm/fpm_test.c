@@ -151,7 +151,8 @@ test_recorded(void **state)
 		assert_int_equal(counts.nexthops, 24);
 		assert_int_equal(counts.connected, 5);
 		mr_import_stats(im, &stats);
-		assert_int_equal(stats.removed, 1); /* and three changes that were told as two things */
+		assert_int_equal(stats.removed,
+		    1); /* and three changes that were told as two things */
 		assert_int_equal(stats.replaced, 3);
 		/* FRR comes again and speaks otherwise; nothing moves but what is new. */
 		mr_import_mark(im);
@@ -222,8 +223,7 @@ test_wrong_frames(void **state)
 	im = open_import(&b);
 	for (unsigned i = 0; i < MR_ARRAY_COUNT(cases); i++) {
 		mr_fpm_stream_reset(&stream);
-		assert_string_equal(
-		    mr_fpm_fault_name(feed(im, cases[i].bytes, cases[i].size, 100)),
+		assert_string_equal(mr_fpm_fault_name(feed(im, cases[i].bytes, cases[i].size, 100)),
 		    cases[i].name);
 	}
 	mr_import_destroy(im);
@@ -295,8 +295,8 @@ static size_t
 frame(uint8_t out[64], unsigned n, unsigned type)
 {
 	const uint8_t bytes[] = { 1, 1, 0, 40, 36, 0, 0, 0, (uint8_t)type, 0, 1, 5, 0, 0, 0, 0, 0,
-		0, 0, 0, AF_INET, 16, 0, 0, 254, 186, 0, RTN_BLACKHOLE, 0, 0, 0, 0, 8, 0, RTA_DST, 0,
-		10, (uint8_t)n, 0, 0 };
+		0, 0, 0, AF_INET, 16, 0, 0, 254, 186, 0, RTN_BLACKHOLE, 0, 0, 0, 0, 8, 0, RTA_DST,
+		0, 10, (uint8_t)n, 0, 0 };
 
 	memcpy(out, bytes, sizeof(bytes));
 	return sizeof(bytes);

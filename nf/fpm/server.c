@@ -16,8 +16,8 @@
 #include "kit/port/namespace.h"
 
 #define RETRY_MS 1000u
-#define QUIET_MS 5000u  /* no stale route was sent again for so long: the replay is over */
-#define SWEEP_LAST 10u  /* times stale-time, when a replay does not end */
+#define QUIET_MS 5000u      /* no stale route was sent again for so long: the replay is over */
+#define SWEEP_LAST 10u      /* times stale-time, when a replay does not end */
 #define FRAMES_PER_LOOK 32u /* at the clock */
 
 uint64_t
@@ -122,8 +122,7 @@ listen_here(void *arg, struct mr_error *error)
 	struct listening *l = arg;
 	struct sockaddr_in6 six = { .sin6_family = AF_INET6,
 		.sin6_port = mr_be16(l->settings->port) };
-	struct sockaddr_in four = { .sin_family = AF_INET,
-		.sin_port = mr_be16(l->settings->port) };
+	struct sockaddr_in four = { .sin_family = AF_INET, .sin_port = mr_be16(l->settings->port) };
 	bool is_six = inet_pton(AF_INET6, l->settings->address, &six.sin6_addr) == 1;
 	int on = 1, rc;
 
@@ -526,7 +525,7 @@ fpm_server_show(const struct fpm_server *s, struct mr_state *st)
 
 	mr_state_open(st, "fpm");
 	mr_state_text(st, "state",
-	    s->connection >= 0	? "connected"
+	    s->connection >= 0     ? "connected"
 		: s->listener >= 0 ? "listening"
 				   : "down");
 	if (s->connection >= 0) {

@@ -14,7 +14,7 @@
 #define FPM_MESSAGE_SIZE 65536u
 
 struct fpm_settings {
-	char name[64];      /* the VRF's */
+	char name[64];       /* the VRF's */
 	char name_space[64]; /* empty: ours */
 	char address[64];
 	uint16_t port;
@@ -42,7 +42,7 @@ struct fpm_server {
 
 	int epoll;
 	int listener, connection, netlink; /* -1: none */
-	uint64_t retry_at; /* ms: when to try again to open them */
+	uint64_t retry_at;                 /* ms: when to try again to open them */
 	bool links_dumping, remap;
 	uint32_t sequence;
 	struct mr_links links;

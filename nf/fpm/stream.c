@@ -88,7 +88,7 @@ struct frame {
 	struct mr_import *import;
 	struct mr_fpm_counts *counts;
 	uint32_t table;
-	bool removing;               /* `removed` waits: the frame may add it again */
+	bool removing; /* `removed` waits: the frame may add it again */
 	struct mr_rtnl_route removed;
 };
 
@@ -118,7 +118,8 @@ read_route(struct frame *f, struct mr_rtnl *m)
 		counts->other_table++;
 	} else if (m->route.protocol == RTPROT_KERNEL) {
 		counts->connected++;
-	} else if (m->route.sourced || m->route.tos || (!m->deleted && !is_forwarded(m->route.type))) {
+	} else if (m->route.sourced || m->route.tos ||
+	    (!m->deleted && !is_forwarded(m->route.type))) {
 		counts->unsupported++;
 	} else if (m->deleted) {
 		remove_now(f, m);

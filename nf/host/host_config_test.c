@@ -233,7 +233,8 @@ test_life(void **state)
 	snprintf(space, sizeof(space), "mrhost%d", (int)getpid());
 	snprintf(router, sizeof(router),
 	    "x: {host: {namespace: %s}, interface: {a: {address: [192.0.2.1/24, "
-	    "\"2001:db8::1/64\"], mtu: 1400}, b: {host: false}, "
+	    "\"2001:db8::1/64\"], mtu: 1400, neighbor: {duplicate-detection: false}}, b: {host: "
+	    "false}, "
 	    "l: {loopback: true, address: [198.51.100.1/32]}}}",
 	    space);
 	if (geteuid() != 0 || apply(&dp, router, why, sizeof(why))) {
@@ -262,7 +263,18 @@ test_life(void **state)
 	if (apply(&dp, "x: {interface: {a: {address: [192.0.2.2/24]}}}", why, sizeof(why)))
 		fail_msg("%s", why);
 	assert_false(mr_namespace_exists(space));
+	/* Nor without any router; and with one it is there again, until the end. */
+	if (apply(&dp, "", why, sizeof(why)) || apply(&dp, router, why, sizeof(why)))
+		fail_msg("%s", why);
+	assert_true(inside("ip -o addr show dev a | grep -q 192.0.2.2/24"));
+	if (apply(&dp, "", why, sizeof(why)))
+		fail_msg("%s", why);
+	assert_false(mr_namespace_exists(space));
+	if (apply(&dp, router, why, sizeof(why)))
+		fail_msg("%s", why);
+	assert_true(mr_namespace_exists(space));
 	mr_dataplane_destroy(dp);
+	assert_false(mr_namespace_exists(space));
 }
 
 /* In a namespace that is not ours everything of ours goes, and it stays. */

@@ -22,9 +22,6 @@
 
 extern const char mr_yang_host[];
 
-/* A router can be built without it. */
-uint16_t mr_neighbor_nd_input(const struct mr_router_base *) __attribute__((weak));
-
 static struct mr_graph *
 graph_of(const struct host_part *h)
 {
@@ -245,7 +242,7 @@ link_edge(struct host_part *h, enum mr_host_edge edge, uint16_t node)
 static void
 link_nodes(struct host_part *h)
 {
-	uint16_t nd = mr_neighbor_nd_input ? mr_neighbor_nd_input(h->base) : UINT16_MAX;
+	uint16_t nd = mr_neighbor_nd_input(h->base);
 	uint16_t echo = mr_icmp_echo_node(h->base);
 	uint16_t whole = mr_icmp_reassembly_node(h->base);
 

@@ -75,6 +75,10 @@ turn(const struct echo *e, uint8_t reply, uint64_t delta)
 	memcpy(&check, icmp + 2, 2);
 	if (!(e->p->flags & MR_PACKET_CSUM_PARTIAL))
 		check = mr_checksum_apply(check, delta + mr_checksum_delta16(was, now));
+	/* A reply may be nothing but zeroes, of which only this is the checksum (RFC 1624, 3); of
+	 * all others it is as good as 0. */
+	if (!check)
+		check = UINT16_MAX;
 	mr_edit_set16(e->w.rec, e->p, e->l4, now);
 	mr_edit_set16(e->w.rec, e->p, e->l4 + 2, check);
 }

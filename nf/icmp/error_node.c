@@ -166,6 +166,10 @@ may_send(struct error *e)
 	memcpy(e->destination, ip + (e->family == MR_IP4 ? 12 : 8), e->family == MR_IP4 ? 4 : 16);
 	if (!icmp_is_remote(&e->w, e->in, e->family, e->destination))
 		return ICMP_NOT_ABOUT_SOURCE;
+	/* A broadcast address of a subnet of ours (RFC 1812, 4.3.2.7). */
+	if (e->family == MR_IP4 &&
+	    icmp_is_broadcast(&e->w, icmp_route(&e->w, e->in, MR_IP4, ip + 16)))
+		return ICMP_NOT_ABOUT_GROUP;
 	if (!choose_source(e, ip + (e->family == MR_IP4 ? 16 : 24)))
 		return ICMP_NOT_FROM;
 	if (!icmp_take(&e->w,
@@ -191,7 +195,7 @@ make_quote(struct error *e, unsigned room)
 	len = MR_MIN(len, e->p->total - l3);
 	/* A super-frame's sum says nothing about any packet that its sender sees. */
 	if ((e->p->flags & MR_PACKET_CSUM_PARTIAL) && !(e->p->flags & MR_PACKET_GSO))
-		(void)mr_checksum_complete(e->w.run->buffers, e->packet);
+		(void)icmp_settle(&e->w, e->packet);
 	icmp_trim(&e->w, e->packet, l3 + MR_MIN(len, room));
 	if (!icmp_pull(&e->w, e->packet, e->p->total))
 		return false;

@@ -32,7 +32,7 @@ settle(const struct icmp_work *w, uint32_t packet)
 		return false;
 	p->flags = (uint16_t)(p->flags & ~MR_PACKET_GSO);
 	p->gso_size = 0;
-	return mr_checksum_complete(w->run->buffers, packet) == 0;
+	return icmp_settle(w, packet);
 }
 
 static mr_verdict_t

@@ -171,6 +171,8 @@ void icmp_trim(const struct icmp_work *, uint32_t packet, unsigned len);
 /* Removes `len` bytes at `at`, wherever in the chain they end; the `at` bytes are in the
  * first segment. */
 void icmp_pop(const struct icmp_work *, uint32_t packet, unsigned at, unsigned len);
+/* Finishes layer 4's checksum where its source left that to others; false: it cannot be. */
+bool icmp_settle(const struct icmp_work *, uint32_t packet);
 /* What the source promised holds no longer. */
 void icmp_forget(struct mr_packet *);
 /* Sends a packet back to the station where its Ethernet header says it came from; false

@@ -323,7 +323,7 @@ bed_close(struct bed *b)
 	bool fine;
 
 	mr_graph_totals(b->graph, &t);
-	fine = t.received + t.created == t.sent + t.dropped + t.held;
+	fine = t.received + t.created == t.sent + t.dropped + t.held + t.merged;
 	mr_graph_destroy(b->graph);
 	icmp_destroy(b->icmp);
 	for (uint32_t i = 0; i < b->group_count; i++)
@@ -336,6 +336,31 @@ bed_close(struct bed *b)
 	mr_buffers_destroy(b->buffers);
 	free(b->arena);
 	return fine;
+}
+
+static struct bed *forever;
+
+static void
+close_forever(void)
+{
+	if (!bed_close(forever))
+		bed_fail("something is left");
+	free(forever);
+}
+
+struct bed *
+bed_forever(void)
+{
+	if (forever)
+		return forever;
+	forever = malloc(sizeof(*forever));
+	if (!forever)
+		bed_fail("no memory");
+	bed_open(forever);
+	/* The leak checker does not see into all memory of the tables. */
+	if (atexit(close_forever))
+		bed_fail("atexit");
+	return forever;
 }
 
 void
@@ -403,16 +428,31 @@ bed_run(struct bed *b, enum bed_node node, const struct bed_in *in, const void *
 }
 
 void
-bed_pass_seconds(struct bed *b, unsigned seconds)
+bed_skip_seconds(struct bed *b, unsigned seconds)
 {
 	struct mr_worker *w = b->graph->workers[0];
 
-	for (unsigned i = 0; i < seconds; i++) {
-		/* Its own clock is not asked meanwhile. */
-		w->next_second = UINT64_MAX;
-		w->seconds++;
-		mr_graph_pass(b->graph, 0);
-	}
+	/* Its own clock is not asked meanwhile. */
+	w->next_second = UINT64_MAX;
+	w->seconds += seconds;
+	mr_graph_pass(b->graph, 0);
+}
+
+void
+bed_pass_seconds(struct bed *b, unsigned seconds)
+{
+	for (unsigned i = 0; i < seconds; i++)
+		bed_skip_seconds(b, 1);
+}
+
+uint64_t
+bed_held(struct bed *b, enum bed_node node)
+{
+	struct mr_node_stats s;
+
+	if (mr_graph_node_stats(b->graph, b->nodes[node], &s))
+		bed_fail("no such node");
+	return s.held;
 }
 
 uint64_t

@@ -88,6 +88,8 @@ void bed_fail(const char *what) __attribute__((noreturn));
 void bed_open(struct bed *);
 /* Everything accounted for and no buffer lost; false otherwise. */
 bool bed_close(struct bed *);
+/* One that stays open until the process ends, for fuzz targets. */
+struct bed *bed_forever(void);
 /* Settings of the VRF without limits. */
 struct icmp_settings bed_free(void);
 
@@ -109,6 +111,10 @@ void bed_add(struct bed *, enum bed_node, const struct bed_in *, const void *byt
 void bed_clear(struct bed *);
 /* Lets a node's time go on, as a worker does each second. */
 void bed_pass_seconds(struct bed *, unsigned seconds);
+/* The same in one step. */
+void bed_skip_seconds(struct bed *, unsigned seconds);
+/* Packets that a node holds. */
+uint64_t bed_held(struct bed *, enum bed_node);
 uint64_t bed_drops(struct bed *, enum bed_node, const char *reason);
 uint64_t bed_count(struct bed *, enum icmp_count);
 /* The adjacency towards an address. */

@@ -242,6 +242,24 @@ icmp_pop(const struct icmp_work *w, uint32_t packet, unsigned at, unsigned len)
 		record_pops(w, p, at, len);
 }
 
+bool
+icmp_settle(const struct icmp_work *w, uint32_t packet)
+{
+	struct mr_packet *p = mr_packet_at(w->run->base, packet);
+	unsigned field = p->csum_start + p->csum_offset;
+	bool open = p->flags & MR_PACKET_CSUM_PARTIAL;
+	be16_t check;
+
+	if (mr_checksum_complete(w->run->buffers, packet))
+		return false;
+	/* Written again for the recording's sake. */
+	if (open && mr_recorded(w->rec, p) && field + 2 <= p->len) {
+		memcpy(&check, mr_packet_bytes(p) + field, 2);
+		mr_edit_set16(w->rec, p, field, check);
+	}
+	return true;
+}
+
 void
 icmp_forget(struct mr_packet *p)
 {

@@ -127,10 +127,11 @@ ip4_decide(const struct ip_work *w, struct mr_packet *p, const struct ip_at *at,
 		return too_big(w, p, at, index, mtu);
 	if (!origin)
 		mr_edit_ttl4(w->rec, p, at->l3);
-	if (!(flags & MR_ADJACENCY_COMPLETE))
-		return ip_leave(at, p, MR_IP_EDGE_RESOLVE, index, mtu);
+	/* Also what will have to wait for its next hop. */
 	if (((flags & MR_ADJACENCY_CLAMP) || (interface->flags & MR_IP_CLAMP)) && is_syn(p, at->l3))
 		return ip_leave(at, p, MR_IP_EDGE_MSS, index, MR_MIN(mtu, interface->mtu));
+	if (!(flags & MR_ADJACENCY_COMPLETE))
+		return ip_leave(at, p, MR_IP_EDGE_RESOLVE, index, mtu);
 	if (MR_ADJACENCY_INTERFACE(control) == at->in && (interface->flags & MR_IP_REDIRECTS) &&
 	    !origin)
 		return ip_leave(at, p, MR_IP_EDGE_REDIRECT, index, mtu);
@@ -224,8 +225,8 @@ forward4_body(struct mr_node_run *run, struct mr_recorder *rec, const uint32_t *
 		const struct mr_ip_meta *m = mr_ip_meta(p);
 		const uint8_t *header = mr_packet_bytes_const(p) + m->l3;
 
-		if (n > 0 && (p->context != in || m->l3 != l3)) {
-			ip4_batch(&w, &b, n, packets, verdicts, in, l3);
+		if (n > 0 && (n == IP_DEPTH || p->context != in || m->l3 != l3)) {
+			ip4_batch(&w, rec, &b, n, packets, verdicts, in, l3);
 			n = 0;
 		}
 		in = p->context % MR_IP_INTERFACES_MAX;
@@ -241,7 +242,7 @@ forward4_body(struct mr_node_run *run, struct mr_recorder *rec, const uint32_t *
 		b.address[n++] = ip4_load(header + 16);
 	}
 	if (n > 0)
-		ip4_batch(&w, &b, n, packets, verdicts, in, l3);
+		ip4_batch(&w, rec, &b, n, packets, verdicts, in, l3);
 }
 MR_NODE_FUNCTIONS(forward4)
 

@@ -30,9 +30,11 @@ extern const uint8_t ip4_source_first[256];
 mr_inline bool
 ip4_sum_fine(uint64_t a, uint64_t b, uint32_t c)
 {
-	unsigned __int128 wide = (unsigned __int128)a + b + c;
-	uint64_t s = (uint64_t)wide + (uint64_t)(wide >> 64);
+	uint64_t s = a + b, carry = s < b;
 
+	s += c;
+	carry += s < c;
+	s += carry; /* no third carry: what wrapped around is small */
 	return s * 0xfffefffefffeffffull <= 0x0001000100010001ull;
 }
 
@@ -92,20 +94,20 @@ mr_verdict_t ip4_unusual(const struct ip_work *, struct mr_packet *, unsigned in
 mr_inline void
 ip4_age(uint8_t *ip)
 {
-	uint32_t word, sum;
+	uint32_t word;
 
 	/* TTL, protocol, checksum; the sum's upper byte stands in the lower place. */
 	memcpy(&word, ip + 8, 4);
-	sum = (word >> 16) + 1;
-	sum += sum >= 0xffff;
-	word = ((word - 1) & 0xffff) | sum << 16;
+	if (mr_unlikely(word >= 0xfffe0000u))
+		word += 0x10000u; /* 0xffff is 0 (RFC 1141) */
+	word += 0x10000u - 1;
 	memcpy(ip + 8, &word, 4);
 }
 
 /* The plain packets of a vector, whose destinations are in b->address: looked up and sent.
  * All came in on one interface and their IP headers stand at `l3`. */
 mr_inline void
-ip4_batch(const struct ip_work *w, struct ip_batch *b, unsigned count, const uint32_t *packets,
+ip4_batch(const struct ip_work *w, struct mr_recorder *rec, struct ip_batch *b, unsigned count, const uint32_t *packets,
     mr_verdict_t *verdicts, unsigned in, unsigned l3)
 {
 	const struct mr_ip_interface *interface = &w->ip->interfaces[in];
@@ -136,7 +138,7 @@ ip4_batch(const struct ip_work *w, struct ip_batch *b, unsigned count, const uin
 		    atomic_load_explicit(&adjacency->control, memory_order_acquire);
 		unsigned total = mr_load_be16(ip + 2);
 
-		if (mr_unlikely(w->rec || ip_way(control) != usual ||
+		if (mr_unlikely(rec || ip_way(control) != usual ||
 			MR_ADJACENCY_INTERFACE(control) == in ||
 			total > MR_ADJACENCY_MTU(control))) {
 			verdicts[b->at[i]] = ip4_unusual(w, p, in, l3, b->group[i], b->adjacency[i]);

@@ -108,10 +108,11 @@ ip6_decide(const struct ip_work *w, struct mr_packet *p, const struct ip_at *at,
 		return ip_error(at, p, MR_ICMP6_TOO_BIG, 0, mtu);
 	if (!origin)
 		mr_edit_ttl6(w->rec, p, at->l3);
-	if (!(flags & MR_ADJACENCY_COMPLETE))
-		return ip_leave(at, p, MR_IP_EDGE_RESOLVE, index, mtu);
+	/* Also what will have to wait for its next hop. */
 	if (((flags & MR_ADJACENCY_CLAMP) || (interface->flags & MR_IP_CLAMP)) && is_syn(p, at->l3))
 		return ip_leave(at, p, MR_IP_EDGE_MSS, index, MR_MIN(mtu, interface->mtu));
+	if (!(flags & MR_ADJACENCY_COMPLETE))
+		return ip_leave(at, p, MR_IP_EDGE_RESOLVE, index, mtu);
 	if (MR_ADJACENCY_INTERFACE(control) == at->in && (interface->flags & MR_IP_REDIRECTS) &&
 	    !origin)
 		return ip_leave(at, p, MR_IP_EDGE_REDIRECT, index, mtu);
@@ -180,8 +181,8 @@ forward6_body(struct mr_node_run *run, struct mr_recorder *rec, const uint32_t *
 		const struct mr_ip_meta *m = mr_ip_meta(p);
 		const uint8_t *header = mr_packet_bytes_const(p) + m->l3;
 
-		if (n > 0 && (p->context != in || m->l3 != l3)) {
-			ip6_batch(&w, &b, n, packets, verdicts, in, l3);
+		if (n > 0 && (n == IP_DEPTH || p->context != in || m->l3 != l3)) {
+			ip6_batch(&w, rec, &b, n, packets, verdicts, in, l3);
 			n = 0;
 		}
 		in = p->context % MR_IP_INTERFACES_MAX;
@@ -197,7 +198,7 @@ forward6_body(struct mr_node_run *run, struct mr_recorder *rec, const uint32_t *
 		b.pointer[n++] = header + 24;
 	}
 	if (n > 0)
-		ip6_batch(&w, &b, n, packets, verdicts, in, l3);
+		ip6_batch(&w, rec, &b, n, packets, verdicts, in, l3);
 }
 MR_NODE_FUNCTIONS(forward6)
 

@@ -21,14 +21,15 @@ enum {
 mr_inline bool
 ip6_source_fine(const uint8_t *src)
 {
-	return ((src[0] >> 5) == 1) | ((src[0] & 0xfe) == 0xfc);
+	return src[0] >> 5 == 1 || (src[0] & 0xfe) == 0xfc;
 }
 
 mr_inline bool
 ip6_plain(const uint8_t *header, unsigned room)
 {
-	return ((header[0] >> 4) == 6) & (mr_load_be16(header + 4) + IP6_HEADER <= room) &
-	    (header[7] > 1) & ip6_source_fine(header + 8);
+	return mr_likely(header[0] >> 4 == 6) &&
+	    mr_likely(mr_load_be16(header + 4) + IP6_HEADER <= room) && mr_likely(header[7] > 1) &&
+	    mr_likely(ip6_source_fine(header + 8));
 }
 
 mr_verdict_t ip6_decide(const struct ip_work *, struct mr_packet *, const struct ip_at *,
@@ -42,7 +43,7 @@ mr_verdict_t ip6_unusual(const struct ip_work *, struct mr_packet *, unsigned in
 
 /* As ip4_batch, with pointers to the destinations in b->pointer. */
 mr_inline void
-ip6_batch(const struct ip_work *w, struct ip_batch *b, unsigned count, const uint32_t *packets,
+ip6_batch(const struct ip_work *w, struct mr_recorder *rec, struct ip_batch *b, unsigned count, const uint32_t *packets,
     mr_verdict_t *verdicts, unsigned in, unsigned l3)
 {
 	const struct mr_ip_interface *interface = &w->ip->interfaces[in];
@@ -72,7 +73,7 @@ ip6_batch(const struct ip_work *w, struct ip_batch *b, unsigned count, const uin
 		    atomic_load_explicit(&adjacency->control, memory_order_acquire);
 		unsigned total = mr_load_be16(ip + 4) + IP6_HEADER;
 
-		if (mr_unlikely(w->rec || ip_way(control) != usual ||
+		if (mr_unlikely(rec || ip_way(control) != usual ||
 			MR_ADJACENCY_INTERFACE(control) == in ||
 			total > MR_ADJACENCY_MTU(control))) {
 			verdicts[b->at[i]] = ip6_unusual(w, p, in, l3, b->group[i], b->adjacency[i]);

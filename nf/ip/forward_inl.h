@@ -13,7 +13,8 @@
 #include "nf/ip/drop.h"
 #include "nf/ip/group.h"
 
-/* What every call of a node needs. */
+/* What every call of a node needs. The loops get `rec` once more, as a value that the compiler
+ * knows to be null in the bare variant. */
 struct ip_work {
 	struct mr_node_run *run;
 	struct mr_recorder *rec;
@@ -28,29 +29,42 @@ struct ip_at {
 	bool group_frame; /* in a broadcast or multicast frame */
 };
 
-/* The packets of a vector that one phase hands to the next. */
+/* How many packets go through the phases together: enough to have many tables' lines on their
+ * way at once, few enough for the headers to stay in the first-level cache from one phase to the next. */
+#ifndef IP_DEPTH
+#define IP_DEPTH 256u
+#endif
+
+/* The packets that one phase hands to the next. */
 struct ip_batch {
-	uint16_t at[MR_VECTOR_MAX]; /* which of the vector */
-	uint32_t group[MR_VECTOR_MAX];
-	uint32_t back[MR_VECTOR_MAX]; /* the group towards the source, with a reverse-path filter */
-	uint32_t adjacency[MR_VECTOR_MAX];
+	uint16_t at[IP_DEPTH]; /* which of the vector */
+	uint32_t group[IP_DEPTH];
+	uint32_t back[IP_DEPTH]; /* the group towards the source, with a reverse-path filter */
+	uint32_t adjacency[IP_DEPTH];
 	union {
-		uint32_t address[MR_VECTOR_MAX];
-		const uint8_t *pointer[MR_VECTOR_MAX];
+		uint32_t address[IP_DEPTH];
+		const uint8_t *pointer[IP_DEPTH];
 	};
 };
 
 mr_inline uint32_t
-ip_member(const struct mr_ip *ip, uint32_t group, const struct mr_packet *p)
+ip_member_of(const struct mr_ip *ip, const _Atomic uint64_t *groups, uint32_t group,
+    const struct mr_packet *p)
 {
 	/* Acquire pairs with the release in group.c: the buckets are filled. */
-	uint64_t word = atomic_load_explicit(&ip->groups[group], memory_order_acquire);
+	uint64_t word = atomic_load_explicit(&groups[group], memory_order_acquire);
 	uint32_t mask = mr_group_mask(word), base = mr_group_base(word);
 
 	if (mr_likely(!mask))
 		return base;
 	return atomic_load_explicit(&ip->buckets[base + (mr_packet_flow_hash(p) & mask)],
 	    memory_order_acquire);
+}
+
+mr_inline uint32_t
+ip_member(const struct mr_ip *ip, uint32_t group, const struct mr_packet *p)
+{
+	return ip_member_of(ip, ip->groups, group, p);
 }
 
 /* Whether a group leads out of this interface. */
@@ -91,11 +105,13 @@ mr_inline void
 ip_members(const struct ip_work *w, struct ip_batch *b, const uint32_t *packets, unsigned count)
 {
 	const struct mr_adjacency *adjacencies = w->ip->adjacencies;
+	const _Atomic uint64_t *groups = w->ip->groups;
 	const struct mr_ip *ip = w->ip;
 	uint8_t *base = w->run->base;
 
 	for (unsigned i = 0; i < count; i++) {
-		uint32_t a = ip_member(ip, b->group[i], mr_packet_at(base, packets[b->at[i]]));
+		uint32_t a = ip_member_of(ip, groups, b->group[i],
+		    mr_packet_at(base, packets[b->at[i]]));
 
 		b->adjacency[i] = a;
 		mr_prefetch(&adjacencies[a]);

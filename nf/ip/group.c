@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Groups: found by their members, counted, dealt, and taken apart when no worker can have
- * them any more. A group's *set* is its members and their buckets; a group that is changed gets
- * a new one, and workers go from one to the other by one word.
+ * Groups: found by their members, counted, and taken apart when no worker can have them any
+ * more. A group that is changed gets a new set (group_set.c), and workers go from one to
+ * the other by one word.
  */
 #include "nf/ip/group.h"
 
@@ -16,24 +16,6 @@
 
 #define HASH_FIRST 256u
 #define WAITING_MAX 256u /* then those that were put wait for the workers */
-#define FEW_MEMBERS 16u
-
-struct member {
-	uint32_t adjacency;
-	uint16_t weight;
-	uint16_t interface; /* 0: of a special one, always usable */
-	bool usable;
-	uint64_t identity;
-};
-
-struct set {
-	struct mr_rcu_head rcu;
-	struct mr_ip *ip;
-	uint32_t base;
-	uint16_t count, usable;
-	uint8_t order; /* of the number of buckets; 0: none */
-	struct member members[];
-};
 
 struct group {
 	struct mr_rcu_head rcu;
@@ -43,18 +25,6 @@ struct group {
 	uint32_t next; /* with the same hash */
 	uint32_t hash;
 	bool own; /* of mr_group_make */
-};
-
-struct mr_groups {
-	struct group **at; /* [MR_IP_GROUPS_MAX] */
-	uint32_t *free;    /* indices to use again */
-	uint32_t free_count, free_room;
-	uint32_t end;   /* above the largest index ever used */
-	uint32_t count; /* of those in the hash */
-	uint32_t *heads, heads_mask;
-	struct mr_hash_key key;
-	struct ranges ranges;
-	struct mr_rcu_queue queue;
 };
 
 static struct group *
@@ -95,8 +65,6 @@ create(struct mr_ip *ip, struct mr_error *error)
 	return rc;
 }
 
-static void release_set(struct set *set);
-
 void
 mr_groups_destroy(struct mr_ip *ip)
 {
@@ -108,7 +76,7 @@ mr_groups_destroy(struct mr_ip *ip)
 	for (uint32_t i = MR_IP_SPECIALS; g->at && i < g->end; i++) {
 		if (!g->at[i])
 			continue;
-		release_set(g->at[i]->set);
+		set_release(g->at[i]->set);
 		free(g->at[i]);
 	}
 	ranges_destroy(&g->ranges);
@@ -126,22 +94,12 @@ mr_group_flush(struct mr_ip *ip)
 		mr_rcu_flush(&ip->group_state->queue);
 }
 
-/* -- sets ------------------------------------------------------------------------------- */
-
-static void
-release_set(struct set *set)
-{
-	for (unsigned i = 0; i < set->count; i++)
-		mr_adjacency_put(set->ip, set->members[i].adjacency);
-	if (set->order)
-		ranges_put(&set->ip->group_state->ranges, set->order, set->base);
-	free(set);
-}
+/* -- after a grace period -------------------------------------------------------------- */
 
 static void
 set_freed(struct mr_rcu_head *head)
 {
-	release_set(mr_container_of(head, struct set, rcu));
+	set_release(mr_container_of(head, struct set, rcu));
 }
 
 static void
@@ -150,7 +108,7 @@ group_freed(struct mr_rcu_head *head)
 	struct group *group = mr_container_of(head, struct group, rcu);
 	struct mr_groups *g = group->ip->group_state;
 
-	release_set(group->set);
+	set_release(group->set);
 	g->at[group->index] = NULL;
 	if (g->free_count == g->free_room) {
 		uint32_t room = g->free_room ? g->free_room * 2 : 64;
@@ -175,230 +133,6 @@ defer(struct mr_groups *g, struct mr_rcu_head *head, void (*freed)(struct mr_rcu
 		mr_rcu_flush(&g->queue);
 }
 
-static bool
-is_up(const struct mr_ip *ip, uint16_t interface)
-{
-	return interface == 0 || (ip->interfaces[interface].flags & MR_IP_UP) != 0;
-}
-
-/* The same for the same next hop wherever and whenever: names, not numbers. */
-static uint64_t
-identity_of(const struct mr_ip *ip, uint32_t adjacency)
-{
-	static const uint64_t key[2] = { 0x6d696c6c72616365, 0x6e6578742d686f70 };
-	const struct mr_adjacency_info *a = mr_adjacency_info(ip, adjacency);
-	struct {
-		uint8_t family, glean;
-		uint8_t address[16];
-		char interface[MR_PORT_NAME_MAX];
-	} is = { 0 };
-
-	if (adjacency < MR_IP_SPECIALS) {
-		is.family = UINT8_MAX;
-		is.address[0] = (uint8_t)adjacency;
-	} else {
-		is.family = a->family;
-		is.glean = a->glean;
-		memcpy(is.address, a->address, a->family == MR_IP4 ? 4 : 16);
-		memcpy(is.interface, ip->info[a->interface].name, sizeof(is.interface));
-	}
-	return mr_siphash(key, &is, sizeof(is));
-}
-
-static int
-by_adjacency(const void *a, const void *b)
-{
-	const struct member *x = a, *y = b;
-
-	return x->adjacency < y->adjacency ? -1 : x->adjacency > y->adjacency;
-}
-
-/* Sorted, each next hop once. It refers to its adjacencies already, and has no buckets yet. */
-static struct set *
-set_create(struct mr_ip *ip, const struct mr_group_member *members, unsigned count)
-{
-	struct set *set = calloc(1, sizeof(*set) + count * sizeof(set->members[0]));
-	unsigned n = 0;
-
-	if (!set)
-		return NULL;
-	set->ip = ip;
-	for (unsigned i = 0; i < count; i++) {
-		set->members[i].adjacency = members[i].adjacency;
-		set->members[i].weight = MR_MAX(members[i].weight, (uint16_t)1);
-	}
-	qsort(set->members, count, sizeof(set->members[0]), by_adjacency);
-	for (unsigned i = 1; i < count; i++) {
-		struct member *last = &set->members[n], *m = &set->members[i];
-
-		if (m->adjacency == last->adjacency)
-			last->weight = (uint16_t)MR_MIN(last->weight + m->weight, UINT16_MAX);
-		else
-			set->members[++n] = *m;
-	}
-	set->count = (uint16_t)(n + 1);
-	for (unsigned i = 0; i < set->count; i++) {
-		struct member *m = &set->members[i];
-
-		m->interface = m->adjacency < MR_IP_SPECIALS
-		    ? 0
-		    : mr_adjacency_info(ip, m->adjacency)->interface;
-		m->usable = is_up(ip, m->interface);
-		set->usable = (uint16_t)(set->usable + m->usable);
-		mr_adjacency_ref(ip, m->adjacency);
-	}
-	return set;
-}
-
-/* -- buckets ---------------------------------------------------------------------------- */
-
-static void
-prepare(const struct set *set, struct deal_member *deal)
-{
-	for (unsigned i = 0; i < set->count; i++)
-		deal_member_init(&deal[i], set->members[i].identity, set->members[i].weight);
-}
-
-static unsigned
-owner_of(const struct set *set, const struct deal_member *deal, uint32_t bucket)
-{
-	unsigned best = UINT16_MAX;
-	uint32_t best_draw = 0;
-
-	for (unsigned i = 0; i < set->count; i++) {
-		uint32_t draw;
-
-		if (set->usable && !set->members[i].usable)
-			continue;
-		draw = deal_draw(&deal[i], set->order, bucket);
-		if (best == UINT16_MAX || deal_beats(&deal[i], draw, &deal[best], best_draw)) {
-			best = i;
-			best_draw = draw;
-		}
-	}
-	return best;
-}
-
-static void
-store(const struct set *set, uint32_t bucket, unsigned owner)
-{
-	/* Relaxed: an adjacency is published on its own, and stays while the set does. */
-	atomic_store_explicit(&set->ip->buckets[set->base + bucket], set->members[owner].adjacency,
-	    memory_order_relaxed);
-}
-
-static void
-deal_all(const struct set *set)
-{
-	struct deal_member deal[MR_GROUP_MEMBERS_MAX];
-
-	prepare(set, deal);
-	for (uint32_t b = 0; b < 1u << set->order; b++)
-		store(set, b, owner_of(set, deal, b));
-}
-
-/* The place in the set of who has a bucket now. */
-static unsigned
-holder_of(const struct set *set, uint32_t bucket)
-{
-	struct member key = { .adjacency = atomic_load_explicit(
-				  &set->ip->buckets[set->base + bucket], memory_order_relaxed) };
-	const struct member *m = bsearch(&key, set->members, set->count, sizeof(key), by_adjacency);
-
-	return (unsigned)(m - set->members);
-}
-
-/* After members became unusable: theirs go to the best of the others. */
-static void
-deal_lost(const struct set *set)
-{
-	struct deal_member deal[MR_GROUP_MEMBERS_MAX];
-
-	prepare(set, deal);
-	for (uint32_t b = 0; b < 1u << set->order; b++)
-		if (!set->members[holder_of(set, b)].usable)
-			store(set, b, owner_of(set, deal, b));
-}
-
-/* After those of `interface` became usable: they take what they are the best for. */
-static void
-deal_gained(const struct set *set, uint16_t interface)
-{
-	struct deal_member deal[MR_GROUP_MEMBERS_MAX];
-
-	prepare(set, deal);
-	for (uint32_t b = 0; b < 1u << set->order; b++) {
-		unsigned best = holder_of(set, b);
-		uint32_t best_draw = deal_draw(&deal[best], set->order, b);
-		bool taken = false;
-
-		for (unsigned i = 0; i < set->count; i++) {
-			uint32_t draw;
-
-			if (set->members[i].interface != interface || i == best)
-				continue;
-			draw = deal_draw(&deal[i], set->order, b);
-			if (deal_beats(&deal[i], draw, &deal[best], best_draw)) {
-				best = i;
-				best_draw = draw;
-				taken = true;
-			}
-		}
-		if (taken)
-			store(set, b, best);
-	}
-}
-
-static int
-take_buckets(struct set *set)
-{
-	struct ranges *r = &set->ip->group_state->ranges;
-	unsigned order = (unsigned)__builtin_ctz(
-	    set->count <= FEW_MEMBERS ? MR_GROUP_BUCKETS : MR_GROUP_BUCKETS_MAX);
-
-	for (; order >= RANGE_ORDER_MIN; order--) {
-		if (ranges_get(r, order, &set->base) == 0) {
-			set->order = (uint8_t)order;
-			return 0;
-		}
-	}
-	return -ENOSPC;
-}
-
-/* Gives a set what it needs to be published. Destroys it on failure. */
-static int
-set_finish(struct set *set, struct mr_error *error)
-{
-	struct mr_groups *g = set->ip->group_state;
-	int rc;
-
-	if (set->count == 1) {
-		set->base = set->members[0].adjacency;
-		return 0;
-	}
-	rc = take_buckets(set);
-	if (rc && mr_rcu_flush(&g->queue) > 0)
-		rc = take_buckets(set);
-	if (rc) {
-		release_set(set);
-		return mr_error_set(error, rc, "more groups of next hops than %u buckets hold",
-		    MR_IP_BUCKETS_MAX);
-	}
-	for (unsigned i = 0; i < set->count; i++)
-		set->members[i].identity = identity_of(set->ip, set->members[i].adjacency);
-	deal_all(set);
-	return 0;
-}
-
-static void
-publish(struct mr_ip *ip, uint32_t group, const struct set *set)
-{
-	uint64_t mask = set->order ? (1u << set->order) - 1 : 0;
-
-	/* Release pairs with the acquire of the forwarding nodes: the buckets are filled. */
-	atomic_store_explicit(&ip->groups[group], set->base | mask << 32, memory_order_release);
-}
-
 /* -- the hash of sets ------------------------------------------------------------------- */
 
 static uint32_t
@@ -410,18 +144,6 @@ hash_of(const struct mr_groups *g, const struct set *set)
 		sum = mr_hash_u128(&g->key, sum,
 		    (uint64_t)set->members[i].adjacency << 16 | set->members[i].weight);
 	return (uint32_t)sum;
-}
-
-static bool
-same_members(const struct set *a, const struct set *b)
-{
-	if (a->count != b->count)
-		return false;
-	for (unsigned i = 0; i < a->count; i++)
-		if (a->members[i].adjacency != b->members[i].adjacency ||
-		    a->members[i].weight != b->members[i].weight)
-			return false;
-	return true;
 }
 
 static void
@@ -492,7 +214,7 @@ group_create(struct mr_ip *ip, struct set *set, bool own, uint32_t hash, uint32_
 	int rc;
 
 	if (!group) {
-		release_set(set);
+		set_release(set);
 		return mr_error_set(error, -ENOMEM, "no memory for a group of next hops");
 	}
 	rc = set_finish(set, error);
@@ -503,7 +225,7 @@ group_create(struct mr_ip *ip, struct set *set, bool own, uint32_t hash, uint32_
 	group->index = index_get(g);
 	if (!group->index) {
 		free(group);
-		release_set(set);
+		set_release(set);
 		return mr_error_set(error, -ENOSPC, "more than %u groups of next hops",
 		    MR_IP_GROUPS_MAX);
 	}
@@ -515,7 +237,7 @@ group_create(struct mr_ip *ip, struct set *set, bool own, uint32_t hash, uint32_
 	g->at[group->index] = group;
 	if (!own)
 		hash_add(g, group);
-	publish(ip, group->index, set);
+	set_publish(ip, group->index, set);
 	*out = group->index;
 	return 0;
 }
@@ -553,9 +275,9 @@ mr_group_get(struct mr_ip *ip, const struct mr_group_member *members, unsigned c
 	for (uint32_t at = g->heads[hash & g->heads_mask]; at; at = g->at[at]->next) {
 		struct group *group = g->at[at];
 
-		if (group->hash != hash || !same_members(group->set, set))
+		if (group->hash != hash || !set_equals(group->set, set))
 			continue;
-		release_set(set);
+		set_release(set);
 		group->references++;
 		*out = at;
 		return 0;
@@ -594,15 +316,15 @@ mr_group_change(struct mr_ip *ip, uint32_t index, const struct mr_group_member *
 	if (!set)
 		return mr_error_set(error, -ENOMEM, "no memory for a group of next hops");
 	old = group->set;
-	if (same_members(set, old)) {
-		release_set(set);
+	if (set_equals(set, old)) {
+		set_release(set);
 		return 0;
 	}
 	rc = set_finish(set, error);
 	if (rc)
 		return rc;
 	group->set = set;
-	publish(ip, index, set);
+	set_publish(ip, index, set);
 	defer(ip->group_state, &old->rcu, set_freed);
 	return 0;
 }
@@ -656,31 +378,6 @@ mr_group_usable(const struct mr_ip *ip, uint32_t index)
 	return group->set->usable;
 }
 
-/* Returns whether the number of usable members became or was 0. */
-static bool
-follow(struct set *set, uint16_t interface, bool up)
-{
-	unsigned before = set->usable;
-
-	for (unsigned i = 0; i < set->count; i++) {
-		struct member *m = &set->members[i];
-
-		if (m->interface != interface || m->usable == up)
-			continue;
-		m->usable = up;
-		set->usable = (uint16_t)(set->usable + (up ? 1 : -1));
-	}
-	if (set->usable == before)
-		return false;
-	if (set->order && (!before || !set->usable))
-		deal_all(set);
-	else if (set->order && up)
-		deal_gained(set, interface);
-	else if (set->order)
-		deal_lost(set);
-	return !before || !set->usable;
-}
-
 void
 mr_group_interface(struct mr_ip *ip, uint16_t interface, bool up,
     void (*changed)(void *user, uint32_t group), void *user)
@@ -690,7 +387,7 @@ mr_group_interface(struct mr_ip *ip, uint16_t interface, bool up,
 	if (!interface)
 		return;
 	for (uint32_t i = MR_IP_SPECIALS; g && i < g->end; i++)
-		if (g->at[i] && g->at[i]->references && follow(g->at[i]->set, interface, up) &&
+		if (g->at[i] && g->at[i]->references && set_follow(g->at[i]->set, interface, up) &&
 		    changed)
 			changed(user, i);
 }

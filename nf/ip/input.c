@@ -75,8 +75,8 @@ input_slow(const struct ip_work *w, struct mr_packet *p)
 
 /* Some packets of one port. */
 mr_inline void
-input_some(const struct ip_work *w, struct ip_batch *four, struct ip_batch *six,
-    const uint32_t *packets, mr_verdict_t *verdicts, unsigned count)
+input_some(const struct ip_work *w, struct mr_recorder *rec, struct ip_batch *four,
+    struct ip_batch *six, const uint32_t *packets, mr_verdict_t *verdicts, unsigned count)
 {
 	uint8_t *base = w->run->base;
 	unsigned in = w->ip->ports[mr_packet_at(base, packets[0])->port % MR_PORT_MAX].untagged;
@@ -113,9 +113,9 @@ input_some(const struct ip_work *w, struct ip_batch *four, struct ip_batch *six,
 		verdicts[i] = input_slow(w, p);
 	}
 	if (n4 > 0)
-		ip4_batch(w, four, n4, packets, verdicts, in, L3);
+		ip4_batch(w, rec, four, n4, packets, verdicts, in, L3);
 	if (n6 > 0)
-		ip6_batch(w, six, n6, packets, verdicts, in, L3);
+		ip6_batch(w, rec, six, n6, packets, verdicts, in, L3);
 }
 
 mr_inline void
@@ -129,10 +129,11 @@ input_body(struct mr_node_run *run, struct mr_recorder *rec, const uint32_t *pac
 	while (first < count) {
 		unsigned port = mr_packet_at(run->base, packets[first])->port;
 
-		for (end = first + 1;
-		     end < count && mr_packet_at(run->base, packets[end])->port == port; end++)
+		for (end = first + 1; end < MR_MIN(count, first + IP_DEPTH) &&
+		     mr_packet_at(run->base, packets[end])->port == port;
+		     end++)
 			;
-		input_some(&w, &four, &six, packets + first, verdicts + first, end - first);
+		input_some(&w, rec, &four, &six, packets + first, verdicts + first, end - first);
 		first = end;
 	}
 }

@@ -170,7 +170,7 @@ struct mr_ip {
 	struct mr_adjacency *adjacencies;   /* [MR_IP_ADJACENCIES_MAX] */
 	_Atomic uint64_t *groups;           /* [MR_IP_GROUPS_MAX], group.h */
 	_Atomic uint32_t *buckets;          /* [MR_IP_BUCKETS_MAX] adjacencies */
-	
+
 	/* The control thread's. */
 	struct mr_ip_interface_info *info; /* [MR_IP_INTERFACES_MAX] */
 	struct mr_ip_vrf *vrfs;            /* [MR_IP_VRFS_MAX] */

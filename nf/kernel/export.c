@@ -206,7 +206,8 @@ describe(struct kernel_mirror *m, const struct kernel_export *e, struct request 
 			const struct mr_route_hop *h = &route.hops[i];
 
 			memset(&hops[n], 0, sizeof(hops[n]));
-			hops[n].ifindex = h->interface ? mr_links_device(&m->links, h->interface) : 0;
+			hops[n].ifindex =
+			    h->interface ? mr_links_device(&m->links, h->interface) : 0;
 			hops[n].weight = MR_MIN(h->weight, (uint16_t)256);
 			hops[n].family = h->family;
 			hops[n].gateway = h->kind == MR_HOP_VIA;

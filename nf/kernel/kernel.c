@@ -11,7 +11,7 @@
 
 #include "nf/kernel/mirror_int.h"
 
-#define SLICE_NS 4000000ull /* the control thread has other things to do */
+#define SLICE_NS 2500000ull /* the control thread has other things to do */
 
 extern const char mr_yang_kernel[];
 
@@ -91,7 +91,8 @@ check(void *state, const struct mr_config *config, struct mr_report *report)
 	(void)state;
 	mr_conf_each(router, mr_conf_root(config), "router") {
 		kernel = mr_conf_child(router, "kernel");
-		if (kernel && !mr_conf_is_default(kernel) && !name_space_of(router)[0])
+		if (kernel && !mr_conf_is_default(kernel) && mr_conf_bool(kernel, "import", true) &&
+		    !name_space_of(router)[0])
 			mr_report_at(report, config, kernel,
 			    "router %s has no host namespace whose routes it could follow",
 			    mr_conf_key(router));
@@ -114,7 +115,7 @@ read_prefix(struct kernel_export *e, const char *text)
 	    e->len > (e->family == MR_IP6 ? 128 : 32))
 		return false;
 	for (unsigned i = e->len; i < 128; i++)
-		e->prefix[i / 8] &= (uint8_t)~(0x80 >> i % 8);
+		e->prefix[i / 8] &= (uint8_t) ~(0x80 >> i % 8);
 	return true;
 }
 

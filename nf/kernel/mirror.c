@@ -25,8 +25,9 @@
 #include "nf/kernel/mirror_int.h"
 
 #define RETRY_MS 1000u
-#define RELOAD_MS 50u       /* after a change of devices: others follow it */
-#define BACKOFF_MAX 10000u  /* between loads when messages keep getting lost */
+#define RELOAD_MS 50u      /* after a change of devices: others follow it */
+#define LOAD_SHARE 4u      /* a flapping device has us load for a quarter of the time at most */
+#define BACKOFF_MAX 10000u /* between loads when messages keep getting lost */
 #define RECEIVE_BUFFER (64u << 20)
 #define MESSAGE_SIZE 65536u
 #define EXPORTS_PER_LOOK 256u
@@ -71,7 +72,8 @@ kernel_mirror_create(struct kernel_mirror **out, const struct kernel_settings *s
 	int rc;
 
 	if (!m)
-		return mr_error_set(error, -ENOMEM, "no memory for a mirror of the kernel's routes");
+		return mr_error_set(error, -ENOMEM,
+		    "no memory for a mirror of the kernel's routes");
 	config.user = m;
 	rc = mr_import_create(&m->import, &config, error);
 	if (rc) {
@@ -139,7 +141,8 @@ give_up(struct kernel_mirror *m, uint64_t now, const char *text)
 		return;
 	snprintf(m->trouble, sizeof(m->trouble), "%s", text);
 	if (m->log)
-		mr_log(m->log, MR_LOG_WARNING, "router %s: kernel's routes: %s", m->settings.name, text);
+		mr_log(m->log, MR_LOG_WARNING, "router %s: kernel's routes: %s", m->settings.name,
+		    text);
 }
 
 static void
@@ -149,6 +152,7 @@ load(struct kernel_mirror *m, uint64_t now)
 	m->step = MIRROR_LINKS;
 	m->again = false;
 	m->load_at = 0;
+	m->load_began = now;
 	m->counts.loads++;
 	mr_links_mark(&m->links);
 	mr_import_mark(m->import);
@@ -239,6 +243,7 @@ step_done(struct kernel_mirror *m, uint64_t now, int error)
 		return;
 	}
 	m->state = MIRROR_FOLLOWING;
+	m->load_took = now - m->load_began;
 	if (m->again) {
 		m->load_at = now + m->backoff;
 		return;
@@ -267,7 +272,7 @@ load_soon(struct kernel_mirror *m, uint64_t now)
 	if (m->state == MIRROR_LOADING)
 		m->again = true;
 	else if (!m->load_at)
-		m->load_at = now + RELOAD_MS;
+		m->load_at = MR_MAX(now + RELOAD_MS, m->load_began + LOAD_SHARE * m->load_took);
 }
 
 /* -- following ---------------------------------------------------------------------------------- */
@@ -379,7 +384,8 @@ read_socket(struct kernel_mirror *m, uint64_t now, uint64_t deadline)
 	while (m->fd >= 0) {
 		struct sockaddr_nl from = { 0 };
 		socklen_t size = sizeof(from);
-		ssize_t n = recvfrom(m->fd, bytes, sizeof(bytes), 0, (struct sockaddr *)&from, &size);
+		ssize_t n =
+		    recvfrom(m->fd, bytes, sizeof(bytes), 0, (struct sockaddr *)&from, &size);
 
 		if (n > 0) {
 			/* Processes may send to each other over netlink; only the kernel counts. */
@@ -450,7 +456,7 @@ kernel_mirror_show(const struct kernel_mirror *m, struct mr_state *st)
 		[MIRROR_FOLLOWING] = "following",
 	};
 	const char *trouble = m->trouble[0] ? m->trouble
-	    : m->export_trouble[0]	    ? m->export_trouble
+	    : m->export_trouble[0]          ? m->export_trouble
 					    : mr_import_trouble(m->import);
 	struct mr_import_stats i;
 	uint32_t known = 0;

@@ -30,9 +30,9 @@ struct kernel_export {
 	uint8_t family; /* enum mr_ip_family */
 	uint8_t len;
 	uint8_t prefix[16];
-	bool wanted; /* is in the configuration */
-	bool known;  /* is in the kernel, as far as we know */
-	bool seen;   /* it said so since it was asked */
+	bool wanted;       /* is in the configuration */
+	bool known;        /* is in the kernel, as far as we know */
+	bool seen;         /* it said so since it was asked */
 	uint32_t sequence; /* of the request that put it there */
 	uint64_t digest;   /* of what it says */
 };
@@ -66,12 +66,13 @@ struct kernel_mirror {
 	uint16_t vrf;
 	bool keep;
 
-	int epoll, fd, out; /* out: requests about our own routes */
-	uint64_t retry_at, load_at; /* ms */
-	uint64_t lost_at;           /* ms of the last load after a loss */
-	uint32_t backoff;           /* ms */
-	uint64_t device, inode;     /* of the namespace's file when it was entered */
-	uint64_t looked_at;         /* ms: at that file */
+	int epoll, fd, out;             /* out: requests about our own routes */
+	uint64_t retry_at, load_at;     /* ms */
+	uint64_t lost_at;               /* ms of the last load after a loss */
+	uint64_t load_began, load_took; /* ms */
+	uint32_t backoff;               /* ms */
+	uint64_t device, inode;         /* of the namespace's file when it was entered */
+	uint64_t looked_at;             /* ms: at that file */
 	enum mirror_state state;
 	enum mirror_step step;
 	bool again, remap, changed;
@@ -85,7 +86,7 @@ struct kernel_mirror {
 	uint32_t export_count, export_next; /* the next to be looked at */
 	uint32_t export_left;               /* to be looked at in this round */
 	uint32_t export_sequence;
-	uint32_t out_port; /* who `out` is to the kernel */
+	uint32_t out_port;  /* who `out` is to the kernel */
 	uint64_t export_at; /* ms: when to look at some, though nothing has changed */
 };
 

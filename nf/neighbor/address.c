@@ -5,8 +5,8 @@
  *
  * IPv4 addresses are used while their probes run, since a router that waits seconds after its
  * start is worse than one that steps back from an address. IPv6 addresses are optimistic
- * (RFC 4429) until a second has passed: answered for without override, and never the source of
- * a solicitation that tells our Ethernet address.
+ * (RFC 4429) until a second has passed: answered for without override, and the source of
+ * nothing but questions from the link-local one.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -301,8 +301,8 @@ neighbors_interface_changed(struct neighbors *n, uint16_t interface)
 	struct neighbor_interface *i = &n->interfaces[interface];
 	const struct mr_ip_interface *from = &n->ip->interfaces[interface];
 	const struct mr_ip_interface_info *info = &n->ip->info[interface];
-	bool known = i->configured &&
-	    info->name[0] && from->port != MR_IP_NO_PORT && !(from->flags & MR_IP_LOOPBACK);
+	bool known = i->configured && info->name[0] && from->port != MR_IP_NO_PORT &&
+	    !(from->flags & MR_IP_LOOPBACK);
 	bool up = known && (from->flags & MR_IP_UP);
 	bool again = up && (!i->up || memcmp(i->mac, info->mac, 6));
 
@@ -320,6 +320,10 @@ neighbors_interface_changed(struct neighbors *n, uint16_t interface)
 	else
 		take_addresses(n, interface, again);
 	publish_view(n, interface);
+	/* Those that use its addresses for their own. */
+	for (uint32_t k = 1; k < n->ip->interface_end; k++)
+		if (n->ip->info[k].borrowed == interface && n->interfaces[k].known)
+			publish_view(n, (uint16_t)k);
 	neighbor_ra_changed(n, interface);
 	neighbors_interface_arm(n, interface);
 }

@@ -51,7 +51,8 @@ check_ra(const struct mr_config *config, const struct mr_conf *interface, struct
 	if (life && life < most)
 		mr_report_at(report, config, mr_conf_child(ra, "lifetime"),
 		    "is below max-interval, %llu s (RFC 4861, 6.2.1)", (unsigned long long)most);
-	if (mr_conf_uint(ra, "preferred-lifetime", 0) > mr_conf_uint(ra, "valid-lifetime", UINT32_MAX))
+	if (mr_conf_uint(ra, "preferred-lifetime", 0) >
+	    mr_conf_uint(ra, "valid-lifetime", UINT32_MAX))
 		mr_report_at(report, config, mr_conf_child(ra, "preferred-lifetime"),
 		    "is more than valid-lifetime");
 	if (mr_conf_bool(ra, "enabled", false) && mr_conf_bool(interface, "loopback", false))
@@ -140,7 +141,7 @@ read_interface(struct neighbor_plan_interface *p, const struct mr_conf *router,
 	p->own.proxy = mr_conf_bool(c, "proxy", false);
 	p->own.dad = mr_conf_bool(c, "duplicate-detection", true);
 	p->own.gratuitous = *gratuitous == 'l' ? NEIGHBOR_GRATUITOUS_LEARN
-	    : *gratuitous == 'i'	       ? NEIGHBOR_GRATUITOUS_IGNORE
+	    : *gratuitous == 'i'               ? NEIGHBOR_GRATUITOUS_IGNORE
 					       : NEIGHBOR_GRATUITOUS_UPDATE;
 	p->tell_mtu = mr_conf_bool(ra, "mtu", true);
 	read_ra(&p->own.ra, ra);

@@ -179,9 +179,9 @@ neighbor_read_nd(const uint8_t *bytes, unsigned len, unsigned l3, bool checked,
 		m->solicited = flags & NEIGHBOR_FLAG_SOLICITED;
 		m->override = flags & NEIGHBOR_FLAG_OVERRIDE;
 	}
+	if (type->link_local && !neighbor_is_link_local(m->source))
+		return NEIGHBOR_FLAW_NOT_LOCAL;
 	flaw = read_options(icmp + type->fixed, size - type->fixed, type->mac, m);
-	if (!flaw && type->link_local && !neighbor_is_link_local(m->source))
-		flaw = NEIGHBOR_FLAW_NOT_LOCAL;
 	return flaw ? flaw : check_nd(m);
 }
 

@@ -50,8 +50,7 @@ tell_addresses(void *user, uint16_t interface)
 static int
 watch_channel(const struct neighbor_part *p, struct mr_error *error)
 {
-	struct epoll_event event = { .events = EPOLLIN,
-		.data.ptr = (void *)&mr_ip_part_neighbor };
+	struct epoll_event event = { .events = EPOLLIN, .data.ptr = (void *)&mr_ip_part_neighbor };
 
 	if (p->epoll >= 0 && p->neighbors &&
 	    epoll_ctl(p->epoll, EPOLL_CTL_ADD, mr_channel_fd(p->neighbors->channel), &event))
@@ -132,9 +131,8 @@ say_goodbye(struct neighbors *n, struct mr_graph *graph)
 	for (uint32_t i = 1; i < n->ip->interface_end; i++) {
 		uint8_t frame[NEIGHBOR_RA_MAX];
 		struct mr_port *port = mr_graph_port(graph, n->ip->interfaces[i].port);
-		unsigned len = n->interfaces[i].ra.sent
-		    ? neighbor_ra_write(n, (uint16_t)i, true, frame)
-		    : 0;
+		unsigned len =
+		    n->interfaces[i].ra.sent ? neighbor_ra_write(n, (uint16_t)i, true, frame) : 0;
 		uint32_t packet;
 
 		if (!len || !port || !port->tx_queues)

@@ -137,7 +137,7 @@ enum neighbor_rank {
 
 struct neighbor_interface {
 	struct mr_timer timer; /* for addresses and advertisements */
-	bool configured; /* by neighbors_interface_set */
+	bool configured;       /* by neighbors_interface_set */
 	bool known, up;
 	bool notify; /* `changed` is to be called */
 	uint8_t mac[6];
@@ -168,7 +168,8 @@ struct neighbor {
 	bool wanted;    /* a route leads through it */
 	bool configured, router;
 	uint8_t address[16];
-	uint16_t vrf; /* where its route is */
+	uint32_t round; /* neighbors.round when a group had it last */
+	uint16_t vrf;   /* where its route is */
 	uint16_t queued;
 	uint32_t first, last; /* of those that wait, in neighbors.waiting */
 	uint64_t uses;        /* packets that waited for it */
@@ -211,7 +212,8 @@ struct neighbors {
 	unsigned out_count;
 	uint64_t asks_due; /* GCRA of all solicitations, microseconds */
 
-	uint32_t walk; /* adjacency looked at last */
+	uint32_t walk;  /* group looked at last */
+	uint32_t round; /* how often all were */
 	uint64_t walk_due;
 	bool notify;
 	/* Called at the end of a tick when an address became usable, or not; may be null. */

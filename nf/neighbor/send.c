@@ -63,7 +63,12 @@ may_ask(struct neighbors *n)
 	return true;
 }
 
-/* Our address to ask from; optimistic when there is no other (RFC 4429, 3.2). */
+/*
+ * Our address to ask from. While all of them are still tentative, the link-local one, with our
+ * Ethernet address although RFC 4429, 3.2 would have it left out: what must be forwarded
+ * does not wait for our addresses, hosts do not answer without it, and it is made of the
+ * Ethernet address, so that it is hardly anybody else's.
+ */
 static const struct mr_ip_address *
 source_for(const struct neighbors *n, const struct neighbor *e)
 {
@@ -72,7 +77,8 @@ source_for(const struct neighbors *n, const struct neighbor *e)
 	const struct mr_ip_interface_info *info = &n->ip->info[e->interface];
 
 	for (uint32_t k = 0; !a && k < info->address_count; k++)
-		if (info->addresses[k].family == e->family && !info->addresses[k].duplicate)
+		if (info->addresses[k].family == e->family && !info->addresses[k].duplicate &&
+		    (e->family == MR_IP4 || info->addresses[k].link_local))
 			a = &info->addresses[k];
 	return a;
 }
@@ -95,8 +101,7 @@ neighbor_ask(struct neighbors *n, struct neighbor *e, const uint8_t *mac)
 		len = neighbor_write_arp(frame, i, MR_ARP_REQUEST, mac ? mac : broadcast,
 		    source ? source->bytes : neighbor_unspecified, mac ? mac : nobody, e->address);
 	else
-		len = neighbor_write_solicit(frame, i, mac, source->bytes, e->address,
-		    !source->tentative, NULL);
+		len = neighbor_write_solicit(frame, i, mac, source->bytes, e->address, true, NULL);
 	neighbors_send_frame(n, e->interface, frame, len);
 	neighbor_count(n, e->interface, NEIGHBOR_ASKED_N, 1);
 }

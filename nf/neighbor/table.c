@@ -9,11 +9,13 @@
  */
 #include <string.h>
 
+#include "nf/ip/group.h"
 #include "nf/neighbor/neighbor_int.h"
 
 #define EXPIRE_AT_ONCE 64u
 #define WALK_AT_ONCE 4096u
 #define WALK_EVERY 1000u
+#define WALK_ON 50u
 #define OPEN_MIN 64u
 
 static uint32_t *
@@ -405,51 +407,73 @@ neighbor_expire(struct neighbors *n)
 
 /* -- next hops of routes ---------------------------------------------------------------- */
 
+/*
+ * Groups say which adjacencies routes use; an adjacency's own count does not, since groups that are
+ * gone refer to it until a grace period has passed.
+ */
 static void
 look_at(struct neighbors *n, uint32_t index)
 {
 	const struct mr_adjacency_info *a = mr_adjacency_info(n->ip, index);
 	struct neighbor *e;
-	uint32_t ours;
 
-	if (a->glean || !n->interfaces[a->interface].up)
+	if (index < MR_IP_SPECIALS || a->glean || !n->interfaces[a->interface].up)
 		return;
 	e = neighbor_find(n, a->interface, a->family, a->address);
-	ours = e && e->adjacency == index ? 1u : 0u;
-	/* The group of its own route refers to it once. */
-	if (a->references <= ours + (e && e->route ? 1u : 0u)) {
-		if (e && e->wanted) {
-			e->wanted = false;
-			set_rank(n, e, rank_of(e));
-			if (!e->machine.due && !e->configured)
-				mr_timer_set(n->wheel, neighbor_index(n, e),
-				    e->machine.due = n->now + 1000);
-		}
+	/* The group may be that of its own route alone. It is looked at again should it fail. */
+	if (e && e->route && !e->wanted)
 		return;
-	}
-	if (!e)
+	/* Complete, and not by us: a subnet's broadcast address. */
+	if (!e && !a->complete)
 		e = neighbor_make(n, a->interface, a->family, a->address);
 	if (!e)
 		return;
 	e->wanted = true;
+	e->round = n->round;
 	set_rank(n, e, rank_of(e));
 	if (!a->complete)
 		neighbor_happens(n, e, NEIGHBOR_WANTED, NULL, false);
 }
 
+/* All groups have been looked at: who was not found is not wanted any more. */
+static void
+end_round(struct neighbors *n)
+{
+	for (uint32_t i = 1; i < n->entry_end; i++) {
+		struct neighbor *e = &n->entries[i];
+
+		if (!e->live || !e->wanted || e->round == n->round)
+			continue;
+		e->wanted = false;
+		set_rank(n, e, rank_of(e));
+		if (!e->machine.due && !e->configured) {
+			e->machine.due = n->now + n->interfaces[e->interface].settings.times.failed;
+			mr_timer_set(n->wheel, i, e->machine.due);
+		}
+	}
+	n->round++;
+}
+
 void
 neighbor_walk(struct neighbors *n)
 {
+	struct mr_group_member members[MR_GROUP_MEMBERS_MAX];
 	uint32_t left = WALK_AT_ONCE;
 
 	if (n->now < n->walk_due)
 		return;
 	n->walk_due = n->now + WALK_EVERY;
 	while (left-- > 0) {
-		n->walk = mr_adjacency_next(n->ip, n->walk);
-		if (!n->walk)
+		unsigned count;
+
+		n->walk = mr_group_next(n->ip, n->walk);
+		if (!n->walk) {
+			end_round(n);
 			return;
-		look_at(n, n->walk);
+		}
+		count = mr_group_members(n->ip, n->walk, members, MR_GROUP_MEMBERS_MAX);
+		for (unsigned i = 0; i < MR_MIN(count, MR_GROUP_MEMBERS_MAX); i++)
+			look_at(n, members[i].adjacency);
 	}
-	n->walk_due = n->now + 50; /* there are more */
+	n->walk_due = n->now + WALK_ON; /* there are more */
 }

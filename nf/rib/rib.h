@@ -110,8 +110,8 @@ void mr_rib_interface(struct mr_rib *, uint16_t interface, bool up);
 /* Before the interface is destroyed: routes through it stay, unresolved, until they are
  * given anew, whoever has its index next. */
 void mr_rib_interface_gone(struct mr_rib *, uint16_t interface);
-/* Resolves again what changed since: recursive routes whose way was touched. Called after a batch of
- * changes (the router's tick, the end of a burst of netlink messages). Waits for the workers
+/* Resolves again what changed since: recursive routes whose way was touched. Called after a batch
+ * of changes (the router's tick, the end of a burst of netlink messages). Waits for the workers
  * when groups were put. */
 void mr_rib_settle(struct mr_rib *);
 

@@ -8,8 +8,10 @@
  *   table.c    the prefixes of one VRF and family, each with its routes in the order of preference
  *   hops.c     hop sets: found by their hops, counted
  *   resolve.c  from a hop set to a group, and which ones to look at again
- *   rib.c      routes in and out, and the FIB
+ *   rib.c      routes in and out
+ *   follow.c   the best of each prefix in the FIB; interfaces and next hops that change
  *   walk.c     sorted walks, comparison with the FIB
+ *   stream.c   routes as text
  *
  * Memory of one route: 20 bytes (IPv4) or 32 (IPv6), and 4 in a hash table that is
  * between a third and three quarters full.
@@ -167,6 +169,11 @@ enum mr_route_state rib_state(const struct mr_rib *, const struct table *, uint3
     uint32_t index);
 void rib_route(const struct mr_rib *, const struct table *, enum mr_ip_family, uint32_t index,
     struct mr_route *);
+/* follow.c */
+/* Makes the FIB say what the routes of a prefix ask for. `was`: the FIB has the prefix, by a route
+ * of the list with ROUTE_FIB, or by one that just left. `again`: the group may be another. */
+void rib_choose(struct mr_rib *, uint16_t vrf, enum mr_ip_family, uint32_t head,
+    const uint8_t *prefix, unsigned len, bool was, bool again);
 /* Of a prefix's routes the first that can be used; 0: none. */
 uint32_t rib_best(const struct mr_rib *, const struct table *, uint32_t head);
 /* What the FIB says of exactly this prefix. */

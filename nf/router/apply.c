@@ -231,6 +231,11 @@ router_apply(struct router *r)
 			router_interface_update(r, &r->next.interfaces[i]);
 	for (uint32_t i = 0; i < r->next.vrf_count; i++)
 		router_routes_of(r, &r->next, &r->next.vrfs[i]);
+	for (uint32_t i = 0; i < r->next.interface_count; i++) {
+		struct plan_interface *p = &r->next.interfaces[i];
+
+		p->routed = r->base.ip->info[p->index].generation;
+	}
 	mr_rib_settle(r->base.rib);
 }
 

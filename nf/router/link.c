@@ -10,18 +10,19 @@ router_link(struct router *r)
 	struct mr_ip *ip = r->base.ip;
 
 	for (uint32_t n = 0; n < r->now.interface_count; n++) {
-		const struct plan_interface *p = &r->now.interfaces[n];
+		struct plan_interface *p = &r->now.interfaces[n];
 		struct mr_ip_interface before = ip->interfaces[p->index];
-		uint32_t generation = ip->info[p->index].generation;
 		const struct mr_ip_interface *i = &ip->interfaces[p->index];
 		bool up;
 
 		router_interface_update(r, p);
 		if (memcmp(&before, i, sizeof(before)) == 0 &&
-		    generation == ip->info[p->index].generation)
+		    p->routed == ip->info[p->index].generation)
 			continue;
-		if (generation != ip->info[p->index].generation)
+		/* Other addresses, or one that turned out to be somebody else's. */
+		if (p->routed != ip->info[p->index].generation)
 			router_routes_of(r, &r->now, &r->now.vrfs[p->vrf]);
+		p->routed = ip->info[p->index].generation;
 		up = i->flags & MR_IP_UP;
 		if (up != ((before.flags & MR_IP_UP) != 0))
 			mr_rib_interface(r->base.rib, p->index, up);

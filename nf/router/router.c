@@ -10,6 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "nf/rib/stream.h"
 #include "nf/ip/describe.h"
 #include "nf/router/router_int.h"
 
@@ -292,6 +293,17 @@ more_yang(unsigned n)
 	return n < part_count() ? mr_ip_part_list[n]->yang : NULL;
 }
 
+static int
+stream(void *state, const char *name, const struct mr_nf_query *query, struct mr_nf_stream *out,
+    struct mr_error *error)
+{
+	const struct router *r = state;
+
+	if (strcmp(name, "routes") == 0)
+		return mr_rib_stream(r->base.rib, r->base.ip, query, out, error);
+	return mr_error_set(error, -ENOENT, "a router has no %s", name);
+}
+
 /* -- for explanations ----------------------------------------------------------------- */
 
 static bool
@@ -338,6 +350,7 @@ const struct mr_nf mr_nf_router = {
 	.tick = tick,
 	.fd = router_fd,
 	.show = router_show,
+	.stream = stream,
 	.describe = describe,
 	.address = address,
 };

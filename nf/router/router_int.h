@@ -21,7 +21,7 @@ struct plan_interface {
 	char name[MR_PORT_NAME_MAX];
 	char parent[MR_PORT_NAME_MAX]; /* empty: a loopback */
 	char unnumbered[MR_PORT_NAME_MAX];
-	uint16_t vrf;  /* index in the plan */
+	uint16_t vrf; /* index in the plan */
 	uint16_t vlan;
 	uint16_t mtu, clamp4, clamp6;
 	uint32_t flags; /* enum mr_ip_interface_flag, those that the configuration decides */
@@ -29,8 +29,9 @@ struct plan_interface {
 	uint8_t mac[6];
 	struct mr_ip_address addresses[MR_IP_ADDRESSES_MAX];
 	uint32_t address_count;
-	uint16_t index; /* once it has one */
-	bool fresh;     /* and this plan made it */
+	uint16_t index;  /* once it has one */
+	bool fresh;      /* and this plan made it */
+	uint32_t routed; /* the generation of its addresses that routes were made of */
 };
 
 struct plan_hop {

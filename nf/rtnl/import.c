@@ -189,7 +189,8 @@ import_refresh(struct mr_import *im, const struct route *key)
 		im->stats.imported++;
 		/* Of a kernel's, the RIB has one of each metric: the new one first, then the old one
 		 * away, so that no packet finds neither. */
-		if (was && im->config.source == MR_ROUTE_KERNEL && metric != im->routes[best].metric)
+		if (was && im->config.source == MR_ROUTE_KERNEL &&
+		    metric != im->routes[best].metric)
 			mr_rib_unset_metric(im->config.rib, im->config.vrf, family, key->prefix,
 			    key->len, im->config.source, metric);
 	} else if (was) {

@@ -57,10 +57,10 @@ struct mr_import_stats {
 	uint32_t nexthops; /* objects */
 	uint32_t sets;     /* sets of next hops, objects among them */
 	uint64_t added, removed, replaced; /* routes */
-	uint64_t renewed;  /* said again as they were */
+	uint64_t renewed;                  /* said again as they were */
 	uint64_t swept;
-	uint64_t unknown;  /* to be removed, but not there */
-	uint64_t refused;  /* above a limit, or no memory */
+	uint64_t unknown; /* to be removed, but not there */
+	uint64_t refused; /* above a limit, or no memory */
 	uint64_t rib_errors;
 };
 

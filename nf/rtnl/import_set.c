@@ -12,8 +12,6 @@
 
 #include "nf/rtnl/import_int.h"
 
-#define KEPT_FLAGS (RTNH_F_DEAD | RTNH_F_ONLINK)
-
 int
 import_sets_create(struct mr_import *im)
 {
@@ -86,8 +84,8 @@ enter(struct mr_import *im, struct set *s)
 	im->stats.nexthops += s->numbered;
 }
 
-static void
-leave(struct mr_import *im, struct set *s)
+void
+import_set_leave(struct mr_import *im, struct set *s)
 {
 	uint32_t *at = bucket_of(im, s);
 
@@ -98,8 +96,8 @@ leave(struct mr_import *im, struct set *s)
 	s->interned = s->numbered = false;
 }
 
-static struct set *
-find_number(const struct mr_import *im, uint32_t id)
+struct set *
+import_set_number(const struct mr_import *im, uint32_t id)
 {
 	uint32_t i = im->by_id[mr_hash_u64(&im->key, id) % SET_BUCKETS];
 
@@ -108,11 +106,11 @@ find_number(const struct mr_import *im, uint32_t id)
 	return im->sets[i];
 }
 
-/* Index 0 is never set, so that find_number yields null for it. */
-static struct set *
-get_number(struct mr_import *im, uint32_t id)
+/* Index 0 is never set, so that import_set_number yields null for it. */
+struct set *
+import_set_get_number(struct mr_import *im, uint32_t id)
 {
-	struct set *s = find_number(im, id);
+	struct set *s = import_set_number(im, id);
 
 	if (s)
 		return s;
@@ -130,11 +128,10 @@ import_set_drop_unused(struct mr_import *im, uint32_t index)
 {
 	struct set *s = im->sets[index];
 
-	if (!s || s->routes || s->mentions || s->queued ||
-	    (s->numbered && s->kind != SET_UNKNOWN))
+	if (!s || s->routes || s->mentions || s->queued || (s->numbered && s->kind != SET_UNKNOWN))
 		return;
 	if (s->numbered || s->interned)
-		leave(im, s);
+		import_set_leave(im, s);
 	im->sets[index] = NULL;
 	im->set_free[im->set_free_count++] = index;
 	im->stats.sets--;
@@ -196,7 +193,7 @@ resolve(struct mr_import *im, const struct set *s, struct mr_route_hop *out)
 	for (unsigned i = 0; s->kind == SET_HOPS && i < s->count; i++)
 		n += resolve_hop(im, &s->hops[i], s->hops[i].weight, &out[n]);
 	for (unsigned i = 0; s->kind == SET_GROUP && i < s->count; i++) {
-		const struct set *member = find_number(im, s->members[i].id);
+		const struct set *member = import_set_number(im, s->members[i].id);
 
 		if (member && member->kind == SET_HOPS)
 			n += resolve_hop(im, &member->hops[0], s->members[i].weight, &out[n]);
@@ -204,8 +201,8 @@ resolve(struct mr_import *im, const struct set *s, struct mr_route_hop *out)
 	return n;
 }
 
-static void
-queue(struct mr_import *im, struct set *s)
+void
+import_set_queue(struct mr_import *im, struct set *s)
 {
 	if (s->head && s->waiting) {
 		im->routes[s->tail].after = s->waiting;
@@ -226,8 +223,8 @@ queue(struct mr_import *im, struct set *s)
 }
 
 /* True if it resolves to something else than before; its routes then wait to be told. */
-static bool
-resolve_again(struct mr_import *im, struct set *s)
+bool
+import_set_resolve(struct mr_import *im, struct set *s)
 {
 	unsigned n = resolve(im, s, im->scratch);
 	size_t size = n * sizeof(im->scratch[0]);
@@ -245,12 +242,12 @@ resolve_again(struct mr_import *im, struct set *s)
 	free(s->resolved);
 	s->resolved = copy;
 	s->resolved_count = (uint16_t)n;
-	queue(im, s);
+	import_set_queue(im, s);
 	return true;
 }
 
-static void
-resolve_groups_with(struct mr_import *im, const struct set *member)
+void
+import_set_resolve_groups(struct mr_import *im, const struct set *member)
 {
 	if (!member->mentions)
 		return;
@@ -261,7 +258,7 @@ resolve_groups_with(struct mr_import *im, const struct set *member)
 			continue;
 		for (unsigned m = 0; m < s->count; m++)
 			if (s->members[m].id == member->id) {
-				resolve_again(im, s);
+				import_set_resolve(im, s);
 				break;
 			}
 	}
@@ -272,20 +269,21 @@ mr_import_remap(struct mr_import *im)
 {
 	for (uint32_t i = 1; i < im->set_end; i++)
 		if (im->sets[i])
-			resolve_again(im, im->sets[i]);
+			import_set_resolve(im, im->sets[i]);
 }
 
 /* -- sets of routes that spell their next hops out ---------------------------------------------- */
 
-static bool
-same_hops(const struct set *s, const struct mr_rtnl_hop *hops, unsigned count, uint8_t special)
+bool
+import_set_same_hops(const struct set *s, const struct mr_rtnl_hop *hops, unsigned count,
+    uint8_t special)
 {
 	return s->count == count && s->special == special &&
 	    (count == 0 || !memcmp(s->hops, hops, count * sizeof(*hops)));
 }
 
-static bool
-copy_hops(struct set *s, const struct mr_rtnl_hop *hops, unsigned count)
+bool
+import_set_copy_hops(struct set *s, const struct mr_rtnl_hop *hops, unsigned count)
 {
 	s->hops = count ? malloc(count * sizeof(*hops)) : NULL;
 	if (count && !s->hops)
@@ -309,10 +307,11 @@ import_set_get(struct mr_import *im, const struct mr_rtnl_hop *given, unsigned c
 	if (count)
 		memcpy(hops, given, count * sizeof(*hops));
 	for (i = 0; i < count; i++)
-		hops[i].flags &= KEPT_FLAGS;
+		hops[i].flags &= IMPORT_HOP_FLAGS;
 	hash = mr_hash_bytes(&im->key, hops, count * sizeof(*hops)) + special;
 	for (i = im->by_hops[hash % SET_BUCKETS]; i; i = im->sets[i]->chain)
-		if (im->sets[i]->hash == hash && same_hops(im->sets[i], hops, count, special))
+		if (im->sets[i]->hash == hash &&
+		    import_set_same_hops(im->sets[i], hops, count, special))
 			return i;
 	s = new_set(im, SET_HOPS);
 	if (!s)
@@ -321,11 +320,11 @@ import_set_get(struct mr_import *im, const struct mr_rtnl_hop *given, unsigned c
 	s->special = special;
 	s->interned = true;
 	enter(im, s);
-	if (!copy_hops(s, hops, count)) {
+	if (!import_set_copy_hops(s, hops, count)) {
 		import_set_drop_unused(im, s->index);
 		return 0;
 	}
-	resolve_again(im, s);
+	import_set_resolve(im, s);
 	return s->index;
 }
 
@@ -350,11 +349,11 @@ import_set_of(struct mr_import *im, const struct mr_rtnl *m)
 	uint8_t special = special_of(m->route.type);
 	struct set *s;
 
-	if (special)
-		return import_set_get(im, NULL, 0, special);
+	/* A route by an object that drops is told as both. */
 	if (!m->route.nexthop)
-		return import_set_get(im, m->hops, m->route.hop_count, 0);
-	s = get_number(im, m->route.nexthop);
+		return special ? import_set_get(im, NULL, 0, special)
+			       : import_set_get(im, m->hops, m->route.hop_count, 0);
+	s = import_set_get_number(im, m->route.nexthop);
 	return s ? s->index : 0;
 }
 
@@ -414,181 +413,12 @@ import_set_same_way(const struct mr_import *im, uint32_t a, uint32_t b)
 			    x->resolved_count * sizeof(*x->resolved)))));
 }
 
-/* -- objects -------------------------------------------------------------------------------- */
-
-static void
-mention(struct mr_import *im, struct set *group, int by)
-{
-	for (unsigned i = 0; i < group->count; i++) {
-		struct set *member = by > 0 ? get_number(im, group->members[i].id)
-					    : find_number(im, group->members[i].id);
-
-		if (!member) {
-			/* No memory for it: as if the group had not named it. */
-			group->members[i--] = group->members[--group->count];
-			im->stats.refused++;
-			continue;
-		}
-		member->mentions += (uint32_t)by;
-		if (by < 0)
-			import_set_drop_unused(im, member->index);
-	}
-}
-
-/* Makes it an object that nobody has told about. */
-static void
-undefine(struct mr_import *im, struct set *s)
-{
-	if (s->kind == SET_GROUP)
-		mention(im, s, -1);
-	free(s->hops);
-	free(s->members);
-	s->hops = NULL;
-	s->members = NULL;
-	s->count = 0;
-	s->kind = SET_UNKNOWN;
-}
-
-static void
-define(struct mr_import *im, struct set *s, const struct mr_rtnl *m)
-{
-	size_t size = m->nexthop.member_count * sizeof(*m->members);
-	struct mr_rtnl_hop hop = m->hops[0];
-
-	if (m->nexthop.member_count) {
-		struct mr_rtnl_member *members = malloc(size);
-
-		if (!members) {
-			im->stats.refused++;
-			return;
-		}
-		memcpy(members, m->members, size);
-		undefine(im, s);
-		s->kind = SET_GROUP;
-		s->members = members;
-		s->count = m->nexthop.member_count;
-		mention(im, s, 1);
-	} else {
-		hop.flags &= KEPT_FLAGS;
-		hop.weight = 1;
-		if (s->kind == SET_HOPS && same_hops(s, &hop, 1, 0))
-			return;
-		undefine(im, s);
-		if (!copy_hops(s, &hop, 1))
-			im->stats.refused++;
-		else
-			s->kind = SET_HOPS;
-	}
-	resolve_again(im, s);
-	resolve_groups_with(im, s);
-}
-
-/* The next hops of a group spelled out, for when its members' numbers mean nothing any more. */
-static void
-spell_out(struct mr_import *im, struct set *s)
-{
-	struct mr_rtnl_hop hops[MR_RTNL_HOPS_MAX];
-	unsigned n = 0;
-
-	for (unsigned i = 0; s->kind == SET_GROUP && i < s->count; i++) {
-		const struct set *member = find_number(im, s->members[i].id);
-
-		if (!member || member->kind != SET_HOPS)
-			continue;
-		hops[n] = member->hops[0];
-		hops[n++].weight = s->members[i].weight;
-	}
-	if (s->kind != SET_GROUP)
-		return;
-	undefine(im, s);
-	s->kind = SET_HOPS;
-	if (!copy_hops(s, hops, n))
-		im->stats.refused++;
-}
-
-/* An object whose number is free from now on: another may have it while its routes are still
- * here. Groups go on naming the number. */
-static void
-take_number(struct mr_import *im, struct set *s)
-{
-	uint32_t id = s->id, mentions = s->mentions;
-	struct set *other;
-
-	leave(im, s);
-	s->mentions = 0;
-	if (!mentions)
-		return;
-	other = get_number(im, id);
-	if (other)
-		other->mentions = mentions;
-	else
-		im->stats.refused++;
-}
-
-static void
-remove_object(struct mr_import *im, struct set *s)
-{
-	struct set *other;
-
-	if (im->config.orphans)
-		spell_out(im, s);
-	else
-		undefine(im, s);
-	take_number(im, s);
-	if (!im->config.orphans) {
-		s->doomed = true;
-		queue(im, s);
-	}
-	other = find_number(im, s->id);
-	if (other)
-		resolve_groups_with(im, other);
-	import_set_drop_unused(im, s->index);
-}
-
-void
-mr_import_nexthop(struct mr_import *im, const struct mr_rtnl *m)
-{
-	struct set *s;
-
-	if (!m->nexthop.id)
-		return;
-	if (m->deleted) {
-		s = find_number(im, m->nexthop.id);
-		if (s && s->kind != SET_UNKNOWN)
-			remove_object(im, s);
-		return;
-	}
-	s = get_number(im, m->nexthop.id);
-	if (s)
-		define(im, s, m);
-	else
-		im->stats.refused++;
-}
-
-void
-import_sets_forget_numbers(struct mr_import *im)
-{
-	/* Groups first, while they find their members. */
-	for (uint32_t i = 1; i < im->set_end; i++)
-		if (im->sets[i])
-			spell_out(im, im->sets[i]);
-	for (uint32_t i = 1; i < im->set_end; i++) {
-		struct set *s = im->sets[i];
-
-		if (!s || !s->numbered)
-			continue;
-		leave(im, s);
-		s->mentions = 0;
-		import_set_drop_unused(im, i);
-	}
-}
-
 void
 import_sets_queue_unknown(struct mr_import *im)
 {
 	for (uint32_t i = 1; i < im->set_end; i++)
 		if (im->sets[i] && im->sets[i]->kind == SET_UNKNOWN && im->sets[i]->routes)
-			queue(im, im->sets[i]);
+			import_set_queue(im, im->sets[i]);
 }
 
 /* -- a set's routes ------------------------------------------------------------------------- */

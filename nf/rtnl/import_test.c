@@ -290,7 +290,8 @@ test_objects_leave_nothing(void **state)
 		object(im, id + 1, false, "192.0.2.1@2");
 		object(im, id + 2, false, "192.0.2.2@3");
 		route(im, false, REPLACE, "10.0.0.0/8", 0, "#1");
-		route(im, false, REPLACE, "10.0.0.0/8", 0, (snprintf(members, 64, "#%u", id), members));
+		route(im, false, REPLACE, "10.0.0.0/8", 0,
+		    (snprintf(members, 64, "#%u", id), members));
 		object(im, id, false, NULL);
 		object(im, id + 1, false, NULL);
 		object(im, id + 2, false, NULL);
@@ -313,7 +314,7 @@ test_foreign_devices(void **state)
 	route(im, false, NEW, "10.0.0.0/8", 0, "#1");
 	route(im, false, NEW, "11.0.0.0/8", 0, "192.0.2.1@5 192.0.2.2@6");
 	route(im, false, NEW, "12.0.0.0/8", 0, "@5");
-	route(im, false, NEW, "13.0.0.0/8", 0, "192.0.2.1"); /* the best route to it decides */
+	route(im, false, NEW, "13.0.0.0/8", 0, "192.0.2.1");  /* the best route to it decides */
 	route(im, false, NEW, "2001:db8::/32", 0, "fe80::1"); /* on which link? */
 	assert_string_equal(fake_rib_hops("11.0.0.0/8"), "192.0.2.2@6");
 	assert_string_equal(fake_rib_hops("13.0.0.0/8"), "192.0.2.1");

@@ -85,9 +85,8 @@ unsigned
 mr_links_message(struct mr_links *l, const struct mr_rtnl *m)
 {
 	uint32_t at = place_of(l, m->link.ifindex);
-	struct mr_link *link = at < l->count && l->links[at].ifindex == m->link.ifindex
-	    ? &l->links[at]
-	    : NULL;
+	struct mr_link *link =
+	    at < l->count && l->links[at].ifindex == m->link.ifindex ? &l->links[at] : NULL;
 	unsigned change = 0;
 
 	if (m->deleted) {

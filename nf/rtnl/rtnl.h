@@ -22,13 +22,13 @@
 /* What can be wrong with a message. */
 #define MR_RTNL_FAULTS(X) \
 	X(NONE, "none") \
-	X(SHORT, "short-message") /* there is no room for a message's header */ \
+	X(SHORT, "short-message")   /* there is no room for a message's header */ \
 	X(LENGTH, "message-length") /* its length is less than its header or more than there is */ \
-	X(BODY, "short-body") /* no room for the fixed part that its type has */ \
+	X(BODY, "short-body")       /* no room for the fixed part that its type has */ \
 	X(ATTRIBUTE, "attribute-length") /* an attribute ends outside of its message */ \
-	X(VALUE, "value-length") /* an attribute is not as long as what it holds */ \
-	X(PREFIX, "prefix-length") /* more bits than an address of the family has */ \
-	X(ADDRESS, "address-length") /* an address is not as long as its family's are */ \
+	X(VALUE, "value-length")         /* an attribute is not as long as what it holds */ \
+	X(PREFIX, "prefix-length")       /* more bits than an address of the family has */ \
+	X(ADDRESS, "address-length")     /* an address is not as long as its family's are */ \
 	X(HOPS, "too-many-next-hops")
 
 enum mr_rtnl_fault {
@@ -71,8 +71,8 @@ struct mr_rtnl_route {
 	uint16_t hop_count;
 	uint32_t table;
 	uint32_t metric;
-	uint32_t flags;   /* RTM_F_* */
-	uint32_t nexthop; /* a next-hop object instead of the hops; 0: none */
+	uint32_t flags;     /* RTM_F_* */
+	uint32_t nexthop;   /* a next-hop object instead of the hops; 0: none */
 	uint8_t prefix[16]; /* zero beyond `len` bits */
 };
 

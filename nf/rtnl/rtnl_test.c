@@ -173,7 +173,8 @@ test_multipath(void **state)
 	assert_false(m.hops[2].gateway);
 
 	for (unsigned i = 0; i <= MR_RTNL_HOPS_MAX; i++)
-		memcpy(many + i * sizeof(struct rtnexthop), &(struct rtnexthop){ .rtnh_len = 8 }, 8);
+		memcpy(many + i * sizeof(struct rtnexthop), &(struct rtnexthop){ .rtnh_len = 8 },
+		    8);
 	begin_route(AF_INET, 0, RTN_UNICAST);
 	put(RTA_MULTIPATH, many, sizeof(many) - 8);
 	assert_int_equal(parse(), MR_RTNL_NONE);
@@ -300,8 +301,8 @@ test_faults(void **state)
 		{ MR_RTNL_ADDRESS, RTA_VIA, 2, { AF_INET } },
 		{ MR_RTNL_ADDRESS, RTA_VIA, 7, { AF_INET } },
 		{ MR_RTNL_VALUE, RTA_ENCAP_TYPE, 1, { 0 } },
-		{ MR_RTNL_ATTRIBUTE, RTA_MULTIPATH, 8, { 7 } },  /* less than its header */
-		{ MR_RTNL_ATTRIBUTE, RTA_MULTIPATH, 8, { 9 } },  /* more than there is */
+		{ MR_RTNL_ATTRIBUTE, RTA_MULTIPATH, 8, { 7 } }, /* less than its header */
+		{ MR_RTNL_ATTRIBUTE, RTA_MULTIPATH, 8, { 9 } }, /* more than there is */
 		{ MR_RTNL_ATTRIBUTE, RTA_MULTIPATH, 16, { 16, 0, 0, 0, 0, 0, 0, 0, 9 } },
 		{ MR_RTNL_ADDRESS, RTA_MULTIPATH, 16,
 		    { 16, 0, 0, 0, 0, 0, 0, 0, 7, 0, RTA_GATEWAY } },

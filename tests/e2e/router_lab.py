@@ -116,6 +116,10 @@ class Frr:
         self.config = os.path.join(self.folder, "frr.conf")
         with open(self.config, "w", encoding="utf-8") as file:
             file.write("frr defaults datacenter\nlog file %s/log\n" % self.folder + config)
+        # The daemons give up root; as root they would not start.
+        os.chmod(lab.folder.name, 0o711)
+        shutil.chown(self.folder, "frr", "frr")
+        shutil.chown(self.config, "frr", "frr")
         self.running = {}
         for name in self.names:
             self.start(name)
@@ -126,7 +130,7 @@ class Frr:
         """Starts one daemon, also again after kill()."""
         more = self.zebra if name == "zebra" else ()
         self.running[name] = self.lab.begin(
-            self.where, "%s/%s" % (FRR, name), "-u", "root", "-g", "root", "-i",
+            self.where, "%s/%s" % (FRR, name), "-i",
             "%s/%s.pid" % (self.folder, name), "-z", self.folder + "/zserv", "--vty_socket",
             self.folder, "-f", self.config, *more)
         until(5, lambda: os.path.exists("%s/%s.vty" % (self.folder, name)))

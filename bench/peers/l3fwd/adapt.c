@@ -6,6 +6,8 @@
  *	< frames COUNT
  *	> window N	forward for N time-stamp cycles after 2 ms of running in
  *	< took CYCLES PACKETS
+ *	> feeding N	the same with nothing between receiving and sending
+ *	< took CYCLES PACKETS
  *	> sent		what all ports together have sent and received, and how many sent
  *	< sent PACKETS PORTS of PACKETS
  *	> quit
@@ -33,11 +35,37 @@
 uint64_t adapt_end;
 static uint64_t window_start, window_end, packets;
 static uint64_t asked; /* cycles */
+static bool only_feed;
 static sem_t wanted, done;
 
 static const uint8_t (*frames)[FRAME];
 static uint64_t frame_count, frame_next;
 static rte_rx_callback_fn parse_types;
+
+static void
+feed_until(uint64_t end)
+{
+	const uint16_t queue = lcore_conf[rte_lcore_id()].tx_queue_id[0];
+	struct rte_mbuf *m[MAX_PKT_BURST];
+	uint16_t n, sent;
+
+	while (rte_rdtsc() < end) {
+		n = rte_eth_rx_burst(0, 0, m, MAX_PKT_BURST);
+		for (sent = rte_eth_tx_burst(0, queue, m, n); sent < n; sent++)
+			rte_pktmbuf_free(m[sent]);
+	}
+}
+
+static void
+feed(void)
+{
+	feed_until(rte_rdtsc() + rte_get_tsc_hz() / 500);
+	packets = 0;
+	window_start = rte_rdtsc();
+	feed_until(window_start + asked);
+	window_end = rte_rdtsc();
+	sem_post(&done);
+}
 
 bool
 adapt_wait(void)
@@ -52,8 +80,13 @@ adapt_wait(void)
 		window_end = rte_rdtsc();
 		sem_post(&done);
 	}
-	while (sem_wait(&wanted))
-		;
+	for (;;) {
+		while (sem_wait(&wanted))
+			;
+		if (!only_feed)
+			break;
+		feed();
+	}
 	window_start = 0;
 	adapt_end = rte_rdtsc() + rte_get_tsc_hz() / 500;
 	return !force_quit;
@@ -130,9 +163,10 @@ load_frames(const char *path)
 }
 
 static void
-run_window(unsigned long long cycles)
+run_window(unsigned long long cycles, bool feeding)
 {
 	asked = cycles;
+	only_feed = feeding;
 	sem_post(&wanted);
 	while (sem_wait(&done))
 		;
@@ -169,7 +203,9 @@ adapt_serve(void)
 	fflush(stdout);
 	while (fgets(line, sizeof(line), stdin) && strcmp(line, "quit\n")) {
 		if (sscanf(line, "window %llu", &cycles) == 1)
-			run_window(cycles);
+			run_window(cycles, false);
+		else if (sscanf(line, "feeding %llu", &cycles) == 1)
+			run_window(cycles, true);
 		else if (sscanf(line, "frames %511s", path) == 1)
 			load_frames(path);
 		else if (!strcmp(line, "sent\n"))
@@ -179,5 +215,6 @@ adapt_serve(void)
 		fflush(stdout);
 	}
 	force_quit = true;
+	only_feed = false;
 	sem_post(&wanted);
 }

@@ -398,6 +398,7 @@ const struct mr_port_driver mr_port_driver_xdp = {
 	.needs =
 	    "CAP_NET_RAW, CAP_NET_ADMIN and CAP_BPF while it opens; CAP_IPC_LOCK or a large enough "
 	    "ulimit -l; Linux 5.9, for frames above 1,792 bytes Linux 6.6",
+	.device_named = true,
 	.device_doc = "name of the interface (eth0)",
 	.options = options,
 	.open = xdp_open,

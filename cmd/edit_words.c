@@ -286,6 +286,14 @@ mr_shadow_ttl(struct mr_shadow *s, unsigned offset, unsigned version, mr_edit_li
 		s->known[at + 2] = s->known[at + 3] = false;
 }
 
+/* When bytes come or go at the very front, what was the Ethernet header stands elsewhere now. */
+static void
+forget_ethernet(struct mr_shadow *s, unsigned offset, unsigned more)
+{
+	if (offset == 0)
+		memset(s->known, false, MR_MIN(14 + more, MR_SHADOW_MAX));
+}
+
 void
 mr_shadow_push(struct mr_shadow *s, unsigned offset, unsigned len)
 {
@@ -295,6 +303,7 @@ mr_shadow_push(struct mr_shadow *s, unsigned offset, unsigned len)
 	memmove(s->bytes + offset + len, s->bytes + offset, MR_SHADOW_MAX - offset - len);
 	memmove(s->known + offset + len, s->known + offset, MR_SHADOW_MAX - offset - len);
 	memset(s->known + offset, false, len);
+	forget_ethernet(s, offset, len);
 }
 
 void
@@ -306,4 +315,5 @@ mr_shadow_pop(struct mr_shadow *s, unsigned offset, unsigned len)
 	memmove(s->bytes + offset, s->bytes + offset + len, MR_SHADOW_MAX - offset - len);
 	memmove(s->known + offset, s->known + offset + len, MR_SHADOW_MAX - offset - len);
 	memset(s->known + MR_SHADOW_MAX - len, false, len);
+	forget_ethernet(s, offset, 0);
 }

@@ -13,7 +13,8 @@
 struct print {
 	FILE *out;
 	const json_t *ops;
-	bool explained; /* nothing happened: no times, and "leaves" for "sent" */
+	bool explained;  /* nothing happened: no times, and "leaves" for "sent" */
+	unsigned popped; /* bytes of a removal that goes on */
 };
 
 static const char *
@@ -123,7 +124,10 @@ print_verdict(FILE *out, const json_t *op, bool explained)
 	const char *kind = text_of(op, "kind"), *why = text_of(op, "why");
 
 	if (!strcmp(kind, "output"))
-		fprintf(out, "%s %s, %lld bytes", explained ? "leaves by" : "sent on",
+		fprintf(out, "%s %s, %lld bytes",
+		    json_is_true(json_object_get(op, "inside")) ? "handed to"
+			: explained                             ? "leaves by"
+								: "sent on",
 		    text_of(op, "interface"), number_of(op, "length"));
 	else if (!strcmp(kind, "refused"))
 		fprintf(out, "refused by %s, which takes no more: dropped",
@@ -155,9 +159,11 @@ print_node(const struct print *p, const json_t *op, unsigned depth)
 	fprintf(p->out, "%*s%s\n", (int)(2 + depth * 4), "", text_of(op, "node"));
 }
 
-/* An edit of bytes, which the branch's shadow follows; false: the operation is none. */
+/* An edit of bytes, which the branch's shadow follows; false: the operation is none. `goes_on`: the
+ * next one takes out more at the same place, because an operation holds 255 bytes at most. */
 static bool
-print_edit(struct print *p, struct mr_shadow *shadow, const json_t *op, unsigned depth)
+print_edit(struct print *p, struct mr_shadow *shadow, const json_t *op, unsigned depth,
+    bool goes_on)
 {
 	const char *kind = text_of(op, "kind");
 	unsigned at = (unsigned)number_of(op, "offset"), len = (unsigned)number_of(op, "length");
@@ -175,7 +181,11 @@ print_edit(struct print *p, struct mr_shadow *shadow, const json_t *op, unsigned
 		snprintf(lines[0], sizeof(lines[0]), "%u bytes put in at %u", len, at);
 	} else if (!strcmp(kind, "pop")) {
 		mr_shadow_pop(shadow, at, len);
-		snprintf(lines[0], sizeof(lines[0]), "%u bytes at %u taken out", len, at);
+		p->popped += len;
+		if (goes_on)
+			return true;
+		snprintf(lines[0], sizeof(lines[0]), "%u bytes at %u taken out", p->popped, at);
+		p->popped = 0;
 	} else {
 		return false;
 	}
@@ -184,6 +194,14 @@ print_edit(struct print *p, struct mr_shadow *shadow, const json_t *op, unsigned
 		fprintf(p->out, "%s\n", lines[i]);
 	}
 	return true;
+}
+
+static bool
+is_same_pop(const json_t *op, const json_t *next)
+{
+	return is_kind(op, "pop") && next && is_kind(next, "pop") &&
+	    number_of(op, "branch") == number_of(next, "branch") &&
+	    number_of(op, "offset") == number_of(next, "offset");
 }
 
 static void
@@ -200,7 +218,8 @@ print_branch(struct print *p, struct mr_shadow *shadow, long long branch, unsign
 			print_node(p, op, depth);
 			continue;
 		}
-		if (print_edit(p, shadow, op, depth))
+		if (print_edit(p, shadow, op, depth,
+			is_same_pop(op, json_array_get(p->ops, i + 1))))
 			continue;
 		print_indent(p, depth);
 		if (is_kind(op, "copy")) {
@@ -239,7 +258,7 @@ print_ends(const struct print *p)
 void
 mr_trace_print(FILE *out, const json_t *recording, bool explained)
 {
-	struct print p = { out, json_object_get(recording, "ops"), explained };
+	struct print p = { out, json_object_get(recording, "ops"), explained, 0 };
 	uint8_t bytes[MR_SHADOW_MAX];
 	struct mr_shadow shadow;
 

@@ -157,6 +157,9 @@ describe(struct mr_dataplane *dp, const struct mr_recording *r, const struct mr_
 	case MR_OP_OUTPUT:
 	case MR_OP_REFUSED:
 		set_text(o, "interface", port_name(dp, op->arg));
+		/* To a twin or a channel, which are no interfaces. */
+		if (!mr_interface_at(mr_interfaces_of(dp), (uint16_t)op->arg))
+			json_object_set_new(o, "inside", json_true());
 		set_number(o, "length", op->a);
 		break;
 	case MR_OP_DROP:

@@ -213,6 +213,12 @@ mr_graph_set_input(struct mr_graph *g, uint16_t port, uint16_t node, uint16_t ar
 	return 0;
 }
 
+uint16_t
+mr_graph_input(const struct mr_graph *g, uint16_t port)
+{
+	return port < g->port_count && g->ports[port].port ? g->ports[port].node : UINT16_MAX;
+}
+
 void
 mr_graph_set_port_up(struct mr_graph *g, uint16_t port, bool up)
 {

@@ -222,7 +222,7 @@ local_body(struct mr_node_run *run, struct mr_recorder *rec, const uint32_t *pac
 		if (class == DONE)
 			continue;
 		if (mr_unlikely(dry)) {
-			got = true;
+			got = mr_meter_ready(&b.policy[i]->slots[class].meter, run->now);
 		} else if (mr_unlikely(mixed)) {
 			got = take_one(&w, b.policy[i], class);
 		} else {

@@ -195,6 +195,8 @@ tell(const struct redirect *r, uint32_t packet)
 		return;
 	made = mr_packet_at(run->base, handle);
 	mr_packet_init(made, MR_PACKET_DATA, (uint16_t)r->l3, r->p->port, r->p->queue);
+	if (mr_unlikely(mr_recorded(r->w.rec, r->p)))
+		mr_record_copy(r->w.rec, r->p, made);
 	memcpy(made->scratch, r->p->scratch, sizeof(made->scratch));
 	memcpy(mr_packet_bytes(made), mr_packet_bytes_const(r->p), r->l3);
 	len = r->family == MR_IP4 ? make4(r, packet, mr_packet_bytes(made) + r->l3)
@@ -245,8 +247,7 @@ consider(const struct icmp_work *w, uint32_t packet)
 		return;
 	}
 	mr_record_note(w->rec, p, "redirect sent to the source", 1);
-	if (!mr_record_is_dry(w->rec))
-		tell(&r, packet);
+	tell(&r, packet);
 }
 
 mr_inline void

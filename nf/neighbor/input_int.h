@@ -21,11 +21,9 @@ neighbor_hand(const struct neighbor_input *in, struct mr_packet *p, enum neighbo
     unsigned limited)
 {
 	mr_record_note(in->rec, p, "to the control thread, message class", class);
-	if (!mr_record_is_dry(in->rec)) {
-		if (!neighbor_may_pass(in->nodes, in->interface, class, in->run->now))
-			return mr_verdict_drop(limited);
-		mr_node_count(in->run, NEIGHBOR_COUNT_HANDED, 1);
-	}
+	if (!neighbor_may_pass(in->rec, in->nodes, in->interface, class, in->run->now))
+		return mr_verdict_drop(limited);
+	mr_node_count(in->run, NEIGHBOR_COUNT_HANDED, 1);
 	p->out = (uint16_t)in->parcel;
 	return mr_verdict_output(in->nodes->channel);
 }
@@ -36,9 +34,8 @@ neighbor_hand_copy(const struct neighbor_input *in, uint32_t packet)
 {
 	uint32_t copy;
 
-	if (mr_record_is_dry(in->rec))
-		return;
-	if (!neighbor_may_pass(in->nodes, in->interface, NEIGHBOR_CLASS_HEARD, in->run->now)) {
+	if (!neighbor_may_pass(in->rec, in->nodes, in->interface, NEIGHBOR_CLASS_HEARD,
+		in->run->now)) {
 		mr_node_count(in->run, NEIGHBOR_COUNT_HELD_BACK, 1);
 		return;
 	}
@@ -62,7 +59,7 @@ neighbor_copy_to_twin(const struct neighbor_input *in, uint32_t packet)
 	struct mr_packet *p;
 	uint32_t copy;
 
-	if (twin == MR_IP_NO_PORT || mr_record_is_dry(in->rec))
+	if (twin == MR_IP_NO_PORT)
 		return;
 	copy = mr_node_copy(in->run, in->rec, packet);
 	if (copy == MR_PACKET_NONE) {

@@ -132,13 +132,20 @@ neighbor_view_find(const struct neighbor_view *view, unsigned family, const uint
 	return NULL;
 }
 
+/* Takes one; in an explanation only asks. */
+mr_inline bool
+neighbor_token(const struct mr_recorder *rec, struct mr_meter *meter, uint64_t now)
+{
+	return mr_record_is_dry(rec) ? mr_meter_ready(meter, now) : mr_meter_take(meter, now, 1);
+}
+
 /* Whether one more of a class may go to the control thread. */
 mr_inline bool
-neighbor_may_pass(struct neighbor_nodes *n, unsigned interface, enum neighbor_class class,
-    uint64_t now)
+neighbor_may_pass(const struct mr_recorder *rec, struct neighbor_nodes *n, unsigned interface,
+    enum neighbor_class class, uint64_t now)
 {
-	return mr_meter_take(&n->limits[interface].class[class], now, 1) &&
-	    mr_meter_take(&n->overall.class[class], now, 1);
+	return neighbor_token(rec, &n->limits[interface].class[class], now) &&
+	    neighbor_token(rec, &n->overall.class[class], now);
 }
 
 #endif

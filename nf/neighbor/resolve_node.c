@@ -24,41 +24,56 @@ destination(const struct mr_packet *p, unsigned l3, bool ip6, uint64_t words[2])
 	return size;
 }
 
+/* The drop reason of the limit that it is above, or -1. */
+static int
+over_limit(struct mr_node_run *run, struct mr_recorder *rec, struct mr_packet *p, uint32_t index,
+    uint64_t control)
+{
+	struct neighbor_nodes *n = run->self;
+	unsigned interface = MR_ADJACENCY_INTERFACE(control) % MR_IP_INTERFACES_MAX;
+	unsigned flags = MR_ADJACENCY_FLAGS(control);
+	bool glean = flags & MR_ADJACENCY_GLEAN, dry = mr_record_is_dry(rec);
+	enum neighbor_class class = glean ? NEIGHBOR_CLASS_GLEAN : NEIGHBOR_CLASS_HOP;
+	struct mr_meter_table *hops = n->destinations;
+	uint64_t key[2] = { index, 0 };
+	_Atomic uint64_t *word;
+
+	if (glean) {
+		destination(p, mr_ip_meta(p)->l3, flags & MR_ADJACENCY_IP6, key);
+		key[1] ^= (uint64_t)interface << 32;
+	}
+	word = mr_meter_table_word(hops, key[0], key[1]);
+	if (dry ? !mr_meter_word_ready(word, &hops->rate, run->now)
+		: !mr_meter_word_take(word, &hops->rate, run->now, 1))
+		return NEIGHBOR_RESOLVE_DROP_HOP_LIMIT;
+	if (glean && !neighbor_token(rec, &n->limits[interface].class[class], run -> now))
+		return NEIGHBOR_RESOLVE_DROP_INTERFACE_LIMIT;
+	if (!neighbor_token(rec, &n->overall.class[class], run -> now))
+		return NEIGHBOR_RESOLVE_DROP_OVERALL_LIMIT;
+	return -1;
+}
+
 static mr_verdict_t
 resolve_one(struct mr_node_run *run, struct mr_recorder *rec, struct mr_packet *p)
 {
 	struct neighbor_nodes *n = run->self;
 	uint32_t index = mr_ip_meta(p)->adjacency;
-	unsigned interface, flags;
-	uint64_t control, key[2];
+	unsigned interface;
+	uint64_t control;
+	int drop;
 
 	if (index >= MR_IP_ADJACENCIES_MAX)
 		return mr_verdict_drop(NEIGHBOR_RESOLVE_DROP_ADJACENCY);
 	/* Acquire pairs with the release of whoever published the adjacency. */
 	control = atomic_load_explicit(&n->ip->adjacencies[index].control, memory_order_acquire);
 	interface = MR_ADJACENCY_INTERFACE(control) % MR_IP_INTERFACES_MAX;
-	flags = MR_ADJACENCY_FLAGS(control);
 	if (!interface)
 		return mr_verdict_drop(NEIGHBOR_RESOLVE_DROP_ADJACENCY);
 	mr_record_note(rec, p, "waits for the Ethernet address of adjacency", index);
 	mr_record_uncacheable(rec, p, "its next hop is not resolved");
-	if (!mr_record_is_dry(rec)) {
-		bool glean = flags & MR_ADJACENCY_GLEAN;
-		enum neighbor_class class = glean ? NEIGHBOR_CLASS_GLEAN : NEIGHBOR_CLASS_HOP;
-
-		key[0] = index;
-		key[1] = 0;
-		if (glean) {
-			destination(p, mr_ip_meta(p)->l3, flags & MR_ADJACENCY_IP6, key);
-			key[1] ^= (uint64_t)interface << 32;
-		}
-		if (!mr_meter_table_take(n->destinations, key[0], key[1], run->now, 1))
-			return mr_verdict_drop(NEIGHBOR_RESOLVE_DROP_HOP_LIMIT);
-		if (glean && !mr_meter_take(&n->limits[interface].class[class], run -> now, 1))
-			return mr_verdict_drop(NEIGHBOR_RESOLVE_DROP_INTERFACE_LIMIT);
-		if (!mr_meter_take(&n->overall.class[class], run -> now, 1))
-			return mr_verdict_drop(NEIGHBOR_RESOLVE_DROP_OVERALL_LIMIT);
-	}
+	drop = over_limit(run, rec, p, index, control);
+	if (drop >= 0)
+		return mr_verdict_drop((unsigned)drop);
 	p->out = NEIGHBOR_PARCEL_RESOLVE;
 	return mr_verdict_output(n->channel);
 }

@@ -275,7 +275,7 @@ test_ends(void **state)
 	assert_int_equal(parse(), MR_RTNL_NONE);
 	assert_int_equal(m.kind, MR_RTNL_ERROR);
 	assert_int_equal(m.error, -16);
-	begin(NLMSG_OVERRUN, 0, NULL, 0);
+	begin(NLMSG_OVERRUN, 0, "", 0);
 	assert_int_equal(parse(), MR_RTNL_NONE);
 	assert_int_equal(m.kind, MR_RTNL_OVERRUN);
 }

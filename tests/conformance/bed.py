@@ -184,6 +184,7 @@ class Bed:
         self.socket = os.path.join(self.folder.name, "socket")
         self.log = os.path.join(self.folder.name, "log")
         self.process = None
+        self.first = []
         self.wires = {}
         self.mac = {}
 
@@ -243,7 +244,8 @@ class Bed:
             for address in ("10.%d.0.2" % net, "2001:db8:%d::2" % net):
                 self.inside("h", "ip", "neighbor", "replace", address, "lladdr", host_mac(port), "dev",
                             port)
-        self.settle()
+        # Duplicate detection and the first advertisements take a second and more.
+        self.first = self.settle(quiet=1.2, most=4)
 
     def said(self):
         with open(self.log, encoding="utf-8") as file:

@@ -2,7 +2,7 @@
 /*
  * Look-ups by AVX-512, sixteen at a time. Nodes that skip nothing test byte after byte, so all
  * look-ups of a vector are at the same byte; those at nodes of one kind go together, in a list.
- * What comes upon a node that skips is finished alone (fib6_find_from).
+ * What comes upon a node that skips is finished as without vectors (fib6_lookup_rest).
  *
  * Each lane of a gather is an aligned word, read at once; x86 loads in order, as the acquires
  * of fib6_lookup.c ask for.
@@ -28,6 +28,13 @@ struct list {
 };
 
 enum { WIDE, RUNS, ONE, KINDS };
+
+/* Those that are at nodes that skip. */
+struct rest {
+	MR_CACHE_ALIGNED uint32_t slot[MR_VECTOR_MAX + LANES];
+	uint32_t who[MR_VECTOR_MAX + LANES];
+	unsigned count;
+};
 
 TARGET mr_inline void
 put(struct list *l, __mmask16 mask, __m512i slot, __m512i bytes, __m512i who)
@@ -126,35 +133,31 @@ four_bytes(const uint8_t *address, unsigned from)
 	return mr_be32(v) << 8 * (from - MR_MIN(from, 12u));
 }
 
-/* Those in `mask` go on, in the lists of the next byte, or alone. */
+/* Those in `mask` go on, in the lists of the next byte or in the one for the end. */
 TARGET mr_inline void
-go_on(const struct mr_fib6 *t, struct list *next, const uint8_t *const *addresses, uint32_t *values,
-    __mmask16 mask, __m512i slot, __m512i bytes, __m512i who)
+go_on(const struct mr_fib6 *t, struct list *next, struct rest *rest, __mmask16 mask, __m512i slot,
+    __m512i bytes, __m512i who)
 {
 	__mmask16 wide = of_kind(mask, slot, FIB6_WIDE), runs = of_kind(mask, slot, FIB6_RUNS);
 	__mmask16 one = of_kind(mask, slot, FIB6_ONE);
-	__mmask16 alone = mask & (__mmask16) ~(wide | runs | one);
+	__mmask16 skips = mask & (__mmask16) ~(wide | runs | one);
 
 	put(&next[WIDE], wide, slot, bytes, who);
 	put(&next[RUNS], runs, slot, bytes, who);
 	put(&next[ONE], one, slot, bytes, who);
-	if (mr_unlikely(alone)) {
-		MR_CACHE_ALIGNED uint32_t slots[LANES], at[LANES];
-
-		_mm512_store_si512(slots, slot);
-		_mm512_store_si512(at, who);
-		for (; alone; alone &= (__mmask16)(alone - 1)) {
-			unsigned i = (unsigned)__builtin_ctz(alone);
-
-			values[at[i]] = fib6_find_from(t, slots[i], addresses[at[i]]);
-		}
+	if (skips) {
+		_mm512_storeu_si512(&rest->slot[rest->count],
+		    _mm512_maskz_compress_epi32(skips, slot));
+		_mm512_storeu_si512(&rest->who[rest->count],
+		    _mm512_maskz_compress_epi32(skips, who));
+		rest->count += (unsigned)__builtin_popcount(skips);
 	}
 }
 
 /* All of one list, one byte further. */
 TARGET mr_inline void
 step(const struct mr_fib6 *t, unsigned kind, const struct list *l, struct list *next,
-    const uint8_t *const *addresses, uint32_t *values)
+    struct rest *rest, uint32_t *values)
 {
 	for (unsigned i = 0; i < l->count; i += LANES) {
 		unsigned left = l->count - i;
@@ -175,8 +178,7 @@ step(const struct mr_fib6 *t, unsigned kind, const struct list *l, struct list *
 		more &= _mm512_movepi32_mask(slot);
 		_mm512_mask_i32scatter_epi32(values, mask & (__mmask16)~more, who, slot, 4);
 		if (more)
-			go_on(t, next, addresses, values, more, slot, _mm512_slli_epi32(bytes, 8),
-			    who);
+			go_on(t, next, rest, more, slot, _mm512_slli_epi32(bytes, 8), who);
 	}
 }
 
@@ -206,9 +208,11 @@ fib6_lookup_gather(const struct mr_fib6 *t, const uint8_t *const *addresses, uin
 {
 	/* By byte, modulo 3: the first loop finds out who goes on at bytes 2, 3 and 4. */
 	struct list lists[3][KINDS];
+	struct rest rest;
 	__m512i who = _mm512_set_epi32(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0);
 	unsigned level, kind, i;
 
+	rest.count = 0;
 	for (level = 0; level < 3; level++)
 		for (kind = 0; kind < KINDS; kind++)
 			lists[level][kind].count = 0;
@@ -224,7 +228,7 @@ fib6_lookup_gather(const struct mr_fib6 *t, const uint8_t *const *addresses, uin
 		wide = of_kind(valid, slot, FIB6_WIDE);
 		stay = _mm512_movepi32_mask(slot) & (__mmask16)~wide;
 		if (mr_unlikely(stay))
-			go_on(t, lists[2], addresses, values, stay, slot,
+			go_on(t, lists[2], &rest, stay, slot,
 			    _mm512_or_si512(_mm512_slli_epi32(first, 16),
 				_mm512_srli_epi32(second, 16)),
 			    who);
@@ -236,7 +240,7 @@ fib6_lookup_gather(const struct mr_fib6 *t, const uint8_t *const *addresses, uin
 		more = _mm512_movepi32_mask(slot) & wide;
 		wide = of_kind(more, slot, FIB6_WIDE);
 		if (mr_unlikely(more != wide))
-			go_on(t, lists[0], addresses, values, more & (__mmask16)~wide, slot,
+			go_on(t, lists[0], &rest, more & (__mmask16)~wide, slot,
 			    _mm512_or_si512(_mm512_slli_epi32(first, 24),
 				_mm512_srli_epi32(second, 8)),
 			    who);
@@ -247,7 +251,7 @@ fib6_lookup_gather(const struct mr_fib6 *t, const uint8_t *const *addresses, uin
 		slot = slot_or_best(t, &wide, word, slot);
 		more = _mm512_movepi32_mask(slot) & wide;
 		_mm512_mask_storeu_epi32(values + i, valid & (__mmask16) ~(stay | more), slot);
-		go_on(t, lists[1], addresses, values, more, slot, second, who);
+		go_on(t, lists[1], &rest, more, slot, second, who);
 		who = _mm512_add_epi32(who, V32(LANES));
 	}
 	for (level = 2; level < 16; level++) {
@@ -264,12 +268,15 @@ fib6_lookup_gather(const struct mr_fib6 *t, const uint8_t *const *addresses, uin
 				for (i = 0; i < l->count; i++)
 					l->bytes[i] = four_bytes(addresses[l->who[i]], level);
 		}
-		step(t, WIDE, &now[WIDE], next, addresses, values);
-		step(t, RUNS, &now[RUNS], next, addresses, values);
-		step(t, ONE, &now[ONE], next, addresses, values);
+		step(t, WIDE, &now[WIDE], next, &rest, values);
+		step(t, RUNS, &now[RUNS], next, &rest, values);
+		step(t, ONE, &now[ONE], next, &rest, values);
 		for (kind = 0; kind < KINDS; kind++)
 			now[kind].count = 0;
 	}
+	for (i = 0; i < rest.count; i++)
+		mr_prefetch(fib6_node_at(t, rest.slot[i]));
+	fib6_lookup_rest(t, addresses, values, rest.slot, rest.who, rest.count);
 }
 
 bool

@@ -300,8 +300,10 @@ fib6_publish(_Atomic uint32_t *word, uint32_t value)
 bool fib6_gathers(void);
 void fib6_lookup_gather(const struct mr_fib6 *, const uint8_t *const *addresses, uint32_t *values,
     unsigned count);
-/* From a slot on, at any node (fib6_lookup.c). */
-uint32_t fib6_find_from(const struct mr_fib6 *, uint32_t slot, const uint8_t address[16]);
+/* Look-ups that have come to nodes, of any kind, and lead on from there: the node of addresses[who[i]]
+ * is slots[i], and has been prefetched. Both arrays are used up (fib6_lookup.c). */
+void fib6_lookup_rest(const struct mr_fib6 *, const uint8_t *const *addresses, uint32_t *values,
+    uint32_t *slots, uint32_t *who, unsigned left);
 
 /* -- drawing nodes (fib6_draw.c) ---------------------------------------------------- */
 

@@ -33,8 +33,10 @@ decider(void *node, uint32_t kind, const uint8_t *address)
 }
 
 uint32_t
-fib6_find_from(const struct mr_fib6 *t, uint32_t slot, const uint8_t address[16])
+mr_fib6_find(const struct mr_fib6 *t, const uint8_t address[16])
 {
+	uint32_t slot = load(&t->root[address[0] << 8 | address[1]]);
+
 	while (slot & FIB6_CHILD) {
 		struct fib6_node *n = fib6_node_at(t, slot);
 
@@ -46,13 +48,7 @@ fib6_find_from(const struct mr_fib6 *t, uint32_t slot, const uint8_t address[16]
 	return slot;
 }
 
-uint32_t
-mr_fib6_find(const struct mr_fib6 *t, const uint8_t address[16])
-{
-	return fib6_find_from(t, load(&t->root[address[0] << 8 | address[1]]), address);
-}
-
-/* One level down, where the node is a wide one that tests this byte. */
+/* Below the root: one level down, where the node is a wide one, which skips nothing. */
 mr_inline uint32_t
 through_wide(const struct mr_fib6 *t, uint32_t slot, unsigned byte)
 {
@@ -77,29 +73,13 @@ node_or_any(const struct mr_fib6 *t, uint32_t slot)
 	    struct fib6_node *)(t->lines.base + (uint64_t)(slot & FIB6_NUMBER & child) * FIB6_UNIT);
 }
 
-/* Those not yet answered stand at the front of slot and who. */
-static void
-lookup_portable(const struct mr_fib6 *t, const uint8_t *const *addresses, uint32_t *values,
-    unsigned count)
+void
+fib6_lookup_rest(const struct mr_fib6 *t, const uint8_t *const *addresses, uint32_t *values,
+    uint32_t *slots, uint32_t *who, unsigned left)
 {
 	const _Atomic uint32_t *word[MR_VECTOR_MAX];
-	uint32_t slots[MR_VECTOR_MAX];
-	uint16_t who[MR_VECTOR_MAX];
-	unsigned left = 0, now, i;
+	unsigned now, i;
 
-	for (i = 0; i < count; i++) {
-		const uint8_t *a = addresses[i];
-		uint32_t slot = load(&t->root[a[0] << 8 | a[1]]);
-
-		/* Mostly wide and in the nearest caches. A wide one further down, under a node
-		 * that skips, cannot come up: the first one tests byte 2. */
-		slot = through_wide(t, slot, a[2]);
-		values[i] = slot;
-		mr_prefetch(node_or_any(t, slot));
-		slots[left] = slot;
-		who[left] = (uint16_t)i;
-		left += slot >> 31;
-	}
 	while (left) {
 		for (i = 0; i < left; i++) {
 			word[i] = decider(fib6_node_at(t, slots[i]), slots[i], addresses[who[i]]);
@@ -107,17 +87,38 @@ lookup_portable(const struct mr_fib6 *t, const uint8_t *const *addresses, uint32
 		}
 		for (i = 0, now = left, left = 0; i < now; i++) {
 			const struct fib6_node *n = fib6_node_at(t, slots[i]);
-			uint32_t slot = load(word[i]), best;
-			unsigned w = who[i];
+			uint32_t slot = load(word[i]), best, w = who[i];
 
 			best = load(&n->best);
 			values[w] = slot ? slot : best;
 			mr_prefetch(node_or_any(t, slot));
 			slots[left] = slot;
-			who[left] = (uint16_t)w;
+			who[left] = w;
 			left += slot >> 31;
 		}
 	}
+}
+
+static void
+lookup_portable(const struct mr_fib6 *t, const uint8_t *const *addresses, uint32_t *values,
+    unsigned count)
+{
+	uint32_t slots[MR_VECTOR_MAX], who[MR_VECTOR_MAX];
+	unsigned left = 0, i;
+
+	for (i = 0; i < count; i++) {
+		const uint8_t *a = addresses[i];
+		uint32_t slot = load(&t->root[a[0] << 8 | a[1]]);
+
+		/* Mostly in the nearest caches. */
+		slot = through_wide(t, slot, a[2]);
+		values[i] = slot;
+		mr_prefetch(node_or_any(t, slot));
+		slots[left] = slot;
+		who[left] = i;
+		left += slot >> 31;
+	}
+	fib6_lookup_rest(t, addresses, values, slots, who, left);
 }
 
 void

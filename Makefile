@@ -3,7 +3,7 @@ PREFIX ?= /usr/local
 DESTDIR ?=
 SECONDS_EACH ?= 60
 
-.PHONY: build demo check check-arm64 bench lint format coverage fuzz install clean help
+.PHONY: build demo check check-arm64 bench churn lint format coverage fuzz install clean help
 
 build:
 	@tools/setup build
@@ -25,6 +25,10 @@ bench:
 	@if [ -f build/build.ninja ]; then meson setup --reconfigure build; else meson setup build; fi
 	@ninja -C build
 	@bench/run
+
+# Whether a change of routes costs a packet.
+churn: build
+	@bench/churn
 
 lint:
 	@tools/setup build test
@@ -56,6 +60,7 @@ help:
 	@echo "make check        ./check: every test"
 	@echo "make check-arm64  the kit's tests, cross-built, under qemu"
 	@echo "make bench        side by side with the peers; writes docs/performance.md"
+	@echo "make churn        packets lost while routes change, and while they do not"
 	@echo "make lint         style, floors, licences"
 	@echo "make format       apply the style"
 	@echo "make coverage     what the tests reach"

@@ -132,10 +132,13 @@ mr_worker_adopt(struct mr_worker *w, uint32_t packet)
 {
 	uint8_t *base = w->graph->buffers->base;
 	struct mr_packet *p = mr_packet_at(base, packet);
-	const struct mr_packet *parent = mr_packet_at(base, w->explained);
+	const struct mr_packet *parent;
 	struct mr_op *op;
 
-	if (p->record || !parent->record)
+	if (p->record || w->explained == MR_PACKET_NONE)
+		return;
+	parent = mr_packet_at(base, w->explained);
+	if (!parent->record)
 		return;
 	mr_record_copy(w->recorder, parent, p);
 	if (!p->record)

@@ -13,6 +13,9 @@
  * function or declares that it cannot be explained, and when a packet, or one copy of it, has
  * passed MR_EXPLAIN_STEPS_MAX nodes.
  *
+ * Limits are asked whether they have a token left, for each packet by itself: of two pieces of
+ * one packet only one may get the last token.
+ *
  * Ownership: takes the packet. The recording lives until `done` returns.
  * Threads: the control thread, beside running workers.
  * Errors: -ENODEV when nothing is received on the port, -ENOMEM; without `done` being called.

@@ -93,7 +93,7 @@ struct mr_worker {
 	uint32_t seconds;
 	uint32_t ticked; /* the second in which nodes were last called for it */
 	uint16_t index;
-	uint32_t explained;                        /* the packet at the node, when it only explains */
+	uint32_t explained; /* the packet at the node, when it only explains */
 	uint64_t pending[MR_GRAPH_NODES_MAX / 64]; /* nodes with something to do, by rank */
 	uint64_t dirty[MR_PORT_MAX / 64];          /* ports with something to flush */
 	int epoll;

@@ -37,22 +37,22 @@
 #define MR_RECORD_SNAP 128u
 
 enum mr_op_kind {
-	MR_OP_NODE,        /* entered node `arg`; a = its cycle stamp */
-	MR_OP_SET,         /* bytes[0..len) written at offset */
-	MR_OP_PUSH,        /* `len` bytes of room opened at offset; a SET fills them */
-	MR_OP_POP,         /* `len` bytes removed at offset */
-	MR_OP_TRIM,        /* cut to `arg` bytes */
-	MR_OP_SUM,         /* the one's complement sum at offset changed by `arg` (RFC 1624) */
-	MR_OP_TTL,         /* TTL or hop limit of the IP header at offset made one less, and the
+	MR_OP_NODE,  /* entered node `arg`; a = its cycle stamp */
+	MR_OP_SET,   /* bytes[0..len) written at offset */
+	MR_OP_PUSH,  /* `len` bytes of room opened at offset; a SET fills them */
+	MR_OP_POP,   /* `len` bytes removed at offset */
+	MR_OP_TRIM,  /* cut to `arg` bytes */
+	MR_OP_SUM,   /* the one's complement sum at offset changed by `arg` (RFC 1624) */
+	MR_OP_TTL,   /* TTL or hop limit of the IP header at offset made one less, and the
 			    * header checksum with it; arg = 4 or 6 */
-	MR_OP_META,        /* metadata: context = arg, a = VLAN */
-	MR_OP_GUARD,       /* holds while bytes at offset, under mask b, equal a (len <= 8) */
-	MR_OP_READ,        /* read the table `text`, whose generation was a */
-	MR_OP_MATCH,       /* table `text` matched the prefix in bytes, `len` bits long; arg = value */
-	MR_OP_NOTE,        /* for people: `text` and the number a */
-	MR_OP_COUNT,       /* counter `arg` of the node, + a (or + length when a is 0) */
-	MR_OP_METER,       /* passed meter `arg` */
-	MR_OP_COPY,        /* branch `arg` begins as a copy of this one */
+	MR_OP_META,  /* metadata: context = arg, a = VLAN */
+	MR_OP_GUARD, /* holds while bytes at offset, under mask b, equal a (len <= 8) */
+	MR_OP_READ,  /* read the table `text`, whose generation was a */
+	MR_OP_MATCH, /* table `text` matched the prefix in bytes, `len` bits long; arg = value */
+	MR_OP_NOTE,  /* for people: `text` and the number a */
+	MR_OP_COUNT, /* counter `arg` of the node, + a (or + length when a is 0) */
+	MR_OP_METER, /* passed meter `arg` */
+	MR_OP_COPY,  /* branch `arg` begins as a copy of this one */
 	MR_OP_UNCACHEABLE, /* must not be replayed; text says why */
 	MR_OP_OUTPUT,      /* sent on port `arg`; a = its length then */
 	MR_OP_DROP,        /* dropped by the last node, for its reason `arg` */
@@ -103,7 +103,7 @@ struct mr_recording {
 typedef void mr_recorder_done_fn(void *user, const struct mr_recording *);
 
 struct mr_recorder {
-	bool dry;                   /* an explanation: nodes leave no trace of it but the recording */
+	bool dry; /* an explanation: nodes leave no trace of it but the recording */
 	struct mr_recording *slots; /* [count]; slot s stands for record number s + 1 */
 	uint16_t count;
 	uint16_t free_count;

@@ -35,6 +35,7 @@ mr_fib6_create(struct mr_fib6 **out, const struct mr_fib6_config *config, struct
 		    mr_error_set(error, -ENOMEM, "IPv6 table: no memory for %u prefixes", expected);
 		goto fail;
 	}
+	t->gather = !config->portable && fib6_gathers();
 	*out = t;
 	return 0;
 
@@ -117,13 +118,12 @@ mr_fib6_stats(const struct mr_fib6 *t, struct mr_fib6_stats *s)
 	*s = (struct mr_fib6_stats){
 		.total = t->store.count,
 		.nodes = t->nodes,
-		.bytes_nodes = (uint64_t)(t->lines.used - t->waiting) * MR_CACHE_LINE,
+		.bytes_nodes = (uint64_t)(t->lines.used - t->waiting) * FIB6_UNIT,
 		.bytes_store = (uint64_t)t->store.room * sizeof(*t->store.entries),
-		.bytes_waiting = (uint64_t)t->waiting * MR_CACHE_LINE,
+		.bytes_waiting = (uint64_t)t->waiting * FIB6_UNIT,
 	};
 	for (unsigned i = 0; i < MR_ARRAY_COUNT(s->prefixes); i++)
 		s->prefixes[i] = t->store.lengths[i];
 	/* What lies in free lists is in use all the same. */
-	s->bytes =
-	    sizeof(*t) + ROOT_BYTES + (uint64_t)t->lines.next * MR_CACHE_LINE + s->bytes_store;
+	s->bytes = sizeof(*t) + ROOT_BYTES + (uint64_t)t->lines.next * FIB6_UNIT + s->bytes_store;
 }

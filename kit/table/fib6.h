@@ -8,10 +8,10 @@
  * that is not 0 (a next-hop group's index, say); 0 means no route.
  *
  * Shape: the first two bytes of an address index an array; below it stands a trie that looks
- * at one byte a level, its nodes compressed (kit/table/fib6_int.h draws them), levels at
- * which nothing branches left out. A look-up reads at most one entry of the array and 14
- * nodes of two cache lines each, whatever the prefixes are; in a full Internet table one to
- * four nodes, mostly of one line. Nothing in it is hashed, so no choice of destinations
+ * at one byte a level, its nodes plain arrays where much branches, compressed elsewhere
+ * (kit/table/fib6_int.h draws them), levels at which nothing branches left out. A look-up reads
+ * at most one entry of the array and 14 nodes of two cache lines each, whatever the prefixes
+ * are; in a full Internet table two to four nodes, mostly of one line. Nothing in it is hashed, so no choice of destinations
  * makes it slower than that. The control side finds prefixes in a table with a keyed hash.
  *
  * Ownership: the table copies what it is given and owns all its memory.
@@ -23,7 +23,7 @@
  * the writer's thread. Destroy when no one looks up any more.
  * Errors: negative errno; a call that fails has changed nothing.
  *
- * A change costs a copy of one or two nodes. One of a short prefix also visits the nodes
+ * A change costs a copy of one or two nodes, of at most 1.1 KB. One of a short prefix also visits the nodes
  * below it that have it as their default: all of them for ::/0 (milliseconds in a full
  * table), in the worst case.
  */
@@ -38,7 +38,7 @@ struct mr_fib6;
 struct mr_fib6_config {
 	uint32_t prefixes; /* expected, 0: 1024; grows */
 	uint64_t seed;     /* of the control side's hash; 0: random */
-	bool portable; /* no variants for newer processors (there are none: they gained nothing) */
+	bool portable;     /* no vector instructions, for tests */
 };
 
 struct mr_fib6_stats {
@@ -75,8 +75,7 @@ MR_API bool mr_fib6_next(const struct mr_fib6 *, uint64_t *cursor, uint8_t prefi
 
 MR_API void mr_fib6_stats(const struct mr_fib6 *, struct mr_fib6_stats *);
 
-/* Look-ups of a vector, level by level: what a level reads has been prefetched for the whole
- * vector. The addresses may be unaligned; `count` is at most MR_VECTOR_MAX. */
+/* Look-ups of a vector, level by level, so that many reads are under way at once. The addresses may be unaligned; `count` is at most MR_VECTOR_MAX. */
 MR_API void mr_fib6_lookup(const struct mr_fib6 *, const uint8_t *const *addresses,
     uint32_t *values, unsigned count);
 

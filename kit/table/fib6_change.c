@@ -32,6 +32,9 @@ key_with(struct fib6_key key, unsigned from, unsigned width, unsigned field)
 	return key;
 }
 
+static void push_child(struct mr_fib6 *, uint32_t slot, struct fib6_key, unsigned level,
+    unsigned byte, uint32_t old, uint32_t value);
+
 /* The longest prefix that covers the whole of a node, whose first byte not yet known from `key`
  * is `from`, now has another value. */
 static void
@@ -40,24 +43,44 @@ push(struct mr_fib6 *t, uint32_t slot, struct fib6_key key, unsigned from, uint3
 	struct fib6_node *n = fib6_node_at(t, slot);
 	uint32_t old = fib6_get(&n->best);
 	unsigned level = fib6_node_level(n->head), run = 0;
+	const struct fib6_runs *r = (const struct fib6_runs *)n;
 
 	if (old == value)
 		return;
 	for (unsigned i = from; i < level; i++)
 		key = key_with(key, 8 * i, 8, fib6_node_skipped(n)[i - from]);
 	fib6_publish(&n->best, value);
-	for (unsigned w = 0; w < 4; w++) {
-		for (uint64_t bits = n->bits[w]; bits; bits &= bits - 1) {
-			uint32_t s = fib6_get(&n->slot[run++]);
-			struct fib6_key k;
-
-			if (!(s & FIB6_CHILD) || fib6_get(&fib6_node_at(t, s)->best) != old)
-				continue;
-			k = key_with(key, 8 * level, 8, 64 * w + (unsigned)__builtin_ctzll(bits));
-			if (!cover(t, k, 8 * level + 1, 8 * level + 8))
-				push(t, s, k, level + 1, value);
+	switch (slot & FIB6_KIND) {
+	case FIB6_ONE:
+		push_child(t, ((struct fib6_one *)n)->slot, key, level, fib6_one_first(n->head),
+		    old, value);
+		break;
+	case FIB6_WIDE:
+		for (unsigned i = 0; i < FIB6_SLOTS; i++)
+			push_child(t, fib6_get(&((struct fib6_wide *)n)->slot[i]), key, level, i,
+			    old, value);
+		break;
+	default:
+		for (unsigned w = 0; w < 4; w++) {
+			for (uint64_t bits = r->bits[w]; bits; bits &= bits - 1)
+				push_child(t, fib6_get(&r->slot[run++]), key, level,
+				    64 * w + (unsigned)__builtin_ctzll(bits), old, value);
 		}
 	}
+}
+
+/* What hangs at `byte` of a node, if it had the same default. */
+static void
+push_child(struct mr_fib6 *t, uint32_t slot, struct fib6_key key, unsigned level, unsigned byte,
+    uint32_t old, uint32_t value)
+{
+	const struct fib6_node *n = fib6_node_at(t, slot);
+
+	if (!(slot & FIB6_CHILD) || fib6_get(&n->best) != old)
+		return;
+	key = key_with(key, 8 * level, 8, byte);
+	if (!cover(t, key, 8 * level + 1, 8 * level + 8))
+		push(t, slot, key, level + 1, value);
 }
 
 /* A prefix of the root or of one node changes the colour of the slots that it covers. */
@@ -168,21 +191,18 @@ place_begin(const struct mr_fib6 *t, struct place *p, struct fib6_key key)
 }
 
 static void
-place_descend(const struct mr_fib6 *t, struct place *p, struct fib6_key key)
+place_descend(struct mr_fib6 *t, struct place *p, struct fib6_key key)
 {
-	struct fib6_node *n = fib6_node_at(t, fib6_get(p->link));
+	uint32_t slot = fib6_get(p->link);
+	struct fib6_node *n = fib6_node_at(t, slot);
 
 	p->parent = p->link;
 	p->best = fib6_get(&n->best);
 	p->byte = fib6_key_byte(key, fib6_node_level(n->head));
 	p->from = fib6_node_level(n->head) + 1;
-	p->link = &n->slot[fib6_node_run(n, n->head, p->byte)];
-}
-
-static void
-count_top(struct mr_fib6 *t, int by)
-{
-	atomic_fetch_add_explicit(&t->tops, (uint32_t)by, memory_order_relaxed);
+	p->link = fib6_node_slot(n, slot, p->byte);
+	if (!p->link)
+		p->link = &t->nothing;
 }
 
 /* A node with one prefix. */
@@ -207,10 +227,9 @@ hang_leaf(struct mr_fib6 *t, const struct place *p, struct fib6_key key, unsigne
 
 	if (!p->parent) {
 		fib6_publish(p->link, leaf);
-		count_top(t, 1);
 		return;
 	}
-	fib6_draft_load(&d, fib6_node_at(t, fib6_get(p->parent)));
+	fib6_draft_load(t, &d, fib6_get(p->parent));
 	d.slot[p->byte] = leaf;
 	fib6_draft_apply(t, p->parent, &d);
 }
@@ -228,7 +247,7 @@ split(struct mr_fib6 *t, const struct place *p, unsigned level, struct fib6_key 
 	unsigned ours = fib6_key_byte(key, level);
 	struct fib6_draft d;
 
-	copy = fib6_node_copy(t, n, skipped + used + 1, fib6_node_skip(n->head) - used - 1);
+	copy = fib6_node_copy(t, old, skipped + used + 1, fib6_node_skip(n->head) - used - 1);
 	fib6_draft_begin(&d, fib6_get(&n->best), level, key, p->from);
 	d.slot[skipped[used]] = copy;
 	if ((len - 1) / 8 == level)
@@ -239,23 +258,38 @@ split(struct mr_fib6 *t, const struct place *p, unsigned level, struct fib6_key 
 	fib6_retire(t, old);
 }
 
+/* Whether a byte that has a slot has it for itself. */
+static bool
+stands_alone(const void *node, uint32_t kind, unsigned byte)
+{
+	const struct fib6_runs *r = node;
+	unsigned after = byte + 1;
+
+	if ((kind & FIB6_KIND) == FIB6_WIDE)
+		return true;
+	if ((kind & FIB6_KIND) == FIB6_ONE)
+		return fib6_one_span(r->node.head) == 0;
+	return (r->bits[byte >> 6] >> (byte & 63) & 1) &&
+	    (after == FIB6_SLOTS || (r->bits[after >> 6] >> (after & 63) & 1));
+}
+
 /* The quick way, where it goes: a prefix that covers one byte's value, which stands alone. (It may
  * become equal to a neighbour and still stand alone, until the node is drawn anew.) */
 static bool
 set_byte(struct mr_fib6 *t, const struct place *p, struct fib6_key key, uint32_t value)
 {
-	struct fib6_node *n = fib6_node_at(t, fib6_get(p->link));
+	uint32_t node = fib6_get(p->link), slot;
+	struct fib6_node *n = fib6_node_at(t, node);
 	unsigned level = fib6_node_level(n->head);
-	unsigned byte = fib6_key_byte(key, level), after = byte + 1;
-	_Atomic uint32_t *word = &n->slot[fib6_node_run(n, n->head, byte)];
-	uint32_t slot = fib6_get(word);
+	unsigned byte = fib6_key_byte(key, level);
+	_Atomic uint32_t *word = fib6_node_slot(n, node, byte);
 
+	slot = word ? fib6_get(word) : 0;
 	if (slot & FIB6_CHILD) {
 		push(t, slot, key, level + 1, value);
 		return true;
 	}
-	if (!slot || !(n->bits[byte >> 6] >> (byte & 63) & 1) ||
-	    (after < FIB6_SLOTS && !(n->bits[after >> 6] >> (after & 63) & 1)))
+	if (!slot || !stands_alone(n, node, byte))
 		return false;
 	fib6_publish(word, value);
 	return true;
@@ -289,7 +323,7 @@ trie_set(struct mr_fib6 *t, struct fib6_key key, unsigned len, uint32_t value)
 		if (level == last) {
 			if (len % 8 == 0 && set_byte(t, &p, key, value))
 				return;
-			fib6_draft_load(&d, n);
+			fib6_draft_load(t, &d, slot);
 			paint_draft(t, &d, key, len, value);
 			fib6_draft_apply(t, p.link, &d);
 			return;
@@ -308,8 +342,9 @@ merge(struct mr_fib6 *t, _Atomic uint32_t *link, const struct fib6_draft *d, uns
 
 	memcpy(skipped, d->skipped, d->skip);
 	skipped[d->skip] = (uint8_t)byte;
-	memcpy(skipped + d->skip + 1, fib6_node_skipped(c), skip);
-	fib6_publish(link, fib6_node_copy(t, c, skipped, d->skip + 1 + skip));
+	if (skip)
+		memcpy(skipped + d->skip + 1, fib6_node_skipped(c), skip);
+	fib6_publish(link, fib6_node_copy(t, child, skipped, d->skip + 1 + skip));
 	fib6_retire(t, old);
 	fib6_retire(t, child);
 }
@@ -337,6 +372,14 @@ settle(struct mr_fib6 *t, _Atomic uint32_t *link, const struct fib6_draft *d, st
 	return false;
 }
 
+static unsigned
+level_at(const struct mr_fib6 *t, const _Atomic uint32_t *link)
+{
+	const struct fib6_node *n = fib6_node_at(t, fib6_get(link));
+
+	return fib6_node_level(n->head);
+}
+
 /* The store no longer has it. */
 static void
 trie_unset(struct mr_fib6 *t, struct fib6_key key, unsigned len)
@@ -347,19 +390,18 @@ trie_unset(struct mr_fib6 *t, struct fib6_key key, unsigned len)
 	uint32_t gone;
 
 	place_begin(t, &p, key);
-	while (fib6_node_level(fib6_node_at(t, fib6_get(p.link))->head) != last)
+	while (level_at(t, p.link) != last)
 		place_descend(t, &p, key);
 	gone = fib6_get(p.link);
-	fib6_draft_load(&d, fib6_node_at(t, gone));
+	fib6_draft_load(t, &d, gone);
 	paint_draft(t, &d, key, len, 0);
 	if (!settle(t, p.link, &d, key))
 		return;
 	/* Nothing is left of the node. */
 	if (!p.parent) {
 		fib6_publish(p.link, d.best);
-		count_top(t, -1);
 	} else {
-		fib6_draft_load(&d, fib6_node_at(t, fib6_get(p.parent)));
+		fib6_draft_load(t, &d, fib6_get(p.parent));
 		d.slot[p.byte] = cover(t, key, 8 * d.level + 1, 8 * d.level + 8);
 		/* It had more than one thing, so something is left. */
 		(void)settle(t, p.parent, &d, key);

@@ -177,9 +177,9 @@ draw(struct race *r, struct change *changes, uint64_t seed)
 }
 
 static void
-answers_are_of_one_moment(void **state)
+race(bool portable)
 {
-	struct mr_fib6_config config = { .seed = 3 };
+	struct mr_fib6_config config = { .seed = 3, .portable = portable };
 	struct change *changes = calloc(STEPS + 1, sizeof(*changes));
 	struct reader who[READERS] = { 0 };
 	struct mr_error error = { 0 };
@@ -226,11 +226,24 @@ answers_are_of_one_moment(void **state)
 	free(changes);
 }
 
+static void
+answers_are_of_one_moment(void **state)
+{
+	race(false);
+}
+
+static void
+portable_answers_too(void **state)
+{
+	race(true);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(answers_are_of_one_moment),
+		cmocka_unit_test(portable_answers_too),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -420,10 +420,10 @@ compare_with_tree(const struct mr_fib6 *t, const struct tree *tree, const struct
 }
 
 static void
-fill_and_empty(const char *path, uint32_t count, uint32_t prefixes)
+fill_and_empty(const char *path, uint32_t count, uint32_t prefixes, bool portable)
 {
 	struct mr_prefix6 *all = mr_prefixes_load6(path, count, 4, NULL);
-	struct mr_fib6 *t = table(prefixes, false);
+	struct mr_fib6 *t = table(prefixes, portable);
 	struct mr_fib6_stats before, full, after;
 	struct tree tree = { 0 };
 
@@ -463,13 +463,15 @@ full_table(void **state)
 		print_message("no table of routes: set MR_DATA to the folder that has it\n");
 		skip();
 	}
-	fill_and_empty(path, 200000, 200000);
+	fill_and_empty(path, 200000, 200000, false);
+	fill_and_empty(path, 200000, 200000, true);
 }
 
 static void
 made_up_table(void **state)
 {
-	fill_and_empty(NULL, 100000, 0);
+	fill_and_empty(NULL, 100000, 0, false);
+	fill_and_empty(NULL, 100000, 0, true);
 }
 
 /* A small table stays small: half a megabyte with everything, even with a default route. */

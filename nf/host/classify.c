@@ -184,6 +184,23 @@ keeps_options(unsigned class)
 	    class == MR_HOST_FRAGMENTS || class == MR_HOST_OSPF || class == MR_HOST_PIM;
 }
 
+/* What is not whole in one segment, or wrong in a way of which the sender is to be told by those who
+ * get it (RFC 8200, 4 and 4.5). */
+static bool
+goes_on(enum mr_parse_error rc)
+{
+	switch (rc) {
+	case MR_PARSE_SPLIT:
+	case MR_PARSE_IP6_EXT_MANY:
+	case MR_PARSE_IP6_HOP_BY_HOP:
+	case MR_PARSE_IP6_FRAGMENT_LENGTH:
+	case MR_PARSE_IP6_FRAGMENT_END:
+		return true;
+	default:
+		return false;
+	}
+}
+
 static bool
 classify_ip(struct mr_host_packet *out, const uint8_t *bytes, unsigned len, unsigned total,
     unsigned l3)
@@ -192,7 +209,7 @@ classify_ip(struct mr_host_packet *out, const uint8_t *bytes, unsigned len, unsi
 	struct mr_parsed r;
 
 	rc = mr_parse_ip(&r, bytes, len, total, l3);
-	if (rc != MR_PARSE_OK && (rc != MR_PARSE_SPLIT || !r.version))
+	if (rc != MR_PARSE_OK && !(r.version && goes_on(rc)))
 		return false;
 	if (r.version != out->family || len < l3 + (out->family == 4 ? 20u : 40u))
 		return false;
@@ -207,12 +224,15 @@ classify_ip(struct mr_host_packet *out, const uint8_t *bytes, unsigned len, unsi
 	}
 	out->src_port = r.src_port;
 	out->dst_port = r.dst_port;
-	if ((r.flags & (MR_PARSED_FRAGMENT | MR_PARSED_ATOMIC)) == MR_PARSED_FRAGMENT)
+	if (r.flags & (MR_PARSED_FRAGMENT | MR_PARSED_ATOMIC))
 		out->class = MR_HOST_FRAGMENTS;
-	else if (rc == MR_PARSE_SPLIT)
+	else if (rc != MR_PARSE_OK)
 		out->class = MR_HOST_OTHER; /* more headers than any of the others has */
 	else
 		classify_proto(out, &r);
+	/* What extension headers ask for (RFC 8200, 4.2 and 4.4), the host does. */
+	if (out->class == MR_HOST_ECHO && (r.flags & MR_PARSED_EXTENSIONS))
+		out->class = MR_HOST_OPTIONS;
 	if ((r.flags & MR_PARSED_OPTIONS) && !keeps_options(out->class)) {
 		out->class = MR_HOST_OPTIONS;
 		out->tcp = false;

@@ -65,6 +65,7 @@ static const struct {
 	{ { "10.0.0.2", "224.0.0.1", 2, 0, 0, 0, true, 0 }, MR_HOST_IGMP, TWIN },
 	{ { "fe80::2", "ff02::1", 58, 130, 0, 0, true, 0 }, MR_HOST_IGMP, TWIN },
 	{ { "fe80::2", "2001:db8::1", 17, 5, 3784, 0, true, 0 }, MR_HOST_OPTIONS, TWIN },
+	{ { "fe80::2", "2001:db8::1", 58, 128, 0, 0, true, 0 }, MR_HOST_OPTIONS, TWIN },
 	{ { "10.0.0.2", "10.0.0.1", 17, 5, 3784, 0, false, 0x2000 }, MR_HOST_FRAGMENTS,
 	    REASSEMBLY },
 	{ { "10.0.0.2", "10.0.0.1", 6, 0, 0, 0, false, 100 }, MR_HOST_FRAGMENTS, REASSEMBLY },

@@ -77,8 +77,12 @@ refused6(const uint8_t *bytes, unsigned len, unsigned total, unsigned l3, uint8_
 	/* A chain of headers that is cut short or goes astray is said so; ICMPv6 without a type
 	 * is not. */
 	(void)mr_parse_ip(&r, bytes, len, total, l3);
+	/* IPv6 has no rule about later fragments, and their senders want to know the MTU. Of ICMPv6
+	 * ones nobody can tell whether they are errors'; those that are too big are not. */
 	if ((r.flags & (MR_PARSED_FRAGMENT | MR_PARSED_FIRST)) == MR_PARSED_FRAGMENT)
-		return ICMP_NOT_ABOUT_FRAGMENT;
+		return r.proto == MR_IP_PROTO_ICMP6 && type != MR_ICMP6_TOO_BIG
+		    ? ICMP_NOT_ABOUT_FRAGMENT
+		    : ICMP_COUNT_COUNT;
 	if (r.proto != MR_IP_PROTO_ICMP6)
 		return ICMP_COUNT_COUNT;
 	if (!r.l4 && r.fragment) /* one of a wrong length */

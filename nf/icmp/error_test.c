@@ -372,6 +372,7 @@ never6(void **state)
 {
 	static const uint8_t hop_by_hop[] = { 58, 0, 1, 4, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0 };
 	static const uint8_t later[] = { 17, 0, 0, 9, 0, 0, 0, 1, 1, 2, 3, 4, 5, 6, 7, 8 };
+	static const uint8_t later58[] = { 58, 0, 0, 9, 0, 0, 0, 1, 1, 2, 3, 4, 5, 6, 7, 8 };
 	static const uint8_t first[] = { 17, 0, 0, 1, 0, 0, 0, 1, 1, 2, 3, 4, 5, 6, 7, 8 };
 	static const uint8_t echo[8] = { 128 }, error[8] = { 1 }, redirect[8] = { 137 },
 			     future[8] = { 100 }, udp[8] = { 0, 1, 0, 2, 0, 8 };
@@ -410,7 +411,11 @@ never6(void **state)
 		{ "no way back", A6(0x3f, 1, [15] = 1), FAR6, 17, udp, 8, 3, 0, 2,
 		    ICMP_NOT_ABOUT_SOURCE },
 		{ "first fragment", HOST6, FAR6, 44, first, 16, 3, 0, 2, ICMP_COUNT_COUNT },
-		{ "later fragment", HOST6, FAR6, 44, later, 16, 3, 0, 2, ICMP_NOT_ABOUT_FRAGMENT },
+		{ "later fragment", HOST6, FAR6, 44, later, 16, 3, 0, 2, ICMP_COUNT_COUNT },
+		{ "later fragment, ICMPv6", HOST6, FAR6, 44, later58, 16, 3, 0, 2,
+		    ICMP_NOT_ABOUT_FRAGMENT },
+		{ "later fragment, ICMPv6, too big", HOST6, FAR6, 44, later58, 16, 2, 0, 2,
+		    ICMP_COUNT_COUNT },
 	};
 
 	bed_open(&bed);

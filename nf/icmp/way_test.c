@@ -467,8 +467,12 @@ explaining_leaves_no_trace(void **state)
 	explain(BED_ERROR, &in);
 	assert_int_equal(bed.count, 0);
 	in = (struct bed_in){ .interface = 1, .adjacency = bed_route4(&bed, BEHIND) };
+	/* The packet, and what its source would be told. */
 	explain(BED_REDIRECT, &in);
-	assert_int_equal(bed.count, 1);
+	assert_int_equal(bed.count, 2);
+	explain(BED_REDIRECT, &in);
+	assert_int_equal(bed.count, 2);
+	assert_int_equal(bed_count(&bed, ICMP_REDIRECT4), 0);
 	bed_run(&bed, BED_REDIRECT, &in, m.bytes, m.len);
 	assert_int_equal(bed.count, 2);
 	/* A fragment is not kept. */

@@ -114,6 +114,7 @@ ip4_decide(const struct ip_work *w, struct mr_packet *p, const struct ip_at *at,
 	bool origin = at->meta & MR_IP_META_ORIGIN;
 	unsigned flags = MR_ADJACENCY_FLAGS(control), mtu = MR_ADJACENCY_MTU(control);
 	mr_verdict_t verdict = MR_ADJACENCY_VERDICT(control);
+	struct ip_at aged = *at; /* what an ICMP error would have to undo */
 
 	if (at->group_frame)
 		return group_frame(w, p, at, index, control);
@@ -125,16 +126,18 @@ ip4_decide(const struct ip_work *w, struct mr_packet *p, const struct ip_at *at,
 		return verdict;
 	if (ip_piece(p, at->l3, mr_load_be16(header + 2)) > mtu)
 		return too_big(w, p, at, index, mtu);
-	if (!origin)
+	if (!origin) {
 		mr_edit_ttl4(w->rec, p, at->l3);
+		aged.meta |= MR_IP_META_DECREMENTED;
+	}
 	/* Also what will have to wait for its next hop. */
 	if (((flags & MR_ADJACENCY_CLAMP) || (interface->flags & MR_IP_CLAMP)) && is_syn(p, at->l3))
-		return ip_leave(at, p, MR_IP_EDGE_MSS, index, MR_MIN(mtu, interface->mtu));
+		return ip_leave(&aged, p, MR_IP_EDGE_MSS, index, MR_MIN(mtu, interface->mtu));
 	if (!(flags & MR_ADJACENCY_COMPLETE))
-		return ip_leave(at, p, MR_IP_EDGE_RESOLVE, index, mtu);
+		return ip_leave(&aged, p, MR_IP_EDGE_RESOLVE, index, mtu);
 	if (MR_ADJACENCY_INTERFACE(control) == at->in && (interface->flags & MR_IP_REDIRECTS) &&
 	    !origin)
-		return ip_leave(at, p, MR_IP_EDGE_REDIRECT, index, mtu);
+		return ip_leave(&aged, p, MR_IP_EDGE_REDIRECT, index, mtu);
 	if (!ip_rewrite(w->rec, p, at->l3, &w->ip->adjacencies[index], control,
 		mr_be16(MR_ETH_TYPE_IP4)))
 		return mr_verdict_drop(MR_IP_DROP_NO_ROOM);

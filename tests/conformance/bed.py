@@ -182,7 +182,9 @@ class Bed:
         self.prefix = "mrc%d" % os.getpid()
         self.folder = tempfile.TemporaryDirectory(prefix="millrace-")
         self.socket = os.path.join(self.folder.name, "socket")
+        self.log = os.path.join(self.folder.name, "log")
         self.process = None
+        self.first = []
         self.wires = {}
         self.mac = {}
 
@@ -193,6 +195,7 @@ class Bed:
             # Kernels that say nothing of their own accord.
             self.inside(part, "sysctl", "-qw", "net.ipv6.conf.all.disable_ipv6=1",
                         "net.ipv6.conf.default.disable_ipv6=1")
+        self.inside("h", "sysctl", "-qw", "net.ipv4.icmp_ratelimit=0", "net.ipv6.icmp.ratelimit=0")
         for port in PORTS:
             run("ip", "link", "add", "name", port, "netns", self.prefix + "-p", "type", "veth",
                 "peer", "name", port, "netns", self.prefix + "-s")
@@ -229,33 +232,35 @@ class Bed:
         path = os.path.join(self.folder.name, "config.yaml")
         with open(path, "w", encoding="utf-8") as file:
             file.write("".join("%s: %s\n" % (k, json.dumps(v)) for k, v in tree.items()))
-        log = os.path.join(self.folder.name, "log")
-        with open(log, "w", encoding="utf-8") as out:
+        with open(self.log, "w", encoding="utf-8") as out:
             self.process = subprocess.Popen(
                 ("ip", "netns", "exec", self.prefix + "-s", os.path.abspath(MILLRACE), "run", path),
                 stdout=out, stderr=out)
-
-        def said():
-            with open(log, encoding="utf-8") as file:
-                return file.read()
-
-        assert until(10, lambda: self.process.poll() is not None or self.answers()), said()
-        assert self.process.poll() is None, said()
-        assert until(3, self.ready), said()
+        assert until(10, lambda: self.process.poll() is not None or self.answers()), self.said()
+        assert self.process.poll() is None, self.said()
+        assert until(3, self.ready), self.said()
         # The host's own kernel looks for neighbours by itself, where nobody would answer.
         for port, net in zip(PORTS, (1, 2, 3, 4)):
             for address in ("10.%d.0.2" % net, "2001:db8:%d::2" % net):
                 self.inside("h", "ip", "neighbor", "replace", address, "lladdr", host_mac(port), "dev",
                             port)
-        self.settle()
+        # Duplicate detection and the first advertisements take a second and more.
+        self.first = self.settle(quiet=1.2, most=4)
+
+    def said(self):
+        with open(self.log, encoding="utf-8") as file:
+            return file.read()
 
     def answers(self):
         return run(os.path.abspath(MILLRACE), "show", "--socket", self.socket, "interfaces",
                    check=False).returncode == 0
 
     def show(self, *what):
-        return json.loads(run(os.path.abspath(MILLRACE), "show", "--socket", self.socket, *what,
-                              "--json").stdout)
+        done = run(os.path.abspath(MILLRACE), "show", "--socket", self.socket, *what, "--json",
+                   check=False)
+        assert done.returncode == 0, "%s; millrace %s: %s" % (
+            done.stderr, "runs" if self.process.poll() is None else "has ended", self.said())
+        return json.loads(done.stdout)
 
     def ready(self):
         return all(i.get("state") == "up" for r in self.show("router") for i in r["interface"])
@@ -324,9 +329,7 @@ class Bed:
             wire.socket.close()
         for part in "sph":
             run("ip", "netns", "delete", "%s-%s" % (self.prefix, part), check=False)
-        log = os.path.join(self.folder.name, "log")
-        if status and os.path.exists(log):
-            with open(log, encoding="utf-8") as file:
-                sys.stderr.write(file.read())
+        if status and os.path.exists(self.log):
+            sys.stderr.write(self.said())
         self.folder.cleanup()
         return status

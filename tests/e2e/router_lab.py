@@ -18,7 +18,7 @@ import re
 import shutil
 import signal
 
-from lab import Lab, run, until
+from lab import MILLRACE, Lab, run, until
 
 FRR = "/usr/lib/frr"
 
@@ -57,6 +57,24 @@ class RouterLab(Lab):
         self.in_switch("ip", "link", "set", "port%d" % number, "up")
         self.in_host(number, "ip", "route", "add", "default", "via", "10.9.%d.1" % number)
         self.in_host(number, "ip", "-6", "route", "add", "default", "via", "2001:db8:%d::1" % number)
+
+    def add_vlan(self, number, vlan, *addresses):
+        """A VLAN of a host's eth0, as its interface `vlan`: by a second millrace, which needs no
+        module of the kernel."""
+        path = os.path.join(self.folder.name, "vlan%d" % number)
+        tree = {
+            "system": {"control-socket": path + ".socket"},
+            "interface": {"eth0": {"device": "eth0"}, "vlan": {"driver": "tap"}},
+            "bridge": {"br": {"interface": {"eth0": {"trunk": str(vlan)}, "vlan": {"access": vlan}}}}}
+        with open(path, "w", encoding="utf-8") as file:
+            file.write("".join("%s: %s\n" % (key, json.dumps(value)) for key, value in tree.items()))
+        self.begin(number, os.path.abspath(MILLRACE), "run", path)
+        assert until(5, lambda: self.in_host(number, "ip", "link", "show", "vlan",
+                                             check=False).returncode == 0)
+        for address in addresses:
+            self.in_host(number, "ip", "address", "add", address, "dev", "vlan",
+                         *(["nodad"] if ":" in address else []))
+        self.in_host(number, "ip", "link", "set", "vlan", "up")
 
     def config(self, numbers=None, host=False, router=None, interfaces=None, more=None):
         """A router over these hosts' links. `router` adds to its container, `interfaces` (by

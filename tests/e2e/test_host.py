@@ -179,24 +179,8 @@ def test_twins_follow_their_interfaces(lab):
     assert addresses(lab, "lo") == {"127.0.0.1/8", "::1/128"}
 
 
-def vlan_host(lab, number, vlan):
-    """A VLAN of a host's eth0, as interface vlan: by a second millrace, which needs no module."""
-    path = os.path.join(lab.folder.name, "vlan.yaml")
-    with open(path, "w", encoding="utf-8") as file:
-        file.write(text_of({
-            "system": {"control-socket": os.path.join(lab.folder.name, "vlan")},
-            "interface": {"eth0": {"device": "eth0"}, "vlan": {"driver": "tap"}},
-            "bridge": {"br": {"interface": {"eth0": {"trunk": str(vlan)}, "vlan": {"access": vlan}}}}}))
-    lab.begin(number, os.path.abspath(MILLRACE), "run", path)
-    assert until(5, lambda: lab.in_host(number, "ip", "link", "show", "vlan",
-                                        check=False).returncode == 0)
-    lab.in_host(number, "ip", "address", "add", "10.7.0.2/24", "dev", "vlan")
-    lab.in_host(number, "ip", "address", "add", "2001:db8:7::2/64", "dev", "vlan", "nodad")
-    lab.in_host(number, "ip", "link", "set", "vlan", "up")
-
-
 def test_vlan(lab):
-    vlan_host(lab, 1, 7)
+    lab.add_vlan(1, 7, "10.7.0.2/24", "2001:db8:7::2/64")
     tree = tree_of(lab.config(host=True))
     tree["router"]["default"]["interface"]["v7"] = {
         "parent": "h1", "vlan": 7, "address": ["10.7.0.1/24", "2001:db8:7::1/64"]}

@@ -23,6 +23,10 @@
 /* What it takes with a full table of one family, measured, in MB. */
 #define MEMORY_IP4 800
 #define MEMORY_IP6 1300
+/* Buffers of 2,176 bytes with headers: so many to a MB, rounded down. */
+#define BUFFERS_PER_MB 420
+/* Beside those that play: what is under way. */
+#define BUFFERS_MORE 16384
 
 struct mr_bench_l3fwd {
 	struct mr_bench_child child;
@@ -68,8 +72,10 @@ launch(struct mr_bench_l3fwd *l, struct mr_bench_run *run,
     const struct mr_bench_l3fwd_config *config, const char *mode, char *label, size_t size,
     struct mr_error *error)
 {
-	unsigned needed = config->ip6 ? MEMORY_IP6 : MEMORY_IP4, n = 0, i;
+	unsigned buffers = config->fed ? 0 : config->frame_count + BUFFERS_MORE, n = 0, i;
+	unsigned needed = (config->ip6 ? MEMORY_IP6 : MEMORY_IP4) + buffers / BUFFERS_PER_MB;
 	char lcores[48], memory[16], prefix[32], vdevs[PORTS_MAX][24], mask[16], other[48];
+	char played[160], count[16];
 	char program[640], line[160], *argv[ARGS_MAX];
 	bool huge = mr_bench_peers_hugepages(needed);
 	const char *version;
@@ -97,7 +103,14 @@ launch(struct mr_bench_l3fwd *l, struct mr_bench_run *run,
 		ARG("--no-shconf"), ARG("--file-prefix"), ARG(prefix);
 	/* Its look-up of IPv6 by AVX-512, where there is some, is off unless asked for. */
 	ARG("--force-max-simd-bitwidth=512");
-	for (i = 0; i < config->ports; i++) {
+	if (!config->fed) {
+		/* Named twice for two sending queues, one for each lcore, as l3fwd wants them;
+		 * it receives from one, and no other is filled. */
+		snprintf(played, sizeof(played), "net_pcap0,rx_pcap=%s,rx_pcap=%s,infinite_rx=1",
+		    config->capture, config->capture);
+		ARG("--vdev"), ARG(played);
+	}
+	for (i = !config->fed; i < config->ports; i++) {
 		snprintf(vdevs[i], sizeof(vdevs[i]), "net_null%u,size=64", i);
 		ARG("--vdev"), ARG(vdevs[i]);
 	}
@@ -107,14 +120,17 @@ launch(struct mr_bench_l3fwd *l, struct mr_bench_run *run,
 	ARG("--rule_ipv6"), ARG(config->ip6 ? config->routes : other);
 #undef ARG
 	argv[n] = NULL;
+	snprintf(count, sizeof(count), "%u", buffers);
+	setenv("MR_L3FWD_BUFFERS", count, 1);
 	rc = mr_bench_child_start(&l->child, argv, true, &run->allowed, error);
+	unsetenv("MR_L3FWD_BUFFERS");
 	if (rc == 0)
 		rc =
 		    mr_bench_child_expect(&l->child, "ready ", line, sizeof(line), START_MS, error);
 	if (rc < 0)
 		return rc;
 	version = strstr(line, "DPDK ");
-	snprintf(label, size, "dpdk-l3fwd-%s %.24s", mode,
+	snprintf(label, size, "dpdk-l3fwd-%s%s %.24s", mode, config->fed ? "-fed" : "",
 	    version ? version + strlen("DPDK ") : "?");
 	l->thread = mr_bench_peers_worker(l->child.pid);
 	return huge;
@@ -220,11 +236,11 @@ start_mode(struct mr_bench_l3fwd **out, struct mr_bench_run *run,
 	l->rules = -1;
 	rc = launch(l, run, config, mode, label, size, error);
 	*huge = rc > 0;
-	if (rc >= 0) {
+	if (rc >= 0 && config->fed) {
 		snprintf(line, sizeof(line), "frames %s\n", config->frames);
 		rc = ask(l, line, "frames ", line, sizeof(line), ANSWER_MS, error);
 	}
-	if (rc == 0)
+	if (rc >= 0)
 		rc = measure_median(run, l, "window", median, error);
 	if (rc == 0)
 		rc = check_sent(l, config->ports, error);
@@ -234,6 +250,27 @@ start_mode(struct mr_bench_l3fwd **out, struct mr_bench_run *run,
 		return rc;
 	}
 	*out = l;
+	return 0;
+}
+
+/* What it takes when it is fed the other way, for the config line. */
+static int
+note_fed(struct mr_bench_run *run, const struct mr_bench_l3fwd_config *config, const char *mode,
+    struct mr_error *error)
+{
+	struct mr_bench_l3fwd_config fed = *config;
+	struct mr_bench_l3fwd *l;
+	double cycles;
+	char label[64];
+	bool huge;
+	int rc;
+
+	fed.fed = true;
+	rc = start_mode(&l, run, &fed, mode, label, sizeof(label), &cycles, &huge, error);
+	if (rc < 0)
+		return rc;
+	mr_bench_l3fwd_stop(l);
+	mr_bench_note(run, ", %.1f with frames put into its buffers from a dense array", cycles);
 	return 0;
 }
 
@@ -257,9 +294,15 @@ mr_bench_l3fwd_start(struct mr_bench_l3fwd **out, struct mr_bench_run *run,
 		if (rc < 0)
 			return rc;
 		mr_bench_note(run, "; l3fwd lpm %.1f, fib %.1f at first", lpm, fib);
-		if (lpm < fib) {
+		if (lpm < fib || !config->fed) {
+			const char *mode = lpm < fib ? "lpm" : "fib";
+
 			mr_bench_l3fwd_stop(*out);
-			rc = start_mode(out, run, config, "lpm", label, size, &again, &huge, error);
+			*out = NULL;
+			rc = config->fed ? 0 : note_fed(run, config, mode, error);
+			if (rc == 0)
+				rc = start_mode(out, run, config, mode, label, size, &again, &huge,
+				    error);
 		}
 	}
 	if (rc < 0)

@@ -242,8 +242,8 @@ bare(struct mr_bench_run *run, double *value, struct mr_error *error)
 }
 
 static int
-start_l3fwd(struct mr_bench_run *run, void **state, const char *mode, bool spread, char *label,
-    size_t size, struct mr_error *error)
+start_l3fwd(struct mr_bench_run *run, void **state, const char *mode, bool spread, bool fed,
+    char *label, size_t size, struct mr_error *error)
 {
 	struct job *job = run->state;
 	unsigned ports = spread ? MR_BENCH_HOPS : 1;
@@ -251,7 +251,10 @@ start_l3fwd(struct mr_bench_run *run, void **state, const char *mode, bool sprea
 	const struct mr_bench_l3fwd_config config = {
 		.mode = mode,
 		.ports = ports,
+		.fed = fed,
 		.frames = job->raw_path,
+		.capture = job->capture_path,
+		.frame_count = job->frame_count,
 		.routes = rules,
 		.ip6 = run->row->param & IP6,
 	};
@@ -267,19 +270,19 @@ start_l3fwd(struct mr_bench_run *run, void **state, const char *mode, bool sprea
 static int
 start_best(struct mr_bench_run *run, void **state, char *label, size_t size, struct mr_error *error)
 {
-	return start_l3fwd(run, state, NULL, false, label, size, error);
+	return start_l3fwd(run, state, NULL, false, false, label, size, error);
 }
 
 static int
 start_lpm(struct mr_bench_run *run, void **state, char *label, size_t size, struct mr_error *error)
 {
-	return start_l3fwd(run, state, "lpm", false, label, size, error);
+	return start_l3fwd(run, state, "lpm", false, false, label, size, error);
 }
 
 static int
 start_fib(struct mr_bench_run *run, void **state, char *label, size_t size, struct mr_error *error)
 {
-	return start_l3fwd(run, state, "fib", false, label, size, error);
+	return start_l3fwd(run, state, "fib", false, false, label, size, error);
 }
 
 /* A port for each next hop, the nearest thing to a next hop that it has. */
@@ -287,7 +290,14 @@ static int
 start_ports(struct mr_bench_run *run, void **state, char *label, size_t size,
     struct mr_error *error)
 {
-	return start_l3fwd(run, state, NULL, true, label, size, error);
+	return start_l3fwd(run, state, NULL, true, false, label, size, error);
+}
+
+/* Given its frames in a faster way than it offers. */
+static int
+start_fed(struct mr_bench_run *run, void **state, char *label, size_t size, struct mr_error *error)
+{
+	return start_l3fwd(run, state, NULL, false, true, label, size, error);
 }
 
 #define PEER(name_, start_) \
@@ -298,17 +308,18 @@ start_ports(struct mr_bench_run *run, void **state, char *label, size_t size,
 static const struct mr_bench_peer best = PEER("l3fwd", start_best);
 static const struct mr_bench_peer lpm = PEER("l3fwd-lpm", start_lpm);
 static const struct mr_bench_peer fib = PEER("l3fwd-fib", start_fib);
+static const struct mr_bench_peer fed = PEER("l3fwd-fed", start_fed);
 static const struct mr_bench_peer ports = PEER("l3fwd-ports", start_ports);
-static const struct mr_bench_peer *const peers[] = { &best, &lpm, &fib, &ports, NULL };
+static const struct mr_bench_peer *const peers[] = { &best, &fed, &lpm, &fib, &ports, NULL };
 
 #define ROW(name_, family_, prefixes_, text_, param_) \
 	{ \
 		.name = name_, .unit = "cycles/packet", \
 		.doc = family_ " routing, " prefixes_ " prefixes, 16 next hops, " text_, \
-		.config = text_ \
-		    " at random over " prefixes_ " prefixes, 16 next hops, 64-byte " \
-		    "UDP frames played from memory; l3fwd is given the same frames in buffers of " \
-		    "net_null", \
+		.config = \
+		    text_ " at random over " prefixes_ " prefixes, 16 next hops, 64-byte " \
+			  "UDP frames played from memory, to l3fwd the same by net_pcap with " \
+			  "infinite_rx", \
 		.param = param_, .window_ms = 20, .setup = setup, .teardown = teardown, \
 		.ours = ours, .floor = bare, .peers = peers, \
 	}

@@ -20,9 +20,9 @@
 #define READERS 3u
 #define PREFIXES 24u
 #ifdef MR_RCU_TSAN
-#define STEPS 2000u /* some 50 times slower */
+#define STEPS 1000u /* some 50 times slower */
 #else
-#define STEPS 20000u
+#define STEPS 10000u
 #endif
 #define PROBES 48u
 #define BATCH 16u

@@ -103,9 +103,8 @@ input_some(const struct ip_work *w, struct mr_recorder *rec, struct ip_batch *fo
 			four->address[n4++] = ip4_load(bytes + L3 + 16);
 			continue;
 		}
-		if ((dst & MAC_MASK) == mac6 && p->len >= L3 + IP6_HEADER &&
-		    mr_load_be16(bytes + 12) == MR_ETH_TYPE_IP6 &&
-		    ip6_plain(bytes + L3, p->total - L3)) {
+		if (mr_likely((dst & MAC_MASK) == mac6) && mr_likely(p->len >= L3 + IP6_HEADER) &&
+		    mr_likely(ip6_plain_at(bytes + 12, p->total - L3))) {
 			six->at[n6] = (uint16_t)i;
 			six->pointer[n6++] = bytes + L3 + 24;
 			continue;

@@ -2,7 +2,8 @@
 /*
  * The conversation, in lines:
  *
- *	> frames PATH	the frames to play, 64 bytes each, nothing between them
+ *	> frames PATH	the frames to play, 64 bytes each, nothing between them, in place of what
+ *			the port received
  *	< frames COUNT
  *	> window N	forward for N time-stamp cycles after 2 ms of running in
  *	< took CYCLES PACKETS
@@ -17,6 +18,7 @@
 #include <fcntl.h>
 #include <semaphore.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -41,6 +43,15 @@ static sem_t wanted, done;
 static const uint8_t (*frames)[FRAME];
 static uint64_t frame_count, frame_next;
 static rte_rx_callback_fn parse_types;
+
+unsigned
+adapt_buffers(void)
+{
+	const char *text = getenv("MR_L3FWD_BUFFERS");
+	unsigned count = text ? (unsigned)strtoul(text, NULL, 10) : 0;
+
+	return RTE_MAX(count, 8192u);
+}
 
 static void
 feed_until(uint64_t end)

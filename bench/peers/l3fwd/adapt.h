@@ -4,8 +4,8 @@
 
 /*
  * What DPDK's l3fwd calls once adapt.sed has been over it (the build includes this in front of
- * each of its files): it forwards in windows that the bench asks for, frames that the
- * bench gives it.
+ * each of its files): it forwards in windows that the bench asks for, and frames that the
+ * bench gives it, if it does.
  *
  * Threads: adapt_serve on the main lcore, the rest on the one that forwards; at start
  * both are one. Errors: ends the process with a sentence.
@@ -23,6 +23,9 @@
 #define ADAPT_TBL8_4 (route_num_v4 > 1024 ? 1 << 15 : 1 << 8)
 #define ADAPT_RULES_6 (route_num_v6 + 1024)
 #define ADAPT_TBL8_6 (route_num_v6 > 1024 ? 1 << 19 : 1 << 8)
+
+/* How many buffers it needs at least: what the environment's MR_L3FWD_BUFFERS says, or 8,192. */
+unsigned adapt_buffers(void);
 
 extern uint64_t adapt_end;
 

@@ -6,6 +6,8 @@ s/\.offloads = RTE_ETH_RX_OFFLOAD_CHECKSUM,/.offloads = 0,/
 # Where it adds its parser of packet types to a port's receiving, ours goes, which fills the
 # buffers with frames first and then calls that parser.
 s/^\([[:space:]]*\)l3fwd_lkp\.cb_parse_ptype,$/\1adapt_receive(l3fwd_lkp.cb_parse_ptype),/
+# net_pcap keeps a buffer for each frame that it plays.
+s/^[[:space:]]*(unsigned)8192)$/	adapt_buffers())/
 # The main lcore, which has no queues, answers the bench.
 s/rte_eal_mp_remote_launch(l3fwd_lkp\.main_loop, NULL, CALL_MAIN);/rte_eal_mp_remote_launch(l3fwd_lkp.main_loop, NULL, SKIP_MAIN); adapt_serve();/
 

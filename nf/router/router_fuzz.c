@@ -632,7 +632,8 @@ settle(struct fuzz *f)
 		if ((vrf = mr_ip_vrf_find(f->bed.ip, k ? "r" : "s")) != UINT16_MAX)
 			mr_rib_clear(f->bed.rib, vrf, MR_ROUTE_FPM);
 	f->routes = false;
-	for (unsigned k = 0; k < 5; k++)
+	/* A packet waits for its next hop, and so does the error about it. */
+	for (unsigned k = 0; k < 9; k++)
 		pass_time(f, 1001);
 	pass_time(f, 61000);
 	pass_time(f, 1);

@@ -23,8 +23,8 @@
 /* What it takes with a full table of one family, measured, in MB. */
 #define MEMORY_IP4 800
 #define MEMORY_IP6 1300
-/* Buffers of 2,176 bytes with headers: so many to a MB, rounded down. */
-#define BUFFERS_PER_MB 420
+/* Buffers of 2,176 bytes with headers, and what leads to them: so many to a MB. */
+#define BUFFERS_PER_MB 380
 /* Beside those that play: what is under way. */
 #define BUFFERS_MORE 16384
 

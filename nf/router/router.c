@@ -65,7 +65,8 @@ create_watch(struct router *r, struct mr_error *error)
 	r->door = epoll_create1(EPOLL_CLOEXEC);
 	r->epoll = epoll_create1(EPOLL_CLOEXEC);
 	r->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
-	if (r->door < 0 || r->epoll < 0 || r->timer < 0 || epoll_ctl(r->epoll, EPOLL_CTL_ADD, r->timer, &event))
+	if (r->door < 0 || r->epoll < 0 || r->timer < 0 ||
+	    epoll_ctl(r->epoll, EPOLL_CTL_ADD, r->timer, &event))
 		return mr_error_set(error, -errno, "timer: %s", strerror(errno));
 	return 0;
 }

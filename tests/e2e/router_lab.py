@@ -279,32 +279,34 @@ class Bird:
 
 
 class Load:
-    """Echo requests, a hundred a second, from a host to an address until end()."""
+    """Echo requests, a hundred a second, from a host to an address until end(): the only ones of
+    that family there meanwhile."""
 
     INTERVAL = 0.01
 
     def __init__(self, lab, source, address, *options):
+        self.lab, self.source, self.address = lab, source, address
         self.path = os.path.join(lab.folder.name, "load-%d" % len(lab.processes))
+        self.before = lab.answers_to(source, address)
         with open(self.path, "w", encoding="utf-8") as file:
             self.process = lab.begin(source, "ping", "-n", "-i", str(self.INTERVAL), *options, address,
                                      stdout=file)
 
+    def answered(self):
+        return self.lab.answers_to(self.source, self.address) - self.before
+
     def end(self):
-        """Returns (sent, lost, the longest gap in seconds). Replies that may still be on their
-        way at the end are not lost."""
+        """Returns (sent, lost, the longest gap in seconds). ping does not wait for the last
+        answers when it is told to end: what the kernel saw counts."""
         self.process.send_signal(signal.SIGINT)
         self.process.wait(10)
         with open(self.path, encoding="utf-8") as file:
             text = file.read()
         sent = int(re.search(r"(\d+) packets transmitted", text).group(1))
+        assert sent < 65536, "too long a load for ping's numbers"
+        if until(1, lambda: self.answered() >= sent):
+            return sent, 0, 0
+        lost = sent - self.answered()
         seen = sorted({int(n) for n in re.findall(r"icmp_seq=(\d+) ttl", text)})
-        # ping's numbers have 16 bits.
-        assert sent < 65536, "too long a load"
-        last = seen[-1] if seen else 0
-        if sent - last > 5:
-            seen.append(sent + 1)
-        else:
-            sent = last
-        got = len([n for n in seen if n <= sent])
-        gap = max((b - a for a, b in zip([0] + seen, seen)), default=sent) - 1
-        return sent, sent - got, gap * self.INTERVAL
+        gap = max(b - a - 1 for a, b in zip([0] + seen, seen + [sent + 1]))
+        return sent, lost, min(gap, lost) * self.INTERVAL

@@ -19,12 +19,23 @@ check:
 check-arm64:
 	@tools/check-arm64
 
+# What takes too long for ./check: routing daemons killed a hundred times, a million routes
+# through them, an hour's worth of changes.
+soak:
+	@tools/setup build demo test
+	@[ -f build/build.ninja ] || meson setup build
+	@ninja -C build
+	@MR_SOAK=1 MILLRACE='$(CURDIR)/build/millrace' /usr/bin/python3 -m pytest -q -s \
+		-p no:cacheprovider tests/e2e/test_daemons.py
+	@bench/churn
+
 # Reconfigured, because peers that were just installed are looked for anew.
 bench:
 	@tools/setup build bench
 	@if [ -f build/build.ninja ]; then meson setup --reconfigure build; else meson setup build; fi
 	@ninja -C build
 	@bench/run
+	@bench/churn
 
 # Whether a change of routes costs a packet.
 churn: build
@@ -59,6 +70,7 @@ help:
 	@echo "make demo         ./demo: a switch between three namespaces, real traffic"
 	@echo "make check        ./check: every test"
 	@echo "make check-arm64  the kit's tests, cross-built, under qemu"
+	@echo "make soak         the long form of tests with routing daemons; route churn"
 	@echo "make bench        side by side with the peers; writes docs/performance.md"
 	@echo "make churn        packets lost while routes change, and while they do not"
 	@echo "make lint         style, floors, licences"

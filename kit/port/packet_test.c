@@ -203,6 +203,37 @@ test_tag(void **state)
 	sides_free(&s);
 }
 
+/* Nor when it has several queues, which the kernel listens for as one. */
+static void
+test_own_frames(void **state)
+{
+	struct sides s = sides_make();
+	struct mr_buffers *b = test_buffers(4096);
+	struct mr_port *port = net_port(b, "packet", "near0", NULL, 3);
+	uint8_t frame[64] = "\x02\0\0\0\0\x01\x02\0\0\0\0\x02\x88\xb5", back[64];
+	uint32_t h[8];
+	unsigned n, q, i;
+
+	for (i = 0; i < 16; i++) {
+		frame[11] = (uint8_t)i; /* so that every queue gets some, were they received */
+		h[0] = mr_packet_from(b, 0, frame, sizeof(frame));
+		assert_int_equal(port->driver->tx(port, i % port->tx_queues, 0, h, 1), 1);
+	}
+	usleep(20000);
+	for (q = 0; q < port->rx_queues; q++)
+		while ((n = port->driver->rx(port, q, 0, h, 8))) {
+			for (i = 0; i < n; i++) {
+				mr_packet_read(b, h[i], 0, back, sizeof(back));
+				assert_memory_not_equal(back, frame, 11);
+			}
+			mr_packets_free(b, 0, h, n);
+		}
+	mr_port_close(port);
+	assert_int_equal(mr_pool_used(b->pool), 0);
+	mr_buffers_destroy(b);
+	sides_free(&s);
+}
+
 /* More frames than one system call takes, refused ones among them: the good ones arrive. */
 static void
 test_bursts(void **state)
@@ -364,6 +395,7 @@ main(void)
 		cmocka_unit_test(test_settled),
 		cmocka_unit_test(test_fanout),
 		cmocka_unit_test(test_tag),
+		cmocka_unit_test(test_own_frames),
 		cmocka_unit_test(test_bursts),
 		cmocka_unit_test(test_overrun),
 		cmocka_unit_test(test_link),

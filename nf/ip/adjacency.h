@@ -37,7 +37,8 @@ enum mr_adjacency_flag {
 	MR_ADJACENCY_SECOND = 1u << 0,   /* the second rewrite is the valid one */
 	MR_ADJACENCY_COMPLETE = 1u << 1, /* has a rewrite; the verdict is an output */
 	MR_ADJACENCY_CLAMP = 1u << 2,    /* its interface has MR_IP_CLAMP */
-	MR_ADJACENCY_GLEAN = 1u << 3,    /* a connected subnet: the next hop is the packet's destination */
+	MR_ADJACENCY_GLEAN =
+	    1u << 3, /* a connected subnet: the next hop is the packet's destination */
 	MR_ADJACENCY_IP6 = 1u << 4,
 };
 

@@ -94,7 +94,8 @@ static mr_verdict_t
 too_big(const struct ip_work *w, struct mr_packet *p, const struct ip_at *at, uint32_t index,
     unsigned mtu)
 {
-	bool may_cut = !(mr_load_be16(mr_packet_bytes_const(p) + at->l3 + 6) & MR_IP4_DONT_FRAGMENT);
+	bool may_cut =
+	    !(mr_load_be16(mr_packet_bytes_const(p) + at->l3 + 6) & MR_IP4_DONT_FRAGMENT);
 
 	if (!may_cut || (p->flags & MR_PACKET_GSO))
 		return ip_error(at, p, MR_ICMP4_UNREACHABLE, MR_ICMP4_UNREACHABLE_NEED_FRAG, mtu);
@@ -185,8 +186,7 @@ ip4_slow(const struct ip_work *w, struct mr_packet *p, const struct ip_at *at)
 	src = ip4_load(header + 12);
 	dst = ip4_load(header + 16);
 	/* A host without an address yet may speak to everybody (RFC 1122, 3.2.1.3). */
-	if (!ip4_source_fine(src) &&
-	    !(src == 0 && (dst == UINT32_MAX || mr_ip4_is_multicast(dst))))
+	if (!ip4_source_fine(src) && !(src == 0 && (dst == UINT32_MAX || mr_ip4_is_multicast(dst))))
 		return mr_verdict_drop(MR_IP_DROP_SOURCE4);
 	if (header[0] != 0x45 && !(at->meta & (MR_IP_META_OPTIONS | MR_IP_META_ORIGIN)) &&
 	    !at->group_frame)

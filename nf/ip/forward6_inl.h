@@ -58,8 +58,8 @@ mr_verdict_t ip6_unusual(const struct ip_work *, struct mr_packet *, unsigned in
 
 /* As ip4_batch, with pointers to the destinations, in the packets, in b->pointer. */
 mr_inline void
-ip6_batch(const struct ip_work *w, struct mr_recorder *rec, struct ip_batch *b, unsigned count, const uint32_t *packets,
-    mr_verdict_t *verdicts, unsigned in, unsigned l3)
+ip6_batch(const struct ip_work *w, struct mr_recorder *rec, struct ip_batch *b, unsigned count,
+    const uint32_t *packets, mr_verdict_t *verdicts, unsigned in, unsigned l3)
 {
 	const struct mr_ip_interface *interface = &w->ip->interfaces[in];
 	unsigned in_flags = interface->flags;
@@ -85,8 +85,7 @@ ip6_batch(const struct ip_work *w, struct mr_recorder *rec, struct ip_batch *b, 
 		unsigned at = b->at[i];
 		const struct mr_adjacency *adjacency = &adjacencies[b->adjacency[i]];
 		/* Acquire pairs with publish() in adjacency.c. */
-		uint64_t control =
-		    atomic_load_explicit(&adjacency->control, memory_order_acquire);
+		uint64_t control = atomic_load_explicit(&adjacency->control, memory_order_acquire);
 		unsigned total = mr_load_be16(ip + 4) + IP6_HEADER;
 
 		if (mr_unlikely(rec || ip_way(control) != usual ||

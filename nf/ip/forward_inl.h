@@ -110,8 +110,8 @@ ip_members(const struct ip_work *w, struct ip_batch *b, const uint32_t *packets,
 	uint8_t *base = w->run->base;
 
 	for (unsigned i = 0; i < count; i++) {
-		uint32_t a = ip_member_of(ip, groups, b->group[i],
-		    mr_packet_at(base, packets[b->at[i]]));
+		uint32_t a =
+		    ip_member_of(ip, groups, b->group[i], mr_packet_at(base, packets[b->at[i]]));
 
 		b->adjacency[i] = a;
 		mr_prefetch(&adjacencies[a]);
@@ -141,8 +141,8 @@ ip_usual(enum mr_ip_family family, unsigned l3, unsigned in_flags)
 mr_inline void
 ip_write(uint8_t *ip, unsigned len, const struct mr_adjacency *adjacency, uint64_t control)
 {
-	const uint8_t *header = adjacency->rewrite[MR_ADJACENCY_FLAGS(control) &
-				    MR_ADJACENCY_SECOND] +
+	const uint8_t *header =
+	    adjacency->rewrite[MR_ADJACENCY_FLAGS(control) & MR_ADJACENCY_SECOND] +
 	    MR_ADJACENCY_REWRITE_MAX;
 
 	static_assert(MR_ADJACENCY_SECOND == 1, "the flag is the index");

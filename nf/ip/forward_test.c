@@ -197,8 +197,7 @@ add_routes(struct bed *b)
 	    MR_IP_SPECIAL_LOCAL, -1, NULL);
 	/* As the router gives them to every table. */
 	add_route(b, MR_IP6, (const uint8_t[16]){ 0 }, 128, MR_IP_SPECIAL_MARTIAN, -1, NULL);
-	add_route(b, MR_IP6, (const uint8_t[16]){ [15] = 1 }, 128, MR_IP_SPECIAL_MARTIAN, -1,
-	    NULL);
+	add_route(b, MR_IP6, (const uint8_t[16]){ [15] = 1 }, 128, MR_IP_SPECIAL_MARTIAN, -1, NULL);
 	add_route(b, MR_IP6, (const uint8_t[16]){ 0xff }, 8, MR_IP_SPECIAL_MULTICAST, -1, NULL);
 	add_route(b, MR_IP6, (const uint8_t[16]){ 0xfe, 0x80 }, 10, MR_IP_SPECIAL_LINK_LOCAL, -1,
 	    NULL);
@@ -234,8 +233,8 @@ open_interfaces(struct bed *b)
 		char name[8];
 
 		snprintf(name, sizeof(name), "if%u", i);
-		assert_int_equal(
-		    mr_ip_interface_create(b->ip, name, &b->interface[i], &b->error), 0);
+		assert_int_equal(mr_ip_interface_create(b->ip, name, &b->interface[i], &b->error),
+		    0);
 		f = &b->ip->interfaces[b->interface[i]];
 		f->fib4 = b->ip->vrfs[b->vrf].fib4;
 		f->fib6 = b->ip->vrfs[b->vrf].fib6;
@@ -244,8 +243,7 @@ open_interfaces(struct bed *b)
 		f->mtu = i == 2 ? MTU_SMALL : 1500;
 		memcpy(&f->mac, our_mac[i % PORTS], 6);
 		f->flags = MR_IP_UP | MR_IP_FORWARD4 | MR_IP_FORWARD6 | MR_IP_REDIRECTS;
-		assert_int_equal(
-		    mr_ip_interface_map(b->ip, f->port, f->vlan, b->interface[i]), 0);
+		assert_int_equal(mr_ip_interface_map(b->ip, f->port, f->vlan, b->interface[i]), 0);
 		mr_adjacency_refresh(b->ip, b->interface[i]);
 	}
 }
@@ -264,9 +262,9 @@ bed_open(struct bed *b)
 				 .pages = MR_ARENA_4K },
 			     &b->error),
 	    0);
-	assert_int_equal(
-	    mr_graph_create(&b->graph,
-		&(struct mr_graph_config){ .buffers = b->buffers, .workers = 1 }, &b->error),
+	assert_int_equal(mr_graph_create(&b->graph,
+			     &(struct mr_graph_config){ .buffers = b->buffers, .workers = 1 },
+			     &b->error),
 	    0);
 	assert_int_equal(mr_ip_create(&b->ip, b->graph, &b->error), 0);
 	assert_int_equal(mr_ip_vrf_create(b->ip, "default", &b->vrf, &b->error), 0);
@@ -283,8 +281,7 @@ bed_open(struct bed *b)
 	open_interfaces(b);
 	add_routes(b);
 	for (unsigned i = 0; i < PORTS; i++)
-		assert_int_equal(
-		    mr_graph_set_input(b->graph, (uint16_t)i, b->ip->input, 0), 0);
+		assert_int_equal(mr_graph_set_input(b->graph, (uint16_t)i, b->ip->input, 0), 0);
 	assert_int_equal(mr_graph_commit(b->graph, &b->error), 0);
 }
 
@@ -337,8 +334,8 @@ leave(unsigned edge)
 static struct outcome
 icmp(unsigned type, unsigned code)
 {
-	return (struct outcome){ .fate = LEFT, .number = MR_IP_EDGE_ICMP, .type = type,
-		.code = code };
+	return (
+	    struct outcome){ .fate = LEFT, .number = MR_IP_EDGE_ICMP, .type = type, .code = code };
 }
 
 static const struct route *
@@ -367,8 +364,9 @@ slow_send(const struct frame *f, unsigned l3, const struct route *r, unsigned in
 	bool may_cut = family == MR_IP4 && !(f->bytes[l3 + 6] & 0x40);
 
 	if (total > mtu && r->port >= 0)
-		return may_cut ? leave(MR_IP_EDGE_FRAGMENT4)
-		    : family == MR_IP4 ? icmp(3, 4) : icmp(2, 0);
+		return may_cut         ? leave(MR_IP_EDGE_FRAGMENT4)
+		    : family == MR_IP4 ? icmp(3, 4)
+				       : icmp(2, 0);
 	if (r->port < 0)
 		return leave(MR_IP_EDGE_RESOLVE);
 	if ((unsigned)r->port == in)
@@ -674,7 +672,7 @@ show_frame(const struct frame *f, const struct outcome *o)
 	for (unsigned i = 0; i < MR_MIN(f->len, 64u); i++)
 		print_error(" %02x", f->bytes[i]);
 	print_error("\nwanted %s %u (%u, %u)\n",
-	    o->fate == SENT	    ? "port"
+	    o->fate == SENT       ? "port"
 		: o->fate == LEFT ? "edge"
 				  : "drop",
 	    o->number, o->type, o->code);
@@ -922,13 +920,13 @@ adjacency_life(void **state)
 	struct bed b;
 
 	bed_open(&b);
-	assert_int_equal(
-	    mr_adjacency_get(b.ip, b.interface[0], MR_IP4, address, &first, &b.error), 0);
-	assert_int_equal(
-	    mr_adjacency_get(b.ip, b.interface[0], MR_IP4, address, &again, &b.error), 0);
+	assert_int_equal(mr_adjacency_get(b.ip, b.interface[0], MR_IP4, address, &first, &b.error),
+	    0);
+	assert_int_equal(mr_adjacency_get(b.ip, b.interface[0], MR_IP4, address, &again, &b.error),
+	    0);
 	assert_int_equal(first, again);
-	assert_int_equal(
-	    mr_adjacency_get(b.ip, b.interface[1], MR_IP4, address, &other, &b.error), 0);
+	assert_int_equal(mr_adjacency_get(b.ip, b.interface[1], MR_IP4, address, &other, &b.error),
+	    0);
 	assert_int_not_equal(first, other);
 	mr_adjacency_put(b.ip, first);
 	assert_int_equal(mr_adjacency_find(b.ip, b.interface[0], MR_IP4, address), first);

@@ -189,8 +189,8 @@ mr_ip_add_nodes(struct mr_ip *ip, struct mr_error *error)
 		rc = mr_graph_add_node(ip->graph, &mr_ip6_forward_class, NULL, ip, &ip->forward6,
 		    error);
 	if (!rc)
-		rc = mr_graph_add_node(ip->graph, &mr_ip_output_class, NULL, ip, &ip->output,
-		    error);
+		rc =
+		    mr_graph_add_node(ip->graph, &mr_ip_output_class, NULL, ip, &ip->output, error);
 	if (!rc)
 		rc = mr_graph_add_node(ip->graph, &mr_ip_sink_class, NULL, ip, &c->sink, error);
 	if (rc) {

@@ -32,12 +32,12 @@
 #include "kit/graph/graph.h"
 #include "kit/packet/wire.h"
 
-#define MR_IP_INTERFACES_MAX 8192u   /* 0 is none */
+#define MR_IP_INTERFACES_MAX 8192u /* 0 is none */
 #define MR_IP_VRFS_MAX 1024u
 #define MR_IP_ADJACENCIES_MAX (1u << 20)
 #define MR_IP_GROUPS_MAX (1u << 20)
 #define MR_IP_BUCKETS_MAX (1u << 22)
-#define MR_IP_ADDRESSES_MAX 64u      /* of one interface */
+#define MR_IP_ADDRESSES_MAX 64u /* of one interface */
 #define MR_IP_NO_PORT UINT16_MAX
 
 struct mr_fib4;
@@ -50,13 +50,13 @@ enum mr_ip_family { MR_IP4, MR_IP6, MR_IP_FAMILIES };
 enum mr_ip_edge {
 	MR_IP_EDGE_FORWARD4, /* ip4-forward: from its IPv4 header on, at meta.l3 */
 	MR_IP_EDGE_FORWARD6,
-	MR_IP_EDGE_OUTPUT,    /* ip-output: rewrite by meta.adjacency and send; no TTL, no look-up */
-	MR_IP_EDGE_ARP,       /* an ARP packet */
-	MR_IP_EDGE_RESOLVE,   /* meta.adjacency has no Ethernet header yet */
-	MR_IP_EDGE_LOCAL,     /* to an address of this router, or to a group it listens to */
-	MR_IP_EDGE_PUNT,      /* not IP and not ARP: for the host (IS-IS, LLDP ...) */
-	MR_IP_EDGE_ICMP,      /* answer with the ICMP error in meta, or drop */
-	MR_IP_EDGE_OPTIONS4,  /* IPv4 header with options, checked but for them */
+	MR_IP_EDGE_OUTPUT,   /* ip-output: rewrite by meta.adjacency and send; no TTL, no look-up */
+	MR_IP_EDGE_ARP,      /* an ARP packet */
+	MR_IP_EDGE_RESOLVE,  /* meta.adjacency has no Ethernet header yet */
+	MR_IP_EDGE_LOCAL,    /* to an address of this router, or to a group it listens to */
+	MR_IP_EDGE_PUNT,     /* not IP and not ARP: for the host (IS-IS, LLDP ...) */
+	MR_IP_EDGE_ICMP,     /* answer with the ICMP error in meta, or drop */
+	MR_IP_EDGE_OPTIONS4, /* IPv4 header with options, checked but for them */
 	MR_IP_EDGE_FRAGMENT4, /* larger than meta.mtu, and may be cut */
 	MR_IP_EDGE_MSS,       /* a TCP SYN whose MSS option meta.mtu bounds; then OUTPUT */
 	MR_IP_EDGE_REDIRECT,  /* leaves by where it came in: send a redirect; then OUTPUT */
@@ -72,16 +72,16 @@ struct mr_ip_meta {
 	uint16_t mtu;      /* of the way out: bytes of IP */
 	uint8_t icmp_type; /* of the error wanted, in the packet's family */
 	uint8_t icmp_code;
-	uint8_t flags;     /* enum mr_ip_meta_flag */
-	uint8_t class;     /* of what is punted (nf/host) */
+	uint8_t flags;      /* enum mr_ip_meta_flag */
+	uint8_t class;      /* of what is punted (nf/host) */
 	uint32_t icmp_data; /* the error's second word, host order: MTU, pointer, gateway */
 	uint32_t spare[2];
 };
 static_assert(sizeof(struct mr_ip_meta) == 24, "fits the packet's scratch");
 
 enum mr_ip_meta_flag {
-	MR_IP_META_ORIGIN = 1u << 0,  /* made by this router: its TTL stays, no ICMP about it */
-	MR_IP_META_OPTIONS = 1u << 1, /* its IPv4 options have been dealt with */
+	MR_IP_META_ORIGIN = 1u << 0,      /* made by this router: its TTL stays, no ICMP about it */
+	MR_IP_META_OPTIONS = 1u << 1,     /* its IPv4 options have been dealt with */
 	MR_IP_META_DECREMENTED = 1u << 2, /* its TTL was one more when it came in */
 };
 
@@ -92,20 +92,20 @@ mr_ip_meta(struct mr_packet *p)
 }
 
 enum mr_ip_interface_flag {
-	MR_IP_UP = 1u << 0,         /* packets can pass */
-	MR_IP_FORWARD4 = 1u << 1,   /* has IPv4: an address, or unnumbered */
+	MR_IP_UP = 1u << 0,       /* packets can pass */
+	MR_IP_FORWARD4 = 1u << 1, /* has IPv4: an address, or unnumbered */
 	MR_IP_FORWARD6 = 1u << 2,
 	MR_IP_URPF4_STRICT = 1u << 3, /* reverse-path filter, RFC 3704 */
 	MR_IP_URPF4_LOOSE = 1u << 4,
 	MR_IP_URPF6_STRICT = 1u << 5,
 	MR_IP_URPF6_LOOSE = 1u << 6,
-	MR_IP_CLAMP = 1u << 7,      /* MSS of TCP that comes in or goes out here */
-	MR_IP_REDIRECTS = 1u << 8,  /* send ICMP redirects here */
+	MR_IP_CLAMP = 1u << 7,        /* MSS of TCP that comes in or goes out here */
+	MR_IP_REDIRECTS = 1u << 8,    /* send ICMP redirects here */
 	MR_IP_UNREACHABLES = 1u << 9, /* send other ICMP errors about what came in here */
-	MR_IP_PROXY = 1u << 10,     /* answer ARP and ND for what is reached elsewhere */
-	MR_IP_DIRECTED = 1u << 11,  /* forward directed broadcasts to here (RFC 2644) */
+	MR_IP_PROXY = 1u << 10,       /* answer ARP and ND for what is reached elsewhere */
+	MR_IP_DIRECTED = 1u << 11,    /* forward directed broadcasts to here (RFC 2644) */
 	MR_IP_LOOPBACK = 1u << 12,
-	MR_IP_DAD = 1u << 13,       /* detect duplicate addresses */
+	MR_IP_DAD = 1u << 13, /* detect duplicate addresses */
 };
 
 /* What nodes read of an interface. Control writes, field by field. */
@@ -116,11 +116,11 @@ struct mr_ip_interface {
 	uint32_t flags;
 	uint16_t vrf;
 	uint16_t port;
-	uint16_t vlan; /* of its frames' tag; 0: none */
-	uint16_t mtu;  /* bytes of IP */
-	uint16_t twin; /* the port of its twin at the host, or MR_IP_NO_PORT */
-	uint16_t clamp4;     /* largest MSS to let pass where MR_IP_CLAMP; 0: from the MTUs */
-	be32_t address4;     /* what ICMP errors are sent from; 0: none */
+	uint16_t vlan;   /* of its frames' tag; 0: none */
+	uint16_t mtu;    /* bytes of IP */
+	uint16_t twin;   /* the port of its twin at the host, or MR_IP_NO_PORT */
+	uint16_t clamp4; /* largest MSS to let pass where MR_IP_CLAMP; 0: from the MTUs */
+	be32_t address4; /* what ICMP errors are sent from; 0: none */
 	uint8_t address6[16];
 	uint16_t clamp6;
 	uint16_t spare;
@@ -129,7 +129,7 @@ static_assert(sizeof(struct mr_ip_interface) == 64, "what nodes read of an inter
 
 /* Which interface a frame came in on. */
 struct mr_ip_port {
-	uint16_t untagged;     /* interface, 0: none */
+	uint16_t untagged;         /* interface, 0: none */
 	_Atomic(uint16_t *) vlans; /* [4096] interfaces, or null */
 };
 
@@ -137,15 +137,15 @@ struct mr_ip_address {
 	uint8_t family; /* enum mr_ip_family */
 	uint8_t len;
 	bool link_local;
-	bool kernel;     /* came from the host's side (`ip address add`), not from the configuration */
-	bool tentative;  /* duplicate detection still runs, or found one: not used as source */
+	bool kernel; /* came from the host's side (`ip address add`), not from the configuration */
+	bool tentative; /* duplicate detection still runs, or found one: not used as source */
 	bool duplicate;
 	uint8_t bytes[16]; /* wire order; IPv4 in the first four */
 };
 
 /* What only control knows of an interface. */
 struct mr_ip_interface_info {
-	char name[MR_PORT_NAME_MAX]; /* empty: the index is free */
+	char name[MR_PORT_NAME_MAX];   /* empty: the index is free */
 	char parent[MR_PORT_NAME_MAX]; /* the data plane's interface; empty: a loopback */
 	struct mr_ip_address addresses[MR_IP_ADDRESSES_MAX];
 	uint32_t address_count;
@@ -162,7 +162,7 @@ struct mr_ip_vrf {
 
 struct mr_adjacency;
 struct mr_ip_control; /* what only nf/ip knows */
-struct mr_groups;      /* and what only group.c does */
+struct mr_groups;     /* and what only group.c does */
 
 struct mr_ip {
 	struct mr_ip_interface *interfaces; /* [MR_IP_INTERFACES_MAX] */

@@ -19,12 +19,12 @@ struct ip_stack {
 struct mr_ip_control {
 	struct mr_adjacency_info *adjacencies; /* [MR_IP_ADJACENCIES_MAX] */
 	uint32_t adjacency_end;                /* above the largest index ever used */
-	struct ip_stack free;    /* indices to use again */
+	struct ip_stack free;                  /* indices to use again */
 	struct ip_stack retired; /* that a worker may still hold: free after a grace period */
 	uint32_t *hash;          /* open addressing: a next hop's adjacency; 0: free place */
 	uint32_t hash_mask, hash_used;
 	struct mr_hash_key key;
-	uint64_t grace; /* grace periods that we waited for */
+	uint64_t grace;                /* grace periods that we waited for */
 	uint16_t sink;                 /* the node where edges end that nobody attached */
 	uint16_t targets[MR_IP_EDGES]; /* where each edge leads */
 	uint16_t linked[32];           /* nodes of other parts that have these edges, too */

@@ -134,8 +134,7 @@ check_kind(const struct mr_config *config, const struct mr_conf *interface,
 
 /* Another one, earlier in the file, on the same port with the same tag. */
 static void
-check_tag(const struct mr_config *config, const struct mr_conf *interface,
-    struct mr_report *report)
+check_tag(const struct mr_config *config, const struct mr_conf *interface, struct mr_report *report)
 {
 	const char *parent = mr_conf_text(interface, "parent", mr_conf_key(interface));
 	uint64_t vlan = mr_conf_uint(interface, "vlan", 0);
@@ -291,8 +290,7 @@ read_interface(struct plan_interface *p, const struct mr_conf *conf, uint16_t vr
 	if (!loopback)
 		snprintf(p->parent, sizeof(p->parent), "%s",
 		    mr_conf_text(conf, "parent", mr_conf_key(conf)));
-	snprintf(p->unnumbered, sizeof(p->unnumbered), "%s",
-	    mr_conf_text(conf, "unnumbered", ""));
+	snprintf(p->unnumbered, sizeof(p->unnumbered), "%s", mr_conf_text(conf, "unnumbered", ""));
 	p->vlan = (uint16_t)mr_conf_uint(conf, "vlan", 0);
 	p->mtu = (uint16_t)mr_conf_uint(conf, "mtu", 0);
 	p->clamp4 = (uint16_t)mr_conf_uint(conf, "clamp-mss4", 0);
@@ -356,8 +354,8 @@ read_hops(struct plan_route *r, const struct mr_conf *conf)
 		h->hop.kind = MR_HOP_SPECIAL;
 		h->hop.weight = 1;
 		h->hop.special = !strcmp(action, "blackhole") ? MR_IP_SPECIAL_BLACKHOLE
-		    : !strcmp(action, "prohibit") ? MR_IP_SPECIAL_PROHIBIT
-						  : MR_IP_SPECIAL_UNREACHABLE;
+		    : !strcmp(action, "prohibit")             ? MR_IP_SPECIAL_PROHIBIT
+							      : MR_IP_SPECIAL_UNREACHABLE;
 		h++;
 	}
 	r->route.hop_count = (uint16_t)(h - r->hops);

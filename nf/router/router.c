@@ -51,6 +51,8 @@ router_destroy(void *state)
 		close(r->timer);
 	if (r->epoll >= 0)
 		close(r->epoll);
+	if (r->door >= 0)
+		close(r->door);
 	free(r->parts);
 	free(r);
 }
@@ -60,9 +62,11 @@ create_watch(struct router *r, struct mr_error *error)
 {
 	struct epoll_event event = { .events = EPOLLIN };
 
+	r->door = epoll_create1(EPOLL_CLOEXEC);
 	r->epoll = epoll_create1(EPOLL_CLOEXEC);
 	r->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
-	if (r->epoll < 0 || r->timer < 0 || epoll_ctl(r->epoll, EPOLL_CTL_ADD, r->timer, &event))
+	if (r->door < 0 || r->epoll < 0 || r->timer < 0 ||
+	    epoll_ctl(r->epoll, EPOLL_CTL_ADD, r->timer, &event))
 		return mr_error_set(error, -errno, "timer: %s", strerror(errno));
 	return 0;
 }
@@ -94,7 +98,7 @@ router_create(void **state, struct mr_dataplane *dp, struct mr_error *error)
 	if (!r)
 		return mr_error_set(error, -ENOMEM, "no memory");
 	r->base.dp = dp;
-	r->epoll = r->timer = -1;
+	r->door = r->epoll = r->timer = -1;
 	*state = r;
 	rc = create_watch(r, error);
 	if (!rc)
@@ -171,6 +175,7 @@ static void
 commit(void *state)
 {
 	struct router *r = state;
+	struct epoll_event event = { .events = EPOLLIN };
 	bool active = r->next.vrf_count > 0;
 	struct mr_error error;
 
@@ -182,6 +187,8 @@ commit(void *state)
 			mr_ip_part_list[i]->commit(r->parts[i], active);
 	if (!active)
 		mr_ip_remove_nodes(r->base.ip);
+	if (active != r->active)
+		epoll_ctl(r->door, active ? EPOLL_CTL_ADD : EPOLL_CTL_DEL, r->epoll, &event);
 	r->active = active;
 }
 
@@ -255,7 +262,7 @@ router_fd(const void *state)
 {
 	const struct router *r = state;
 
-	return r->epoll;
+	return r->door;
 }
 
 /* -- for the parts -------------------------------------------------------------------- */

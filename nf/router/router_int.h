@@ -62,7 +62,8 @@ struct router {
 	struct mr_router_base base;
 	struct plan now, next;
 	bool changing;
-	int epoll, timer;
+	int door;         /* what is waited on: holds `epoll` while a router is configured */
+	int epoll, timer; /* the parts' descriptors, and when they want to be called */
 	unsigned part_count;
 	void **parts; /* [part_count] states */
 	bool active;  /* its nodes are in the graph */

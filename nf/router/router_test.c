@@ -151,8 +151,7 @@ way(const struct bed *b, const char *vrf, const char *destination)
 	uint32_t group;
 
 	assert_int_not_equal(index, UINT16_MAX);
-	assert_int_equal(
-	    inet_pton(family == MR_IP6 ? AF_INET6 : AF_INET, destination, bytes), 1);
+	assert_int_equal(inet_pton(family == MR_IP6 ? AF_INET6 : AF_INET, destination, bytes), 1);
 	group = mr_ip_lookup(b->ip, index, family, bytes, prefix, &len);
 	if (group < MR_IP_SPECIALS)
 		return group;
@@ -308,14 +307,16 @@ changes(void **state)
 	    "router:\n"
 	    "  r:\n"
 	    "    interface: {a: {address: 10.0.0.1/24}, b: {address: 10.1.0.1/24}}\n"
-	    "    route: {10.9.0.0/16: {via: 10.1.0.2}, 10.8.0.0/16: {via: [10.0.0.2, 10.1.0.2]}}\n");
+	    "    route: {10.9.0.0/16: {via: 10.1.0.2}, 10.8.0.0/16: {via: [10.0.0.2, "
+	    "10.1.0.2]}}\n");
 	a = mr_ip_interface_find(b.ip, "a");
 	assert_int_equal(way(&b, "r", "10.9.1.1"), by(&b, "b"));
 	bed_apply(&b,
 	    "router:\n"
 	    "  r:\n"
 	    "    interface: {a: {address: [10.0.0.1/24, 10.7.0.1/24]}}\n"
-	    "    route: {10.9.0.0/16: {via: 10.1.0.2}, 10.8.0.0/16: {via: [10.0.0.2, 10.1.0.2]}}\n");
+	    "    route: {10.9.0.0/16: {via: 10.1.0.2}, 10.8.0.0/16: {via: [10.0.0.2, "
+	    "10.1.0.2]}}\n");
 	assert_int_equal(mr_ip_interface_find(b.ip, "a"), a);
 	/* Its next hop is nowhere now: the route waits, out of the FIB. */
 	assert_int_equal(way(&b, "r", "10.9.1.1"), MR_IP_SPECIAL_NONE);
@@ -327,7 +328,8 @@ changes(void **state)
 	bed_apply(&b,
 	    "router:\n"
 	    "  r:\n"
-	    "    interface: {a: {address: 10.0.0.1/24}, c.9: {parent: c, vlan: 9, address: 10.1.0.9/24}}\n"
+	    "    interface: {a: {address: 10.0.0.1/24}, c.9: {parent: c, vlan: 9, address: "
+	    "10.1.0.9/24}}\n"
 	    "    route: {10.9.0.0/16: {via: 10.1.0.2}}\n");
 	assert_int_equal(way(&b, "r", "10.9.1.1"), by(&b, "c.9"));
 	assert_int_equal(way(&b, "r", "10.8.1.1"), MR_IP_SPECIAL_NONE);
@@ -355,8 +357,8 @@ loops(void **state)
 	    "  r:\n"
 	    "    interface: {a: {address: 10.0.0.1/24}}\n"
 	    "    route: {20.0.0.0/8: {via: 20.0.0.1}, 30.0.0.0/8: {via: 10.0.0.2}}\n");
-	assert_true(mr_rib_get(b.rib, mr_ip_vrf_find(b.ip, "r"), MR_IP4, prefix, 8,
-	    MR_ROUTE_STATIC, &route, &said));
+	assert_true(mr_rib_get(b.rib, mr_ip_vrf_find(b.ip, "r"), MR_IP4, prefix, 8, MR_ROUTE_STATIC,
+	    &route, &said));
 	assert_int_equal(said, MR_ROUTE_LOOPS);
 	assert_int_equal(way(&b, "r", "20.1.1.1"), MR_IP_SPECIAL_NONE);
 	assert_int_equal(way(&b, "r", "30.1.1.1"), by(&b, "a"));
@@ -375,8 +377,9 @@ random_config(char *text, size_t size)
 	text[0] = '\0';
 	ADD("router:\n");
 	for (unsigned r = 0; r < 2; r++) {
-		ADD("  r%u:\n    interface:\n      lo%u: {loopback: true, address: 10.255.%u.%d/32}\n", r, r, r,
-		    1 + rand() % 3);
+		ADD("  r%u:\n    interface:\n      lo%u: {loopback: true, address: "
+		    "10.255.%u.%d/32}\n",
+		    r, r, r, 1 + rand() % 3);
 		for (unsigned i = 0; i < MR_ARRAY_COUNT(names); i++) {
 			if (rand() % 2 || (seen >> i & 1))
 				continue;
@@ -425,9 +428,9 @@ many_changes(void **state)
 				for (unsigned f = 0; f < MR_IP_FAMILIES; f++) {
 					routes[0] = mr_rib_count(b.rib, mr_ip_vrf_find(b.ip, name),
 					    (enum mr_ip_family)f, (enum mr_route_source)s);
-					routes[1] = mr_rib_count(fresh.rib,
-					    mr_ip_vrf_find(fresh.ip, name), (enum mr_ip_family)f,
-					    (enum mr_route_source)s);
+					routes[1] =
+					    mr_rib_count(fresh.rib, mr_ip_vrf_find(fresh.ip, name),
+						(enum mr_ip_family)f, (enum mr_route_source)s);
 					assert_int_equal(routes[0], routes[1]);
 				}
 			for (unsigned i = 0; i < 200; i++) {

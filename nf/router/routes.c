@@ -156,8 +156,7 @@ static void
 give_static(const struct given *g, const struct plan *plan, const struct plan_route *r)
 {
 	for (uint16_t i = 0; i < r->route.hop_count; i++) {
-		const struct plan_interface *p =
-		    router_plan_interface(plan, r->hops[i].interface);
+		const struct plan_interface *p = router_plan_interface(plan, r->hops[i].interface);
 
 		r->hops[i].hop.interface = p ? p->index : 0;
 	}
@@ -189,7 +188,8 @@ router_routes_of(struct router *r, const struct plan *plan, const struct plan_vr
 		if (s->vrf != number)
 			continue;
 		give_static(&g, plan, s);
-		for (uint16_t n = 0; n < MR_MIN(route.hop_count, (uint16_t)MR_GROUP_MEMBERS_MAX); n++)
+		for (uint16_t n = 0; n < MR_MIN(route.hop_count, (uint16_t)MR_GROUP_MEMBERS_MAX);
+		     n++)
 			hops[n] = s->hops[n].hop;
 		route.hops = hops;
 		give(&g, &route, "static route");

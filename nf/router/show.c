@@ -15,7 +15,7 @@ show_address(const struct mr_ip_address *a, struct mr_state *st)
 	snprintf(full, sizeof(full), "%s/%u", text, a->len);
 	mr_state_list(st, "current-address", full);
 	mr_state_text(st, "origin",
-	    a->kernel	       ? "kernel"
+	    a->kernel           ? "kernel"
 		: a->link_local ? "link-local"
 				: "configured");
 	mr_state_text(st, "state",

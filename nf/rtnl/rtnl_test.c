@@ -27,7 +27,8 @@ begin(unsigned type, unsigned flags, const void *body, size_t len)
 
 	memset(bytes, 0, sizeof(bytes));
 	memcpy(bytes, &h, sizeof(h));
-	memcpy(bytes + sizeof(h), body, len);
+	if (len)
+		memcpy(bytes + sizeof(h), body, len);
 	size = sizeof(h) + len;
 	memcpy(bytes, &(uint32_t){ (uint32_t)size }, 4);
 }

@@ -8,7 +8,7 @@ import time
 import pytest
 import yaml
 
-from lab import millrace, until
+from lab import until
 from router_lab import RouterLab
 
 
@@ -98,8 +98,7 @@ def traceroute(lab, source, address):
 
 
 def route_of(lab, prefix):
-    shown = millrace("show", "--socket", lab.socket, "routes", "--json").stdout
-    return [r for r in map(json.loads, shown.splitlines()) if r.get("prefix") == prefix]
+    return [r for r in lab.show("routes") if r["prefix"] == prefix]
 
 
 def start(lab, config):

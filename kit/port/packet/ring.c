@@ -15,6 +15,9 @@
 #ifndef PACKET_IGNORE_OUTGOING
 #define PACKET_IGNORE_OUTGOING 23
 #endif
+#ifndef PACKET_FANOUT_FLAG_IGNORE_OUTGOING
+#define PACKET_FANOUT_FLAG_IGNORE_OUTGOING 0x4000
+#endif
 
 static struct tpacket_block_desc *
 block_of(const struct packet_ring *r)
@@ -41,6 +44,21 @@ filter_nothing(int fd)
 {
 	struct sock_filter code = BPF_STMT(BPF_RET | BPF_K, 0);
 	struct sock_fprog program = { .len = 1, .filter = &code };
+
+	return setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program));
+}
+
+/* Kernels that do not know the fanout group's flag pass outgoing frames on to its sockets. */
+static int
+filter_outgoing(int fd)
+{
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, (uint32_t)(SKF_AD_OFF + SKF_AD_PKTTYPE)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, PACKET_OUTGOING, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, 0),
+		BPF_STMT(BPF_RET | BPF_K, UINT32_MAX),
+	};
+	struct sock_fprog program = { .len = MR_ARRAY_COUNT(code), .filter = code };
 
 	return setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program));
 }
@@ -92,7 +110,9 @@ packet_ring_open(struct packet_ring *r, int index, unsigned blocks, unsigned tim
 int
 packet_ring_fanout(struct packet_ring *rings, unsigned count, struct mr_error *error)
 {
-	uint32_t group = (PACKET_FANOUT_HASH | PACKET_FANOUT_FLAG_UNIQUEID) << 16;
+	/* The group is one listener, so what its sockets said of outgoing frames is said again. */
+	const uint32_t how = PACKET_FANOUT_HASH | PACKET_FANOUT_FLAG_IGNORE_OUTGOING;
+	uint32_t group = (how | PACKET_FANOUT_FLAG_UNIQUEID) << 16;
 	socklen_t len = sizeof(group);
 	unsigned i;
 
@@ -104,7 +124,7 @@ packet_ring_fanout(struct packet_ring *rings, unsigned count, struct mr_error *e
 		if (!i && getsockopt(rings[i].fd, SOL_PACKET, PACKET_FANOUT, &group, &len))
 			return mr_error_set(error, -errno, "cannot spread over %u queues: %s",
 			    count, strerror(errno));
-		group = (group & 0xffff) | PACKET_FANOUT_HASH << 16;
+		group = (group & 0xffff) | how << 16;
 	}
 	return 0;
 }
@@ -121,15 +141,13 @@ packet_ring_close(struct packet_ring *r)
 int
 packet_ring_let_in(struct packet_ring *r, bool in, struct mr_error *error)
 {
-	int none = 0;
-
 	if (!in) {
 		filter_nothing(r->fd);
 		return 0;
 	}
 	for (r->left = 0; block_status(r) & TP_STATUS_USER;)
 		block_release(r);
-	if (setsockopt(r->fd, SOL_SOCKET, SO_DETACH_FILTER, &none, sizeof(none)))
+	if (filter_outgoing(r->fd))
 		return mr_error_set(error, -errno, "cannot let packets in: %s", strerror(errno));
 	return 0;
 }

@@ -94,7 +94,8 @@ static mr_verdict_t
 too_big(const struct ip_work *w, struct mr_packet *p, const struct ip_at *at, uint32_t index,
     unsigned mtu)
 {
-	bool may_cut = !(mr_load_be16(mr_packet_bytes_const(p) + at->l3 + 6) & MR_IP4_DONT_FRAGMENT);
+	bool may_cut =
+	    !(mr_load_be16(mr_packet_bytes_const(p) + at->l3 + 6) & MR_IP4_DONT_FRAGMENT);
 
 	if (!may_cut || (p->flags & MR_PACKET_GSO))
 		return ip_error(at, p, MR_ICMP4_UNREACHABLE, MR_ICMP4_UNREACHABLE_NEED_FRAG, mtu);
@@ -126,6 +127,7 @@ ip4_decide(const struct ip_work *w, struct mr_packet *p, const struct ip_at *at,
 		return verdict;
 	if (ip_piece(p, at->l3, mr_load_be16(header + 2)) > mtu)
 		return too_big(w, p, at, index, mtu);
+	ip_cut(w, p, at->l3, mr_load_be16(header + 2), mtu);
 	if (!origin) {
 		mr_edit_ttl4(w->rec, p, at->l3);
 		aged.meta |= MR_IP_META_DECREMENTED;
@@ -185,17 +187,17 @@ ip4_slow(const struct ip_work *w, struct mr_packet *p, const struct ip_at *at)
 	src = ip4_load(header + 12);
 	dst = ip4_load(header + 16);
 	/* A host without an address yet may speak to everybody (RFC 1122, 3.2.1.3). */
-	if (!ip4_source_fine(src) &&
-	    !(src == 0 && (dst == UINT32_MAX || mr_ip4_is_multicast(dst))))
+	if (!ip4_source_fine(src) && !(src == 0 && (dst == UINT32_MAX || mr_ip4_is_multicast(dst))))
 		return mr_verdict_drop(MR_IP_DROP_SOURCE4);
-	if (header[0] != 0x45 && !(at->meta & (MR_IP_META_OPTIONS | MR_IP_META_ORIGIN)) &&
-	    !at->group_frame)
-		return ip_leave(at, p, MR_IP_EDGE_OPTIONS4, 0, 0);
+	/* Before its options, about which the source would be told. */
 	if ((interface->flags & (MR_IP_URPF4_STRICT | MR_IP_URPF4_LOOSE)) && src != 0 &&
 	    !(at->meta & MR_IP_META_ORIGIN) &&
 	    !ip_reverse_ok(w->ip, mr_fib4_find(interface->fib4, src), at->in,
 		interface->flags & MR_IP_URPF4_STRICT))
 		return mr_verdict_drop(MR_IP_DROP_REVERSE4);
+	if (header[0] != 0x45 && !(at->meta & (MR_IP_META_OPTIONS | MR_IP_META_ORIGIN)) &&
+	    !at->group_frame)
+		return ip_leave(at, p, MR_IP_EDGE_OPTIONS4, 0, 0);
 	if (mr_unlikely(mr_recorded(w->rec, p)))
 		ip4_record(w, p, at->in, at->l3);
 	return ip4_decide(w, p, at, mr_fib4_find(interface->fib4, dst));
@@ -209,7 +211,7 @@ ip4_unusual(const struct ip_work *w, struct mr_packet *p, unsigned in, unsigned 
 
 	if (mr_unlikely(mr_recorded(w->rec, p)))
 		ip4_record(w, p, in, l3);
-	if (adjacency == IP_REFUSED && group != MR_IP_SPECIAL_NONE)
+	if (adjacency == IP_REFUSED)
 		return mr_verdict_drop(MR_IP_DROP_REVERSE4);
 	return ip4_decide(w, p, &at, group);
 }

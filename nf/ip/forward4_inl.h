@@ -107,8 +107,8 @@ ip4_age(uint8_t *ip)
 /* The plain packets of a vector, whose destinations are in b->address: looked up and sent.
  * All came in on one interface and their IP headers stand at `l3`. */
 mr_inline void
-ip4_batch(const struct ip_work *w, struct mr_recorder *rec, struct ip_batch *b, unsigned count, const uint32_t *packets,
-    mr_verdict_t *verdicts, unsigned in, unsigned l3)
+ip4_batch(const struct ip_work *w, struct mr_recorder *rec, struct ip_batch *b, unsigned count,
+    const uint32_t *packets, mr_verdict_t *verdicts, unsigned in, unsigned l3)
 {
 	const struct mr_ip_interface *interface = &w->ip->interfaces[in];
 	unsigned in_flags = interface->flags;
@@ -134,14 +134,14 @@ ip4_batch(const struct ip_work *w, struct mr_recorder *rec, struct ip_batch *b, 
 		uint8_t *ip = mr_packet_bytes(p) + l3;
 		const struct mr_adjacency *adjacency = &adjacencies[b->adjacency[i]];
 		/* Acquire pairs with publish() in adjacency.c. */
-		uint64_t control =
-		    atomic_load_explicit(&adjacency->control, memory_order_acquire);
-		unsigned total = mr_load_be16(ip + 2);
+		uint64_t control = atomic_load_explicit(&adjacency->control, memory_order_acquire);
+		unsigned size = p->total - l3; /* with what follows the packet */
 
 		if (mr_unlikely(rec || ip_way(control) != usual ||
 			MR_ADJACENCY_INTERFACE(control) == in ||
-			total > MR_ADJACENCY_MTU(control))) {
-			verdicts[b->at[i]] = ip4_unusual(w, p, in, l3, b->group[i], b->adjacency[i]);
+			size > MR_ADJACENCY_MTU(control))) {
+			verdicts[b->at[i]] =
+			    ip4_unusual(w, p, in, l3, b->group[i], b->adjacency[i]);
 			continue;
 		}
 		ip_write(ip, l3, adjacency, control);

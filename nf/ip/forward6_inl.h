@@ -43,8 +43,8 @@ mr_verdict_t ip6_unusual(const struct ip_work *, struct mr_packet *, unsigned in
 
 /* As ip4_batch, with pointers to the destinations in b->pointer. */
 mr_inline void
-ip6_batch(const struct ip_work *w, struct mr_recorder *rec, struct ip_batch *b, unsigned count, const uint32_t *packets,
-    mr_verdict_t *verdicts, unsigned in, unsigned l3)
+ip6_batch(const struct ip_work *w, struct mr_recorder *rec, struct ip_batch *b, unsigned count,
+    const uint32_t *packets, mr_verdict_t *verdicts, unsigned in, unsigned l3)
 {
 	const struct mr_ip_interface *interface = &w->ip->interfaces[in];
 	unsigned in_flags = interface->flags;
@@ -69,14 +69,14 @@ ip6_batch(const struct ip_work *w, struct mr_recorder *rec, struct ip_batch *b, 
 		uint8_t *ip = mr_packet_bytes(p) + l3;
 		const struct mr_adjacency *adjacency = &adjacencies[b->adjacency[i]];
 		/* Acquire pairs with publish() in adjacency.c. */
-		uint64_t control =
-		    atomic_load_explicit(&adjacency->control, memory_order_acquire);
-		unsigned total = mr_load_be16(ip + 4) + IP6_HEADER;
+		uint64_t control = atomic_load_explicit(&adjacency->control, memory_order_acquire);
+		unsigned size = p->total - l3; /* with what follows the packet */
 
 		if (mr_unlikely(rec || ip_way(control) != usual ||
 			MR_ADJACENCY_INTERFACE(control) == in ||
-			total > MR_ADJACENCY_MTU(control))) {
-			verdicts[b->at[i]] = ip6_unusual(w, p, in, l3, b->group[i], b->adjacency[i]);
+			size > MR_ADJACENCY_MTU(control))) {
+			verdicts[b->at[i]] =
+			    ip6_unusual(w, p, in, l3, b->group[i], b->adjacency[i]);
 			continue;
 		}
 		ip_write(ip, l3, adjacency, control);

@@ -199,6 +199,28 @@ mr_packet_write(struct mr_buffers *b, uint32_t handle, size_t offset, const void
 	return chain_copy(b, handle, offset, NULL, in, len);
 }
 
+void
+mr_packet_trim(struct mr_buffers *b, unsigned worker, uint32_t handle, unsigned len)
+{
+	struct mr_packet *p = mr_packet_at(b->base, handle), *at = p;
+	unsigned left = len, segments = 1;
+
+	if (len >= p->total)
+		return;
+	while (left > at->len && at->next != MR_PACKET_NONE) {
+		left -= at->len;
+		segments++;
+		at = mr_packet_at(b->base, at->next);
+	}
+	at->len = (uint16_t)left;
+	if (at->next != MR_PACKET_NONE) {
+		mr_packets_free(b, worker, &at->next, 1);
+		at->next = MR_PACKET_NONE;
+	}
+	p->segments = (uint16_t)segments;
+	p->total = len;
+}
+
 int
 mr_packet_pull(struct mr_buffers *b, unsigned worker, uint32_t handle, unsigned len)
 {

@@ -68,6 +68,10 @@ MR_API size_t mr_packet_read(const struct mr_buffers *, uint32_t handle, size_t 
 MR_API size_t mr_packet_write(struct mr_buffers *, uint32_t handle, size_t offset, const void *in,
     size_t len);
 
+/* Cuts the packet to its first `len` bytes; segments beyond them are freed. A shorter packet stays
+ * as it is. */
+MR_API void mr_packet_trim(struct mr_buffers *, unsigned worker, uint32_t handle, unsigned len);
+
 /* Makes the first `len` bytes contiguous in the first segment (parsers want
  * their headers in one piece). -ENOSPC when a segment cannot hold them, -EINVAL when
  * the packet is shorter. */

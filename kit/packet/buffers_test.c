@@ -247,6 +247,31 @@ test_pull(void **state)
 	done(b);
 }
 
+static void
+test_trim(void **state)
+{
+	struct mr_buffers *b = make();
+	uint8_t *bytes = pattern(9000);
+	uint32_t h = mr_packet_from(b, 0, bytes, 9000);
+	struct mr_packet *p = mr_packet_at(b->base, h);
+
+	mr_packet_trim(b, 0, h, 9001);
+	check_packet(b, h, bytes, 9000);
+	assert_int_equal(p->segments, mr_pool_used(b->pool));
+	mr_packet_trim(b, 0, h, 2 * MR_PACKET_ROOM);
+	check_packet(b, h, bytes, 2 * MR_PACKET_ROOM);
+	assert_int_equal(p->segments, 2);
+	assert_int_equal(mr_pool_used(b->pool), 2);
+	mr_packet_trim(b, 0, h, 5);
+	check_packet(b, h, bytes, 5);
+	assert_int_equal(p->segments, 1);
+	assert_int_equal(p->next, MR_PACKET_NONE);
+	assert_int_equal(mr_pool_used(b->pool), 1);
+	mr_packets_free(b, 0, &h, 1);
+	free(bytes);
+	done(b);
+}
+
 /* Segments that were emptied leave the chain and go back to the pool. */
 static void
 test_pull_frees(void **state)
@@ -316,6 +341,7 @@ main(void)
 		cmocka_unit_test(test_copy),
 		cmocka_unit_test(test_read_write),
 		cmocka_unit_test(test_pull),
+		cmocka_unit_test(test_trim),
 		cmocka_unit_test(test_pull_frees),
 		cmocka_unit_test(test_bad_config),
 	};

@@ -36,7 +36,8 @@ mr_verdict_edge(unsigned edge)
 mr_inline mr_verdict_t
 mr_verdict_output(unsigned port)
 {
-	return (mr_verdict_t)(MR_VERDICT_OUTPUT | port);
+	/* A port that is none (UINT16_MAX) stays a port that is none. */
+	return (mr_verdict_t)(MR_VERDICT_OUTPUT | (port & MR_VERDICT_INDEX));
 }
 
 mr_inline mr_verdict_t

@@ -37,6 +37,19 @@ drop_all(const struct pass *s, uint32_t first, enum mr_reassembly_drop reason)
 	}
 }
 
+/* The same, but for the one that its verdict drops. */
+static void
+drop_all_but(const struct pass *s, uint32_t first, uint32_t but, enum mr_reassembly_drop reason)
+{
+	while (first != MR_PACKET_NONE) {
+		uint32_t next = *fragment_next(at(s, first));
+
+		if (first != but)
+			mr_node_release(s->run, first, mr_verdict_drop(reason));
+		first = next;
+	}
+}
+
 static void
 evict(const struct pass *s, uint32_t index, enum mr_reassembly_drop reason)
 {
@@ -125,6 +138,16 @@ restore6(const struct pass *s, struct mr_packet *p, unsigned where, unsigned tot
 	mr_edit_pop(s->rec, p, where, sizeof(struct mr_ip6_frag));
 }
 
+/* What the whole's length field says beside the payload: IPv4's header, IPv6's extension headers. */
+static unsigned
+headers(struct mr_packet *first, bool six)
+{
+	const struct mr_ip_meta *meta = mr_ip_meta(first);
+
+	return six ? meta->icmp_data - meta->l3 - 40u
+		   : (mr_packet_bytes_const(first)[meta->l3] & 15u) * 4;
+}
+
 /* All is there. `packet` is the one that completed it. */
 static mr_verdict_t
 complete(const struct pass *s, uint32_t index, uint32_t packet)
@@ -136,6 +159,11 @@ complete(const struct pass *s, uint32_t index, uint32_t packet)
 	struct mr_packet *p = at(s, first);
 
 	reassembly_end(s->r, index);
+	/* The first one's headers may be longer than those of the one that ends at 65,535 bytes. */
+	if (headers(p, six) + total > UINT16_MAX) {
+		drop_all_but(s, first, packet, MR_REASSEMBLY_DROP_MALFORMED);
+		return mr_verdict_drop(MR_REASSEMBLY_DROP_MALFORMED);
+	}
 	(void)join(s, first);
 	if (six)
 		restore6(s, p, mr_ip_meta(p)->icmp_data, total, congested);

@@ -178,23 +178,11 @@ recorded_length(const struct icmp_work *w, const struct mr_packet *p)
 void
 icmp_trim(const struct icmp_work *w, uint32_t packet, unsigned len)
 {
-	struct mr_packet *p = mr_packet_at(w->run->base, packet), *at = p;
-	unsigned left = len, segments = 1;
+	struct mr_packet *p = mr_packet_at(w->run->base, packet);
 
 	if (len >= p->total)
 		return;
-	while (left > at->len && at->next != MR_PACKET_NONE) {
-		left -= at->len;
-		segments++;
-		at = mr_packet_at(w->run->base, at->next);
-	}
-	at->len = (uint16_t)left;
-	if (at->next != MR_PACKET_NONE) {
-		mr_packets_free(w->run->buffers, w->run->worker, &at->next, 1);
-		at->next = MR_PACKET_NONE;
-	}
-	p->segments = (uint16_t)segments;
-	p->total = len;
+	mr_packet_trim(w->run->buffers, w->run->worker, packet, len);
 	recorded_length(w, p);
 }
 

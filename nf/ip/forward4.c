@@ -127,6 +127,7 @@ ip4_decide(const struct ip_work *w, struct mr_packet *p, const struct ip_at *at,
 		return verdict;
 	if (ip_piece(p, at->l3, mr_load_be16(header + 2)) > mtu)
 		return too_big(w, p, at, index, mtu);
+	ip_cut(w, p, at->l3, mr_load_be16(header + 2), mtu);
 	if (!origin) {
 		mr_edit_ttl4(w->rec, p, at->l3);
 		aged.meta |= MR_IP_META_DECREMENTED;
@@ -188,14 +189,15 @@ ip4_slow(const struct ip_work *w, struct mr_packet *p, const struct ip_at *at)
 	/* A host without an address yet may speak to everybody (RFC 1122, 3.2.1.3). */
 	if (!ip4_source_fine(src) && !(src == 0 && (dst == UINT32_MAX || mr_ip4_is_multicast(dst))))
 		return mr_verdict_drop(MR_IP_DROP_SOURCE4);
-	if (header[0] != 0x45 && !(at->meta & (MR_IP_META_OPTIONS | MR_IP_META_ORIGIN)) &&
-	    !at->group_frame)
-		return ip_leave(at, p, MR_IP_EDGE_OPTIONS4, 0, 0);
+	/* Before its options, about which the source would be told. */
 	if ((interface->flags & (MR_IP_URPF4_STRICT | MR_IP_URPF4_LOOSE)) && src != 0 &&
 	    !(at->meta & MR_IP_META_ORIGIN) &&
 	    !ip_reverse_ok(w->ip, mr_fib4_find(interface->fib4, src), at->in,
 		interface->flags & MR_IP_URPF4_STRICT))
 		return mr_verdict_drop(MR_IP_DROP_REVERSE4);
+	if (header[0] != 0x45 && !(at->meta & (MR_IP_META_OPTIONS | MR_IP_META_ORIGIN)) &&
+	    !at->group_frame)
+		return ip_leave(at, p, MR_IP_EDGE_OPTIONS4, 0, 0);
 	if (mr_unlikely(mr_recorded(w->rec, p)))
 		ip4_record(w, p, at->in, at->l3);
 	return ip4_decide(w, p, at, mr_fib4_find(interface->fib4, dst));
@@ -209,7 +211,7 @@ ip4_unusual(const struct ip_work *w, struct mr_packet *p, unsigned in, unsigned 
 
 	if (mr_unlikely(mr_recorded(w->rec, p)))
 		ip4_record(w, p, in, l3);
-	if (adjacency == IP_REFUSED && group != MR_IP_SPECIAL_NONE)
+	if (adjacency == IP_REFUSED)
 		return mr_verdict_drop(MR_IP_DROP_REVERSE4);
 	return ip4_decide(w, p, &at, group);
 }

@@ -107,6 +107,7 @@ ip6_decide(const struct ip_work *w, struct mr_packet *p, const struct ip_at *at,
 		return verdict;
 	if (ip_piece(p, at->l3, mr_load_be16(header + 4) + IP6_HEADER) > mtu)
 		return ip_error(at, p, MR_ICMP6_TOO_BIG, 0, mtu);
+	ip_cut(w, p, at->l3, mr_load_be16(header + 4) + IP6_HEADER, mtu);
 	if (!origin) {
 		mr_edit_ttl6(w->rec, p, at->l3);
 		aged.meta |= MR_IP_META_DECREMENTED;
@@ -165,7 +166,7 @@ ip6_unusual(const struct ip_work *w, struct mr_packet *p, unsigned in, unsigned 
 
 	if (mr_unlikely(mr_recorded(w->rec, p)))
 		ip6_record(w, p, in, l3);
-	if (adjacency == IP_REFUSED && group != MR_IP_SPECIAL_NONE)
+	if (adjacency == IP_REFUSED)
 		return mr_verdict_drop(MR_IP_DROP_REVERSE6);
 	return ip6_decide(w, p, &at, group);
 }

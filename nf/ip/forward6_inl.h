@@ -86,13 +86,13 @@ ip6_batch(const struct ip_work *w, struct mr_recorder *rec, struct ip_batch *b, 
 		const struct mr_adjacency *adjacency = &adjacencies[b->adjacency[i]];
 		/* Acquire pairs with publish() in adjacency.c. */
 		uint64_t control = atomic_load_explicit(&adjacency->control, memory_order_acquire);
-		unsigned total = mr_load_be16(ip + 4) + IP6_HEADER;
+		struct mr_packet *p = mr_packet_at(base, packets[at]);
+		unsigned size = p->total - l3; /* with what follows the packet */
 
 		if (mr_unlikely(rec || ip_way(control) != usual ||
 			MR_ADJACENCY_INTERFACE(control) == in ||
-			total > MR_ADJACENCY_MTU(control))) {
-			verdicts[at] = ip6_unusual(w, mr_packet_at(base, packets[at]), in, l3,
-			    b->group[i], b->adjacency[i]);
+			size > MR_ADJACENCY_MTU(control))) {
+			verdicts[at] = ip6_unusual(w, p, in, l3, b->group[i], b->adjacency[i]);
 			continue;
 		}
 		ip_write(ip, l3, adjacency, control);

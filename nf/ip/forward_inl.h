@@ -97,8 +97,8 @@ ip_reverse_ok(const struct mr_ip *ip, uint32_t back, unsigned interface, bool st
 }
 
 /* In place of an adjacency: the reverse-path filter says no. It is one that has no rewrite, so
- * that the loops come upon it. */
-#define IP_REFUSED MR_IP_SPECIAL_NONE
+ * that the loops come upon it, and that nothing leads to: interface 0's. */
+#define IP_REFUSED ((uint32_t)MR_IP_SPECIALS)
 
 /* Each packet's next hop, and its line on the way. */
 mr_inline void
@@ -172,6 +172,19 @@ ip_rewrite(struct mr_recorder *rec, struct mr_packet *p, unsigned l3,
 	for (unsigned i = 0; i < len; i += 16)
 		mr_edit_set(rec, p, i, fresh + i, MR_MIN(len - i, 16u));
 	return true;
+}
+
+/* What follows a packet of `total` bytes that fits the way out, in a frame that would not. Shorter
+ * padding passes. */
+mr_inline void
+ip_cut(const struct ip_work *w, struct mr_packet *p, unsigned l3, unsigned total, unsigned mtu)
+{
+	if (mr_likely(p->total - l3 <= mtu) || (p->flags & MR_PACKET_GSO))
+		return;
+	mr_packet_trim(w->run->buffers, w->run->worker, mr_packet_handle(w->run->base, p),
+	    l3 + total);
+	if (mr_unlikely(mr_recorded(w->rec, p)))
+		mr_record_op(w->rec, p, MR_OP_TRIM)->arg = p->total;
 }
 
 /* A packet leaves by an edge: what the next node wants to know. */

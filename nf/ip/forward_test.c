@@ -376,8 +376,9 @@ slow_send(const struct frame *f, unsigned l3, const struct route *r, unsigned in
 	memcpy(o.frame.bytes + 6, our_mac[r->port], 6);
 	o.frame.bytes[12] = family == MR_IP4 ? 8 : 0x86;
 	o.frame.bytes[13] = family == MR_IP4 ? 0 : 0xdd;
-	memcpy(o.frame.bytes + 14, f->bytes + l3, f->len - l3);
-	o.frame.len = f->len - l3 + 14;
+	/* What follows the packet stays behind when it would be too much. */
+	o.frame.len = (f->len - l3 > mtu ? total : f->len - l3) + 14;
+	memcpy(o.frame.bytes + 14, f->bytes + l3, o.frame.len - 14);
 	o.frame.bytes[14 + (family == MR_IP4 ? 8 : 7)]--;
 	if (family == MR_IP4) {
 		uint32_t sum = 0;

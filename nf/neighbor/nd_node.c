@@ -32,6 +32,9 @@ answer(const struct neighbor_input *in, const struct neighbor_message *m, struct
 	uint8_t frame[NEIGHBOR_FRAME_MAX], dst[6];
 	unsigned len;
 
+	/* Nobody sends from a group's Ethernet address; an answer would go to all of it. */
+	if (!m->unspecified && !m->has_mac && mr_eth_is_multicast(bytes + 6))
+		return mr_verdict_drop(NEIGHBOR_FLAW_SENDER);
 	if (m->unspecified) {
 		to = neighbor_all_nodes;
 		neighbor_group_mac(dst, to);

@@ -269,8 +269,7 @@ void neighbors_send_frame(struct neighbors *, uint16_t interface, const uint8_t 
 void neighbor_ask(struct neighbors *, struct neighbor *, const uint8_t *mac);
 void neighbor_probe_own(struct neighbors *, uint16_t interface, const struct neighbor_address *);
 void neighbor_announce(struct neighbors *, uint16_t interface, const struct neighbor_address *);
-void neighbor_unreachable(struct neighbors *, struct neighbor_interface *, uint32_t packet,
-    unsigned family);
+void neighbor_unreachable(struct neighbors *, struct neighbor_interface *, uint32_t packet);
 
 /* receive.c */
 void neighbors_receive(struct neighbors *);

@@ -8,6 +8,36 @@
 #define AT_ONCE 64u
 #define ROUNDS 64u
 
+/* Not the address of a station: a subnet's broadcast addresses (RFC 1812, 4.2.2.11) are nobody's,
+ * and who claimed one would get what is sent to all. */
+static bool
+is_broadcast(const struct mr_ip_interface_info *info, const uint8_t *address)
+{
+	uint32_t a = mr_load_be32(address);
+
+	for (uint32_t k = 0; k < info->address_count; k++) {
+		const struct mr_ip_address *own = &info->addresses[k];
+		uint32_t hosts = own->len < 31 ? UINT32_MAX >> own->len : 0;
+
+		if (own->family == MR_IP4 && hosts &&
+		    (a | hosts) == (mr_load_be32(own->bytes) | hosts) &&
+		    ((a & hosts) == 0 || (a & hosts) == hosts))
+			return true;
+	}
+	return false;
+}
+
+static bool
+nobodys(const struct neighbors *n, uint16_t interface, const struct neighbor_message *m,
+    const uint8_t *address)
+{
+	const struct mr_ip_interface_info *info = &n->ip->info[interface];
+
+	return m->family == MR_IP4 &&
+	    (is_broadcast(info, address) ||
+		(info->borrowed && is_broadcast(&n->ip->info[info->borrowed], address)));
+}
+
 /* The messages that tell an address of a neighbour (RFC 826; RFC 4861, 7.2.3, 7.2.5, 6.2.6). */
 static void
 learn(struct neighbors *n, uint16_t interface, const struct neighbor_message *m)
@@ -17,6 +47,8 @@ learn(struct neighbors *n, uint16_t interface, const struct neighbor_message *m)
 	struct neighbor *e = neighbor_find(n, interface, m->family, address);
 	bool asked, asks = m->kind != NEIGHBOR_ANSWER;
 
+	if (nobodys(n, interface, m, address))
+		return;
 	if (e)
 		e->router = m->kind == NEIGHBOR_ROUTER_ANSWER ||
 		    (!asks && m->family == MR_IP6 ? m->router : e->router);
@@ -67,7 +99,7 @@ answer_for(struct neighbors *n, uint16_t interface, const struct neighbor_messag
 	uint8_t frame[NEIGHBOR_FRAME_MAX];
 	unsigned len;
 
-	if (m->unspecified || !reached_elsewhere(n, interface, m))
+	if (m->unspecified || mr_eth_is_multicast(dst) || !reached_elsewhere(n, interface, m))
 		return; /* who probes for himself must not be told that it is taken */
 	if (m->family == MR_IP4)
 		len = neighbor_write_arp(frame, i, MR_ARP_REPLY, dst, m->target, m->mac, m->source);
@@ -145,7 +177,7 @@ resolve(struct neighbors *n, uint32_t packet)
 	if (e)
 		neighbor_take(n, e, packet, a->glean);
 	else
-		neighbor_unreachable(n, &n->interfaces[a->interface], packet, a->family);
+		neighbor_unreachable(n, &n->interfaces[a->interface], packet);
 	return true;
 }
 

@@ -142,15 +142,19 @@ neighbor_announce(struct neighbors *n, uint16_t interface, const struct neighbor
 	neighbor_count(n, interface, NEIGHBOR_ANNOUNCED_N, 1);
 }
 
-/* The node that makes ICMP errors limits their rate. */
+/* The node that makes ICMP errors limits their rate. The error is of the packet's family, which need
+ * not be its next hop's (RFC 8950). */
 void
-neighbor_unreachable(struct neighbors *n, struct neighbor_interface *i, uint32_t packet,
-    unsigned family)
+neighbor_unreachable(struct neighbors *n, struct neighbor_interface *i, uint32_t packet)
 {
 	struct mr_ip_meta *m = mr_ip_meta(mr_packet_at(n->buffers->base, packet));
+	uint8_t first = 0;
+	bool four;
 
-	m->icmp_type = family == MR_IP4 ? 3 : MR_ICMP6_UNREACHABLE;
-	m->icmp_code = family == MR_IP4 ? 1 : 3; /* host unreachable; address unreachable */
+	(void)mr_packet_read(n->buffers, packet, m->l3, &first, 1);
+	four = first >> 4 == 4;
+	m->icmp_type = four ? MR_ICMP4_UNREACHABLE : MR_ICMP6_UNREACHABLE;
+	m->icmp_code = four ? 1 : 3; /* host unreachable; address unreachable */
 	m->icmp_data = 0;
 	i->counts[NEIGHBOR_UNREACHABLE_N]++;
 	neighbors_give(n, packet, NEIGHBOR_PARCEL_FAIL);

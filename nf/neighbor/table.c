@@ -252,7 +252,7 @@ static void
 fail(struct neighbors *n, struct neighbor *e)
 {
 	while (e->queued)
-		neighbor_unreachable(n, &n->interfaces[e->interface], shift(n, e), e->family);
+		neighbor_unreachable(n, &n->interfaces[e->interface], shift(n, e));
 }
 
 /* -- events ----------------------------------------------------------------------------- */

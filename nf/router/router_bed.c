@@ -163,6 +163,13 @@ look(struct bed_port *bp, uint32_t packet)
 		bad(f, len, "larger than the MTU");
 	if (total)
 		look_at_age(b, f, len, l3, l3 + total);
+	if (b->frames) {
+		struct bed_frame *kept = &b->frames[b->frame_count++ % BED_KEPT];
+
+		kept->port = (unsigned)(bp - b->ports);
+		kept->len = MR_MIN(len, (unsigned)sizeof(kept->bytes));
+		memcpy(kept->bytes, f, kept->len);
+	}
 	atomic_fetch_add_explicit(&bp->frames, 1, memory_order_relaxed);
 }
 
@@ -348,6 +355,7 @@ void
 bed_free(struct bed *b)
 {
 	mr_model_destroy(b->model);
+	free(b->frames);
 	free(b);
 }
 
@@ -417,6 +425,21 @@ void
 bed_tick(struct bed *b)
 {
 	mr_dataplane_tick(b->dp, ++b->seconds);
+}
+
+uint64_t
+bed_drops(const struct bed *b, const char *node, const char *reason)
+{
+	for (unsigned n = 0; n < mr_graph_node_count(b->graph); n++) {
+		struct mr_node_stats s;
+
+		if (mr_graph_node_stats(b->graph, (uint16_t)n, &s) || strcmp(s.name, node))
+			continue;
+		for (unsigned i = 0; i < s.class->drop_count; i++)
+			if (!strcmp(s.class->drops[i].name, reason))
+				return s.drops[i];
+	}
+	bed_fail("no node %s, or no reason %s of it", node, reason);
 }
 
 void

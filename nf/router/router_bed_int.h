@@ -28,6 +28,13 @@ struct bed_mark {
 	bool sum_good; /* of layer 4 */
 };
 
+/* One that left. */
+struct bed_frame {
+	unsigned port, len;
+	uint8_t bytes[2048];
+};
+#define BED_KEPT 256u
+
 struct bed_port {
 	struct mr_port_driver driver; /* the null port's, but for what the bed does itself */
 	struct bed *bed;
@@ -55,6 +62,9 @@ struct bed {
 	uint32_t marks;
 	struct bed_mark mark[256];
 	uint32_t seconds;
+	/* What left lately, when `frames` is there (one worker, and no threads). */
+	struct bed_frame *frames; /* [BED_KEPT] */
+	unsigned frame_count;
 };
 
 __attribute__((noreturn)) void bed_fail(const char *fmt, ...) mr_printf(1, 2);
@@ -83,6 +93,9 @@ void bed_link(struct bed *, unsigned port, bool up);
 void bed_run(struct bed *);
 /* The control thread looks after what is due. */
 void bed_tick(struct bed *);
+
+/* How many packets this node dropped for this reason. */
+uint64_t bed_drops(const struct bed *, const char *node, const char *reason);
 
 /* received + created = sent + dropped + held + merged, and no node left a packet undecided. */
 void bed_balance(const struct bed *);

@@ -322,12 +322,14 @@ layer4(struct input *in, uint8_t *at, unsigned *proto, bool six)
 
 /* How a finished frame arrives. */
 static void
-give(struct fuzz *f, struct input *in, unsigned port, const uint8_t *frame, unsigned len)
+give(struct fuzz *f, struct input *in, unsigned port, uint8_t *frame, unsigned len)
 {
 	unsigned how = byte(in), split = how & 1 ? 14 + how / 2 : 0;
 
 	if (how & 2 && len > 14)
 		len -= MR_MIN(how >> 4, len - 14); /* cut short */
+	else if (how & 4 && len + (how & 0xf0) * 16 <= BED_FRAME_MAX)
+		len += (how & 0xf0) * 16; /* something follows */
 	bed_give(&f->bed, port, bed_packet(&f->bed, 0, frame, len, split));
 	if (++f->given % GIVEN_MAX == 0)
 		bed_run(&f->bed);
@@ -418,7 +420,7 @@ static void
 give_arp(struct fuzz *f, struct input *in)
 {
 	unsigned port = byte(in) % BED_PORTS, l3, how = byte(in);
-	uint8_t frame[128] = { 0 };
+	uint8_t frame[BED_FRAME_MAX] = { 0 };
 
 	l3 = ethernet(f, in, port, frame, MR_ETH_TYPE_ARP);
 	memcpy(frame + l3, "\0\1\x8\0\6\4\0", 7);
@@ -437,7 +439,7 @@ give_nd(struct fuzz *f, struct input *in)
 {
 	static const uint8_t fixed[] = { 8, 16, 24, 24, 40 };
 	unsigned port = byte(in) % BED_PORTS, l3, how = byte(in), kind = how % 5, len = fixed[kind];
-	uint8_t frame[512] = { 0 }, *ip, *icmp;
+	uint8_t frame[BED_FRAME_MAX] = { 0 }, *ip, *icmp;
 
 	l3 = ethernet(f, in, port, frame, MR_ETH_TYPE_IP6);
 	ip = frame + l3;
@@ -469,7 +471,7 @@ static void
 give_raw(struct fuzz *f, struct input *in)
 {
 	unsigned port = byte(in) % BED_PORTS, len = byte(in);
-	uint8_t frame[256];
+	uint8_t frame[BED_FRAME_MAX] = { 0 };
 
 	bytes(in, frame, len);
 	give(f, in, port, frame, len);

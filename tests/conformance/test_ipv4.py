@@ -584,7 +584,7 @@ CASES = [
     Case("5.3.8, RFC 3704, 2.2", "strict: nor one without a route",
          lambda r: r.v4("d", src="192.0.2.99"), drop="ip-input/reverse-path4"),
     Case("5.3.8, RFC 3704, 2.2", "strict: nor with options",
-         lambda r: r.v4("d", src="10.1.0.2", options=option(b"\x1e\4ab")), drop="ip4-forward/reverse-path4"),
+         lambda r: r.v4("d", src="10.1.0.2", options=option(b"\x1e\4ab")), drop="ip-input/reverse-path4"),
     Case("5.3.8", "strict: nor to the router itself",
          lambda r: ("d", bytes(r.eth("d") / r.ip(src="10.1.0.2", dst=OURS["d"]) / r.ping())),
          drop="ip-input/reverse-path4"),

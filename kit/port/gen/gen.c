@@ -28,6 +28,12 @@ const struct mr_option_desc gen_options[] = {
 	    .max = 1000000000,
 	    .fallback = "0",
 	    .doc = "packets per second over all queues; 0: as fast as they are taken" },
+	{ .key = "backlog",
+	    .kind = MR_OPTION_UINT,
+	    .max = 1000000000,
+	    .fallback = "0",
+	    .doc = "packets that may be sent at once after a pause, to keep the rate; 0: a tenth "
+		   "of a second's worth" },
 	{ .key = "count",
 	    .kind = MR_OPTION_UINT,
 	    .max = UINT64_MAX,
@@ -247,6 +253,9 @@ gen_open(struct mr_port **out, const struct mr_port_config *config, struct mr_er
 	g->rate = mr_option_uint(gen_options, config, "rate");
 	if (g->rate)
 		g->rate = MR_MAX(g->rate / rx_queues, 1u);
+	g->backlog = mr_option_uint(gen_options, config, "backlog");
+	if (!g->backlog)
+		g->backlog = MR_MAX(g->rate / 10, (uint64_t)MR_VECTOR_MAX);
 	rc = gen_templates_build(g, config, error);
 	if (!rc)
 		rc = queues_build(g, config, error);
@@ -284,20 +293,19 @@ gen_stop(struct mr_port *port)
 	    memory_order_relaxed, memory_order_relaxed);
 }
 
-/* How many packets the rate allows now. A worker that was away catches up with a
- * tenth of a second's worth; what is older is forgiven. */
+/* How many packets the rate allows now. A worker that was away catches up with the
+ * backlog; what is older is forgiven. */
 static uint64_t
 rate_due(const struct gen_port *g, struct gen_queue *q)
 {
-	uint64_t backlog = MR_MAX(g->rate / 10, (uint64_t)MR_VECTOR_MAX);
 	uint64_t passed = now_ns() - q->begun_ns;
 	uint64_t due = (uint64_t)((unsigned __int128)passed * g->rate / 1000000000u);
 
 	due = due > q->sent ? due - q->sent : 0;
-	if (mr_unlikely(due > backlog)) {
+	if (mr_unlikely(due > g->backlog)) {
 		q->begun_ns +=
-		    (uint64_t)((unsigned __int128)(due - backlog) * 1000000000u / g->rate);
-		due = backlog;
+		    (uint64_t)((unsigned __int128)(due - g->backlog) * 1000000000u / g->rate);
+		due = g->backlog;
 	}
 	return due;
 }

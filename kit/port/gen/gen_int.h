@@ -110,6 +110,7 @@ struct gen_port {
 	struct gen_flow *flows;
 	uint32_t flow_count;
 	uint64_t rate;               /* packets per second and queue; 0: as fast as polled */
+	uint64_t backlog;            /* packets at most that are sent at once to keep the rate */
 	_Atomic uint32_t unfinished; /* queues with packets left */
 	struct gen_queue *queues;
 	struct gen_sink *sinks;

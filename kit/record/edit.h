@@ -19,6 +19,7 @@
 #include <string.h>
 
 #include "kit/record/record.h"
+#include "kit/table/regions.h"
 
 mr_inline bool
 mr_recorded(const struct mr_recorder *rec, const struct mr_packet *p)
@@ -171,17 +172,74 @@ mr_guard(struct mr_recorder *rec, const struct mr_packet *p, unsigned offset, un
 	}
 }
 
-/* The decision came from this table at this generation. `table` is static text. */
+/* The decision will come from this table, whose generation this is: to be called before the table
+ * is read. `table` is static text. */
 mr_inline void
 mr_record_read(struct mr_recorder *rec, const struct mr_packet *p, const char *table,
-    uint64_t generation)
+    const struct mr_generation *cell)
 {
 	if (mr_unlikely(mr_recorded(rec, p))) {
 		struct mr_op *op = mr_record_op(rec, p, MR_OP_READ);
 
 		op->text = table;
-		op->a = generation;
+		op->a = mr_generation_read(cell);
+		op->b = (uint64_t)(uintptr_t)cell;
 	}
+}
+
+/* The same of a table of prefixes, for an address in this region. */
+mr_inline void
+mr_record_region(struct mr_recorder *rec, const struct mr_packet *p, const char *table,
+    const struct mr_regions *regions, unsigned region)
+{
+	if (mr_unlikely(mr_recorded(rec, p))) {
+		struct mr_op *op = mr_record_op(rec, p, MR_OP_REGION);
+
+		op->text = table;
+		op->a = mr_generation_read(&regions->cells[region]);
+		op->b = (uint64_t)(uintptr_t)regions;
+		op->arg = region;
+	}
+}
+
+/* The decision holds for packets of at most `length` bytes. */
+mr_inline void
+mr_guard_length(struct mr_recorder *rec, const struct mr_packet *p, uint32_t length)
+{
+	if (mr_unlikely(mr_recorded(rec, p)))
+		mr_record_op(rec, p, MR_OP_LENGTH)->arg = length;
+}
+
+/* What the node does with every packet of the flow, or (`secondly`) with the first in a second,
+ * beyond the edits: its class's `replay` does it. */
+mr_inline void
+mr_record_call(struct mr_recorder *rec, const struct mr_packet *p, uint32_t arg, bool secondly)
+{
+	if (mr_unlikely(mr_recorded(rec, p))) {
+		struct mr_op *op = mr_record_op(rec, p, MR_OP_CALL);
+
+		op->arg = arg;
+		op->len = secondly;
+	}
+}
+
+/* Counts packets and bytes of a rule, a member ... of the node's own under this number: its
+ * class's `tally` is told, of packets replayed some time later. The node itself counts the packet
+ * at hand. */
+mr_inline void
+mr_record_tally(struct mr_recorder *rec, const struct mr_packet *p, uint32_t number)
+{
+	if (mr_unlikely(mr_recorded(rec, p)))
+		mr_record_op(rec, p, MR_OP_TALLY)->arg = number;
+}
+
+/* Of the flow's key the node's decision rests on these fields only (enum mr_flow_field, kit/flow);
+ * one that does not say is taken to read all. */
+mr_inline void
+mr_record_use(struct mr_recorder *rec, const struct mr_packet *p, uint32_t fields)
+{
+	if (mr_unlikely(mr_recorded(rec, p)))
+		mr_record_op(rec, p, MR_OP_USE)->arg = fields;
 }
 
 /* For explain: the entry of a table of prefixes that matched, `size` bytes of which `bits` bits

@@ -75,8 +75,8 @@ record_decision(struct mr_recorder *rec, const struct mr_packet *p, const struct
 		mr_guard(rec, p, 12, 4, 0xff0fffff);
 	if (view->vlans)
 		mr_record_note(rec, p, "VLAN", vlan);
-	mr_record_read(rec, p, "bridge", view->generation);
-	mr_record_read(rec, p, "bridge stations", mr_mac_generation(view->table, (uint16_t)vlan));
+	mr_record_read(rec, p, "bridge", &view->generation);
+	mr_record_read(rec, p, "bridge stations", mr_mac_cell(view->table, (uint16_t)vlan));
 }
 
 /* With `alike` all packets are taken to have come in where the first one did. Returns

@@ -75,9 +75,8 @@ struct mr_ip_meta {
 	uint8_t flags;      /* enum mr_ip_meta_flag */
 	uint8_t class;      /* of what is punted (nf/host) */
 	uint32_t icmp_data; /* the error's second word, host order: MTU, pointer, gateway */
-	uint32_t spare[2];
 };
-static_assert(sizeof(struct mr_ip_meta) == 24, "fits the packet's scratch");
+static_assert(sizeof(struct mr_ip_meta) == 16, "fits the packet's scratch");
 
 enum mr_ip_meta_flag {
 	MR_IP_META_ORIGIN = 1u << 0,      /* made by this router: its TTL stays, no ICMP about it */

@@ -184,6 +184,7 @@ mr_graph_add_port(struct mr_graph *g, struct mr_port *port, const uint16_t *work
 	memset(dp, 0, sizeof(*dp));
 	dp->port = port;
 	dp->node = MR_GRAPH_NODE_RX;
+	dp->behind = UINT16_MAX;
 	dp->up = true;
 	for (unsigned i = 0; i < count; i++)
 		dp->workers[i] = workers[i];
@@ -217,6 +218,18 @@ uint16_t
 mr_graph_input(const struct mr_graph *g, uint16_t port)
 {
 	return port < g->port_count && g->ports[port].port ? g->ports[port].node : UINT16_MAX;
+}
+
+int
+mr_graph_set_output(struct mr_graph *g, uint16_t port, uint16_t node)
+{
+	if (port >= g->port_count || !g->ports[port].port)
+		return -EINVAL;
+	if (node != UINT16_MAX &&
+	    (node < MR_GRAPH_NODE_FIRST || node >= g->node_count || !g->nodes[node].class))
+		return -EINVAL;
+	g->ports[port].behind = node;
+	return 0;
 }
 
 void

@@ -94,7 +94,7 @@ free_waiting(struct mr_worker *w)
 			mr_packets_free(b, MR_POOL_SHARED, &packet, 1);
 		}
 	}
-	for (unsigned i = 0; i < MR_PORT_MAX; i++) {
+	for (unsigned i = 0; i < OUT_SLOTS; i++) {
 		if (!w->out[i])
 			continue;
 		mr_packets_free(b, MR_POOL_SHARED, w->out[i]->packets, w->out[i]->count);

@@ -57,6 +57,9 @@ void mr_interface_stage_in(struct mr_interfaces *, uint16_t index, enum mr_inter
 void mr_interface_stage_out(struct mr_interfaces *, uint16_t index, enum mr_interface_stage,
     uint16_t node);
 
+/* The node that comes after the lane: where the interface's packets would enter without it. */
+uint16_t mr_interface_first(const struct mr_interfaces *, uint16_t index);
+
 /* For a port that is no interface of the configuration (a twin, a tunnel): an index that no
  * interface will get until it is released. -ENOSPC. The port, and its place in the graph, are the
  * caller's. */

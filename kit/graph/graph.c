@@ -434,14 +434,18 @@ static int
 make_recorders(struct mr_graph *g, struct mr_error *error)
 {
 	for (unsigned i = 0; i < g->worker_count; i++) {
+		struct mr_worker *w = g->workers[i];
+		struct mr_recorder *recorder;
 		int rc;
 
-		if (g->workers[i]->recorder)
+		/* Relaxed: only this thread writes it. */
+		if (atomic_load_explicit(&w->recorder_published, memory_order_relaxed))
 			continue;
-		rc = mr_recorder_create(&g->workers[i]->recorder, 64, mr_probe_recorded,
-		    g->workers[i], error);
+		rc = mr_recorder_create(&recorder, 64, mr_probe_recorded, w, error);
 		if (rc)
 			return rc;
+		/* Release pairs with begin_pass in worker.c. */
+		atomic_store_explicit(&w->recorder_published, recorder, memory_order_release);
 	}
 	return 0;
 }

@@ -90,7 +90,7 @@ struct mr_worker {
 	struct mr_graph *graph;
 	struct mr_plan *current;           /* the plan taken up */
 	const struct mr_probe_set *probes; /* of this pass; null: none */
-	struct mr_recorder *recorder;
+	struct mr_recorder *recorder;      /* of this pass; null: nothing was ever traced */
 	struct vector *free_vectors;
 	struct vector *out[OUT_SLOTS]; /* what waits for each port's flush */
 	uint32_t poke;                   /* workers that were handed packets in this pass */
@@ -117,6 +117,7 @@ struct mr_worker {
 	/* Others write here. */
 	MR_CACHE_ALIGNED _Atomic(struct mr_plan *) plan; /* control publishes, worker takes up */
 	_Atomic(const struct mr_probe_set *) probes_published;
+	_Atomic(struct mr_recorder *) recorder_published; /* made with the first trace */
 	_Atomic uint32_t asleep; /* worker writes, those who hand over read */
 	_Atomic bool stop;
 	int wake;                                   /* eventfd */

@@ -540,6 +540,9 @@ begin_pass(struct mr_worker *w)
 	 * plan and the probes point to is seen whole. */
 	w->current = atomic_load_explicit(&w->plan, memory_order_acquire);
 	w->probes = atomic_load_explicit(&w->probes_published, memory_order_acquire);
+	/* Who sees a trace's probe sees the recorder, which was published before it. Acquire pairs
+	 * with make_recorders. */
+	w->recorder = atomic_load_explicit(&w->recorder_published, memory_order_acquire);
 	w->now = mr_cycles();
 	if (mr_unlikely(w->now >= w->next_second)) {
 		struct timespec ts;

@@ -21,11 +21,11 @@ ip4_record(const struct ip_work *w, const struct mr_packet *p, unsigned in, unsi
 	uint32_t dst = ip4_load(mr_packet_bytes_const(p) + l3 + 16), prefix = 0, group;
 	unsigned len = 0;
 
-	group = mr_fib4_find(interface->fib4, dst);
+	group = mr_fib4_find(mr_ip_fib4(interface), dst);
 	mr_record_note(w->rec, p, "interface", in);
 	/* Which prefix it was, only control's side of the table knows. */
 	if (mr_record_is_dry(w->rec)) {
-		group = mr_fib4_match(interface->fib4, dst, &prefix, &len);
+		group = mr_fib4_match(mr_ip_fib4(interface), dst, &prefix, &len);
 		prefix = mr_be32(prefix);
 		mr_record_match(w->rec, p, "fib4", &prefix, sizeof(prefix), len, group);
 	} else {
@@ -192,7 +192,7 @@ ip4_slow(const struct ip_work *w, struct mr_packet *p, const struct ip_at *at)
 	/* Before its options, about which the source would be told. */
 	if ((interface->flags & (MR_IP_URPF4_STRICT | MR_IP_URPF4_LOOSE)) && src != 0 &&
 	    !(at->meta & MR_IP_META_ORIGIN) &&
-	    !ip_reverse_ok(w->ip, mr_fib4_find(interface->fib4, src), at->in,
+	    !ip_reverse_ok(w->ip, mr_fib4_find(mr_ip_fib4(interface), src), at->in,
 		interface->flags & MR_IP_URPF4_STRICT))
 		return mr_verdict_drop(MR_IP_DROP_REVERSE4);
 	if (header[0] != 0x45 && !(at->meta & (MR_IP_META_OPTIONS | MR_IP_META_ORIGIN)) &&
@@ -200,7 +200,7 @@ ip4_slow(const struct ip_work *w, struct mr_packet *p, const struct ip_at *at)
 		return ip_leave(at, p, MR_IP_EDGE_OPTIONS4, 0, 0);
 	if (mr_unlikely(mr_recorded(w->rec, p)))
 		ip4_record(w, p, at->in, at->l3);
-	return ip4_decide(w, p, at, mr_fib4_find(interface->fib4, dst));
+	return ip4_decide(w, p, at, mr_fib4_find(mr_ip_fib4(interface), dst));
 }
 
 mr_verdict_t

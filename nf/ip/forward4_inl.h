@@ -118,13 +118,13 @@ ip4_batch(const struct ip_work *w, struct mr_recorder *rec, struct ip_batch *b, 
 	bool filter = in_flags & (MR_IP_URPF4_STRICT | MR_IP_URPF4_LOOSE);
 	unsigned usual = ip_usual(MR_IP4, l3, in_flags);
 
-	mr_fib4_lookup(interface->fib4, b->address, b->group, count);
+	mr_fib4_lookup(mr_ip_fib4(interface), b->address, b->group, count);
 	ip_members(w, b, packets, count);
 	if (mr_unlikely(filter)) {
 		for (unsigned i = 0; i < count; i++)
 			b->address[i] = ip4_load(
 			    mr_packet_bytes_const(mr_packet_at(base, packets[b->at[i]])) + l3 + 12);
-		mr_fib4_lookup(interface->fib4, b->address, b->back, count);
+		mr_fib4_lookup(mr_ip_fib4(interface), b->address, b->back, count);
 		for (unsigned i = 0; i < count; i++)
 			if (!ip_reverse_ok(w->ip, b->back[i], in, in_flags & MR_IP_URPF4_STRICT))
 				b->adjacency[i] = IP_REFUSED;

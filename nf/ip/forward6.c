@@ -30,11 +30,11 @@ ip6_record(const struct ip_work *w, const struct mr_packet *p, unsigned in, unsi
 	unsigned len = 0;
 	uint32_t group;
 
-	group = mr_fib6_find(interface->fib6, dst);
+	group = mr_fib6_find(mr_ip_fib6(interface), dst);
 	mr_record_note(w->rec, p, "interface", in);
 	/* Which prefix it was, only control's side of the table knows. */
 	if (mr_record_is_dry(w->rec)) {
-		group = mr_fib6_match(interface->fib6, dst, prefix, &len);
+		group = mr_fib6_match(mr_ip_fib6(interface), dst, prefix, &len);
 		mr_record_match(w->rec, p, "fib6", prefix, sizeof(prefix), len, group);
 	} else {
 		mr_record_note(w->rec, p, "group", group);
@@ -150,12 +150,12 @@ ip6_slow(const struct ip_work *w, struct mr_packet *p, const struct ip_at *at)
 	local_source = is_link_local(header + 8) || is_nobody(header + 8, 0);
 	if ((interface->flags & (MR_IP_URPF6_STRICT | MR_IP_URPF6_LOOSE)) && !local_source &&
 	    !(at->meta & MR_IP_META_ORIGIN) &&
-	    !ip_reverse_ok(w->ip, mr_fib6_find(interface->fib6, header + 8), at->in,
+	    !ip_reverse_ok(w->ip, mr_fib6_find(mr_ip_fib6(interface), header + 8), at->in,
 		interface->flags & MR_IP_URPF6_STRICT))
 		return mr_verdict_drop(MR_IP_DROP_REVERSE6);
 	if (mr_unlikely(mr_recorded(w->rec, p)))
 		ip6_record(w, p, at->in, at->l3);
-	return ip6_decide(w, p, at, mr_fib6_find(interface->fib6, header + 24));
+	return ip6_decide(w, p, at, mr_fib6_find(mr_ip_fib6(interface), header + 24));
 }
 
 mr_verdict_t

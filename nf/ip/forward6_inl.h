@@ -68,12 +68,12 @@ ip6_batch(const struct ip_work *w, struct mr_recorder *rec, struct ip_batch *b, 
 	bool filter = in_flags & (MR_IP_URPF6_STRICT | MR_IP_URPF6_LOOSE);
 	unsigned usual = ip_usual(MR_IP6, l3, in_flags);
 
-	mr_fib6_lookup(interface->fib6, b->pointer, b->group, count);
+	mr_fib6_lookup(mr_ip_fib6(interface), b->pointer, b->group, count);
 	ip_members(w, b, packets, count);
 	if (mr_unlikely(filter)) {
 		for (unsigned i = 0; i < count; i++)
 			b->pointer[i] -= 16; /* to the source */
-		mr_fib6_lookup(interface->fib6, b->pointer, b->back, count);
+		mr_fib6_lookup(mr_ip_fib6(interface), b->pointer, b->back, count);
 		for (unsigned i = 0; i < count; i++) {
 			b->pointer[i] += 16;
 			if (!ip_reverse_ok(w->ip, b->back[i], in, in_flags & MR_IP_URPF6_STRICT))

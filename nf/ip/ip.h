@@ -109,8 +109,8 @@ enum mr_ip_interface_flag {
 
 /* What nodes read of an interface. Control writes, field by field. */
 struct mr_ip_interface {
-	const struct mr_fib4 *fib4; /* of its VRF */
-	const struct mr_fib6 *fib6;
+	_Atomic(const struct mr_fib4 *) fib4; /* of its VRF: mr_ip_fib4 */
+	_Atomic(const struct mr_fib6 *) fib6;
 	uint64_t mac; /* its six bytes as they are loaded from a frame; above them 0 */
 	uint32_t flags;
 	uint16_t vrf;
@@ -126,11 +126,36 @@ struct mr_ip_interface {
 };
 static_assert(sizeof(struct mr_ip_interface) == 64, "what nodes read of an interface is one line");
 
+/* The tables of its VRF. Acquire pairs with mr_ip_interface_write: they are made. */
+mr_inline const struct mr_fib4 *
+mr_ip_fib4(const struct mr_ip_interface *i)
+{
+	return atomic_load_explicit(&i->fib4, memory_order_acquire);
+}
+
+mr_inline const struct mr_fib6 *
+mr_ip_fib6(const struct mr_ip_interface *i)
+{
+	return atomic_load_explicit(&i->fib6, memory_order_acquire);
+}
+
 /* Which interface a frame came in on. */
 struct mr_ip_port {
-	uint16_t untagged;         /* interface, 0: none */
-	_Atomic(uint16_t *) vlans; /* [4096] interfaces, or null */
+	_Atomic uint16_t untagged;         /* interface, 0: none */
+	_Atomic(_Atomic uint16_t *) vlans; /* [4096] interfaces, or null */
 };
+
+/* The interface of a port's frames with this tag (0: none); 0: there is none. */
+mr_inline unsigned
+mr_ip_interface_at(const struct mr_ip_port *port, unsigned vlan)
+{
+	/* Acquire pairs with mr_ip_interface_map: the array is filled, the interface is there. */
+	const _Atomic uint16_t *vlans = atomic_load_explicit(&port->vlans, memory_order_acquire);
+
+	if (!vlan)
+		return atomic_load_explicit(&port->untagged, memory_order_acquire);
+	return vlans ? atomic_load_explicit(&vlans[vlan & 0xfff], memory_order_acquire) : 0;
+}
 
 struct mr_ip_address {
 	uint8_t family; /* enum mr_ip_family */
@@ -201,6 +226,9 @@ void mr_ip_vrf_destroy(struct mr_ip *, uint16_t vrf); /* after a grace period */
 uint16_t mr_ip_interface_find(const struct mr_ip *, const char *name);
 int mr_ip_interface_create(struct mr_ip *, const char *name, uint16_t *index, struct mr_error *);
 void mr_ip_interface_destroy(struct mr_ip *, uint16_t index);
+/* Makes what nodes read of it this: what stays is not touched, what changes is written in single
+ * stores, so that no node sees a value that was never meant. */
+void mr_ip_interface_write(struct mr_ip *, uint16_t index, const struct mr_ip_interface *);
 /* What arrives on `port` with this tag (0: none) belongs to the interface; 0 to take it back. */
 int mr_ip_interface_map(struct mr_ip *, uint16_t port, uint16_t vlan, uint16_t index);
 /* Its address of that family to speak from, preferring one in `peer`'s subnet (null: the first);

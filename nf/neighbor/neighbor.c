@@ -216,7 +216,9 @@ set_flag(struct mr_ip *ip, uint16_t interface, uint32_t flag, bool on)
 {
 	uint32_t flags = ip->interfaces[interface].flags;
 
-	ip->interfaces[interface].flags = on ? flags | flag : flags & ~flag;
+	/* Relaxed: a word by itself, as in mr_ip_interface_write. */
+	__atomic_store_n(&ip->interfaces[interface].flags, on ? flags | flag : flags & ~flag,
+	    __ATOMIC_RELAXED);
 }
 
 static const struct neighbor_plan_interface *

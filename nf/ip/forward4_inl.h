@@ -83,8 +83,8 @@ mr_verdict_t ip4_decide(const struct ip_work *, struct mr_packet *, const struct
     uint32_t group);
 /* The same from the header's checks on. */
 mr_verdict_t ip4_slow(const struct ip_work *, struct mr_packet *, const struct ip_at *);
-/* Writes down what the look-up found. */
-void ip4_record(const struct ip_work *, const struct mr_packet *, unsigned in, unsigned l3);
+/* Looks a recorded packet's destination up, and writes down what that rests on. */
+uint32_t ip4_record(const struct ip_work *, const struct mr_packet *, unsigned in, unsigned l3);
 
 /* What the loop below leaves out: recorded, refused, or not the usual way. */
 mr_verdict_t ip4_unusual(const struct ip_work *, struct mr_packet *, unsigned in, unsigned l3,

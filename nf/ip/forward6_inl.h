@@ -50,7 +50,7 @@ ip6_plain_at(const uint8_t *type, unsigned room)
 mr_verdict_t ip6_decide(const struct ip_work *, struct mr_packet *, const struct ip_at *,
     uint32_t group);
 mr_verdict_t ip6_slow(const struct ip_work *, struct mr_packet *, const struct ip_at *);
-void ip6_record(const struct ip_work *, const struct mr_packet *, unsigned in, unsigned l3);
+uint32_t ip6_record(const struct ip_work *, const struct mr_packet *, unsigned in, unsigned l3);
 
 /* What the loop below leaves out: recorded, refused, or not the usual way. */
 mr_verdict_t ip6_unusual(const struct ip_work *, struct mr_packet *, unsigned in, unsigned l3,

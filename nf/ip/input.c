@@ -124,6 +124,7 @@ input_body(struct mr_node_run *run, struct mr_recorder *rec, const uint32_t *pac
 	struct ip_batch four, six;
 	unsigned first = 0, end;
 
+	ip_record_begin(&w, packets, count);
 	while (first < count) {
 		unsigned port = mr_packet_at(run->base, packets[first])->port;
 
@@ -140,6 +141,7 @@ MR_NODE_FUNCTIONS(input)
 const struct mr_node_class mr_ip_input_class = {
 	.name = "ip-input",
 	.doc = "frames into the router: interface, and the whole way of plain packets",
+	.replays = true,
 	.edges = mr_ip_edge_names,
 	.edge_count = MR_IP_EDGES,
 	.drops = mr_ip_drops,

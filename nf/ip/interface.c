@@ -78,8 +78,19 @@ mr_ip_interface_write(struct mr_ip *ip, uint16_t index, const struct mr_ip_inter
 		if (to[k] != from[k])
 			__atomic_store_n(&to[k], from[k], __ATOMIC_RELAXED);
 	WRITE(flags);
+	mr_generation_bump(&ip->cells->interfaces);
 }
 #undef WRITE
+
+void
+mr_ip_interface_flag(struct mr_ip *ip, uint16_t index, uint32_t flag, bool on)
+{
+	struct mr_ip_interface *i = &ip->interfaces[index];
+
+	/* Relaxed: a word by itself, as in mr_ip_interface_write. */
+	__atomic_store_n(&i->flags, on ? i->flags | flag : i->flags & ~flag, __ATOMIC_RELAXED);
+	mr_generation_bump(&ip->cells->interfaces);
+}
 
 int
 mr_ip_interface_map(struct mr_ip *ip, uint16_t port, uint16_t vlan, uint16_t index)

@@ -29,6 +29,7 @@
  * written in single aligned stores, or published by one (adjacency.h, group.h).
  */
 
+#include "kit/base/generation.h"
 #include "kit/graph/graph.h"
 #include "kit/packet/wire.h"
 
@@ -178,10 +179,22 @@ struct mr_ip_interface_info {
 	uint32_t generation; /* grows with every change of the above */
 };
 
+struct mr_regions;
+
 struct mr_ip_vrf {
 	char name[64]; /* empty: the index is free */
 	struct mr_fib4 *fib4;
 	struct mr_fib6 *fib6;
+	struct mr_regions *regions[MR_IP_FAMILIES]; /* generations of what the FIBs say */
+};
+
+/* Generations of the other tables (kit/base/generation.h), several entries to a cell. */
+#define MR_IP_CELLS 4096u
+struct mr_ip_cells {
+	struct mr_generation interfaces;
+	struct mr_generation adjacencies[MR_IP_CELLS]; /* by index */
+	struct mr_generation groups[MR_IP_CELLS];      /* by group */
+	struct mr_generation buckets[MR_IP_CELLS];     /* by the first bucket's index / 64 */
 };
 
 struct mr_adjacency;
@@ -194,6 +207,7 @@ struct mr_ip {
 	struct mr_adjacency *adjacencies;   /* [MR_IP_ADJACENCIES_MAX] */
 	_Atomic uint64_t *groups;           /* [MR_IP_GROUPS_MAX], group.h */
 	_Atomic uint32_t *buckets;          /* [MR_IP_BUCKETS_MAX] adjacencies */
+	struct mr_ip_cells *cells;
 
 	/* The control thread's. */
 	struct mr_ip_interface_info *info; /* [MR_IP_INTERFACES_MAX] */
@@ -220,6 +234,9 @@ void mr_ip_attach(struct mr_ip *, enum mr_ip_edge, uint16_t node);
 void mr_ip_link(struct mr_ip *, uint16_t node);
 
 /* VRFs and interfaces, by index; UINT16_MAX and 0: there is none. */
+/* What a VRF's FIB says about this prefix has changed. */
+void mr_ip_vrf_changed(const struct mr_ip *, uint16_t vrf, enum mr_ip_family, const uint8_t *prefix,
+    unsigned len);
 uint16_t mr_ip_vrf_find(const struct mr_ip *, const char *name);
 int mr_ip_vrf_create(struct mr_ip *, const char *name, uint16_t *vrf, struct mr_error *);
 void mr_ip_vrf_destroy(struct mr_ip *, uint16_t vrf); /* after a grace period */
@@ -231,6 +248,8 @@ void mr_ip_interface_destroy(struct mr_ip *, uint16_t index);
 void mr_ip_interface_write(struct mr_ip *, uint16_t index, const struct mr_ip_interface *);
 /* What arrives on `port` with this tag (0: none) belongs to the interface; 0 to take it back. */
 int mr_ip_interface_map(struct mr_ip *, uint16_t port, uint16_t vlan, uint16_t index);
+/* The same for one bit of its flags. */
+void mr_ip_interface_flag(struct mr_ip *, uint16_t index, uint32_t flag, bool on);
 /* Its address of that family to speak from, preferring one in `peer`'s subnet (null: the first);
  * null when it has none. Looks through an unnumbered interface to the one it borrows from. */
 const struct mr_ip_address *mr_ip_address_for(const struct mr_ip *, uint16_t index,

@@ -429,9 +429,9 @@ mr_graph_inject(struct mr_graph *g, unsigned worker, uint16_t node, const uint32
 	mr_worker_inject(g->workers[worker], node, packets, count);
 }
 
-/* Which worker the recorders of a trace hang on is not known beforehand: all. */
-static int
-make_recorders(struct mr_graph *g, struct mr_error *error)
+/* Which worker will record is not known beforehand: all. */
+int
+mr_graph_record(struct mr_graph *g, struct mr_error *error)
 {
 	for (unsigned i = 0; i < g->worker_count; i++) {
 		struct mr_worker *w = g->workers[i];
@@ -441,7 +441,7 @@ make_recorders(struct mr_graph *g, struct mr_error *error)
 		/* Relaxed: only this thread writes it. */
 		if (atomic_load_explicit(&w->recorder_published, memory_order_relaxed))
 			continue;
-		rc = mr_recorder_create(&recorder, 64, mr_probe_recorded, w, error);
+		rc = mr_recorder_create(&recorder, RECORDINGS, mr_probe_recorded, w, error);
 		if (rc)
 			return rc;
 		/* Release pairs with begin_pass in worker.c. */
@@ -487,7 +487,7 @@ mr_graph_attach(struct mr_graph *g, struct mr_probe *probe, struct mr_error *err
 		return mr_error_set(error, -EBUSY,
 		    "probe: %u are attached already, the most there can be", MR_PROBES_MAX);
 	if (probe->config.trace) {
-		rc = make_recorders(g, error);
+		rc = mr_graph_record(g, error);
 		if (rc)
 			return rc;
 	}

@@ -153,6 +153,10 @@ MR_API const struct mr_node_class *mr_graph_node_class(const struct mr_graph *, 
 /* Where an edge leads; UINT16_MAX when it is not linked. */
 MR_API uint16_t mr_graph_edge(const struct mr_graph *, uint16_t node, unsigned edge);
 
+/* Gives every worker a recorder, if it has none yet: before the commit that brings nodes which
+ * attach recordings. */
+MR_API int mr_graph_record(struct mr_graph *, struct mr_error *);
+
 /* Attaches a probe (kit/graph/probe.h) or takes it away; when detach returns no worker uses it. */
 MR_API int mr_graph_attach(struct mr_graph *, struct mr_probe *, struct mr_error *);
 MR_API void mr_graph_detach(struct mr_graph *, struct mr_probe *);

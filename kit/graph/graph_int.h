@@ -21,6 +21,10 @@
 
 #define PLACE_MAX 8
 
+/* Packets of a worker that are recorded at once: a vector of new flows. Their memory is touched
+ * when it is used. */
+#define RECORDINGS 256
+
 /* A port has two slots for what is to be sent: before the nodes that stand behind its outputs, and
  * past them. */
 #define OUT_SLOTS (2 * MR_PORT_MAX)

@@ -659,6 +659,7 @@ const struct mr_node_class mr_bridge_node_class = {
 	.drop_count = MR_BRIDGE_DROP_COUNT,
 	.counters = counters,
 	.counter_count = MR_BRIDGE_COUNT_COUNT,
+	.by_address = true,
 	.replays = true,
 	.replay = bridge_replay,
 	MR_NODE_RUN(bridge),

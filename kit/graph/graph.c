@@ -184,6 +184,7 @@ mr_graph_add_port(struct mr_graph *g, struct mr_port *port, const uint16_t *work
 	memset(dp, 0, sizeof(*dp));
 	dp->port = port;
 	dp->node = MR_GRAPH_NODE_RX;
+	dp->behind = UINT16_MAX;
 	dp->up = true;
 	for (unsigned i = 0; i < count; i++)
 		dp->workers[i] = workers[i];
@@ -217,6 +218,18 @@ uint16_t
 mr_graph_input(const struct mr_graph *g, uint16_t port)
 {
 	return port < g->port_count && g->ports[port].port ? g->ports[port].node : UINT16_MAX;
+}
+
+int
+mr_graph_set_output(struct mr_graph *g, uint16_t port, uint16_t node)
+{
+	if (port >= g->port_count || !g->ports[port].port)
+		return -EINVAL;
+	if (node != UINT16_MAX &&
+	    (node < MR_GRAPH_NODE_FIRST || node >= g->node_count || !g->nodes[node].class))
+		return -EINVAL;
+	g->ports[port].behind = node;
+	return 0;
 }
 
 void
@@ -416,19 +429,23 @@ mr_graph_inject(struct mr_graph *g, unsigned worker, uint16_t node, const uint32
 	mr_worker_inject(g->workers[worker], node, packets, count);
 }
 
-/* Which worker the recorders of a trace hang on is not known beforehand: all. */
-static int
-make_recorders(struct mr_graph *g, struct mr_error *error)
+/* Which worker will record is not known beforehand: all. */
+int
+mr_graph_record(struct mr_graph *g, struct mr_error *error)
 {
 	for (unsigned i = 0; i < g->worker_count; i++) {
+		struct mr_worker *w = g->workers[i];
+		struct mr_recorder *recorder;
 		int rc;
 
-		if (g->workers[i]->recorder)
+		/* Relaxed: only this thread writes it. */
+		if (atomic_load_explicit(&w->recorder_published, memory_order_relaxed))
 			continue;
-		rc = mr_recorder_create(&g->workers[i]->recorder, 64, mr_probe_recorded,
-		    g->workers[i], error);
+		rc = mr_recorder_create(&recorder, RECORDINGS, mr_probe_recorded, w, error);
 		if (rc)
 			return rc;
+		/* Release pairs with begin_pass in worker.c. */
+		atomic_store_explicit(&w->recorder_published, recorder, memory_order_release);
 	}
 	return 0;
 }
@@ -470,7 +487,7 @@ mr_graph_attach(struct mr_graph *g, struct mr_probe *probe, struct mr_error *err
 		return mr_error_set(error, -EBUSY,
 		    "probe: %u are attached already, the most there can be", MR_PROBES_MAX);
 	if (probe->config.trace) {
-		rc = make_recorders(g, error);
+		rc = mr_graph_record(g, error);
 		if (rc)
 			return rc;
 	}

@@ -97,6 +97,9 @@ MR_API void mr_graph_remove_port(struct mr_graph *, uint16_t port);
 MR_API int mr_graph_set_input(struct mr_graph *, uint16_t port, uint16_t node, uint16_t arg);
 /* The node where it enters; UINT16_MAX: no such port. */
 MR_API uint16_t mr_graph_input(const struct mr_graph *, uint16_t port);
+/* What nodes send on this port enters at this node instead, which sends with mr_verdict_send (it,
+ * or the last of those it leads to); UINT16_MAX: nothing stands there. */
+MR_API int mr_graph_set_output(struct mr_graph *, uint16_t port, uint16_t node);
 MR_API void mr_graph_set_port_up(struct mr_graph *, uint16_t port, bool up);
 
 MR_API int mr_graph_commit(struct mr_graph *, struct mr_error *);
@@ -149,6 +152,10 @@ MR_API const char *mr_graph_node_name(const struct mr_graph *, uint16_t node);
 MR_API const struct mr_node_class *mr_graph_node_class(const struct mr_graph *, uint16_t node);
 /* Where an edge leads; UINT16_MAX when it is not linked. */
 MR_API uint16_t mr_graph_edge(const struct mr_graph *, uint16_t node, unsigned edge);
+
+/* Gives every worker a recorder, if it has none yet: before the commit that brings nodes which
+ * attach recordings. */
+MR_API int mr_graph_record(struct mr_graph *, struct mr_error *);
 
 /* Attaches a probe (kit/graph/probe.h) or takes it away; when detach returns no worker uses it. */
 MR_API int mr_graph_attach(struct mr_graph *, struct mr_probe *, struct mr_error *);

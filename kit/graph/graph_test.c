@@ -477,10 +477,58 @@ test_two_graphs(void **state)
 	teardown(&b);
 }
 
+/* What stands behind an output sees every packet once, whoever sent it, and is the last. */
+mr_inline void
+behind_body(struct mr_node_run *run, struct mr_recorder *rec, const uint32_t *packets,
+    mr_verdict_t *verdicts, unsigned count)
+{
+	(void)packets;
+	(void)rec;
+	*(uint64_t *)run->self += count;
+	for (unsigned i = 0; i < count; i++)
+		verdicts[i] = i % 4 == 3 ? mr_verdict_drop(0) : mr_verdict_send(1);
+}
+MR_NODE_FUNCTIONS(behind)
+static const struct mr_named behind_drops[] = { { "fourth", "" } };
+static const struct mr_node_class behind_class = {
+	.name = "behind",
+	.drops = behind_drops,
+	.drop_count = 1,
+	MR_NODE_RUN(behind),
+};
+
+static void
+test_nodes_behind_an_output(void **state)
+{
+	struct mr_graph_totals t;
+	struct mr_node_stats s;
+	uint64_t seen = 0;
+	struct bed b;
+	uint16_t node;
+
+	setup(&b, 1, "10000");
+	assert_int_equal(mr_graph_add_node(b.graph, &behind_class, NULL, &seen, &node, &b.error),
+	    0);
+	assert_int_equal(mr_graph_set_output(b.graph, 1, 9999), -EINVAL);
+	assert_int_equal(mr_graph_set_output(b.graph, 1, node), 0);
+	assert_int_equal(mr_graph_commit(b.graph, &b.error), 0);
+	while (mr_graph_pass(b.graph, 0))
+		;
+	mr_graph_node_stats(b.graph, node, &s);
+	mr_graph_totals(b.graph, &t);
+	assert_int_equal(seen, s.packets);
+	assert_true(s.drops[0] > 1000);
+	assert_int_equal(t.sent, seen - s.drops[0]);
+	assert_balanced(&b, 10000);
+	assert_int_equal(mr_graph_set_output(b.graph, 1, UINT16_MAX), 0);
+	teardown(&b);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_nodes_behind_an_output),
 		cmocka_unit_test(test_accounting_on_one_worker),
 		cmocka_unit_test(test_accounting_across_workers),
 		cmocka_unit_test(test_sleeps_and_wakes),

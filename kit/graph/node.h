@@ -111,6 +111,8 @@ struct mr_node_class {
 	mr_node_fn *run;
 	/* The same body, recording; null: runs bare, and says so in a recording. */
 	mr_node_fn *record;
+	/* Decides by Ethernet addresses: they are part of the key of flows that come here. */
+	bool by_address;
 	/* Its walks may be replayed by the flow lane (kit/flow): whatever it does to a packet and
 	 * whatever its decision rests on is recorded, or is a field of the flow's key. */
 	bool replays;

@@ -13,6 +13,7 @@
  * frame whose station is known, on a port that may be reached, that is up
  * and takes its size, is done in the loop; everything else goes through `decide`.
  */
+#include "kit/flow/key.h"
 #include "kit/packet/wire_eth.h"
 #include "nf/bridge/bridge_int.h"
 
@@ -75,6 +76,7 @@ record_decision(struct mr_recorder *rec, const struct mr_packet *p, const struct
 		mr_guard(rec, p, 12, 4, 0xff0fffff);
 	if (view->vlans)
 		mr_record_note(rec, p, "VLAN", vlan);
+	mr_record_use(rec, p, MR_FLOW_L2);
 	mr_record_read(rec, p, "bridge", &view->generation);
 	mr_record_read(rec, p, "bridge stations", mr_mac_cell(view->table, (uint16_t)vlan));
 }
@@ -517,6 +519,19 @@ limits(const struct work *w, unsigned from, uint32_t limit[LIMITS])
 	limit[view->count] = 0;
 }
 
+/* What a replay of this frame's way to a station has to mind: its size, and that its source stays
+ * heard. */
+static mr_noinline void
+record_sent(const struct work *w, const struct mr_packet *p, unsigned i, unsigned port)
+{
+	bool vlans = w->view->vlans;
+	unsigned tag = vlans && w->b->tagged[i] ? 4 : 0;
+
+	mr_guard_length(w->rec, p, way_out(w->run, port)->mtu + HEADER + tag);
+	if (w->b->src[i])
+		mr_record_call(w->rec, p, vlans ? w->b->vlan[i] : 0, true);
+}
+
 /* With `limit`, that of the slot where all packets came in. */
 mr_inline void
 forward(const struct work *w, const uint32_t *packets, mr_verdict_t *verdicts, unsigned count,
@@ -542,6 +557,8 @@ forward(const struct work *w, const uint32_t *packets, mr_verdict_t *verdicts, u
 		if (vlans)
 			go &= bridge_bit(view->members, view->words, b->vlan[i], slot);
 		verdicts[i] = mr_verdict_output(port);
+		if (mr_unlikely(w->rec != NULL) && go)
+			record_sent(w, mr_packet_at(w->run->base, packets[i]), i, port);
 		if (mr_unlikely(!go))
 			verdicts[i] = decide(w, packets[i], i);
 		else if (vlans &&
@@ -605,6 +622,31 @@ bridge_body(struct mr_node_run *run, struct mr_recorder *rec, const uint32_t *pa
 }
 MR_NODE_FUNCTIONS(bridge)
 
+/* Frames that the flow lane replays: their sources are heard where they were. */
+static void
+bridge_replay(struct mr_node_run *run, const uint32_t *packets, const uint32_t *vlans,
+    const struct mr_replayed *replayed, uint8_t *skip, unsigned count)
+{
+	struct mr_bridge *bridge = run->self;
+	/* Acquire pairs with the release in mr_bridge_commit. */
+	struct mr_mac *table = atomic_load_explicit(&bridge->view, memory_order_acquire)->table;
+
+	(void)replayed;
+	for (unsigned i = 0; i < count; i++) {
+		const struct mr_packet *p = mr_packet_at(run->base, packets[i]);
+		uint64_t source;
+		uint32_t found;
+
+		memcpy(&source, mr_packet_bytes_const(p) + 6, 8);
+		source = source << 16 | vlans[i];
+		found = mr_mac_get(table, source);
+		if (found && MR_MAC_FOUND_PORT(found) == p->port)
+			mr_mac_learn(table, source, p->port, run->seconds, true);
+		else
+			skip[i] = 1;
+	}
+}
+
 #define MR_BRIDGE_X(id, name, doc) { name, doc },
 static const struct mr_named drops[] = { MR_BRIDGE_DROPS(MR_BRIDGE_X) };
 static const struct mr_named counters[] = { MR_BRIDGE_COUNTERS(MR_BRIDGE_X) };
@@ -617,5 +659,8 @@ const struct mr_node_class mr_bridge_node_class = {
 	.drop_count = MR_BRIDGE_DROP_COUNT,
 	.counters = counters,
 	.counter_count = MR_BRIDGE_COUNT_COUNT,
+	.by_address = true,
+	.replays = true,
+	.replay = bridge_replay,
 	MR_NODE_RUN(bridge),
 };

@@ -171,8 +171,8 @@ complete(const struct pass *s, uint32_t index, uint32_t packet)
 		restore4(s, p, total, congested);
 	icmp_forget(p);
 	mr_ip_meta(p)->icmp_data = 0;
-	mr_ip_meta(p)->spare[0] = 0;
-	mr_ip_meta(p)->spare[1] = 0;
+	p->track = 0;
+	p->mark = 0;
 	mr_node_count(s->run, MR_REASSEMBLY_COUNT_WHOLE, 1);
 	mr_node_merged(s->run, count - 1);
 	if (first == packet)

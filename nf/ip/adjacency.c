@@ -47,6 +47,7 @@ publish(struct mr_ip *ip, uint32_t index, mr_verdict_t verdict, unsigned mtu, un
 
 	/* Release pairs with the acquire of the forwarding nodes: the header is there. */
 	atomic_store_explicit(&ip->adjacencies[index].control, control, memory_order_release);
+	mr_generation_bump(&ip->cells->adjacencies[index % MR_IP_CELLS]);
 }
 
 static uint64_t

@@ -29,6 +29,7 @@
  * written in single aligned stores, or published by one (adjacency.h, group.h).
  */
 
+#include "kit/base/generation.h"
 #include "kit/graph/graph.h"
 #include "kit/packet/wire.h"
 
@@ -75,9 +76,8 @@ struct mr_ip_meta {
 	uint8_t flags;      /* enum mr_ip_meta_flag */
 	uint8_t class;      /* of what is punted (nf/host) */
 	uint32_t icmp_data; /* the error's second word, host order: MTU, pointer, gateway */
-	uint32_t spare[2];
 };
-static_assert(sizeof(struct mr_ip_meta) == 24, "fits the packet's scratch");
+static_assert(sizeof(struct mr_ip_meta) == 16, "fits the packet's scratch");
 
 enum mr_ip_meta_flag {
 	MR_IP_META_ORIGIN = 1u << 0,      /* made by this router: its TTL stays, no ICMP about it */
@@ -110,8 +110,8 @@ enum mr_ip_interface_flag {
 
 /* What nodes read of an interface. Control writes, field by field. */
 struct mr_ip_interface {
-	const struct mr_fib4 *fib4; /* of its VRF */
-	const struct mr_fib6 *fib6;
+	_Atomic(const struct mr_fib4 *) fib4; /* of its VRF: mr_ip_fib4 */
+	_Atomic(const struct mr_fib6 *) fib6;
 	uint64_t mac; /* its six bytes as they are loaded from a frame; above them 0 */
 	uint32_t flags;
 	uint16_t vrf;
@@ -127,11 +127,36 @@ struct mr_ip_interface {
 };
 static_assert(sizeof(struct mr_ip_interface) == 64, "what nodes read of an interface is one line");
 
+/* The tables of its VRF. Acquire pairs with mr_ip_interface_write: they are made. */
+mr_inline const struct mr_fib4 *
+mr_ip_fib4(const struct mr_ip_interface *i)
+{
+	return atomic_load_explicit(&i->fib4, memory_order_acquire);
+}
+
+mr_inline const struct mr_fib6 *
+mr_ip_fib6(const struct mr_ip_interface *i)
+{
+	return atomic_load_explicit(&i->fib6, memory_order_acquire);
+}
+
 /* Which interface a frame came in on. */
 struct mr_ip_port {
-	uint16_t untagged;         /* interface, 0: none */
-	_Atomic(uint16_t *) vlans; /* [4096] interfaces, or null */
+	_Atomic uint16_t untagged;         /* interface, 0: none */
+	_Atomic(_Atomic uint16_t *) vlans; /* [4096] interfaces, or null */
 };
+
+/* The interface of a port's frames with this tag (0: none); 0: there is none. */
+mr_inline unsigned
+mr_ip_interface_at(const struct mr_ip_port *port, unsigned vlan)
+{
+	/* Acquire pairs with mr_ip_interface_map: the array is filled, the interface is there. */
+	const _Atomic uint16_t *vlans = atomic_load_explicit(&port->vlans, memory_order_acquire);
+
+	if (!vlan)
+		return atomic_load_explicit(&port->untagged, memory_order_acquire);
+	return vlans ? atomic_load_explicit(&vlans[vlan & 0xfff], memory_order_acquire) : 0;
+}
 
 struct mr_ip_address {
 	uint8_t family; /* enum mr_ip_family */
@@ -154,10 +179,22 @@ struct mr_ip_interface_info {
 	uint32_t generation; /* grows with every change of the above */
 };
 
+struct mr_regions;
+
 struct mr_ip_vrf {
 	char name[64]; /* empty: the index is free */
 	struct mr_fib4 *fib4;
 	struct mr_fib6 *fib6;
+	struct mr_regions *regions[MR_IP_FAMILIES]; /* generations of what the FIBs say */
+};
+
+/* Generations of the other tables (kit/base/generation.h), several entries to a cell. */
+#define MR_IP_CELLS 4096u
+struct mr_ip_cells {
+	struct mr_generation interfaces;
+	struct mr_generation adjacencies[MR_IP_CELLS]; /* by index */
+	struct mr_generation groups[MR_IP_CELLS];      /* by group */
+	struct mr_generation buckets[MR_IP_CELLS];     /* by the first bucket's index / 64 */
 };
 
 struct mr_adjacency;
@@ -170,6 +207,7 @@ struct mr_ip {
 	struct mr_adjacency *adjacencies;   /* [MR_IP_ADJACENCIES_MAX] */
 	_Atomic uint64_t *groups;           /* [MR_IP_GROUPS_MAX], group.h */
 	_Atomic uint32_t *buckets;          /* [MR_IP_BUCKETS_MAX] adjacencies */
+	struct mr_ip_cells *cells;
 
 	/* The control thread's. */
 	struct mr_ip_interface_info *info; /* [MR_IP_INTERFACES_MAX] */
@@ -196,14 +234,22 @@ void mr_ip_attach(struct mr_ip *, enum mr_ip_edge, uint16_t node);
 void mr_ip_link(struct mr_ip *, uint16_t node);
 
 /* VRFs and interfaces, by index; UINT16_MAX and 0: there is none. */
+/* What a VRF's FIB says about this prefix has changed. */
+void mr_ip_vrf_changed(const struct mr_ip *, uint16_t vrf, enum mr_ip_family, const uint8_t *prefix,
+    unsigned len);
 uint16_t mr_ip_vrf_find(const struct mr_ip *, const char *name);
 int mr_ip_vrf_create(struct mr_ip *, const char *name, uint16_t *vrf, struct mr_error *);
 void mr_ip_vrf_destroy(struct mr_ip *, uint16_t vrf); /* after a grace period */
 uint16_t mr_ip_interface_find(const struct mr_ip *, const char *name);
 int mr_ip_interface_create(struct mr_ip *, const char *name, uint16_t *index, struct mr_error *);
 void mr_ip_interface_destroy(struct mr_ip *, uint16_t index);
+/* Makes what nodes read of it this: what stays is not touched, what changes is written in single
+ * stores, so that no node sees a value that was never meant. */
+void mr_ip_interface_write(struct mr_ip *, uint16_t index, const struct mr_ip_interface *);
 /* What arrives on `port` with this tag (0: none) belongs to the interface; 0 to take it back. */
 int mr_ip_interface_map(struct mr_ip *, uint16_t port, uint16_t vlan, uint16_t index);
+/* The same for one bit of its flags. */
+void mr_ip_interface_flag(struct mr_ip *, uint16_t index, uint32_t flag, bool on);
 /* Its address of that family to speak from, preferring one in `peer`'s subnet (null: the first);
  * null when it has none. Looks through an unnumbered interface to the one it borrows from. */
 const struct mr_ip_address *mr_ip_address_for(const struct mr_ip *, uint16_t index,

@@ -211,14 +211,6 @@ add_nodes(struct neighbor_part *p)
 	mr_graph_set_input(graph, p->port, p->output, 0);
 }
 
-static void
-set_flag(struct mr_ip *ip, uint16_t interface, uint32_t flag, bool on)
-{
-	uint32_t flags = ip->interfaces[interface].flags;
-
-	ip->interfaces[interface].flags = on ? flags | flag : flags & ~flag;
-}
-
 static const struct neighbor_plan_interface *
 plan_of(const struct neighbor_part *p, const char *name)
 {
@@ -244,8 +236,8 @@ apply_interfaces(struct neighbor_part *p)
 		}
 		own = from->own;
 		own.ra.mtu = from->tell_mtu ? ip->interfaces[k].mtu : 0;
-		set_flag(ip, (uint16_t)k, MR_IP_PROXY, own.proxy);
-		set_flag(ip, (uint16_t)k, MR_IP_DAD, own.dad);
+		mr_ip_interface_flag(ip, (uint16_t)k, MR_IP_PROXY, own.proxy);
+		mr_ip_interface_flag(ip, (uint16_t)k, MR_IP_DAD, own.dad);
 		neighbors_interface_set(p->neighbors, (uint16_t)k, &from->settings, &own);
 	}
 }

@@ -24,8 +24,11 @@ fib_set(struct mr_rib *rib, uint16_t vrf, enum mr_ip_family family, const uint8_
 {
 	const struct mr_ip_vrf *v = &rib->ip->vrfs[vrf];
 
-	return family == MR_IP4 ? mr_fib4_set(v->fib4, host_order(prefix), len, group)
-				: mr_fib6_set(v->fib6, prefix, len, group);
+	int rc = family == MR_IP4 ? mr_fib4_set(v->fib4, host_order(prefix), len, group)
+				  : mr_fib6_set(v->fib6, prefix, len, group);
+
+	mr_ip_vrf_changed(rib->ip, vrf, family, prefix, len);
+	return rc;
 }
 
 static void
@@ -38,6 +41,7 @@ fib_unset(struct mr_rib *rib, uint16_t vrf, enum mr_ip_family family, const uint
 		mr_fib4_unset(v->fib4, host_order(prefix), len);
 	else
 		mr_fib6_unset(v->fib6, prefix, len);
+	mr_ip_vrf_changed(rib->ip, vrf, family, prefix, len);
 }
 
 uint32_t

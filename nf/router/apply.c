@@ -154,43 +154,46 @@ router_interface_update(struct router *r, const struct plan_interface *p)
 	const struct mr_interface *port =
 	    p->parent[0] ? mr_interface_find(mr_interfaces_of(r->base.dp), p->parent) : NULL;
 	struct mr_ip_interface_info *info = &ip->info[p->index];
-	struct mr_ip_interface *i = &ip->interfaces[p->index];
+	const struct mr_ip_interface *before = &ip->interfaces[p->index];
+	struct mr_ip_interface next = *before;
 	const struct mr_ip_address *four, *six;
 	const struct plan *plan = r->changing ? &r->next : &r->now;
 	const struct plan_interface *lender = router_plan_interface(plan, p->unnumbered);
 	const struct mr_ip_vrf *vrf = &ip->vrfs[plan->vrfs[p->vrf].index];
-	struct mr_ip_interface before = *i;
-	uint64_t mac = 0;
+	bool refresh;
 
 	snprintf(info->parent, sizeof(info->parent), "%s", p->parent);
 	info->borrowed = lender ? lender->index : 0;
 	choose_mac(info->mac, p, port);
 	set_addresses(info, p);
-	memcpy(&mac, info->mac, 6);
-	i->fib4 = vrf->fib4;
-	i->fib6 = vrf->fib6;
-	i->vrf = plan->vrfs[p->vrf].index;
-	i->mac = mac;
-	i->port = port ? port->index : MR_IP_NO_PORT;
-	i->vlan = p->vlan;
-	i->mtu = (uint16_t)LOOPBACK_MTU;
+	next.mac = 0;
+	memcpy(&next.mac, info->mac, 6);
+	/* Relaxed: not yet to be seen by anybody. */
+	atomic_store_explicit(&next.fib4, vrf->fib4, memory_order_relaxed);
+	atomic_store_explicit(&next.fib6, vrf->fib6, memory_order_relaxed);
+	next.vrf = plan->vrfs[p->vrf].index;
+	next.port = port ? port->index : MR_IP_NO_PORT;
+	next.vlan = p->vlan;
+	next.mtu = (uint16_t)LOOPBACK_MTU;
 	if (port && port->port)
-		i->mtu = port->port->mtu;
+		next.mtu = port->port->mtu;
 	if (p->mtu)
-		i->mtu = MR_MIN(p->mtu, i->mtu);
-	i->clamp4 = p->clamp4;
-	i->clamp6 = p->clamp6;
+		next.mtu = MR_MIN(p->mtu, next.mtu);
+	next.clamp4 = p->clamp4;
+	next.clamp6 = p->clamp6;
 	four = mr_ip_address_for(ip, p->index, MR_IP4, NULL);
 	six = mr_ip_address_for(ip, p->index, MR_IP6, NULL);
-	i->address4 = 0;
+	next.address4 = 0;
 	if (four)
-		memcpy(&i->address4, four->bytes, 4);
-	memset(i->address6, 0, sizeof(i->address6));
+		memcpy(&next.address4, four->bytes, 4);
+	memset(next.address6, 0, sizeof(next.address6));
 	if (six)
-		memcpy(i->address6, six->bytes, 16);
-	i->flags = state_flags(r, p, port);
-	if (before.mac != i->mac || before.port != i->port || before.vlan != i->vlan ||
-	    before.mtu != i->mtu || before.flags != i->flags)
+		memcpy(next.address6, six->bytes, 16);
+	next.flags = state_flags(r, p, port);
+	refresh = before->mac != next.mac || before->port != next.port ||
+	    before->vlan != next.vlan || before->mtu != next.mtu || before->flags != next.flags;
+	mr_ip_interface_write(ip, p->index, &next);
+	if (refresh)
 		mr_adjacency_refresh(ip, p->index);
 }
 

@@ -136,8 +136,7 @@ look(struct bed_port *bp, uint32_t packet)
 		bad(f, len, "from a group's Ethernet address");
 	if (b->strict) {
 		const struct mr_ip_port *port = &b->ip->ports[bp->port->index];
-		const uint16_t *vlans = atomic_load_explicit(&port->vlans, memory_order_acquire);
-		unsigned index = vlan ? (vlans ? vlans[vlan] : 0) : port->untagged;
+		unsigned index = mr_ip_interface_at(port, vlan);
 
 		if (!index)
 			bad(f, len, "on no interface");

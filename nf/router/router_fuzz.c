@@ -239,7 +239,7 @@ ethernet(struct fuzz *f, struct input *in, unsigned port, uint8_t *frame, unsign
 {
 	unsigned how = byte(in), at = 12;
 	const struct mr_ip_port *p = &f->bed.ip->ports[f->bed.ports[port].port->index];
-	uint16_t index = p->untagged;
+	unsigned index = mr_ip_interface_at(p, 0);
 
 	memset(frame, 0xff, 6);
 	memcpy(frame + 6, "\x02\0\0\0\0", 5);
@@ -248,12 +248,8 @@ ethernet(struct fuzz *f, struct input *in, unsigned port, uint8_t *frame, unsign
 		mr_store_be16(frame + 12, MR_ETH_TYPE_VLAN);
 		mr_store_be16(frame + 14, (uint16_t)(how & 16 ? 7 : 0));
 		at = 16;
-		if (how & 16) {
-			const uint16_t *vlans =
-			    atomic_load_explicit(&p->vlans, memory_order_relaxed);
-
-			index = vlans ? vlans[7] : 0;
-		}
+		if (how & 16)
+			index = mr_ip_interface_at(p, 7);
 	}
 	switch (how & 7) {
 	case 6:
@@ -363,7 +359,7 @@ give4(struct fuzz *f, struct input *in)
 	mr_store_be16(ip + 2, (uint16_t)(header + len));
 	whole = !(mr_load_be16(ip + 6) & 0x3fff);
 	bed_sum4(ip);
-	if (len >= BED_STAMP + 40 && !(how & 32))
+	if (len >= BED_STAMP + 40 && !(how & (32 | 64)))
 		bed_stamp(&f->bed, ip, ip + header + len - BED_STAMP,
 		    whole && proto != MR_IP_PROTO_UDP);
 	if (proto == MR_IP_PROTO_TCP || proto == MR_IP_PROTO_UDP || proto == MR_IP_PROTO_ICMP)
@@ -407,7 +403,7 @@ give6(struct fuzz *f, struct input *in)
 		len = len / 8 * 8;
 	ip[next] = (uint8_t)proto;
 	mr_store_be16(ip + 4, (uint16_t)(head - 40 + len));
-	if (len >= BED_STAMP + 40 && !(how & 32))
+	if (len >= BED_STAMP + 40 && !(how & (32 | 64)))
 		bed_stamp(&f->bed, ip, ip + head + len - BED_STAMP, !(how & 3));
 	if (proto == MR_IP_PROTO_TCP || proto == MR_IP_PROTO_UDP || proto == MR_IP_PROTO_ICMP6)
 		bed_sum(ip, ip + head, len, proto);

@@ -107,6 +107,7 @@ MR_API int mr_graph_commit(struct mr_graph *, struct mr_error *);
 /* Threads. start commits first. */
 MR_API int mr_graph_start(struct mr_graph *, struct mr_error *);
 MR_API void mr_graph_stop(struct mr_graph *);
+MR_API bool mr_graph_running(const struct mr_graph *);
 /* Wakes every sleeping worker, so that it looks at its ports again. */
 MR_API void mr_graph_wake(struct mr_graph *);
 

@@ -342,7 +342,6 @@ test_trace_shows_the_walk(void **state)
 		assert_int_equal(open, 0); /* each branch came to an end */
 	}
 	assert_true(ends > 64 && copies > 0);
-	assert_true(mr_probe_missed(probe) > 0); /* 64 recordings at a time, 256 packets came */
 	mr_graph_detach(b.graph, probe);
 	mr_probe_destroy(probe);
 	assert_balanced(&b, 1000);

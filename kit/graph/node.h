@@ -127,6 +127,9 @@ struct mr_node_class {
 	/* Called about once a second on each worker that runs the node, between two vectors, also
 	 * while nothing arrives: for what a node holds. It may release and emit. May be null. */
 	void (*tick)(struct mr_node_run *);
+	/* Called on each worker after what may be its last pass with this plan, the nodes of which are
+	 * all still there, and before it sleeps. It may not release or emit. May be null. */
+	void (*plan_ends)(struct mr_node_run *);
 };
 
 /* Both functions of a node from `NAME_body`. */

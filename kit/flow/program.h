@@ -69,7 +69,7 @@ struct mr_programs_config {
 struct mr_program {
 	/* The first line: all that a plain one needs. */
 	uint64_t packets, bytes; /* replayed and not settled yet */
-	mr_verdict_t verdict;    /* output or drop */
+	mr_verdict_t verdict;    /* mr_verdict_send or a drop */
 	uint16_t drop_node;      /* of a drop */
 	uint16_t max_length;     /* p->total at most, as it comes in */
 	int8_t grow;             /* bytes that the head grows by */

@@ -137,17 +137,36 @@ op_call(struct program_builder *b, const struct mr_node_class *class, const stru
 
 	if (!class || !class->replay)
 		return MR_PROGRAM_NODE;
-	*c = (struct mr_program_call){ .node = op->node, .secondly = op->len != 0 };
+	*c = (struct mr_program_call){
+		.node = op->node,
+		.secondly = op->len != 0,
+		.arg = op->arg,
+	};
 	b->call_count++;
-	if (op->arg && !b->has_arg) {
-		c->from_flow = 1;
-		b->arg = op->arg;
-		b->has_arg = true;
-	} else if (op->arg) {
-		c->arg = op->arg;
-		b->private = true;
-	}
 	return MR_PROGRAM_OK;
+}
+
+/* The state of one call moves into the flow's line, so that flows share the program: the first's
+ * that is made for every packet; where there is none, the first's of all. What else is
+ * called for every packet has state of this flow. */
+static void
+place_state(struct program_builder *b)
+{
+	struct mr_program_call *chosen = NULL;
+
+	for (unsigned i = 0; i < b->call_count; i++) {
+		struct mr_program_call *c = &b->calls[i];
+
+		if (c->arg && (!chosen || (chosen->secondly && !c->secondly)))
+			chosen = c;
+	}
+	if (!chosen)
+		return;
+	b->arg = chosen->arg;
+	chosen->arg = 0;
+	chosen->from_flow = 1;
+	for (unsigned i = 0; i < b->call_count; i++)
+		b->private |= b->calls[i].arg && !b->calls[i].secondly;
 }
 
 /* -- the walk ------------------------------------------------------------------------------ */
@@ -183,10 +202,11 @@ enter(struct program_builder *b, const struct mr_node_class *class, struct visit
 static enum mr_program_refusal
 op_end(struct program_builder *b, const struct mr_node_class *class, const struct mr_op *op)
 {
-	if (op->arg > MR_VERDICT_INDEX)
-		return MR_PROGRAM_NO_END;
 	if (op->kind == MR_OP_OUTPUT) {
-		b->verdict = mr_verdict_output(op->arg);
+		if (op->arg >= MR_PORT_MAX)
+			return MR_PROGRAM_NO_END;
+		/* The nodes behind the output were part of the walk. */
+		b->verdict = mr_verdict_send(op->arg);
 		return MR_PROGRAM_OK;
 	}
 	/* What the graph itself drops, it drops for a state of its own: a port that is down. */
@@ -294,9 +314,12 @@ append(struct program_builder *b, enum program_part part, const void *items, siz
 {
 	struct program_more *more = (struct program_more *)(b->bytes + sizeof(struct mr_program));
 
-	b->used = MR_ALIGN_UP(b->used, 8);
-	if (b->used + size * count > sizeof(b->bytes))
+	size_t at = MR_ALIGN_UP(b->used, 8);
+
+	if (at + size * count > sizeof(b->bytes))
 		return false;
+	memset(b->bytes + b->used, 0, at - b->used);
+	b->used = at;
 	more->part[part].at = (uint16_t)b->used;
 	more->part[part].count = (uint16_t)count;
 	memcpy(b->bytes + b->used, items, size * count);
@@ -408,7 +431,7 @@ begin(struct program_builder *b)
 	b->cell_count = b->region_count = b->call_count = b->credit_count = 0;
 	b->fields = MR_FLOW_PORT;
 	b->arg = 0;
-	b->private = b->has_arg = false;
+	b->private = false;
 	b->verdict = MR_VERDICT_NONE;
 	b->drop_node = 0;
 }
@@ -426,6 +449,7 @@ mr_program_build(struct mr_programs *s, const struct mr_recording *r, const stru
 	if (why)
 		return why;
 	mr_program_known(&b->known, r, key);
+	place_state(b);
 	why = mr_program_head_finish(&b->head, &b->known, &b->fields, &b->edits);
 	if (!why && !still(b))
 		why = MR_PROGRAM_CHANGED;

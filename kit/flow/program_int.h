@@ -185,7 +185,7 @@ struct program_builder {
 	unsigned cell_count, region_count, call_count, credit_count;
 	unsigned fields;
 	uint32_t arg;
-	bool private, has_arg;
+	bool private;
 	mr_verdict_t verdict;
 	uint16_t drop_node;
 	union {

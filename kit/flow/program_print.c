@@ -160,7 +160,7 @@ mr_program_print(const struct mr_program *g, const char *(*node)(const void *, u
     const char *(*port)(const void *, uint16_t), const void *user, char *text, size_t size)
 {
 	struct text t = { text, size, 0 };
-	uint16_t index = g->verdict & MR_VERDICT_INDEX;
+	unsigned index = g->verdict & MR_VERDICT_INDEX;
 
 	if (size)
 		text[0] = '\0';
@@ -170,7 +170,7 @@ mr_program_print(const struct mr_program *g, const char *(*node)(const void *, u
 	print_edits(&t, g);
 	print_credits(&t, g, node, user);
 	if ((g->verdict & MR_VERDICT_CLASS) == MR_VERDICT_OUTPUT)
-		add(&t, "send on %s\n", port(user, index));
+		add(&t, "send on %s\n", port(user, (uint16_t)(index & ~MR_VERDICT_FINAL)));
 	else
 		add(&t, "drop by %s, reason %u\n", node(user, g->drop_node), index);
 	return t.len;

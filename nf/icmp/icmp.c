@@ -97,7 +97,6 @@ static int
 add_nodes(struct icmp_part *part, struct mr_error *error)
 {
 	struct mr_graph *graph = mr_dataplane_graph(part->base->dp);
-	static const uint16_t first_worker = 0;
 	int rc = 0;
 
 	memset(part->nodes, 0xff, sizeof(part->nodes));
@@ -113,8 +112,6 @@ add_nodes(struct icmp_part *part, struct mr_error *error)
 		remove_nodes(part);
 		return rc;
 	}
-	/* Its table belongs to one worker; the others hand fragments over. */
-	mr_graph_place(graph, part->nodes[ICMP_NODE_REASSEMBLY], &first_worker, 1);
 	return 0;
 }
 

@@ -500,5 +500,6 @@ const struct mr_node_class mr_reassembly_class = {
 	.counters = counters,
 	.counter_count = MR_REASSEMBLY_COUNT_COUNT,
 	MR_NODE_RUN(reassembly),
+	.alone = true,
 	.tick = reassembly_tick,
 };

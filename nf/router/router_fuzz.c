@@ -258,7 +258,7 @@ ethernet(struct fuzz *f, struct input *in, unsigned port, uint8_t *frame, unsign
 		memcpy(frame, type == MR_ETH_TYPE_IP6 ? "\x33\x33\0\0\0\1" : "\1\0\x5e\0\0\5", 6);
 		break;
 	default:
-		memcpy(frame, &f->bed.ip->interfaces[index].mac, 6);
+		mr_ip_mac_copy(&f->bed.ip->interfaces[index], frame);
 	}
 	mr_store_be16(frame + at, (uint16_t)type);
 	return at + 2;

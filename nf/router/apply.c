@@ -211,12 +211,18 @@ map(struct router *r, const struct plan_interface *p)
 	mr_interface_use(mr_interfaces_of(r->base.dp), port, r->base.ip->input);
 }
 
+/* Not what stays on the same port and tag: its frames would have no interface meanwhile. */
 static void
 unmap(struct router *r, const struct plan_interface *p)
 {
 	uint16_t port = mr_ip_port(&r->base.ip->interfaces[p->index]);
+	const struct plan_interface *next = router_plan_interface(&r->next, p->name);
+	const struct mr_interface *parent =
+	    mr_interface_find(mr_interfaces_of(r->base.dp), p->parent);
+	bool stays = next && parent && parent->index == port && next->vlan == p->vlan &&
+	    strcmp(next->parent, p->parent) == 0;
 
-	if (port != MR_IP_NO_PORT)
+	if (port != MR_IP_NO_PORT && !stays)
 		mr_ip_interface_map(r->base.ip, port, p->vlan, 0);
 }
 

@@ -121,6 +121,7 @@ mr_graph_add_node(struct mr_graph *g, const struct mr_node_class *class, const c
 	memset(dn->edges, 0xff, sizeof(dn->edges));
 	dn->class = class;
 	dn->self = self;
+	dn->place_count = class->alone ? 1 : 0; /* worker 0 */
 	dn->incarnation = ++g->incarnation;
 	snprintf(dn->name, sizeof(dn->name), "%s", name);
 	g->node_count = MR_MAX(g->node_count, i + 1);
@@ -152,7 +153,7 @@ int
 mr_graph_place(struct mr_graph *g, uint16_t node, const uint16_t *workers, unsigned count)
 {
 	if (node < MR_GRAPH_NODE_FIRST || node >= g->node_count || !g->nodes[node].class ||
-	    count > PLACE_MAX)
+	    g->nodes[node].class->alone || count > PLACE_MAX)
 		return -EINVAL;
 	for (unsigned i = 0; i < count; i++)
 		if (workers[i] >= g->worker_count)

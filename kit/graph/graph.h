@@ -83,7 +83,8 @@ MR_API int mr_graph_add_node(struct mr_graph *, const struct mr_node_class *, co
     void *self, uint16_t *index, struct mr_error *);
 MR_API void mr_graph_remove_node(struct mr_graph *, uint16_t node);
 MR_API int mr_graph_link(struct mr_graph *, uint16_t from, unsigned edge, uint16_t to);
-/* Runs this node on these workers only; others hand packets over (by flow when several). */
+/* Runs this node on these workers only (none: on all); others hand packets over, by flow when there
+ * are several. -EINVAL for a node that runs alone, which stays where it is. */
 MR_API int mr_graph_place(struct mr_graph *, uint16_t node, const uint16_t *workers,
     unsigned count);
 

@@ -95,7 +95,7 @@ ip4_batch(const struct ip_work *w, struct mr_recorder *rec, struct ip_batch *b, 
     const uint32_t *packets, mr_verdict_t *verdicts, unsigned in, unsigned l3)
 {
 	const struct mr_ip_interface *interface = &w->ip->interfaces[in];
-	unsigned in_flags = interface->flags;
+	unsigned in_flags = mr_ip_flags(interface);
 	/* Local, because the compiler must take every store of bytes for one to the tables. */
 	const struct mr_adjacency *adjacencies = w->ip->adjacencies;
 	uint8_t *base = w->run->base;

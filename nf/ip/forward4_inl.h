@@ -67,8 +67,8 @@ mr_verdict_t ip4_decide(const struct ip_work *, struct mr_packet *, const struct
     uint32_t group);
 /* The same from the header's checks on. */
 mr_verdict_t ip4_slow(const struct ip_work *, struct mr_packet *, const struct ip_at *);
-/* Writes down what the look-up found. */
-void ip4_record(const struct ip_work *, const struct mr_packet *, unsigned in, unsigned l3);
+/* Looks a recorded packet's destination up, and writes down what that rests on. */
+uint32_t ip4_record(const struct ip_work *, const struct mr_packet *, unsigned in, unsigned l3);
 
 /* What the loop below leaves out: recorded, refused, or not the usual way. */
 mr_verdict_t ip4_unusual(const struct ip_work *, struct mr_packet *, unsigned in, unsigned l3,
@@ -95,20 +95,20 @@ ip4_batch(const struct ip_work *w, struct mr_recorder *rec, struct ip_batch *b, 
     const uint32_t *packets, mr_verdict_t *verdicts, unsigned in, unsigned l3)
 {
 	const struct mr_ip_interface *interface = &w->ip->interfaces[in];
-	unsigned in_flags = interface->flags;
+	unsigned in_flags = mr_ip_flags(interface);
 	/* Local, because the compiler must take every store of bytes for one to the tables. */
 	const struct mr_adjacency *adjacencies = w->ip->adjacencies;
 	uint8_t *base = w->run->base;
 	bool filter = in_flags & (MR_IP_URPF4_STRICT | MR_IP_URPF4_LOOSE);
 	unsigned usual = ip_usual(MR_IP4, l3, in_flags);
 
-	mr_fib4_lookup(interface->fib4, b->address, b->group, count);
+	mr_fib4_lookup(mr_ip_fib4(interface), b->address, b->group, count);
 	ip_members(w, b, packets, count);
 	if (mr_unlikely(filter)) {
 		for (unsigned i = 0; i < count; i++)
 			b->address[i] = ip4_load(
 			    mr_packet_bytes_const(mr_packet_at(base, packets[b->at[i]])) + l3 + 12);
-		mr_fib4_lookup(interface->fib4, b->address, b->back, count);
+		mr_fib4_lookup(mr_ip_fib4(interface), b->address, b->back, count);
 		for (unsigned i = 0; i < count; i++)
 			if (!ip_reverse_ok(w->ip, b->back[i], in, in_flags & MR_IP_URPF4_STRICT))
 				b->adjacency[i] = IP_REFUSED;

@@ -295,9 +295,13 @@ static enum mr_program_refusal
 op_guard(struct head *h, const struct mr_op *op)
 {
 	enum mr_program_refusal why = MR_PROGRAM_OK;
+	uint64_t may;
 
 	if (op->len > 8 || !touch(h, op->offset, op->len))
 		return MR_PROGRAM_GUARD;
+	may = op->len ? UINT64_MAX >> (64 - 8 * op->len) & op->b : 0;
+	if (op->a & ~may) /* holds for no packet */
+		return MR_PROGRAM_CONFLICT;
 	for (unsigned i = 0; i < op->len && !why; i++) {
 		const struct head_cell *c = &h->cells[op->offset + i];
 		uint8_t mask = (uint8_t)(op->b >> 8 * i), value = (uint8_t)(op->a >> 8 * i) & mask;

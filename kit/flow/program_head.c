@@ -22,11 +22,13 @@
 void
 mr_program_head_init(struct head *h)
 {
-	memset(h, 0, sizeof(*h));
+	h->count = 0;
+	h->grow = 0;
+	h->reach = 0;
 	h->max_length = UINT16_MAX;
-	h->count = HEAD_BYTES;
-	for (unsigned i = 0; i < HEAD_BYTES; i++)
-		h->cells[i].from = (uint16_t)i;
+	h->mod_count = 0;
+	memset(h->guard_mask, 0, sizeof(h->guard_mask));
+	memset(h->guard_value, 0, sizeof(h->guard_value));
 }
 
 /* -- what the key says ------------------------------------------------------------------ */
@@ -107,8 +109,11 @@ mr_program_known(struct head_known *k, const struct mr_recording *r, const struc
 static bool
 touch(struct head *h, unsigned at, unsigned len)
 {
-	if (at + len > h->count)
+	if (at + len > HEAD_BYTES + (unsigned)h->grow)
 		return false;
+	for (; h->count < at + len; h->count++)
+		h->cells[h->count] =
+		    (struct head_cell){ .from = (uint16_t)((int)h->count - h->grow) };
 	for (unsigned i = at; i < at + len; i++)
 		if (h->cells[i].kind == HEAD_OLD)
 			h->reach = MR_MAX(h->reach, h->cells[i].from + 1u);
@@ -359,9 +364,9 @@ mr_program_head_op(struct head *h, const struct mr_op *op)
 static enum mr_program_refusal
 finish_guards(struct head *h, const struct head_known *k, unsigned *fields, struct head_result *r)
 {
-	unsigned end;
+	unsigned seen = h->reach, end;
 
-	for (unsigned i = 0; i < HEAD_BYTES; i++) {
+	for (unsigned i = 0; i < seen; i++) {
 		uint8_t by_key = k->mask[i] & h->guard_mask[i];
 
 		if (!by_key)
@@ -374,7 +379,7 @@ finish_guards(struct head *h, const struct head_known *k, unsigned *fields, stru
 	/* Eight bytes are always read: they must be there. */
 	end = MR_MAX(h->reach, (unsigned)k->length);
 	end = MR_MAX(end, 8u);
-	for (unsigned i = 0; i < HEAD_BYTES;) {
+	for (unsigned i = 0; i < seen;) {
 		struct program_guard *g = &r->guards[r->guard_count];
 		unsigned at = MR_MIN(i, end - 8);
 

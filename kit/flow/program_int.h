@@ -135,7 +135,7 @@ struct head_known {
 
 struct head {
 	struct head_cell cells[HEAD_CELLS];
-	unsigned count;
+	unsigned count; /* cells in use: those behind are old, and where they were */
 	int grow;
 	unsigned reach; /* bytes of the packet that must be there */
 	uint32_t max_length;

@@ -121,6 +121,7 @@ mr_graph_add_node(struct mr_graph *g, const struct mr_node_class *class, const c
 	memset(dn->edges, 0xff, sizeof(dn->edges));
 	dn->class = class;
 	dn->self = self;
+	dn->place_count = class->alone ? 1 : 0; /* worker 0 */
 	dn->incarnation = ++g->incarnation;
 	snprintf(dn->name, sizeof(dn->name), "%s", name);
 	g->node_count = MR_MAX(g->node_count, i + 1);
@@ -152,7 +153,7 @@ int
 mr_graph_place(struct mr_graph *g, uint16_t node, const uint16_t *workers, unsigned count)
 {
 	if (node < MR_GRAPH_NODE_FIRST || node >= g->node_count || !g->nodes[node].class ||
-	    count > PLACE_MAX)
+	    g->nodes[node].class->alone || count > PLACE_MAX)
 		return -EINVAL;
 	for (unsigned i = 0; i < count; i++)
 		if (workers[i] >= g->worker_count)
@@ -329,9 +330,35 @@ free_changes(struct mr_graph *g, struct change *changes, bool ran)
 	free(changes);
 }
 
+static bool
+tells(const struct mr_graph *g)
+{
+	for (unsigned i = 0; i < g->node_count; i++)
+		if (g->nodes[i].class && g->nodes[i].class->plan_ends)
+			return true;
+	return false;
+}
+
+/* From here on nodes that want to know are told after each pass: it may be this plan's last. A
+ * worker may have been between its look and its quiescent state: hence twice. */
+static void
+announce(struct mr_graph *g)
+{
+	for (unsigned w = 0; w < g->worker_count; w++) {
+		/* Release pairs with the end of a pass. */
+		atomic_store_explicit(&g->workers[w]->ending, g->started, memory_order_release);
+		if (!g->started)
+			mr_worker_end_plan(g->workers[w]);
+	}
+	for (unsigned i = 0; i < 2 && g->started; i++)
+		mr_rcu_synchronize();
+}
+
 static void
 publish(struct mr_graph *g, struct mr_plan **plans)
 {
+	if (tells(g))
+		announce(g);
 	for (unsigned w = 0; w < g->worker_count; w++) {
 		/* Release pairs with begin_pass; sequentially consistent for the sleeper's look. */
 		plans[w] =
@@ -342,6 +369,11 @@ publish(struct mr_graph *g, struct mr_plan **plans)
 		g->nodes[i].built = g->nodes[i].class ? g->nodes[i].incarnation : 0;
 	if (g->started)
 		mr_rcu_synchronize();
+	for (unsigned w = 0; w < g->worker_count; w++) {
+		atomic_store_explicit(&g->workers[w]->ending, false, memory_order_relaxed);
+		if (!g->started)
+			g->workers[w]->current = NULL;
+	}
 }
 
 int
@@ -407,6 +439,12 @@ mr_graph_stop(struct mr_graph *g)
 			more |= mr_worker_drain(g->workers[i]);
 	}
 	g->started = false;
+}
+
+bool
+mr_graph_running(const struct mr_graph *g)
+{
+	return g->started;
 }
 
 void

@@ -9,6 +9,17 @@ mr_replay_plan(const struct mr_node_run *run)
 	return run->owner->current->generation;
 }
 
+unsigned
+mr_replay_classes(const struct mr_node_run *run, const struct mr_node_class **classes, unsigned max)
+{
+	const struct mr_plan *plan = run->owner->current;
+	unsigned count = MR_MIN(plan->node_count, max);
+
+	for (unsigned i = 0; i < count; i++)
+		classes[i] = plan->nodes[i].rt ? plan->nodes[i].rt->class : NULL;
+	return count;
+}
+
 struct mr_recorder *
 mr_replay_recorder(const struct mr_node_run *run)
 {

@@ -16,6 +16,10 @@
 /* Grows with every plan: two equal numbers, one plan. */
 MR_API uint64_t mr_replay_plan(const struct mr_node_run *);
 
+/* Its nodes: indices below `count`, null where there is none. */
+MR_API unsigned mr_replay_classes(const struct mr_node_run *, const struct mr_node_class **,
+    unsigned max);
+
 /* The worker's recorder; null while the graph was never asked for one. */
 MR_API struct mr_recorder *mr_replay_recorder(const struct mr_node_run *);
 

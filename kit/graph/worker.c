@@ -536,6 +536,17 @@ mr_worker_flush(struct mr_worker *w)
 	}
 }
 
+void
+mr_worker_end_plan(struct mr_worker *w)
+{
+	for (unsigned i = 0; w->current && i < w->current->node_count; i++) {
+		struct node_rt *rt = w->current->nodes[i].rt;
+
+		if (rt && rt->class->plan_ends)
+			rt->class->plan_ends(&rt->run);
+	}
+}
+
 /* Between two passes a worker holds no packet: it may change its plan. */
 static void
 begin_pass(struct mr_worker *w)
@@ -629,6 +640,9 @@ mr_worker_pass(struct mr_worker *w)
 		run_pending(w, &stamp);
 	}
 	mr_worker_flush(w);
+	/* Acquire pairs with announce() in graph.c. */
+	if (mr_unlikely(atomic_load_explicit(&w->ending, memory_order_acquire)))
+		mr_worker_end_plan(w);
 	mr_counter_add(&w->passes, 1);
 	if (n)
 		mr_counter_add(&w->busy_cycles, mr_cycles() - w->now);

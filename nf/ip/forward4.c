@@ -18,14 +18,14 @@ uint32_t
 ip4_record(const struct ip_work *w, const struct mr_packet *p, unsigned in, unsigned l3)
 {
 	const struct mr_ip_interface *interface = &w->ip->interfaces[in];
-	const struct mr_regions *regions = w->ip->vrfs[interface->vrf].regions[MR_IP4];
+	const struct mr_regions *regions = w->ip->vrfs[mr_ip_vrf(interface)].regions[MR_IP4];
 	const uint8_t *header = mr_packet_bytes_const(p) + l3;
 	uint32_t src = ip4_load(header + 12), dst = ip4_load(header + 16), prefix = 0, group;
 	unsigned len = 0;
 
 	mr_record_note(w->rec, p, "interface", in);
 	mr_record_region(w->rec, p, "fib4", regions, mr_region4(dst));
-	if (interface->flags & (MR_IP_URPF4_STRICT | MR_IP_URPF4_LOOSE))
+	if (mr_ip_flags(interface) & (MR_IP_URPF4_STRICT | MR_IP_URPF4_LOOSE))
 		mr_record_region(w->rec, p, "fib4", regions, mr_region4(src));
 	group = mr_fib4_find(mr_ip_fib4(interface), dst);
 	/* Which prefix it was, only control's side of the table knows. */
@@ -140,12 +140,13 @@ ip4_decide(const struct ip_work *w, struct mr_packet *p, const struct ip_at *at,
 		aged.meta |= MR_IP_META_DECREMENTED;
 	}
 	/* Also what will have to wait for its next hop. */
-	if (((flags & MR_ADJACENCY_CLAMP) || (interface->flags & MR_IP_CLAMP)) && is_syn(p, at->l3))
-		return ip_leave(&aged, p, MR_IP_EDGE_MSS, index, MR_MIN(mtu, interface->mtu));
+	if (((flags & MR_ADJACENCY_CLAMP) || (mr_ip_flags(interface) & MR_IP_CLAMP)) &&
+	    is_syn(p, at->l3))
+		return ip_leave(&aged, p, MR_IP_EDGE_MSS, index, MR_MIN(mtu, mr_ip_mtu(interface)));
 	if (!(flags & MR_ADJACENCY_COMPLETE))
 		return ip_leave(&aged, p, MR_IP_EDGE_RESOLVE, index, mtu);
-	if (MR_ADJACENCY_INTERFACE(control) == at->in && (interface->flags & MR_IP_REDIRECTS) &&
-	    !origin)
+	if (MR_ADJACENCY_INTERFACE(control) == at->in &&
+	    (mr_ip_flags(interface) & MR_IP_REDIRECTS) && !origin)
 		return ip_leave(&aged, p, MR_IP_EDGE_REDIRECT, index, mtu);
 	if (!ip_rewrite(w->rec, p, at->l3, &w->ip->adjacencies[index], control,
 		mr_be16(MR_ETH_TYPE_IP4)))
@@ -184,7 +185,7 @@ ip4_slow(const struct ip_work *w, struct mr_packet *p, const struct ip_at *at)
 	uint32_t src, dst, group;
 	unsigned reason;
 
-	if (!(interface->flags & MR_IP_FORWARD4))
+	if (!(mr_ip_flags(interface) & MR_IP_FORWARD4))
 		return mr_verdict_drop(MR_IP_DROP_NO_IP4);
 	if (p->len < at->l3 + IP4_HEADER)
 		return mr_verdict_drop(MR_IP_DROP_SHORT4);
@@ -199,10 +200,10 @@ ip4_slow(const struct ip_work *w, struct mr_packet *p, const struct ip_at *at)
 	group = mr_unlikely(mr_recorded(w->rec, p)) ? ip4_record(w, p, at->in, at->l3)
 						    : mr_fib4_find(mr_ip_fib4(interface), dst);
 	/* Before its options, about which the source would be told. */
-	if ((interface->flags & (MR_IP_URPF4_STRICT | MR_IP_URPF4_LOOSE)) && src != 0 &&
+	if ((mr_ip_flags(interface) & (MR_IP_URPF4_STRICT | MR_IP_URPF4_LOOSE)) && src != 0 &&
 	    !(at->meta & MR_IP_META_ORIGIN) &&
 	    !ip_reverse_ok(w->ip, mr_fib4_find(mr_ip_fib4(interface), src), at->in,
-		interface->flags & MR_IP_URPF4_STRICT))
+		mr_ip_flags(interface) & MR_IP_URPF4_STRICT))
 		return mr_verdict_drop(MR_IP_DROP_REVERSE4);
 	if (header[0] != 0x45 && !(at->meta & (MR_IP_META_OPTIONS | MR_IP_META_ORIGIN)) &&
 	    !at->group_frame)
@@ -216,7 +217,7 @@ ip4_unusual(const struct ip_work *w, struct mr_packet *p, unsigned in, unsigned 
 {
 	const struct mr_ip_interface *interface = &w->ip->interfaces[in];
 	const struct ip_at at = { .in = in, .l3 = l3 };
-	unsigned filter = interface->flags & (MR_IP_URPF4_STRICT | MR_IP_URPF4_LOOSE);
+	unsigned filter = mr_ip_flags(interface) & (MR_IP_URPF4_STRICT | MR_IP_URPF4_LOOSE);
 
 	/* What is written down must be younger than the generations in front of it. */
 	if (mr_unlikely(mr_recorded(w->rec, p))) {
@@ -255,7 +256,7 @@ forward4_body(struct mr_node_run *run, struct mr_recorder *rec, const uint32_t *
 		in = p->context % MR_IP_INTERFACES_MAX;
 		l3 = m->l3;
 		if (m->flags || p->len < l3 + IP4_HEADER || !ip4_plain(header, p->total - l3) ||
-		    !(w.ip->interfaces[in].flags & MR_IP_FORWARD4)) {
+		    !(mr_ip_flags(&w.ip->interfaces[in]) & MR_IP_FORWARD4)) {
 			const struct ip_at at = { .in = in, .l3 = l3, .meta = m->flags };
 
 			verdicts[i] = ip4_slow(&w, p, &at);

@@ -25,7 +25,7 @@ uint32_t
 ip6_record(const struct ip_work *w, const struct mr_packet *p, unsigned in, unsigned l3)
 {
 	const struct mr_ip_interface *interface = &w->ip->interfaces[in];
-	const struct mr_regions *regions = w->ip->vrfs[interface->vrf].regions[MR_IP6];
+	const struct mr_regions *regions = w->ip->vrfs[mr_ip_vrf(interface)].regions[MR_IP6];
 	const uint8_t *src = mr_packet_bytes_const(p) + l3 + 8, *dst = src + 16;
 	uint8_t prefix[16] = { 0 };
 	unsigned len = 0;
@@ -33,7 +33,7 @@ ip6_record(const struct ip_work *w, const struct mr_packet *p, unsigned in, unsi
 
 	mr_record_note(w->rec, p, "interface", in);
 	mr_record_region(w->rec, p, "fib6", regions, mr_region6(mr_load_be64(dst)));
-	if (interface->flags & (MR_IP_URPF6_STRICT | MR_IP_URPF6_LOOSE))
+	if (mr_ip_flags(interface) & (MR_IP_URPF6_STRICT | MR_IP_URPF6_LOOSE))
 		mr_record_region(w->rec, p, "fib6", regions, mr_region6(mr_load_be64(src)));
 	group = mr_fib6_find(mr_ip_fib6(interface), dst);
 	/* Which prefix it was, only control's side of the table knows. */
@@ -119,12 +119,13 @@ ip6_decide(const struct ip_work *w, struct mr_packet *p, const struct ip_at *at,
 		aged.meta |= MR_IP_META_DECREMENTED;
 	}
 	/* Also what will have to wait for its next hop. */
-	if (((flags & MR_ADJACENCY_CLAMP) || (interface->flags & MR_IP_CLAMP)) && is_syn(p, at->l3))
-		return ip_leave(&aged, p, MR_IP_EDGE_MSS, index, MR_MIN(mtu, interface->mtu));
+	if (((flags & MR_ADJACENCY_CLAMP) || (mr_ip_flags(interface) & MR_IP_CLAMP)) &&
+	    is_syn(p, at->l3))
+		return ip_leave(&aged, p, MR_IP_EDGE_MSS, index, MR_MIN(mtu, mr_ip_mtu(interface)));
 	if (!(flags & MR_ADJACENCY_COMPLETE))
 		return ip_leave(&aged, p, MR_IP_EDGE_RESOLVE, index, mtu);
-	if (MR_ADJACENCY_INTERFACE(control) == at->in && (interface->flags & MR_IP_REDIRECTS) &&
-	    !origin)
+	if (MR_ADJACENCY_INTERFACE(control) == at->in &&
+	    (mr_ip_flags(interface) & MR_IP_REDIRECTS) && !origin)
 		return ip_leave(&aged, p, MR_IP_EDGE_REDIRECT, index, mtu);
 	if (!ip_rewrite(w->rec, p, at->l3, &w->ip->adjacencies[index], control,
 		mr_be16(MR_ETH_TYPE_IP6)))
@@ -140,7 +141,7 @@ ip6_slow(const struct ip_work *w, struct mr_packet *p, const struct ip_at *at)
 	uint32_t group;
 	bool local_source;
 
-	if (!(interface->flags & MR_IP_FORWARD6))
+	if (!(mr_ip_flags(interface) & MR_IP_FORWARD6))
 		return mr_verdict_drop(MR_IP_DROP_NO_IP6);
 	if (p->len < at->l3 + IP6_HEADER)
 		return mr_verdict_drop(MR_IP_DROP_SHORT6);
@@ -158,10 +159,10 @@ ip6_slow(const struct ip_work *w, struct mr_packet *p, const struct ip_at *at)
 	group = mr_unlikely(mr_recorded(w->rec, p))
 	    ? ip6_record(w, p, at->in, at->l3)
 	    : mr_fib6_find(mr_ip_fib6(interface), header + 24);
-	if ((interface->flags & (MR_IP_URPF6_STRICT | MR_IP_URPF6_LOOSE)) && !local_source &&
+	if ((mr_ip_flags(interface) & (MR_IP_URPF6_STRICT | MR_IP_URPF6_LOOSE)) && !local_source &&
 	    !(at->meta & MR_IP_META_ORIGIN) &&
 	    !ip_reverse_ok(w->ip, mr_fib6_find(mr_ip_fib6(interface), header + 8), at->in,
-		interface->flags & MR_IP_URPF6_STRICT))
+		mr_ip_flags(interface) & MR_IP_URPF6_STRICT))
 		return mr_verdict_drop(MR_IP_DROP_REVERSE6);
 	return ip6_decide(w, p, at, group);
 }
@@ -172,7 +173,7 @@ ip6_unusual(const struct ip_work *w, struct mr_packet *p, unsigned in, unsigned 
 {
 	const struct mr_ip_interface *interface = &w->ip->interfaces[in];
 	const struct ip_at at = { .in = in, .l3 = l3 };
-	unsigned filter = interface->flags & (MR_IP_URPF6_STRICT | MR_IP_URPF6_LOOSE);
+	unsigned filter = mr_ip_flags(interface) & (MR_IP_URPF6_STRICT | MR_IP_URPF6_LOOSE);
 
 	/* What is written down must be younger than the generations in front of it. */
 	if (mr_unlikely(mr_recorded(w->rec, p))) {
@@ -211,7 +212,7 @@ forward6_body(struct mr_node_run *run, struct mr_recorder *rec, const uint32_t *
 		in = p->context % MR_IP_INTERFACES_MAX;
 		l3 = m->l3;
 		if (m->flags || p->len < l3 + IP6_HEADER || !ip6_plain(header, p->total - l3) ||
-		    !(w.ip->interfaces[in].flags & MR_IP_FORWARD6)) {
+		    !(mr_ip_flags(&w.ip->interfaces[in]) & MR_IP_FORWARD6)) {
 			const struct ip_at at = { .in = in, .l3 = l3, .meta = m->flags };
 
 			verdicts[i] = ip6_slow(&w, p, &at);

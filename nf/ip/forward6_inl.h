@@ -62,7 +62,7 @@ ip6_batch(const struct ip_work *w, struct mr_recorder *rec, struct ip_batch *b, 
     const uint32_t *packets, mr_verdict_t *verdicts, unsigned in, unsigned l3)
 {
 	const struct mr_ip_interface *interface = &w->ip->interfaces[in];
-	unsigned in_flags = interface->flags;
+	unsigned in_flags = mr_ip_flags(interface);
 	const struct mr_adjacency *adjacencies = w->ip->adjacencies;
 	uint8_t *base = w->run->base;
 	bool filter = in_flags & (MR_IP_URPF6_STRICT | MR_IP_URPF6_LOOSE);

@@ -22,7 +22,7 @@ set_release(struct set *set)
 static bool
 is_up(const struct mr_ip *ip, uint16_t interface)
 {
-	return interface == 0 || (ip->interfaces[interface].flags & MR_IP_UP) != 0;
+	return interface == 0 || (mr_ip_flags(&ip->interfaces[interface]) & MR_IP_UP) != 0;
 }
 
 /* The same for the same next hop wherever and whenever: names, not numbers. */

@@ -178,7 +178,7 @@ see(struct mr_rib *rib, uint16_t interface, bool up)
 {
 	rib->seen[interface] = (struct seen){
 		.generation = rib->ip->info[interface].generation,
-		.vrf = rib->ip->interfaces[interface].vrf,
+		.vrf = mr_ip_vrf(&rib->ip->interfaces[interface]),
 		.exists = rib->ip->info[interface].name[0] != 0,
 		.up = up,
 	};
@@ -235,13 +235,13 @@ look_at_interfaces(struct mr_rib *rib)
 	for (uint16_t i = 1; i < ip->interface_end; i++) {
 		const struct seen *s = &rib->seen[i];
 		bool exists = ip->info[i].name[0] != 0;
-		bool up = (ip->interfaces[i].flags & MR_IP_UP) != 0;
+		bool up = (mr_ip_flags(&ip->interfaces[i]) & MR_IP_UP) != 0;
 
 		if (!exists && s->exists)
 			mr_rib_interface_gone(rib, i);
 		else if (exists &&
 		    (!s->exists || s->up != up || s->generation != ip->info[i].generation ||
-			s->vrf != ip->interfaces[i].vrf))
+			s->vrf != mr_ip_vrf(&ip->interfaces[i])))
 			mr_rib_interface(rib, i, up);
 	}
 }

@@ -130,7 +130,8 @@ struct head_known {
 	uint8_t mask[HEAD_BYTES];
 	uint8_t value[HEAD_BYTES];
 	uint8_t fields[HEAD_BYTES]; /* by which fields */
-	uint16_t length;            /* so many bytes there are at least */
+	uint16_t length,
+	    length_l4; /* so many bytes there are, whatever the protocol; of this one */
 };
 
 struct head {

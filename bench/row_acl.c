@@ -256,8 +256,9 @@ static const struct mr_bench_peer *const peers[] = { &mr_bench_peer_dpdk, NULL }
 #define LOOK_UP(name_, set_) \
 	{ \
 		.name = name_, .unit = "cycles/packet", .doc = "classification, " set_, \
-		.config = set_ ", 65,536 packets that match random rules, in vectors of 256, each " \
-			       "looked up anew; floor: one hash table of the packets' 5-tuples", \
+		.config = \
+		    set_ ", 65,536 packets that match random rules, in vectors of 256, each " \
+			 "looked up anew; floor: one hash table of the packets' 5-tuples", \
 		.setup = setup, .teardown = teardown, .ours = ours, .floor = bare, .peers = peers, \
 	}
 #define ACL_100K "ClassBench acl1, 10 k rules grown to 100,000"

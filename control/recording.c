@@ -131,6 +131,9 @@ describe(struct mr_dataplane *dp, const struct mr_recording *r, const struct mr_
 		set_hex(o, "value", op->bytes, op->len);
 		set_hex(o, "mask", op->bytes + 8, op->len);
 		break;
+	case MR_OP_REGION:
+		set_number(o, "region", op->arg);
+		/* fall through */
 	case MR_OP_READ:
 		set_text(o, "table", op->text);
 		set_number(o, "generation", op->a);
@@ -144,8 +147,12 @@ describe(struct mr_dataplane *dp, const struct mr_recording *r, const struct mr_
 		set_text(o, "text", op->text);
 		set_number(o, "number", op->a);
 		break;
+	case MR_OP_LENGTH:
+		set_number(o, "length", op->arg);
+		break;
 	case MR_OP_COUNT:
-	case MR_OP_METER:
+	case MR_OP_CALL:
+	case MR_OP_TALLY:
 		set_number(o, "index", op->arg);
 		break;
 	case MR_OP_COPY:
@@ -169,6 +176,7 @@ describe(struct mr_dataplane *dp, const struct mr_recording *r, const struct mr_
 	case MR_OP_END:
 		set_text(o, "text", op->text);
 		break;
+	case MR_OP_USE:
 	case MR_OP_HOLD:
 		break;
 	}

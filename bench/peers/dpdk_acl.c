@@ -101,7 +101,8 @@ set_up_packets(const struct mr_class_key *keys)
 	for (uint32_t i = 0; i < SHAPE_ACL_PACKETS; i++) {
 		struct packet *p = &job.packets[i];
 
-		*p = (struct packet){ .proto = keys[i].proto, .sport = mr_be16(keys[i].sport),
+		*p = (struct packet){ .proto = keys[i].proto,
+			.sport = mr_be16(keys[i].sport),
 			.dport = mr_be16(keys[i].dport) };
 		memcpy(p->src, keys[i].src, sizeof(p->src));
 		memcpy(p->dst, keys[i].dst, sizeof(p->dst));
@@ -112,9 +113,11 @@ set_up_packets(const struct mr_class_key *keys)
 dpdk_window *
 set_up_acl(const char *row, bool huge)
 {
-	struct rte_acl_param param = { .name = "bench", .socket_id = SOCKET_ID_ANY,
+	struct rte_acl_param param = { .name = "bench",
+		.socket_id = SOCKET_ID_ANY,
 		.rule_size = RTE_ACL_RULE_SZ(FIELDS) };
-	struct rte_acl_config config = { .num_categories = 1, .num_fields = FIELDS,
+	struct rte_acl_config config = { .num_categories = 1,
+		.num_fields = FIELDS,
 		.max_size = ACL_SIZE_MOST };
 	struct mr_class_key *keys;
 	struct mr_class_rule *rules = shape_acl_rules(row, &param.max_rule_num);

@@ -21,6 +21,15 @@
 
 #define PLACE_MAX 8
 
+/* Packets of a worker that are recorded at once: a vector of new flows. Their memory is touched
+ * when it is used. */
+#define RECORDINGS 256
+
+/* A port has two slots for what is to be sent: before the nodes that stand behind its outputs, and
+ * past them. */
+#define OUT_SLOTS (2 * MR_PORT_MAX)
+#define OUT_FINAL MR_PORT_MAX
+
 /* A vector on its way. Vectors come from the worker's free list, the last used
  * first, so that the same few stay in the first-level cache. */
 struct vector {
@@ -55,6 +64,7 @@ struct plan_port {
 	struct mr_port *port; /* null: none */
 	uint16_t queue;
 	uint16_t owner; /* the worker that may use the queue; another hands over */
+	uint16_t behind; /* the node that what is sent enters first; UINT16_MAX: none */
 	bool up;
 	bool settle; /* the device needs checksums, super-frames or chains settled */
 };
@@ -84,9 +94,9 @@ struct mr_worker {
 	struct mr_graph *graph;
 	struct mr_plan *current;           /* the plan taken up */
 	const struct mr_probe_set *probes; /* of this pass; null: none */
-	struct mr_recorder *recorder;
+	struct mr_recorder *recorder;      /* of this pass; null: nothing was ever traced */
 	struct vector *free_vectors;
-	struct vector *out[MR_PORT_MAX]; /* what waits for each port's flush */
+	struct vector *out[OUT_SLOTS]; /* what waits for each port's flush */
 	uint32_t poke;                   /* workers that were handed packets in this pass */
 	uint64_t now;
 	uint64_t next_second;
@@ -95,7 +105,7 @@ struct mr_worker {
 	uint16_t index;
 	uint32_t explained; /* the packet at the node, when it only explains */
 	uint64_t pending[MR_GRAPH_NODES_MAX / 64]; /* nodes with something to do, by rank */
-	uint64_t dirty[MR_PORT_MAX / 64];          /* ports with something to flush */
+	uint64_t dirty[OUT_SLOTS / 64];            /* slots of out with something to flush */
 	int epoll;
 	uint64_t epoll_generation;
 	int cpu;
@@ -111,8 +121,10 @@ struct mr_worker {
 	/* Others write here. */
 	MR_CACHE_ALIGNED _Atomic(struct mr_plan *) plan; /* control publishes, worker takes up */
 	_Atomic(const struct mr_probe_set *) probes_published;
+	_Atomic(struct mr_recorder *) recorder_published; /* made with the first trace */
 	_Atomic uint32_t asleep; /* worker writes, those who hand over read */
 	_Atomic bool stop;
+	_Atomic bool ending; /* another plan is about to come: nodes are told after each pass */
 	int wake;                                   /* eventfd */
 	struct mr_spsc *from[MR_GRAPH_WORKERS_MAX]; /* handed over by worker i */
 	struct node_rt **rt; /* [MR_GRAPH_NODES_MAX]; control writes, plans carry copies */
@@ -132,6 +144,7 @@ struct draft_node {
 struct draft_port {
 	struct mr_port *port;
 	uint16_t node, arg; /* input */
+	uint16_t behind;    /* output: the node that comes first; UINT16_MAX: none */
 	uint16_t workers[MR_GRAPH_WORKERS_MAX];
 	uint16_t worker_count; /* 0: all */
 	uint16_t first;        /* the worker that queue 0 goes to */
@@ -176,11 +189,16 @@ void mr_node_rt_destroy(struct node_rt *);
 
 /* worker.c: the hot part */
 unsigned mr_worker_pass(struct mr_worker *);
+/* Tells the nodes of the plan taken up that it may be the last they see of it. */
+void mr_worker_end_plan(struct mr_worker *);
 /* A pass that receives nothing: only what other workers handed over. False: there was none. */
 bool mr_worker_drain(struct mr_worker *);
 void mr_worker_deliver_one(struct mr_worker *, struct node_rt *from, uint32_t packet, mr_verdict_t);
+/* A whole vector, which changes hands. */
+void mr_worker_enter_vector(struct mr_worker *, uint16_t node, struct vector *);
 void mr_worker_enter(struct mr_worker *, uint16_t node, const uint32_t *packets, unsigned count,
     bool recorded);
+/* `port` may carry MR_VERDICT_FINAL. */
 void mr_worker_output(struct mr_worker *, uint16_t port, const uint32_t *packets, unsigned count,
     bool recorded);
 void mr_worker_run_pending(struct mr_worker *);
@@ -193,7 +211,7 @@ bool mr_worker_handed(const struct mr_worker *);
 void mr_worker_adopt(struct mr_worker *, uint32_t packet);
 
 /* output.c */
-void mr_worker_flush_port(struct mr_worker *, unsigned port);
+void mr_worker_flush_slot(struct mr_worker *, unsigned slot);
 
 /* handoff.c */
 void mr_worker_handoff(struct mr_worker *, unsigned to, uint32_t target, const uint32_t *packets,

@@ -89,6 +89,13 @@ struct mr_node_run {
 	struct mr_worker *owner;
 };
 
+/* What the flow lane knows of a packet that it replays. */
+struct mr_replayed {
+	uint8_t l3, l4; /* where its headers are */
+	uint8_t tcp;    /* TCP's flags */
+	uint8_t six;
+};
+
 typedef void mr_node_fn(struct mr_node_run *, const uint32_t *packets, mr_verdict_t *verdicts,
     unsigned count);
 
@@ -104,10 +111,26 @@ struct mr_node_class {
 	mr_node_fn *run;
 	/* The same body, recording; null: runs bare, and says so in a recording. */
 	mr_node_fn *record;
+	/* Decides by Ethernet addresses: they are part of the key of flows that come here. */
+	bool by_address;
+	/* Its walks may be replayed by the flow lane (kit/flow): whatever it does to a packet and
+	 * whatever its decision rests on is recorded, or is a field of the flow's key. */
+	bool replays;
+	/* What it does beyond edits with packets that are replayed (mr_record_call): updates the
+	 * state `args[i]` of `packets[i]`, which are as they came in. Sets skip[i] where the packet must
+	 * take the graph instead, and leaves no trace of that one. */
+	void (*replay)(struct mr_node_run *, const uint32_t *packets, const uint32_t *args,
+	    const struct mr_replayed *, uint8_t *skip, unsigned count);
+	/* So many packets were replayed that it told to be counted (mr_record_tally). */
+	void (*tally)(struct mr_node_run *, uint32_t number, uint64_t packets, uint64_t bytes);
 	bool no_explain; /* never run `record` for an explanation: see above */
+	bool alone;      /* what it holds has one writer: it runs on the first worker, always */
 	/* Called about once a second on each worker that runs the node, between two vectors, also
 	 * while nothing arrives: for what a node holds. It may release and emit. May be null. */
 	void (*tick)(struct mr_node_run *);
+	/* Called on each worker after what may be its last pass with this plan, the nodes of which are
+	 * all still there, and before it sleeps. It may not release or emit. May be null. */
+	void (*plan_ends)(struct mr_node_run *);
 };
 
 /* Both functions of a node from `NAME_body`. */
@@ -123,6 +146,20 @@ struct mr_node_class {
 		name##_body(run, run->recorder, packets, verdicts, count); \
 	}
 #define MR_NODE_RUN(name) .run = name##_run, .record = name##_record
+
+/* Counts something about one packet, and in its recording. */
+mr_inline void
+mr_node_count_packet(struct mr_node_run *run, struct mr_recorder *rec, const struct mr_packet *p,
+    unsigned counter, uint64_t n)
+{
+	mr_counter_add(&run->counters[counter], n);
+	if (mr_unlikely(mr_recorded(rec, p))) {
+		struct mr_op *op = mr_record_op(rec, p, MR_OP_COUNT);
+
+		op->arg = counter;
+		op->a = n;
+	}
+}
 
 mr_inline void
 mr_node_count(struct mr_node_run *run, unsigned counter, uint64_t n)

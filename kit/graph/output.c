@@ -154,9 +154,10 @@ explain_output(struct mr_worker *w, const struct plan_port *pp, const struct vec
 }
 
 void
-mr_worker_flush_port(struct mr_worker *w, unsigned port)
+mr_worker_flush_slot(struct mr_worker *w, unsigned slot)
 {
-	struct vector *v = w->out[port];
+	unsigned port = slot % OUT_FINAL;
+	struct vector *v = w->out[slot];
 	const struct plan_port *pp = &w->current->ports[port];
 	struct node_rt *tx = w->current->nodes[MR_GRAPH_NODE_TX].rt;
 	uint64_t start;
@@ -164,13 +165,18 @@ mr_worker_flush_port(struct mr_worker *w, unsigned port)
 
 	if (!v || v->count == 0)
 		return;
-	w->out[port] = NULL; /* what a drop or a copy brings on meanwhile gathers anew */
+	w->out[slot] = NULL; /* what a drop or a copy brings on meanwhile gathers anew */
+	if (mr_unlikely(pp->port && pp->behind != UINT16_MAX && slot < OUT_FINAL)) {
+		mr_worker_enter_vector(w, pp->behind, v);
+		return;
+	}
 	count = v->count;
 	start = mr_cycles();
 	if (mr_unlikely(!pp->port || !pp->up))
 		refuse(w, MR_TX_DROP_NO_PORT, v->packets, count);
 	else if (mr_unlikely(pp->owner != w->index))
-		mr_worker_handoff(w, pp->owner, HANDOFF_PORT | port, v->packets, count);
+		mr_worker_handoff(w, pp->owner, HANDOFF_PORT | MR_VERDICT_FINAL | port, v->packets,
+		    count);
 	else if (mr_unlikely(mr_record_is_dry(w->recorder)))
 		explain_output(w, pp, v);
 	else if (pp->settle && needs_settling(w, v))

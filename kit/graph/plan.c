@@ -68,6 +68,7 @@ plan_ports(const struct mr_graph *g, unsigned worker, struct mr_plan *plan)
 		if (port->tx_queues) {
 			plan->ports[i].port = port;
 			plan->ports[i].up = dp->up;
+			plan->ports[i].behind = dp->behind;
 			plan->ports[i].settle =
 			    (port->caps & (MR_PORT_TX_CSUM | MR_PORT_TX_GSO | MR_PORT_TX_CHAIN)) !=
 			    (MR_PORT_TX_CSUM | MR_PORT_TX_GSO | MR_PORT_TX_CHAIN);
@@ -111,6 +112,9 @@ rank_nodes(const struct mr_graph *g, struct mr_plan *plan)
 	for (unsigned i = 0; i < g->port_count; i++)
 		if (g->ports[i].port && g->ports[i].node < g->node_count)
 			visit(g, g->ports[i].node, seen, plan->by_rank, &next);
+	for (unsigned i = 0; i < g->port_count; i++)
+		if (g->ports[i].port && g->ports[i].behind < g->node_count)
+			visit(g, g->ports[i].behind, seen, plan->by_rank, &next);
 	for (unsigned i = 0; i < g->node_count; i++)
 		if (g->nodes[i].class)
 			visit(g, (uint16_t)i, seen, plan->by_rank, &next);

@@ -94,7 +94,7 @@ free_waiting(struct mr_worker *w)
 			mr_packets_free(b, MR_POOL_SHARED, &packet, 1);
 		}
 	}
-	for (unsigned i = 0; i < MR_PORT_MAX; i++) {
+	for (unsigned i = 0; i < OUT_SLOTS; i++) {
 		if (!w->out[i])
 			continue;
 		mr_packets_free(b, MR_POOL_SHARED, w->out[i]->packets, w->out[i]->count);
@@ -105,6 +105,7 @@ free_waiting(struct mr_worker *w)
 void
 mr_worker_destroy(struct mr_worker *w)
 {
+	struct mr_recorder *recorder;
 	struct vector *v;
 
 	if (!w)
@@ -119,7 +120,9 @@ mr_worker_destroy(struct mr_worker *w)
 		w->free_vectors = v->next;
 		free(v);
 	}
-	mr_recorder_destroy(w->recorder);
+	/* Stopped: relaxed. A walk of explain.c has one that was never published. */
+	recorder = atomic_load_explicit(&w->recorder_published, memory_order_relaxed);
+	mr_recorder_destroy(recorder ? recorder : w->recorder);
 	if (w->wake >= 0)
 		close(w->wake);
 	if (w->epoll >= 0)

@@ -148,35 +148,46 @@ enter_one(struct mr_worker *w, uint16_t node, uint32_t packet, bool recorded)
 	enter_some(w, node, &packet, 1, recorded);
 }
 
-/* The vector that gathers for a port. */
-static inline struct vector *
-out_vector(struct mr_worker *w, unsigned port)
+/* Where what is sent on a port gathers; OUT_SLOTS: there is no such port. */
+static inline unsigned
+out_slot(const struct mr_worker *w, unsigned port)
 {
-	struct vector *v = w->out[port];
+	unsigned slot = port & ~MR_VERDICT_FINAL;
+
+	static_assert(MR_VERDICT_FINAL / OUT_FINAL == 8, "a shift makes one of the other");
+	if (mr_unlikely(slot >= w->current->port_count))
+		return OUT_SLOTS;
+	return slot + ((port & MR_VERDICT_FINAL) >> 3);
+}
+
+static inline struct vector *
+out_vector(struct mr_worker *w, unsigned slot)
+{
+	struct vector *v = w->out[slot];
 
 	if (mr_likely(v && v->count < MR_VECTOR_MAX))
 		return v;
 	if (v)
-		mr_worker_flush_port(w, port);
-	if (!w->out[port])
-		w->out[port] = vector_get(w);
-	return w->out[port];
+		mr_worker_flush_slot(w, slot);
+	if (!w->out[slot])
+		w->out[slot] = vector_get(w);
+	return w->out[slot];
 }
 
 static void
 output_some(struct mr_worker *w, unsigned port, const uint32_t *packets, unsigned count,
     bool recorded)
 {
+	unsigned slot = out_slot(w, port), n;
 	struct vector *v;
-	unsigned n;
 
-	if (mr_unlikely(port >= w->current->port_count)) {
+	if (mr_unlikely(slot == OUT_SLOTS)) {
 		mr_worker_drop(w, w->current->nodes[MR_GRAPH_NODE_TX].rt, MR_TX_DROP_NO_PORT,
 		    packets, count);
 		return;
 	}
 	while (count > 0) {
-		v = out_vector(w, port);
+		v = out_vector(w, slot);
 		if (mr_unlikely(!v)) {
 			mr_worker_drop(w, w->current->nodes[MR_GRAPH_NODE_TX].rt, MR_TX_DROP_FULL,
 			    packets, count);
@@ -189,18 +200,20 @@ output_some(struct mr_worker *w, unsigned port, const uint32_t *packets, unsigne
 		packets += n;
 		count -= n;
 	}
-	w->dirty[port / 64] |= 1ull << (port % 64);
+	w->dirty[slot / 64] |= 1ull << (slot % 64);
 }
 
 /* A whole vector arrives at a port; the vector changes hands. */
 static void
 output_vector(struct mr_worker *w, unsigned port, struct vector *v)
 {
-	if (mr_likely(port < w->current->port_count && (!w->out[port] || !w->out[port]->count))) {
-		if (w->out[port])
-			vector_put(w, w->out[port]);
-		w->out[port] = v;
-		w->dirty[port / 64] |= 1ull << (port % 64);
+	unsigned slot = out_slot(w, port);
+
+	if (mr_likely(slot != OUT_SLOTS && (!w->out[slot] || !w->out[slot]->count))) {
+		if (w->out[slot])
+			vector_put(w, w->out[slot]);
+		w->out[slot] = v;
+		w->dirty[slot / 64] |= 1ull << (slot % 64);
 		return;
 	}
 	output_some(w, port, v->packets, v->count, v->recorded);
@@ -235,9 +248,10 @@ deliver_uniform(struct mr_worker *w, struct plan_node *from, struct vector *v, m
 		vector_put(w, v);
 		return;
 	default:
-		if (verdict != MR_VERDICT_HELD)
+		if (verdict == MR_VERDICT_HELD)
+			hold(w, from->rt, v->packets, v->count);
+		else if (verdict != MR_VERDICT_GONE)
 			break;
-		hold(w, from->rt, v->packets, v->count);
 		vector_put(w, v);
 		return;
 	}
@@ -264,9 +278,10 @@ deliver_one(struct mr_worker *w, struct plan_node *from, uint32_t packet, mr_ver
 		mr_worker_drop(w, from->rt, index, &packet, 1);
 		return;
 	default:
-		if (verdict != MR_VERDICT_HELD)
+		if (verdict == MR_VERDICT_HELD)
+			hold(w, from->rt, &packet, 1);
+		else if (verdict != MR_VERDICT_GONE)
 			break;
-		hold(w, from->rt, &packet, 1);
 		return;
 	}
 	no_verdict(w, &packet, 1);
@@ -284,13 +299,14 @@ deliver_mixed(struct mr_worker *w, struct plan_node *from, struct vector *v,
 		unsigned index = verdicts[i] & MR_VERDICT_INDEX;
 		unsigned class = verdicts[i] & MR_VERDICT_CLASS;
 
-		if (mr_likely(class == MR_VERDICT_OUTPUT && index < ports)) {
-			struct vector *out = out_vector(w, index);
+		if (mr_likely(class == MR_VERDICT_OUTPUT && (index & ~MR_VERDICT_FINAL) < ports)) {
+			unsigned slot = out_slot(w, index);
+			struct vector *out = out_vector(w, slot);
 
 			if (mr_likely(out != NULL)) {
 				out->packets[out->count++] = v->packets[i++];
 				out->recorded |= v->recorded;
-				w->dirty[index / 64] |= 1ull << (index % 64);
+				w->dirty[slot / 64] |= 1ull << (slot % 64);
 				continue;
 			}
 		}
@@ -401,6 +417,12 @@ mr_worker_run_pending(struct mr_worker *w)
 }
 
 void
+mr_worker_enter_vector(struct mr_worker *w, uint16_t node, struct vector *v)
+{
+	enter_vector(w, node, v);
+}
+
+void
 mr_worker_enter(struct mr_worker *w, uint16_t node, const uint32_t *packets, unsigned count,
     bool recorded)
 {
@@ -473,22 +495,55 @@ receive(struct mr_worker *w, const struct plan_input *in, uint64_t *stamp)
 	return n;
 }
 
+static void
+flush_slots(struct mr_worker *w, unsigned first)
+{
+	for (unsigned i = first / 64; i < (first + w->current->port_count + 63) / 64; i++) {
+		while (w->dirty[i]) {
+			unsigned slot = i * 64 + (unsigned)__builtin_ctzll(w->dirty[i]);
+
+			w->dirty[i] &= w->dirty[i] - 1;
+			mr_worker_flush_slot(w, slot);
+		}
+	}
+}
+
+static bool
+is_pending(const struct mr_worker *w)
+{
+	uint64_t any = 0;
+
+	for (unsigned i = 0; i < (w->current->node_count + 63) / 64; i++)
+		any |= w->pending[i];
+	return any != 0;
+}
+
 void
 mr_worker_flush(struct mr_worker *w)
 {
-	for (unsigned i = 0; i < (w->current->port_count + 63) / 64; i++) {
-		while (w->dirty[i]) {
-			unsigned port = i * 64 + (unsigned)__builtin_ctzll(w->dirty[i]);
-
-			w->dirty[i] &= w->dirty[i] - 1;
-			mr_worker_flush_port(w, port);
-		}
+	flush_slots(w, 0);
+	/* What stands behind an output may send on another port. */
+	while (mr_unlikely(is_pending(w))) {
+		mr_worker_run_pending(w);
+		flush_slots(w, 0);
 	}
+	flush_slots(w, OUT_FINAL);
 	while (w->poke) {
 		unsigned to = (unsigned)__builtin_ctz(w->poke);
 
 		w->poke &= w->poke - 1;
 		mr_worker_wake(w->graph->workers[to]);
+	}
+}
+
+void
+mr_worker_end_plan(struct mr_worker *w)
+{
+	for (unsigned i = 0; w->current && i < w->current->node_count; i++) {
+		struct node_rt *rt = w->current->nodes[i].rt;
+
+		if (rt && rt->class->plan_ends)
+			rt->class->plan_ends(&rt->run);
 	}
 }
 
@@ -500,6 +555,9 @@ begin_pass(struct mr_worker *w)
 	 * plan and the probes point to is seen whole. */
 	w->current = atomic_load_explicit(&w->plan, memory_order_acquire);
 	w->probes = atomic_load_explicit(&w->probes_published, memory_order_acquire);
+	/* Who sees a trace's probe sees the recorder, which was published before it. Acquire pairs
+	 * with make_recorders. */
+	w->recorder = atomic_load_explicit(&w->recorder_published, memory_order_acquire);
 	w->now = mr_cycles();
 	if (mr_unlikely(w->now >= w->next_second)) {
 		struct timespec ts;
@@ -582,6 +640,9 @@ mr_worker_pass(struct mr_worker *w)
 		run_pending(w, &stamp);
 	}
 	mr_worker_flush(w);
+	/* Acquire pairs with announce() in graph.c. */
+	if (mr_unlikely(atomic_load_explicit(&w->ending, memory_order_acquire)))
+		mr_worker_end_plan(w);
 	mr_counter_add(&w->passes, 1);
 	if (n)
 		mr_counter_add(&w->busy_cycles, mr_cycles() - w->now);

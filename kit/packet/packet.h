@@ -78,14 +78,17 @@ struct mr_packet {
 	uint16_t record; /* recording attached to this packet, 0 when none (kit/record) */
 	uint32_t hash;   /* with HASHED */
 
-	/* 32: scratch of the nodes; what one network function leaves, the next may overwrite. */
+	/* 32: scratch of the nodes; what one network function leaves, the next may overwrite, but
+	 * for track and mark. None of it is initialised at reception. */
 	union {
 		uint64_t scratch[4];
 		struct {
 			uint32_t context; /* bridge, VRF ...: set by the node that knows */
 			uint16_t vlan;    /* the VLAN that the packet was classified into */
 			uint16_t out;     /* port index that a node chose */
-			uint8_t node[24];
+			uint8_t node[16];
+			uint32_t track; /* its connection (nf/conntrack), from there to the way out */
+			uint32_t mark;  /* a number that rules set and test, on the same way */
 		};
 	};
 };

@@ -18,7 +18,9 @@
 
 #include <string.h>
 
+#include "kit/packet/checksum.h"
 #include "kit/record/record.h"
+#include "kit/table/regions.h"
 
 mr_inline bool
 mr_recorded(const struct mr_recorder *rec, const struct mr_packet *p)
@@ -164,6 +166,7 @@ mr_guard(struct mr_recorder *rec, const struct mr_packet *p, unsigned offset, un
 		uint64_t value = 0;
 
 		memcpy(&value, mr_packet_bytes_const(p) + offset, len);
+		mask &= UINT64_MAX >> (64 - 8 * len);
 		op->offset = (uint16_t)offset;
 		op->len = (uint8_t)len;
 		op->a = value & mask;
@@ -171,17 +174,171 @@ mr_guard(struct mr_recorder *rec, const struct mr_packet *p, unsigned offset, un
 	}
 }
 
-/* The decision came from this table at this generation. `table` is static text. */
+/* Takes a delta (mr_checksum_delta16 and its like) into the Internet checksum at `offset`. */
+mr_inline void
+mr_edit_sum(struct mr_recorder *rec, struct mr_packet *p, unsigned offset, uint64_t delta,
+    enum mr_sum_kind kind)
+{
+	uint8_t *field = mr_packet_bytes(p) + offset;
+	be16_t check;
+
+	memcpy(&check, field, sizeof(check));
+	check = kind == MR_SUM_UDP ? mr_checksum_apply_udp(check, delta)
+				   : mr_checksum_apply(check, delta);
+	memcpy(field, &check, sizeof(check));
+	if (mr_unlikely(mr_recorded(rec, p))) {
+		struct mr_op *op = mr_record_op(rec, p, MR_OP_SUM);
+
+		op->offset = (uint16_t)offset;
+		op->len = (uint8_t)kind;
+		op->arg = mr_checksum_fold(delta);
+	}
+}
+
+/* Where a packet's layer-4 checksum is. */
+struct mr_l4_sum {
+	uint16_t offset; /* 0: it has none */
+	uint8_t kind;    /* enum mr_sum_kind */
+};
+
+/* The same of the layer-4 checksum, which a device may have yet to finish: then the field holds
+ * the pseudo-header's sum, and only what is `pseudo` goes into it. */
+mr_inline void
+mr_edit_sum_l4(struct mr_recorder *rec, struct mr_packet *p, struct mr_l4_sum at, uint64_t delta,
+    bool pseudo)
+{
+	be16_t sum;
+
+	if (!at.offset)
+		return;
+	if (mr_likely(!(p->flags & MR_PACKET_CSUM_PARTIAL) ||
+		p->csum_start + p->csum_offset != at.offset)) {
+		mr_edit_sum(rec, p, at.offset, delta, (enum mr_sum_kind)at.kind);
+	} else if (pseudo) {
+		memcpy(&sum, mr_packet_bytes(p) + at.offset, sizeof(sum));
+		mr_edit_set16(rec, p, at.offset, mr_checksum_apply_partial(sum, delta));
+	}
+}
+
+/* Writes `len` (even, at most 16) bytes that a checksum covers, at an even place of what it covers.
+ * Returns the delta that mr_edit_sum takes. The delta rests on the old bytes: they are guarded,
+ * which costs nothing where they are fields of the flow's key. */
+mr_inline uint64_t
+mr_edit_replace(struct mr_recorder *rec, struct mr_packet *p, unsigned offset, const void *bytes,
+    unsigned len)
+{
+	const uint8_t *to = bytes;
+	uint64_t delta = 0;
+
+	for (unsigned i = 0; i < len; i += 8)
+		mr_guard(rec, p, offset + i, MR_MIN(len - i, 8u), UINT64_MAX);
+	for (unsigned i = 0; i < len; i += 2) {
+		be16_t from, word;
+
+		memcpy(&from, mr_packet_bytes(p) + offset + i, sizeof(from));
+		memcpy(&word, to + i, sizeof(word));
+		delta += mr_checksum_delta16(from, word);
+	}
+	mr_edit_set(rec, p, offset, bytes, len);
+	return delta;
+}
+
+/* Another address in the IPv4 header at `l3`: `offset` is 12 for the source, 16 for the
+ * destination. The header's checksum and that of layer 4 follow. */
+mr_inline void
+mr_edit_address4(struct mr_recorder *rec, struct mr_packet *p, unsigned l3, unsigned offset,
+    be32_t address, struct mr_l4_sum l4)
+{
+	uint64_t delta = mr_edit_replace(rec, p, l3 + offset, &address, 4);
+
+	mr_edit_sum(rec, p, l3 + 10, delta, MR_SUM_PLAIN);
+	mr_edit_sum_l4(rec, p, l4, delta, true);
+}
+
+/* The same of the IPv6 header at `l3`: `offset` is 8 or 24. */
+mr_inline void
+mr_edit_address6(struct mr_recorder *rec, struct mr_packet *p, unsigned l3, unsigned offset,
+    const uint8_t address[16], struct mr_l4_sum l4)
+{
+	mr_edit_sum_l4(rec, p, l4, mr_edit_replace(rec, p, l3 + offset, address, 16), true);
+}
+
+/* Another port (or ICMP identifier) at `offset`. */
+mr_inline void
+mr_edit_port(struct mr_recorder *rec, struct mr_packet *p, unsigned offset, be16_t port,
+    struct mr_l4_sum l4)
+{
+	mr_edit_sum_l4(rec, p, l4, mr_edit_replace(rec, p, offset, &port, 2), false);
+}
+
+/* The decision will come from this table, whose generation this is: to be called before the table
+ * is read. `table` is static text. */
 mr_inline void
 mr_record_read(struct mr_recorder *rec, const struct mr_packet *p, const char *table,
-    uint64_t generation)
+    const struct mr_generation *cell)
 {
 	if (mr_unlikely(mr_recorded(rec, p))) {
 		struct mr_op *op = mr_record_op(rec, p, MR_OP_READ);
 
 		op->text = table;
-		op->a = generation;
+		op->a = mr_generation_read(cell);
+		op->b = (uint64_t)(uintptr_t)cell;
 	}
+}
+
+/* The same of a table of prefixes, for an address in this region. */
+mr_inline void
+mr_record_region(struct mr_recorder *rec, const struct mr_packet *p, const char *table,
+    const struct mr_regions *regions, unsigned region)
+{
+	if (mr_unlikely(mr_recorded(rec, p))) {
+		struct mr_op *op = mr_record_op(rec, p, MR_OP_REGION);
+
+		op->text = table;
+		op->a = mr_generation_read(&regions->cells[region]);
+		op->b = (uint64_t)(uintptr_t)regions;
+		op->arg = region;
+	}
+}
+
+/* The decision holds for packets of at most `length` bytes. */
+mr_inline void
+mr_guard_length(struct mr_recorder *rec, const struct mr_packet *p, uint32_t length)
+{
+	if (mr_unlikely(mr_recorded(rec, p)))
+		mr_record_op(rec, p, MR_OP_LENGTH)->arg = length;
+}
+
+/* What the node does with every packet of the flow, or (`secondly`) with the first in a second,
+ * beyond the edits: its class's `replay` does it. */
+mr_inline void
+mr_record_call(struct mr_recorder *rec, const struct mr_packet *p, uint32_t arg, bool secondly)
+{
+	if (mr_unlikely(mr_recorded(rec, p))) {
+		struct mr_op *op = mr_record_op(rec, p, MR_OP_CALL);
+
+		op->arg = arg;
+		op->len = secondly;
+	}
+}
+
+/* Counts packets and bytes of a rule, a member ... of the node's own under this number: its
+ * class's `tally` is told, of packets replayed some time later. The node itself counts the packet
+ * at hand. */
+mr_inline void
+mr_record_tally(struct mr_recorder *rec, const struct mr_packet *p, uint32_t number)
+{
+	if (mr_unlikely(mr_recorded(rec, p)))
+		mr_record_op(rec, p, MR_OP_TALLY)->arg = number;
+}
+
+/* Of the flow's key the node's decision rests on these fields only (enum mr_flow_field, kit/flow);
+ * one that does not say is taken to read all. */
+mr_inline void
+mr_record_use(struct mr_recorder *rec, const struct mr_packet *p, uint32_t fields)
+{
+	if (mr_unlikely(mr_recorded(rec, p)))
+		mr_record_op(rec, p, MR_OP_USE)->arg = fields;
 }
 
 /* For explain: the entry of a table of prefixes that matched, `size` bytes of which `bits` bits

@@ -22,8 +22,7 @@ mr_recorder_create(struct mr_recorder **out, uint16_t slots, mr_recorder_done_fn
 	if (!r->slots || !r->free)
 		goto no_memory;
 	r->count = slots;
-	r->done = done;
-	r->user = user;
+	mr_recorder_listen(r, MR_RECORD_TRACE, done, user);
 	for (unsigned i = 0; i < slots; i++)
 		r->free[r->free_count++] = (uint16_t)(slots - 1 - i);
 	*out = r;
@@ -44,8 +43,23 @@ mr_recorder_destroy(struct mr_recorder *r)
 	free(r);
 }
 
+void
+mr_recorder_listen(struct mr_recorder *r, enum mr_record_reader reader, mr_recorder_done_fn *done,
+    void *user)
+{
+	r->readers[reader].done = done;
+	r->readers[reader].user = user;
+}
+
 bool
 mr_recorder_attach(struct mr_recorder *r, struct mr_packet *p, uint32_t tag)
+{
+	return mr_recorder_attach_for(r, MR_RECORD_TRACE, p, tag);
+}
+
+bool
+mr_recorder_attach_for(struct mr_recorder *r, enum mr_record_reader reader, struct mr_packet *p,
+    uint32_t tag)
 {
 	struct mr_recording *rec;
 	uint16_t slot;
@@ -56,6 +70,7 @@ mr_recorder_attach(struct mr_recorder *r, struct mr_packet *p, uint32_t tag)
 	rec = &r->slots[slot];
 	rec->count = 0;
 	rec->flags = 0;
+	rec->reader = (uint8_t)reader;
 	rec->branches = 1;
 	rec->open = 1;
 	rec->port = p->port;
@@ -117,8 +132,8 @@ mr_record_end(struct mr_recorder *r, struct mr_packet *p)
 	p->record = 0;
 	if (--rec->open > 0)
 		return;
-	if (r->done)
-		r->done(r->user, rec);
+	if (r->readers[rec->reader].done)
+		r->readers[rec->reader].done(r->readers[rec->reader].user, rec);
 	r->free[r->free_count++] = slot;
 }
 
@@ -136,10 +151,14 @@ mr_op_kind_name(enum mr_op_kind kind)
 		[MR_OP_META] = "meta",
 		[MR_OP_GUARD] = "guard",
 		[MR_OP_READ] = "read",
+		[MR_OP_REGION] = "read",
 		[MR_OP_MATCH] = "match",
 		[MR_OP_NOTE] = "note",
 		[MR_OP_COUNT] = "count",
-		[MR_OP_METER] = "meter",
+		[MR_OP_LENGTH] = "length",
+		[MR_OP_CALL] = "call",
+		[MR_OP_TALLY] = "tally",
+		[MR_OP_USE] = "use",
 		[MR_OP_COPY] = "copy",
 		[MR_OP_UNCACHEABLE] = "uncacheable",
 		[MR_OP_OUTPUT] = "output",

@@ -37,21 +37,27 @@
 #define MR_RECORD_SNAP 128u
 
 enum mr_op_kind {
-	MR_OP_NODE,  /* entered node `arg`; a = its cycle stamp */
+	MR_OP_NODE,  /* entered `node`; a = its cycle stamp */
 	MR_OP_SET,   /* bytes[0..len) written at offset */
 	MR_OP_PUSH,  /* `len` bytes of room opened at offset; a SET fills them */
 	MR_OP_POP,   /* `len` bytes removed at offset */
 	MR_OP_TRIM,  /* cut to `arg` bytes */
-	MR_OP_SUM,   /* the one's complement sum at offset changed by `arg` (RFC 1624) */
+	MR_OP_SUM,   /* the checksum at offset took in the delta `arg`; len = enum mr_sum_kind */
 	MR_OP_TTL,   /* TTL or hop limit of the IP header at offset made one less, and the
 			    * header checksum with it; arg = 4 or 6 */
 	MR_OP_META,  /* metadata: context = arg, a = VLAN */
 	MR_OP_GUARD, /* holds while bytes at offset, under mask b, equal a (len <= 8) */
-	MR_OP_READ,  /* read the table `text`, whose generation was a */
+	MR_OP_READ,  /* read the table `text`, whose generation was a; b = its cell's address */
+	MR_OP_REGION, /* read the table of prefixes `text` in region `arg` of the struct mr_regions
+			    * at b, whose generation was a */
 	MR_OP_MATCH, /* table `text` matched the prefix in bytes, `len` bits long; arg = value */
 	MR_OP_NOTE,  /* for people: `text` and the number a */
 	MR_OP_COUNT, /* counter `arg` of the node, + a (or + length when a is 0) */
-	MR_OP_METER, /* passed meter `arg` */
+	MR_OP_LENGTH, /* holds while the packet has at most `arg` bytes here */
+	MR_OP_CALL,   /* the node's `replay` with `arg`: for each packet, or (len 1) for the
+			    * first in a second */
+	MR_OP_TALLY,  /* the node's `tally` is told of the packets replayed, under the number `arg` */
+	MR_OP_USE,    /* the node read these fields of the flow's key: `arg` */
 	MR_OP_COPY,  /* branch `arg` begins as a copy of this one */
 	MR_OP_UNCACHEABLE, /* must not be replayed; text says why */
 	MR_OP_OUTPUT,      /* sent on port `arg`; a = its length then */
@@ -59,6 +65,12 @@ enum mr_op_kind {
 	MR_OP_HOLD,        /* kept by the node */
 	MR_OP_REFUSED,     /* the port took no more: dropped on the way out */
 	MR_OP_END,         /* the recording ends here without a verdict; text says why */
+};
+
+/* RFC 1624, eqn. 3; deltas are those of kit/packet/checksum.h, folded. */
+enum mr_sum_kind {
+	MR_SUM_PLAIN,
+	MR_SUM_UDP, /* 0 says that there is none: it stays 0, and none becomes 0 */
 };
 
 struct mr_op {
@@ -88,6 +100,7 @@ enum mr_recording_flag {
 struct mr_recording {
 	uint16_t count;               /* operations used */
 	uint16_t flags;               /* enum mr_recording_flag */
+	uint8_t reader;               /* enum mr_record_reader: whom it is for */
 	uint8_t branches;             /* begun, the first included */
 	uint8_t open;                 /* branches without a final verdict */
 	uint16_t port;                /* where the packet came in */
@@ -102,6 +115,13 @@ struct mr_recording {
 /* Called on the worker when a recording is finished; it is reused on return. */
 typedef void mr_recorder_done_fn(void *user, const struct mr_recording *);
 
+/* Who attaches recordings, each with a function that takes them when they are finished. */
+enum mr_record_reader {
+	MR_RECORD_TRACE, /* trace and explain: mr_recorder_create's `done` */
+	MR_RECORD_LANE,  /* the flow lane */
+	MR_RECORD_READERS,
+};
+
 struct mr_recorder {
 	bool dry; /* an explanation: nodes leave no trace of it but the recording */
 	struct mr_recording *slots; /* [count]; slot s stands for record number s + 1 */
@@ -109,8 +129,10 @@ struct mr_recorder {
 	uint16_t free_count;
 	uint16_t node; /* the node that runs now, set by the graph */
 	uint16_t *free;
-	mr_recorder_done_fn *done;
-	void *user;
+	struct {
+		mr_recorder_done_fn *done;
+		void *user;
+	} readers[MR_RECORD_READERS];
 };
 
 MR_API int mr_recorder_create(struct mr_recorder **out, uint16_t slots, mr_recorder_done_fn *,
@@ -127,6 +149,11 @@ mr_record_is_dry(const struct mr_recorder *r)
 
 /* Attaches a fresh recording to a packet; false when all slots are in use. */
 MR_API bool mr_recorder_attach(struct mr_recorder *, struct mr_packet *, uint32_t tag);
+/* The same for another reader. */
+MR_API bool mr_recorder_attach_for(struct mr_recorder *, enum mr_record_reader, struct mr_packet *,
+    uint32_t tag);
+MR_API void mr_recorder_listen(struct mr_recorder *, enum mr_record_reader, mr_recorder_done_fn *,
+    void *user);
 
 /* A packet's `record` word: slot + 1 in the low ten bits, branch above. */
 #define MR_RECORD_SLOT_BITS 10

@@ -106,7 +106,7 @@ struct class_any {
 struct class_family_view {
 	const struct class_filter *filter; /* null: no rules */
 	struct class_any any;
-	uint64_t live; /* tables with rules */
+	uint64_t live;                /* tables with rules */
 	uint64_t bound[CLASS_TABLES]; /* no rule in this table or a later one has a lower rank */
 	struct class_probe table[CLASS_TABLES];
 };

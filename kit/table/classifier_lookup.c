@@ -219,8 +219,8 @@ look_at_others(const struct class_family_view *f, struct run *r, unsigned k,
     const struct mr_class_key *key, struct list *next, bool six)
 {
 	uint32_t compared = 0;
-	const struct class_line *line = search(line_of(r->bucket[k]), r->rank[k], key, six,
-	    &compared);
+	const struct class_line *line =
+	    search(line_of(r->bucket[k]), r->rank[k], key, six, &compared);
 
 	if (line) {
 		r->rank[k] = line->rank;
@@ -283,8 +283,8 @@ lookup6(const struct mr_class_view *view, const struct mr_class_key *keys, struc
 }
 
 void
-mr_class_lookup(const struct mr_class_view *view, const struct mr_class_key *keys,
-    uint32_t *values, uint32_t *ids, unsigned count)
+mr_class_lookup(const struct mr_class_view *view, const struct mr_class_key *keys, uint32_t *values,
+    uint32_t *ids, unsigned count)
 {
 	uint8_t todo4[MR_CLASS_VECTOR + 1], todo6[MR_CLASS_VECTOR + 1];
 	unsigned fours = 0, sixes = 0;

@@ -16,7 +16,8 @@
 size_t
 class_map_size(size_t size)
 {
-	return size < CHUNK_LAST / 2 ? MR_ALIGN_UP(size, 4096ul) : MR_ALIGN_UP(size, (size_t)CHUNK_LAST);
+	return size < CHUNK_LAST / 2 ? MR_ALIGN_UP(size, 4096ul)
+				     : MR_ALIGN_UP(size, (size_t)CHUNK_LAST);
 }
 
 void *

@@ -141,7 +141,7 @@ uncount(struct mr_mac *t, uint64_t key, uint64_t value)
 	atomic_fetch_sub_explicit(&fid->count, 1, memory_order_relaxed);
 	atomic_fetch_sub_explicit(&t->count, 1, memory_order_relaxed);
 	/* Release: who sees the new number also sees the entry gone. */
-	atomic_fetch_add_explicit(&fid->generation, 1, memory_order_release);
+	mr_generation_bump(&fid->generation);
 }
 
 bool
@@ -329,8 +329,7 @@ mr_mac_learn(struct mr_mac *t, uint64_t key, uint16_t port, uint32_t now, bool s
 			return MR_MAC_PORT_LIMIT;
 		if (swap_value(e, value, (value & ~(MAC_SECONDS | MAC_PORT_MASK)) | stamp | port)) {
 			atomic_fetch_sub_explicit(&t->port[had].count, 1, memory_order_relaxed);
-			atomic_fetch_add_explicit(&t->fid[(uint16_t)key].generation, 1,
-			    memory_order_release);
+			mr_generation_bump(&t->fid[(uint16_t)key].generation);
 			return MR_MAC_MOVED;
 		}
 		atomic_fetch_sub_explicit(&to->count, 1, memory_order_relaxed);
@@ -396,13 +395,12 @@ mr_mac_add(struct mr_mac *t, uint64_t key, uint16_t port, uint8_t flags, uint32_
 		atomic_fetch_add_explicit(&t->port[port].count, 1, memory_order_relaxed);
 		atomic_fetch_sub_explicit(&t->port[value & MAC_PORT_MASK].count, 1,
 		    memory_order_relaxed);
-		atomic_fetch_add_explicit(&t->fid[(uint16_t)key].generation, 1,
-		    memory_order_release);
+		mr_generation_bump(&t->fid[(uint16_t)key].generation);
 		return 0;
 	}
 	if (insert(t, key, fresh, now, true) == MR_MAC_FULL)
 		return -ENOSPC;
-	atomic_fetch_add_explicit(&t->fid[(uint16_t)key].generation, 1, memory_order_release);
+	mr_generation_bump(&t->fid[(uint16_t)key].generation);
 	return 0;
 }
 

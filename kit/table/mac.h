@@ -38,6 +38,7 @@
 
 #include "kit/base/def.h"
 #include "kit/base/error.h"
+#include "kit/base/generation.h"
 
 #define MR_MAC_ANY UINT32_MAX         /* in a filter: every port, every FID */
 #define MR_MAC_SECONDS_MASK 0x3fffffu /* times are compared modulo 2^22 s, 48 days */
@@ -146,6 +147,8 @@ MR_API uint32_t mr_mac_get(const struct mr_mac *, uint64_t key);
 /* Changes when a station of this FID moves or goes (aged, flushed, pushed out,
  * deleted), or a static entry comes; not when one is learned or refreshed. */
 MR_API uint32_t mr_mac_generation(const struct mr_mac *, uint16_t fid);
+/* Where it stands; never null. */
+MR_API const struct mr_generation *mr_mac_cell(const struct mr_mac *, uint16_t fid);
 
 /* -- control -------------------------------------------------------------------------- */
 

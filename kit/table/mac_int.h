@@ -29,6 +29,7 @@
  * one of the two sees both) and removes all but one by the same rule.
  */
 
+#include "kit/base/generation.h"
 #include "kit/base/hash.h"
 #include "kit/table/mac.h"
 
@@ -80,7 +81,7 @@ struct mac_fid {
 	_Atomic uint32_t count;
 	_Atomic uint32_t limit;  /* 0: none; written by control */
 	_Atomic uint32_t ageing; /* 0: never; written by control */
-	_Atomic uint32_t generation;
+	struct mr_generation generation;
 	_Atomic uint64_t aged; /* written by control */
 };
 

@@ -124,7 +124,13 @@ mr_mac_aged_fid(const struct mr_mac *t, uint16_t fid)
 uint32_t
 mr_mac_generation(const struct mr_mac *t, uint16_t fid)
 {
-	/* Pairs with the release in uncount: read before the look-up it is to guard. */
-	return fid < t->fids ? atomic_load_explicit(&t->fid[fid].generation, memory_order_acquire)
-			     : 0;
+	return mr_generation_read(mr_mac_cell(t, fid));
+}
+
+const struct mr_generation *
+mr_mac_cell(const struct mr_mac *t, uint16_t fid)
+{
+	static const struct mr_generation none;
+
+	return fid < t->fids ? &t->fid[fid].generation : &none;
 }

@@ -44,7 +44,7 @@ struct bridge_view {
 	uint16_t reserved;
 	bool vlans;
 	uint32_t mac_limit;
-	uint32_t generation; /* counts the configurations of this bridge */
+	struct mr_generation generation; /* counts the configurations of this bridge */
 	struct bridge_bucket moves;
 	uint16_t slot_of[MR_PORT_MAX];
 

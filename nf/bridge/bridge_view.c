@@ -160,7 +160,7 @@ bridge_view_create(struct bridge_view **out, const struct mr_bridge_config *conf
 	v->reserved = config->reserved;
 	v->mac_limit = config->mac_limit ? config->mac_limit : 65536;
 	v->ageing = config->ageing;
-	v->generation = old ? old->generation + 1 : 1;
+	v->generation.value = old ? mr_generation_read(&old->generation) + 1 : 1;
 	v->static_count = config->static_count;
 	for (unsigned i = 0; i < config->port_count; i++)
 		v->vlans |= config->ports[i].mode != MR_BRIDGE_PLAIN;

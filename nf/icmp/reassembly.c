@@ -233,7 +233,7 @@ reassembly_add(struct mr_reassembly *r, struct datagram *d, const struct fragmen
 	if (after != MR_PACKET_NONE)
 		at = fragment_next(mr_packet_at(r->packets->base, after));
 	*fragment_next(p) = *at;
-	mr_ip_meta(p)->spare[1] = f->offset << 16 | f->len;
+	p->mark = f->offset << 16 | f->len;
 	*at = f->packet;
 	if (!f->more)
 		d->total = f->offset + f->len;

@@ -72,21 +72,22 @@ struct fragment {
 	uint8_t marks;
 };
 
-/* A held fragment's place, in its packet's metadata. */
+/* A held fragment's place, where its packet had a connection and a mark: the whole datagram has
+ * none yet. */
 mr_inline uint32_t *
 fragment_next(struct mr_packet *p)
 {
-	return &mr_ip_meta(p)->spare[0];
+	return &p->track;
 }
 mr_inline unsigned
 fragment_offset(struct mr_packet *p)
 {
-	return mr_ip_meta(p)->spare[1] >> 16;
+	return p->mark >> 16;
 }
 mr_inline unsigned
 fragment_len(struct mr_packet *p)
 {
-	return mr_ip_meta(p)->spare[1] & 0xffff;
+	return p->mark & 0xffff;
 }
 
 /* The datagram of this key, or 0. */

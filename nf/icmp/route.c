@@ -21,8 +21,8 @@ uint32_t
 icmp_route(const struct icmp_work *w, const struct mr_ip_interface *i, enum mr_ip_family family,
     const uint8_t *address)
 {
-	uint32_t found = family == MR_IP4 ? mr_fib4_find(i->fib4, mr_load_be32(address))
-					  : mr_fib6_find(i->fib6, address);
+	uint32_t found = family == MR_IP4 ? mr_fib4_find(mr_ip_fib4(i), mr_load_be32(address))
+					  : mr_fib6_find(mr_ip_fib6(i), address);
 
 	return member(w->icmp->ip, found, 0);
 }
@@ -31,6 +31,6 @@ uint32_t
 icmp_route_packet(const struct icmp_work *w, const struct mr_ip_interface *i,
     const struct mr_packet *p, const uint8_t *address)
 {
-	return member(w->icmp->ip, mr_fib4_find(i->fib4, mr_load_be32(address)),
+	return member(w->icmp->ip, mr_fib4_find(mr_ip_fib4(i), mr_load_be32(address)),
 	    mr_packet_flow_hash(p));
 }

@@ -422,15 +422,30 @@ mr_interface_release(struct mr_interfaces *all, uint16_t index)
 	all->taken[index] = 0;
 }
 
+struct record *
+interface_records(const struct mr_interfaces *all)
+{
+	return current(all);
+}
+
+struct record *
+interface_record_at(const struct mr_interfaces *all, uint16_t index)
+{
+	for (struct record *r = current(all); r; r = r->next)
+		if (r->pub.index == index)
+			return r;
+	return NULL;
+}
+
 void
 mr_interface_use(struct mr_interfaces *all, uint16_t index, uint16_t node)
 {
-	for (struct record *r = current(all); r; r = r->next) {
-		if (r->pub.index != index)
-			continue;
-		r->use = node;
-		interface_record_aim(all, r);
-	}
+	struct record *r = interface_record_at(all, index);
+
+	if (!r)
+		return;
+	r->use = node;
+	interface_record_aim(all, r);
 }
 
 /* Whether this instance of a function takes the interface's packets. */

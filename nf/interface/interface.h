@@ -35,6 +35,34 @@ const struct mr_interface *mr_interface_at(const struct mr_interfaces *, uint16_
  * input nodes). The last configuration's uses are forgotten when a commit starts. */
 void mr_interface_use(struct mr_interfaces *, uint16_t index, uint16_t node);
 
+/*
+ * Stages: nodes of other functions in front of an interface's user, and behind what is sent on
+ * it, each an instance for this interface. Edge 0 leads on to the next stage.
+ *
+ *   in    port -> LANE -> plug-ins' nodes -> TRACK -> FILTER -> CONFIRM -> the user
+ *   out   any output on the port -> TRACK -> FILTER -> the port
+ */
+enum mr_interface_stage {
+	MR_STAGE_LANE,    /* the flow lane, in front of everything; in only */
+	MR_STAGE_TRACK,   /* finds the packet's connection */
+	MR_STAGE_FILTER,  /* rules */
+	MR_STAGE_CONFIRM, /* what passed the rules makes a connection; in only */
+	MR_STAGES,
+};
+
+/* In commit: the interface has this stage with this configuration. All stages are forgotten when a
+ * commit starts. */
+void mr_interface_stage_in(struct mr_interfaces *, uint16_t index, enum mr_interface_stage,
+    uint16_t node);
+void mr_interface_stage_out(struct mr_interfaces *, uint16_t index, enum mr_interface_stage,
+    uint16_t node);
+
+/* Whether anything stands in front of its user, or behind an output of any interface, but the
+ * lane. */
+bool mr_interface_is_staged(const struct mr_interfaces *, uint16_t index);
+/* The node that comes after the lane: where the interface's packets would enter without it. */
+uint16_t mr_interface_first(const struct mr_interfaces *, uint16_t index);
+
 /* For a port that is no interface of the configuration (a twin, a tunnel): an index that no
  * interface will get until it is released. -ENOSPC. The port, and its place in the graph, are the
  * caller's. */

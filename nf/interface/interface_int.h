@@ -41,10 +41,13 @@ struct record {
 	struct record *next;
 	struct input inputs[INPUTS_MAX];
 	unsigned input_count;
-	bool added;        /* its port is in the graph's draft */
-	bool borrows;      /* its index is still the old record's, until commit */
-	bool gone;         /* the device vanished or was never there: tried again each second */
-	uint16_t use;      /* the node where what arrives goes */
+	bool added;   /* its port is in the graph's draft */
+	bool borrows; /* its index is still the old record's, until commit */
+	bool gone;    /* the device vanished or was never there: tried again each second */
+	uint16_t use; /* the node where what arrives goes */
+	uint16_t in[MR_STAGES], out[MR_STAGES]; /* other functions' nodes; NO_NODE: none */
+	uint16_t
+	    leave; /* its interface-out node, NO_NODE while nothing stands behind its outputs */
 	uint16_t cross;    /* its cross-connect node, NO_NODE without one */
 	uint16_t cross_to; /* the port index that this node sends to */
 	char trouble[256]; /* why it is not open, for show */
@@ -67,6 +70,8 @@ void interface_settings_free(struct settings *);
 bool interface_settings_equal(const struct settings *, const struct settings *);
 
 /* interface.c */
+struct record *interface_records(const struct mr_interfaces *); /* of the configuration at hand */
+struct record *interface_record_at(const struct mr_interfaces *, uint16_t index);
 int interface_index_take(struct mr_interfaces *, uint16_t *index, struct mr_error *);
 
 /* record.c: one interface's port, from opening to closing */
@@ -80,18 +85,23 @@ void interface_record_close(struct record *);
 /* Puts port, input nodes and the input into the graph's draft, or takes them out. */
 int interface_record_add(struct mr_interfaces *, struct record *, struct mr_error *);
 void interface_record_remove(struct mr_interfaces *, struct record *);
-void interface_record_aim(struct mr_interfaces *, struct record *);
 /* Takes its nodes out of the draft; its port must be out already. */
 void interface_record_remove_nodes(struct mr_interfaces *, struct record *);
 /* Once a second: link state, a device that went or came back. True: commit the graph. */
 bool interface_record_watch(struct mr_interfaces *, struct record *, bool *close_after);
+
+/* stage.c */
+void interface_stages_clear(struct record *);
+/* Links port, stages, input nodes and the user. */
+void interface_record_aim(struct mr_interfaces *, struct record *);
 
 /* watch.c; -1 where netlink is not to be had */
 int interface_watch_open(void);
 void interface_watch_drain(int fd);
 
 /* node.c */
-extern const struct mr_node_class interface_unused_class, interface_cross_class;
+extern const struct mr_node_class interface_unused_class, interface_cross_class,
+    interface_out_class;
 
 /* show.c */
 void interface_show(void *state, struct mr_state *);

@@ -32,15 +32,36 @@ cross_body(struct mr_node_run *run, struct mr_recorder *rec, const uint32_t *pac
 {
 	const uint16_t *to = run->self;
 
-	(void)rec;
-	(void)packets;
-	for (unsigned i = 0; i < count; i++)
+	for (unsigned i = 0; i < count; i++) {
+		mr_record_use(rec, mr_packet_at(run->base, packets[i]), 0);
 		verdicts[i] = mr_verdict_output(*to);
+	}
 }
 MR_NODE_FUNCTIONS(cross)
 
 const struct mr_node_class interface_cross_class = {
 	.name = "cross-connect",
 	.doc = "sends everything on through one other interface",
+	.replays = true,
 	MR_NODE_RUN(cross),
+};
+
+mr_inline void
+out_body(struct mr_node_run *run, struct mr_recorder *rec, const uint32_t *packets,
+    mr_verdict_t *verdicts, unsigned count)
+{
+	const uint16_t *port = run->self;
+
+	for (unsigned i = 0; i < count; i++) {
+		mr_record_use(rec, mr_packet_at(run->base, packets[i]), 0);
+		verdicts[i] = mr_verdict_send(*port);
+	}
+}
+MR_NODE_FUNCTIONS(out)
+
+const struct mr_node_class interface_out_class = {
+	.name = "interface-out",
+	.doc = "sends what the rules behind an interface's outputs let pass",
+	.replays = true,
+	MR_NODE_RUN(out),
 };

@@ -24,6 +24,7 @@ interface_record_create(struct mr_interfaces *all, const struct mr_conf *conf, s
 	snprintf(r->pub.name, sizeof(r->pub.name), "%s", mr_conf_key(conf));
 	r->use = all->unused;
 	r->cross = NO_NODE;
+	interface_stages_clear(r);
 	rc = interface_settings_read(&r->want, conf, error);
 	if (!rc)
 		rc = interface_index_take(all, &r->pub.index, error);
@@ -159,21 +160,6 @@ interface_record_remove(struct mr_interfaces *all, struct record *r)
 	r->added = false;
 }
 
-/* Port -> its input nodes, one after another -> the user. */
-void
-interface_record_aim(struct mr_interfaces *all, struct record *r)
-{
-	struct mr_graph *graph = mr_dataplane_graph(all->dp);
-	uint16_t to = r->use;
-
-	for (unsigned i = r->input_count; i-- > 0;) {
-		mr_graph_link(graph, r->inputs[i].node, 0, to);
-		to = r->inputs[i].node;
-	}
-	if (r->added)
-		mr_graph_set_input(graph, r->pub.index, to, 0);
-}
-
 void
 interface_record_remove_nodes(struct mr_interfaces *all, struct record *r)
 {
@@ -183,7 +169,10 @@ interface_record_remove_nodes(struct mr_interfaces *all, struct record *r)
 		mr_graph_remove_node(graph, r->inputs[i].node);
 	if (r->cross != NO_NODE)
 		mr_graph_remove_node(graph, r->cross);
+	if (r->leave != NO_NODE)
+		mr_graph_remove_node(graph, r->leave);
 	r->cross = NO_NODE;
+	interface_stages_clear(r);
 }
 
 static void

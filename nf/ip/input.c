@@ -26,7 +26,7 @@ input_slow(const struct ip_work *w, struct mr_packet *p)
 	const struct mr_ip_port *port = &w->ip->ports[p->port % MR_PORT_MAX];
 	const uint8_t *bytes = mr_packet_bytes_const(p);
 	const struct mr_ip_interface *interface;
-	struct ip_at at = { .in = port->untagged, .l3 = L3 };
+	struct ip_at at = { .in = mr_ip_interface_at(port, 0), .l3 = L3 };
 	unsigned type;
 	uint64_t dst;
 
@@ -34,8 +34,6 @@ input_slow(const struct ip_work *w, struct mr_packet *p)
 		return mr_verdict_drop(MR_IP_DROP_L2_SHORT);
 	type = mr_load_be16(bytes + 12);
 	if (type == MR_ETH_TYPE_VLAN) {
-		/* Acquire pairs with mr_ip_interface_map. */
-		const uint16_t *vlans = atomic_load_explicit(&port->vlans, memory_order_acquire);
 		unsigned vlan;
 
 		at.l3 = L3 + sizeof(struct mr_vlan);
@@ -45,17 +43,17 @@ input_slow(const struct ip_work *w, struct mr_packet *p)
 		mr_guard(w->rec, p, 12, 4, 0xff0fffff);
 		/* VLAN 0 only carries a priority (IEEE 802.1Q). */
 		if (vlan)
-			at.in = vlans ? vlans[vlan] : 0;
+			at.in = mr_ip_interface_at(port, vlan);
 		type = mr_load_be16(bytes + at.l3 - 2);
 	}
 	if (!at.in)
 		return mr_verdict_drop(MR_IP_DROP_NO_INTERFACE);
 	interface = &w->ip->interfaces[at.in];
-	if (!(interface->flags & MR_IP_UP))
+	if (!(mr_ip_flags(interface) & MR_IP_UP))
 		return mr_verdict_drop(MR_IP_DROP_DOWN);
 	memcpy(&dst, bytes, sizeof(dst));
 	at.group_frame = dst & 1;
-	if (!at.group_frame && (dst & MAC_MASK) != interface->mac)
+	if (!at.group_frame && (dst & MAC_MASK) != mr_ip_mac(interface))
 		return mr_verdict_drop(MR_IP_DROP_NOT_OURS);
 	switch (type) {
 	case MR_ETH_TYPE_IP4:
@@ -79,12 +77,14 @@ input_some(const struct ip_work *w, struct mr_recorder *rec, struct ip_batch *fo
     struct ip_batch *six, const uint32_t *packets, mr_verdict_t *verdicts, unsigned count)
 {
 	uint8_t *base = w->run->base;
-	unsigned in = w->ip->ports[mr_packet_at(base, packets[0])->port % MR_PORT_MAX].untagged;
+	unsigned in = mr_ip_interface_at(
+	    &w->ip->ports[mr_packet_at(base, packets[0])->port % MR_PORT_MAX], 0);
 	const struct mr_ip_interface *interface = &w->ip->interfaces[in];
-	bool up = interface->flags & MR_IP_UP;
-	bool do4 = up && (interface->flags & MR_IP_FORWARD4);
-	bool do6 = up && (interface->flags & MR_IP_FORWARD6);
-	uint64_t mac4 = do4 ? interface->mac : NOBODY, mac6 = do6 ? interface->mac : NOBODY;
+	bool up = mr_ip_flags(interface) & MR_IP_UP;
+	bool do4 = up && (mr_ip_flags(interface) & MR_IP_FORWARD4);
+	bool do6 = up && (mr_ip_flags(interface) & MR_IP_FORWARD6);
+	uint64_t mac4 = do4 ? mr_ip_mac(interface) : NOBODY,
+		 mac6 = do6 ? mr_ip_mac(interface) : NOBODY;
 	unsigned n4 = 0, n6 = 0;
 
 	for (unsigned i = 0; i < count; i++) {
@@ -125,6 +125,7 @@ input_body(struct mr_node_run *run, struct mr_recorder *rec, const uint32_t *pac
 	struct ip_batch four, six;
 	unsigned first = 0, end;
 
+	ip_record_begin(&w, packets, count);
 	while (first < count) {
 		unsigned port = mr_packet_at(run->base, packets[first])->port;
 
@@ -141,6 +142,7 @@ MR_NODE_FUNCTIONS(input)
 const struct mr_node_class mr_ip_input_class = {
 	.name = "ip-input",
 	.doc = "frames into the router: interface, and the whole way of plain packets",
+	.replays = true,
 	.edges = mr_ip_edge_names,
 	.edge_count = MR_IP_EDGES,
 	.drops = mr_ip_drops,

@@ -403,7 +403,7 @@ make_arp(uint8_t *frame, unsigned vlan, unsigned op, unsigned from, const char *
 unsigned
 make_ns(uint8_t *frame, unsigned from, const char *source, const char *target, bool with_mac)
 {
-	struct mr_ip_interface i = { 0 };
+	struct mr_ip_interface i = { .vrf = 0 };
 	uint8_t s[16], t[16], mac[6];
 
 	station(mac, from);
@@ -417,7 +417,7 @@ unsigned
 make_na(uint8_t *frame, unsigned from, const char *source, const char *to, const char *target,
     uint32_t flags)
 {
-	struct mr_ip_interface i = { 0 };
+	struct mr_ip_interface i = { .vrf = 0 };
 	uint8_t s[16], t[16], d[16], mac[6], dst[6];
 
 	station(mac, from);
@@ -436,7 +436,7 @@ make_ip(uint8_t *frame, const uint8_t *dst_mac, const char *source, const char *
     unsigned mark)
 {
 	bool six = strchr(target, ':');
-	struct mr_ip_interface i = { 0 };
+	struct mr_ip_interface i = { .vrf = 0 };
 	uint8_t mac[6], s[16], t[16];
 	unsigned l3;
 

@@ -245,7 +245,7 @@ static unsigned
 make_rs(uint8_t *frame, unsigned from)
 {
 	static const uint8_t routers[16] = { 0xff, 2, [15] = 2 };
-	struct mr_ip_interface i = { 0 };
+	struct mr_ip_interface i = { .vrf = 0 };
 	uint8_t mac[6], source[16], dst[6];
 
 	station(mac, from);

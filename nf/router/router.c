@@ -330,15 +330,11 @@ address(const void *state, uint16_t interface, uint16_t vlan, uint8_t mac[6])
 {
 	const struct router *r = state;
 	const struct mr_ip_port *port = &r->base.ip->ports[interface % MR_PORT_MAX];
-	/* Relaxed: the control thread itself wrote it. */
-	const uint16_t *vlans = atomic_load_explicit(&port->vlans, memory_order_relaxed);
-	unsigned index = port->untagged;
+	unsigned index = mr_ip_interface_at(port, vlan);
 
-	if (vlan)
-		index = vlans ? vlans[vlan & 0xfff] : 0;
 	if (!index)
 		return false;
-	memcpy(mac, &r->base.ip->interfaces[index].mac, 6);
+	mr_ip_mac_copy(&r->base.ip->interfaces[index], mac);
 	return true;
 }
 

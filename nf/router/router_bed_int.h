@@ -45,6 +45,7 @@ struct bed_port {
 	/* Makes packets beside what was given, on the worker's thread; may be null. */
 	unsigned (
 	    *source)(struct bed_port *, unsigned queue, unsigned worker, uint32_t *, unsigned);
+	uint64_t random;         /* the source's own */
 	_Atomic uint64_t frames; /* looked at and found well formed */
 };
 

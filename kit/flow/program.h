@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef MR_KIT_FLOW_PROGRAM_H
+#define MR_KIT_FLOW_PROGRAM_H
+
+/*
+ * An action program: what a walk through the graph did to a packet, in its shortest form, ready to
+ * be done to the next packet of the flow.
+ *
+ * mr_program_build makes one from a finished recording (kit/record/record.h):
+ *  - edits fold into: how much the head grows or shrinks, and which bytes of the new head are
+ *    written with what (adjacent and overwritten writes merge; bytes written with what the key
+ *    guarantees to be there already are left out), TTL decrements, checksum deltas summed;
+ *  - guards on bytes that the walk itself wrote before are settled then and there; the others
+ *    become conditions on the packet as it arrives, under one mask where they overlap;
+ *    lengths become one bound;
+ *  - reads of tables become dependencies: (cell, value) pairs, and regions (see below);
+ *  - calls (MR_OP_CALL) become calls of the node's `replay`; tallies (MR_OP_TALLY, MR_OP_COUNT)
+ *    and the nodes passed become what is credited, with the packets replayed, when the worker
+ *    settles its accounts;
+ *  - the final verdict: an output, or a drop of a node for a reason.
+ *
+ * What cannot be replayed says why: enum mr_program_refusal, counted by name.
+ *
+ * Equal programs are one (they are found by their bytes): a million routed flows
+ * through ten next hops have ten programs, which stay in the first-level cache.
+ *
+ * Threads: a worker's programs are its own. Errors: the refusals.
+ */
+
+#include "kit/base/error.h"
+#include "kit/flow/key.h"
+#include "kit/flow/table.h"
+#include "kit/graph/node.h"
+
+/* X(constant, name, doc) */
+#define MR_PROGRAM_REFUSALS(X) \
+	X(OK, "ok", "Recorded and installed.") \
+	X(SAID, "uncacheable", "A node said that its decision cannot be replayed.") \
+	X(NODE, "node", "A node on the way does not take part in the flow lane.") \
+	X(COPIES, "copies", "The packet was copied.") \
+	X(HELD, "held", "A node kept the packet.") \
+	X(NO_END, "no-end", "The walk ended elsewhere: another worker, a full port.") \
+	X(LONG, "too-long", "The walk has more operations than a recording or program holds.") \
+	X(GUARD, "guard", "A condition is on bytes outside of the packet's head.") \
+	X(CONFLICT, "conflict", "Edits overlap in a way that has no short form.") \
+	X(CHANGED, "changed", "What the decision rests on changed during the walk.") \
+	X(MEMORY, "memory", "No room for another program.")
+/* clang-format off */
+enum mr_program_refusal {
+#define X(id, name, doc) MR_PROGRAM_##id,
+	MR_PROGRAM_REFUSALS(X)
+#undef X
+	MR_PROGRAM_REFUSAL_COUNT,
+};
+/* clang-format on */
+MR_API const struct mr_named *mr_program_refusals(void);
+
+struct mr_programs;
+
+struct mr_programs_config {
+	uint32_t max;   /* programs */
+	unsigned nodes; /* indices of nodes that may appear */
+	/* [nodes], or null where there is none: which take part. The array stays the caller's and may
+	 * change between two builds. */
+	const struct mr_node_class *const *classes;
+};
+
+/* What a program is to who replays it; followed by its parts (program_int.h). Lines of 64 bytes. */
+struct mr_program {
+	/* The first line: all that a plain one needs. */
+	uint64_t packets, bytes; /* replayed and not settled yet */
+	mr_verdict_t verdict;    /* mr_verdict_send or a drop */
+	uint16_t drop_node;      /* of a drop */
+	uint16_t max_length;     /* p->total at most, as it comes in */
+	int8_t grow;             /* bytes that the head grows by */
+	uint8_t flags;           /* enum mr_program_flag */
+	uint8_t regions;         /* enum mr_program_region */
+	uint8_t lines;           /* in all */
+	uint8_t ttl; /* offset, as the packet comes in, of the IP header whose TTL goes down; 0:
+			    * none */
+	uint8_t write_len; /* bytes written at the new packet's first byte */
+	uint8_t headroom;  /* that the short way (program_inl.h) wants */
+	uint32_t checked; /* the worker's epoch in which its dependencies were last found to hold */
+	uint32_t users;   /* flows */
+	/* The last write_len of these are the bytes: an Ethernet header and more. What stands in front
+	 * of them may be written into the headroom. */
+	uint8_t write[24];
+	/* The others: guards, further writes, checksum deltas, calls, credits, dependencies. */
+};
+static_assert(sizeof(struct mr_program) == MR_CACHE_LINE, "a plain program's replay is one line");
+
+enum mr_program_flag {
+	MR_PROGRAM_SIMPLE = 1u << 0, /* the first line is all there is to replay */
+	MR_PROGRAM_TTL6 = 1u << 1,   /* the TTL is a hop limit: no header checksum */
+	MR_PROGRAM_CALLS = 1u << 2,
+	MR_PROGRAM_SECONDLY = 1u << 3, /* has calls for the first packet in a second */
+	MR_PROGRAM_PRIVATE = 1u << 4,  /* one flow's own: its operations have more than one state */
+};
+
+/* Which regions' generations a flow's stamp sums up. */
+enum mr_program_region {
+	MR_PROGRAM_REGION_DST = 1u << 0, /* of the key's addresses */
+	MR_PROGRAM_REGION_SRC = 1u << 1,
+	MR_PROGRAM_REGION_OWN = 1u << 2, /* the program names the cells */
+};
+
+MR_API int mr_programs_create(struct mr_programs **out, const struct mr_programs_config *,
+    struct mr_error *);
+MR_API void mr_programs_destroy(struct mr_programs *);
+
+/* Builds the recording's program and takes a reference for one flow: *program (never 0), and what
+ * goes into the flow's line: *arg, *stamp; *fields: the fields of the key that the walk rested on,
+ * those included by which the key answered for a guard. The key is the packet's whole one. */
+MR_API enum mr_program_refusal mr_program_build(struct mr_programs *, const struct mr_recording *,
+    const struct mr_flow_key *, uint32_t epoch, uint32_t *program, uint32_t *arg, uint32_t *stamp,
+    unsigned *fields);
+/* One flow less. The last one frees the program: settle what it counted before. */
+MR_API void mr_program_release(struct mr_programs *, uint32_t program);
+MR_API struct mr_program *mr_program_at(struct mr_programs *, uint32_t program);
+
+/* Whether everything that it rests on is as it was, but for regions. */
+MR_API bool mr_program_holds(const struct mr_program *);
+/* The sum to compare with a flow's stamp. */
+MR_API uint32_t mr_program_stamp(const struct mr_program *, const struct mr_flow_key *);
+
+/* How many programs there are, and the memory that was ever touched for them. */
+struct mr_programs_stats {
+	uint64_t programs, built, shared, memory;
+};
+MR_API void mr_programs_stats(const struct mr_programs *, struct mr_programs_stats *);
+
+/* Whether it may be done to this packet, which has the flow's key: guards and length. */
+MR_API bool mr_program_fits(const struct mr_program *, const struct mr_packet *);
+/* Does the edits (not calls, not counters). `rec` may be null. False, with the packet unchanged:
+ * no headroom. */
+MR_API bool mr_program_edit(const struct mr_program *, struct mr_recorder *rec, struct mr_packet *);
+
+/* Its calls, in order. */
+struct mr_program_call {
+	uint16_t node;
+	uint8_t secondly;
+	uint8_t from_flow; /* arg is the flow's, not this one */
+	uint32_t arg;
+};
+MR_API unsigned mr_program_calls(const struct mr_program *, const struct mr_program_call **);
+
+/* Who is to be credited with its packets and bytes. The nodes port-rx and port-tx count for
+ * themselves, also what is replayed. */
+enum mr_program_credit_kind { MR_CREDIT_NODE, MR_CREDIT_COUNTER, MR_CREDIT_TALLY };
+struct mr_program_credit {
+	uint8_t kind;
+	uint8_t counter; /* of the node, MR_CREDIT_COUNTER */
+	uint16_t node;
+	uint32_t times; /* n of each packet; 0: its length; MR_CREDIT_TALLY: the number told */
+	int32_t grown;  /* by so much each packet had grown then: for those that count bytes */
+};
+MR_API unsigned mr_program_credits(const struct mr_program *, const struct mr_program_credit **);
+
+/* The cells it depends on: for the worker's list of what to watch. */
+struct mr_program_cell {
+	const struct mr_generation *cell;
+	uint32_t value;
+	uint32_t pad; /* 0: programs compare as bytes */
+};
+MR_API unsigned mr_program_cells(const struct mr_program *, const struct mr_program_cell **);
+
+/* In words, a line each ("write 14 bytes at 0: 02:..", "send on lan"), for people. `name` gives a
+ * node's name. Returns the length. */
+MR_API size_t mr_program_print(const struct mr_program *,
+    const char *(*node)(const void *, uint16_t), const char *(*port)(const void *, uint16_t),
+    const void *user, char *text, size_t size);
+
+#endif

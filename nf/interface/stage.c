@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * What other functions put in front of an interface's user, and behind its outputs: which
+ * order they stand in, and the last step of the way out.
+ */
+
+#include <stdio.h>
+
+#include "nf/interface/interface_int.h"
+
+void
+interface_stages_clear(struct record *r)
+{
+	for (unsigned s = 0; s < MR_STAGES; s++)
+		r->in[s] = r->out[s] = NO_NODE;
+	r->leave = NO_NODE;
+}
+
+static uint16_t
+put_in_front(struct mr_graph *graph, uint16_t node, uint16_t next)
+{
+	if (node == NO_NODE)
+		return next;
+	mr_graph_link(graph, node, 0, next);
+	return node;
+}
+
+/* Port -> lane -> plug-ins -> the other stages -> the user. */
+static void
+aim_in(struct mr_interfaces *all, struct record *r)
+{
+	struct mr_graph *graph = mr_dataplane_graph(all->dp);
+	uint16_t to = r->use;
+
+	for (unsigned s = MR_STAGES; s-- > MR_STAGE_LANE + 1;)
+		to = put_in_front(graph, r->in[s], to);
+	for (unsigned i = r->input_count; i-- > 0;)
+		to = put_in_front(graph, r->inputs[i].node, to);
+	to = put_in_front(graph, r->in[MR_STAGE_LANE], to);
+	if (r->added)
+		mr_graph_set_input(graph, r->pub.index, to, 0);
+}
+
+/* The node past which nothing more stands behind an output. */
+static bool
+make_leave(struct mr_interfaces *all, struct record *r)
+{
+	char name[MR_GRAPH_NAME_MAX];
+	struct mr_error error;
+
+	if (r->leave != NO_NODE)
+		return true;
+	snprintf(name, sizeof(name), "interface-out@%s", r->pub.name);
+	if (mr_graph_add_node(mr_dataplane_graph(all->dp), &interface_out_class, name,
+		&r->pub.index, &r->leave, &error) == 0)
+		return true;
+	mr_log(mr_dataplane_log(all->dp), MR_LOG_ERROR, "interface %s: %s", r->pub.name,
+	    error.text);
+	return false;
+}
+
+static void
+aim_out(struct mr_interfaces *all, struct record *r)
+{
+	struct mr_graph *graph = mr_dataplane_graph(all->dp);
+	uint16_t to = r->leave;
+
+	for (unsigned s = MR_STAGES; s-- > 0;)
+		to = put_in_front(graph, r->out[s], to);
+	if (r->added)
+		mr_graph_set_output(graph, r->pub.index, to);
+}
+
+void
+interface_record_aim(struct mr_interfaces *all, struct record *r)
+{
+	aim_in(all, r);
+	aim_out(all, r);
+}
+
+void
+mr_interface_stage_in(struct mr_interfaces *all, uint16_t index, enum mr_interface_stage stage,
+    uint16_t node)
+{
+	struct record *r = interface_record_at(all, index);
+
+	if (!r)
+		return;
+	r->in[stage] = node;
+	aim_in(all, r);
+}
+
+void
+mr_interface_stage_out(struct mr_interfaces *all, uint16_t index, enum mr_interface_stage stage,
+    uint16_t node)
+{
+	struct record *r = interface_record_at(all, index);
+
+	if (!r || !make_leave(all, r))
+		return;
+	r->out[stage] = node;
+	aim_out(all, r);
+}
+
+uint16_t
+mr_interface_first(const struct mr_interfaces *all, uint16_t index)
+{
+	const struct record *r = interface_record_at(all, index);
+	uint16_t to = NO_NODE;
+
+	if (!r)
+		return to;
+	to = r->use;
+	for (unsigned s = MR_STAGES; s-- > MR_STAGE_LANE + 1;)
+		to = r->in[s] == NO_NODE ? to : r->in[s];
+	return r->input_count ? r->inputs[0].node : to;
+}
+
+static bool
+any(const uint16_t *stages)
+{
+	for (unsigned s = MR_STAGE_LANE + 1; s < MR_STAGES; s++)
+		if (stages[s] != NO_NODE)
+			return true;
+	return false;
+}
+
+bool
+mr_interface_is_staged(const struct mr_interfaces *all, uint16_t index)
+{
+	const struct record *own = interface_record_at(all, index);
+
+	if (own && any(own->in))
+		return true;
+	for (const struct record *r = interface_records(all); r; r = r->next)
+		if (any(r->out))
+			return true;
+	return false;
+}

@@ -436,6 +436,19 @@ view_family(struct class_family_view *view, const struct class_family *family)
 	}
 }
 
+/* Anew where the number of rules has doubled or halved. */
+static void
+decide_fine(struct class_family_view *view, struct class_core *core, unsigned f)
+{
+	struct class_family *family = &core->family[f];
+
+	if (family->rules > 2 * family->sampled || family->rules < family->sampled / 2) {
+		family->fine = class_filter_fine(view, core, f);
+		family->sampled = family->rules;
+	}
+	view->fine = family->fine;
+}
+
 int
 mr_class_publish(struct mr_class *c, struct mr_class_retired **old, struct mr_error *error)
 {
@@ -460,6 +473,7 @@ mr_class_publish(struct mr_class *c, struct mr_class_retired **old, struct mr_er
 		if (class_filter_step(c, &c->core->family[f], FILTER_STEPS, &filter))
 			class_retire(c, filter, CLASS_FILTER);
 		view_family(&view->family[f], &c->core->family[f]);
+		decide_fine(&view->family[f], c->core, f);
 	}
 	/* Release: pairs with mr_class_view. */
 	atomic_store_explicit(&c->view, view, memory_order_release);

@@ -105,6 +105,7 @@ struct class_any {
 
 struct class_family_view {
 	const struct class_filter *filter; /* null: no rules */
+	bool fine;                         /* the fine filter spares more than it costs */
 	struct class_any any;
 	uint64_t live;                /* tables with rules */
 	uint64_t bound[CLASS_TABLES]; /* no rule in this table or a later one has a lower rank */
@@ -139,6 +140,8 @@ struct class_family {
 	struct class_filter *next;
 	uint32_t next_at;
 	uint32_t rules, removed; /* removed: since the filter was made */
+	uint32_t sampled;        /* rules when `fine` was last decided, 0: not yet */
+	bool fine;
 };
 
 struct class_slot {
@@ -297,13 +300,14 @@ class_spot_of(struct class_spot *spot, const struct class_filter *f, const uint8
 	}
 	spot->coarse = (uint32_t)(x * f->key[0] >> 32) & f->coarse_mask;
 	spot->middle = (uint32_t)(y * f->key[1] >> 32) & f->fine_mask;
-	spot->fine = spot->middle + 1 + (uint32_t)(whole * f->key[2] >> 32) % (CLASS_GROUP - 1);
+	spot->fine =
+	    spot->middle + 1 + (uint32_t)((whole * f->key[2] >> 32) * (CLASS_GROUP - 1) >> 32);
 }
 
 mr_inline uint32_t
 class_port_spot(uint16_t port)
 {
-	return (port ^ (port >> 12) * 0x123u) % CLASS_PORTS;
+	return (uint16_t)(port * 40503u) / (65536u / CLASS_PORTS);
 }
 
 #define CLASS_LEN_COARSE(six) ((six) ? 32u : 16u)
@@ -356,6 +360,9 @@ void class_pages_close(struct class_pages *);
 /* Room for so many more; nothing that retires can fail after it. */
 int class_retire_reserve(struct mr_class *, uint32_t count);
 void class_retire(struct mr_class *, void *memory, enum class_kind);
+
+/* What the fine filter is worth for packets like these rules. */
+bool class_filter_fine(const struct class_family_view *, const struct class_core *, unsigned six);
 
 /* -- planning --------------------------------------------------------------------------------- */
 

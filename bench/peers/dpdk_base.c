@@ -4,9 +4,9 @@
  *
  *   dpdk-base ROW CPU OTHER-CPU ELEMENT-SIZE
  *
- * says "ready NAME" when it is set up, answers "window CYCLES" with "took CYCLES
- * OBJECTS", and ends at "quit" or the end of its input. Its loops are those of
- * bench/row_ring.c, bench/row_pool.c, bench/row_fib.c and bench/row_acl.c, with DPDK's calls in the place of ours.
+ * says "ready NAME" when it is set up, answers "window CYCLES" with "took CYCLES OBJECTS", and
+ * ends at "quit" or the end of its input. Its loops are those of bench/row_ring.c,
+ * bench/row_pool.c, bench/row_fib.c and bench/row_acl.c, with DPDK's calls in the place of ours.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -190,8 +190,8 @@ start_producer(struct job *job, unsigned cpu)
 		fail("pin the producer", rc);
 }
 
-/* A table of a million prefixes takes so much, with what rte_rib keeps beside it; and rules, with what
- * rte_acl needs to build a context. */
+/* A table of a million prefixes takes so much, with what rte_rib keeps beside it; and rules, with
+ * what rte_acl needs to build a context. */
 #define FIB_MB "512"
 #define ACL_MB "3072"
 

@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Look-ups, in phases over the whole vector, each a loop that does the same for every key and has
- * few branches that depend on one: where the keys look into the filters (prefetch) and, a chunk behind,
- * which tables these leave; the bucket in the first of these (prefetch); then rounds of looking at a
- * bucket's first rule, at the others where there are some, and of finding the bucket in the next
- * table. Who goes on to what is kept as lists of positions. One body, compiled for each family.
+ * few branches that depend on one: where the keys look into the filters (prefetch) and, a chunk
+ * behind, which tables these leave; the bucket in the first of these (prefetch); then rounds of
+ * looking at a bucket's first rule, at the others where there are some, and of finding the bucket
+ * in the next table. Who goes on to what is kept as lists of positions. One body, compiled for
+ * each family.
  */
 #include "kit/table/classifier_int.h"
 
-/* Keys between a prefetch and its use. What a key does with one line runs while the lines of the next
- * ones are fetched, so that neither the core nor its memory waits for the other. */
+/* Keys between a prefetch and its use. What a key does with one line runs while the lines of the
+ * next ones are fetched, so that neither the core nor its memory waits for the other. */
 #define FILTER_LAG 32u
 #define BUCKET_LAG 24u
 
@@ -102,7 +103,7 @@ worth(const struct class_family_view *f, uint64_t tables, uint64_t rank)
 	return (tables != 0) & (f->bound[__builtin_ctzll(tables | 1ull << 63)] < rank);
 }
 
-/* The bucket in the first of the tables, of which there is one; its cache lines are on their way. */
+/* The bucket in the first of the tables, of which there is one; its lines are on their way. */
 mr_inline uintptr_t
 find_bucket(const struct mr_class_view *view, uint64_t tables, const struct mr_class_key *key,
     bool six)

@@ -7,7 +7,6 @@
 
 #include <string.h>
 
-#include "kit/packet/checksum.h"
 #include "nf/conntrack/conntrack_int.h"
 #include "nf/conntrack/tcp_inl.h"
 
@@ -45,8 +44,7 @@ still_none(const struct ct_side *side, struct mr_node_run *run, uint32_t packet,
 	if (k.what != CT_FLOW || (k.proto == MR_IP_PROTO_TCP && !(r->tcp & MR_TCP_ACK)))
 		return false;
 	if ((atomic_load_explicit(&side->core->options, memory_order_relaxed) & CT_CHECKSUM) &&
-	    !(p->flags & (MR_PACKET_CSUM_PARTIAL | MR_PACKET_CSUM_GOOD)) &&
-	    mr_checksum_packet_verify(run->buffers, packet) == MR_CHECKSUM_BAD)
+	    ct_sum_is_bad(&k, run->buffers, packet, p))
 		return false;
 	if (ct_guess(side->core->table, ct_hash(side->core->table, &k.key)))
 		return false;

@@ -116,3 +116,25 @@ mr_interface_first(const struct mr_interfaces *all, uint16_t index)
 		to = r->in[s] == NO_NODE ? to : r->in[s];
 	return r->input_count ? r->inputs[0].node : to;
 }
+
+static bool
+any(const uint16_t *stages)
+{
+	for (unsigned s = MR_STAGE_LANE + 1; s < MR_STAGES; s++)
+		if (stages[s] != NO_NODE)
+			return true;
+	return false;
+}
+
+bool
+mr_interface_is_staged(const struct mr_interfaces *all, uint16_t index)
+{
+	const struct record *own = interface_record_at(all, index);
+
+	if (own && any(own->in))
+		return true;
+	for (const struct record *r = interface_records(all); r; r = r->next)
+		if (any(r->out))
+			return true;
+	return false;
+}

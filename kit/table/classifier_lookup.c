@@ -11,6 +11,7 @@
 struct run {
 	uint64_t tables; /* still to be probed */
 	uint64_t rank;   /* the best so far */
+	uint64_t floor;  /* rules of lower rank do not count; lookup_from only */
 	const struct class_line *lines;
 	uint32_t count;
 	uint32_t value;
@@ -99,7 +100,7 @@ equal(const struct class_line *line, const struct mr_class_key *key, const struc
 
 /* Looks through the lines at hand, best first; false when the rest of the bucket is yet to come. */
 mr_inline bool
-scan(struct run *r, const struct mr_class_key *key, bool six)
+scan(struct run *r, const struct mr_class_key *key, bool six, bool floor)
 {
 	const uint8_t *at = (const uint8_t *)r->lines;
 	const struct class_line *line = r->lines;
@@ -111,7 +112,7 @@ scan(struct run *r, const struct mr_class_key *key, bool six)
 		if (line->rank >= r->rank)
 			return true;
 		r->compared++;
-		if (equal(line, key, &w, six)) {
+		if ((!floor || line->rank >= r->floor) && equal(line, key, &w, six)) {
 			r->rank = line->rank;
 			r->value = line->value;
 			return true;
@@ -161,7 +162,7 @@ lookup(const struct mr_class_view *view, const struct mr_class_key *keys, struct
 			unsigned k = todo[i];
 
 			todo[left] = (uint8_t)k;
-			left += !scan(&runs[k], &keys[k], six) ||
+			left += !scan(&runs[k], &keys[k], six, false) ||
 			    advance(view, &runs[k], &keys[k], six);
 		}
 	}
@@ -212,6 +213,28 @@ mr_class_lookup(const struct mr_class_view *view, const struct mr_class_key *key
 	/* Without a match the rank's lower half is MR_CLASS_NONE. */
 	for (unsigned i = 0; ids && i < count; i++)
 		ids[i] = (uint32_t)runs[i].rank;
+}
+
+uint32_t
+mr_class_lookup_from(const struct mr_class_view *view, const struct mr_class_key *key,
+    uint32_t priority)
+{
+	bool six = key->family == 6;
+	const struct class_family_view *f = &view->family[six];
+	struct run r = { .rank = UINT64_MAX,
+		.floor = (uint64_t)priority << 32,
+		.value = MR_CLASS_NONE };
+	struct class_spot src, dst;
+	bool more;
+
+	if (!f->filter || (key->family != 4 && !six))
+		return MR_CLASS_NONE;
+	class_spot_of(&src, f->filter, &f->filter->src, key->src, six);
+	class_spot_of(&dst, f->filter, &f->filter->dst, key->dst, six);
+	r.tables = filtered(f, key, &src, &dst);
+	for (more = advance(view, &r, key, six); more;)
+		more = !scan(&r, key, six, true) || advance(view, &r, key, six);
+	return r.value;
 }
 
 static unsigned
@@ -273,7 +296,7 @@ mr_class_match_one(const struct mr_class_view *view, const struct mr_class_key *
 		uint32_t count = r.count;
 		uint64_t rank = r.rank;
 
-		more = !scan(&r, key, six);
+		more = !scan(&r, key, six, false);
 		for (uint32_t i = 0; r.rank != rank && i < count; i++) {
 			const struct class_line *line =
 			    (const struct class_line *)((uintptr_t)lines +

@@ -116,3 +116,11 @@ mr_interface_first(const struct mr_interfaces *all, uint16_t index)
 		to = r->in[s] == NO_NODE ? to : r->in[s];
 	return r->input_count ? r->inputs[0].node : to;
 }
+
+uint16_t
+mr_interface_user(const struct mr_interfaces *all, uint16_t index)
+{
+	const struct record *r = interface_record_at(all, index);
+
+	return r ? r->use : NO_NODE;
+}

@@ -132,12 +132,12 @@ read_pair(struct reader *w, const char *leaf, enum acl_set_type type, enum acl_f
 	bool given = mr_conf_present(w->rule, leaf);
 	char not [40];
 
-	snprintf(not, sizeof(not ), "%s-not", leaf);
-	if (!given && !mr_conf_present(w->rule, not ))
+	snprintf(less, sizeof(less), "%s-not", leaf);
+	if (!given && !mr_conf_present(w->rule, less))
 		return;
 	if (given)
 		collect(w, leaf, type, yes);
-	collect(w, not, type, no);
+	collect(w, less, type, no);
 	if (!given) {
 		for (unsigned i = 0; i < families; i++)
 			if (acl_ranges_add(&yes[i], 0, acl_all_ones(acl_field_bits[field + i])))

@@ -243,7 +243,7 @@ acl_text_tcp_flags(const char *text, uint8_t *mask, uint8_t *value, char *why)
 
 	*mask = *value = 0;
 	for (;;) {
-		bool not = *at == '!';
+		bool unset = *at == '!';
 		const char *word = at + not ;
 		size_t len = strcspn(word, ",");
 		unsigned bit = 0;
@@ -257,7 +257,7 @@ acl_text_tcp_flags(const char *text, uint8_t *mask, uint8_t *value, char *why)
 		if (*mask >> bit & 1)
 			return no(why, text, "names a flag twice");
 		*mask |= (uint8_t)(1u << bit);
-		if (!not)
+		if (!unset)
 			*value |= (uint8_t)(1u << bit);
 		at = word + len;
 		if (!*at)

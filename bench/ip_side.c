@@ -14,6 +14,8 @@ struct mr_bench_ip_side {
 	enum mr_ip_family family;
 	uint16_t vrf, in, out; /* indices */
 	uint32_t groups[MR_BENCH_HOPS];
+	struct mr_lane *lane;
+	struct mr_lane_port *lane_port;
 };
 
 static int
@@ -83,6 +85,28 @@ add_routes(struct mr_bench_ip_side *s, const struct mr_bench_routes *routes, str
 	return rc < 0 ? mr_error_set(error, rc, "the router's table: %s", strerror(-rc)) : 0;
 }
 
+/* The flow lane between the port and the router. */
+static int
+add_lane(struct mr_bench_ip_side *s, const struct mr_bench_ip_side_config *config,
+    struct mr_error *error)
+{
+	struct mr_graph *graph = config->bed->graph;
+	const struct mr_lane_config wanted = { .graph = graph, .max_flows = config->flows };
+	struct mr_flow_view view = { .port = 0 };
+	uint16_t node;
+	int rc;
+
+	memcpy(&view.mac, config->mac, 6);
+	rc = mr_lane_create(&s->lane, &wanted, error);
+	if (rc == 0)
+		rc = mr_lane_port_create(&s->lane_port, s->lane, &view, "flow-lane", &node, error);
+	if (rc == 0)
+		rc = mr_graph_link(graph, node, 0, s->ip->input);
+	if (rc == 0)
+		rc = mr_graph_set_input(graph, 0, node, 0);
+	return rc;
+}
+
 /* What is dropped is cheap: sees to it that everything that arrives is sent. */
 static int
 check_sent(const struct mr_bench_bed *bed, struct mr_error *error)
@@ -129,6 +153,8 @@ open_side(struct mr_bench_ip_side *s, const struct mr_bench_ip_side_config *conf
 		rc = mr_ip_add_nodes(s->ip, error);
 	if (rc == 0)
 		rc = mr_graph_set_input(graph, 0, s->ip->input, 0);
+	if (rc == 0 && config->flows)
+		rc = add_lane(s, config, error);
 	if (rc == 0)
 		rc = mr_graph_commit(graph, error);
 	if (rc == 0)
@@ -156,6 +182,12 @@ mr_bench_ip_side_open(struct mr_bench_ip_side **out, const struct mr_bench_ip_si
 	return 0;
 }
 
+struct mr_lane *
+mr_bench_ip_side_lane(const struct mr_bench_ip_side *s)
+{
+	return s->lane;
+}
+
 unsigned
 mr_bench_ip_side_find(const struct mr_bench_ip_side *s, const uint8_t *address)
 {
@@ -180,5 +212,7 @@ mr_bench_ip_side_close(struct mr_bench_ip_side *s)
 		if (s->groups[hop])
 			mr_group_put(s->ip, s->groups[hop]);
 	mr_ip_destroy(s->ip);
+	mr_lane_port_destroy(s->lane_port);
+	mr_lane_destroy(s->lane);
 	free(s);
 }

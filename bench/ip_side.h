@@ -12,6 +12,7 @@
 
 #include "bench/bed.h"
 #include "bench/routes.h"
+#include "kit/flow/lane.h"
 
 struct mr_bench_ip_side;
 
@@ -21,12 +22,16 @@ struct mr_bench_ip_side_config {
 	const uint8_t (*macs)[2][6];          /* of each next hop: its own, ours */
 	const uint8_t *mac;                   /* where frames are sent to */
 	const char *capture;
+	uint32_t flows; /* with the flow lane in front, for so many; 0: without */
 };
 
 int mr_bench_ip_side_open(struct mr_bench_ip_side **out, const struct mr_bench_ip_side_config *,
     struct mr_error *);
 /* The next hop that the router has for an address in wire order, or MR_BENCH_HOPS. */
 unsigned mr_bench_ip_side_find(const struct mr_bench_ip_side *, const uint8_t *address);
+
+/* The flow lane in front; null without. */
+struct mr_lane *mr_bench_ip_side_lane(const struct mr_bench_ip_side *);
 
 void mr_bench_ip_side_close(struct mr_bench_ip_side *);
 

@@ -243,6 +243,22 @@ mr_dataplane_check(const struct mr_config *config, struct mr_report *report)
 	check_all(NULL, config, report);
 }
 
+/* Null, or why not. */
+static const char *
+place(struct mr_dataplane *dp, const char *name, const uint16_t *workers, unsigned count)
+{
+	for (unsigned n = MR_GRAPH_NODE_FIRST; n < mr_graph_node_count(dp->graph); n++) {
+		if (strcmp(mr_graph_node_name(dp->graph, (uint16_t)n), name) != 0)
+			continue;
+		if (count == 0)
+			return "none of its CPUs has a worker";
+		return mr_graph_place(dp->graph, (uint16_t)n, workers, count)
+		    ? "it always runs on the first worker"
+		    : NULL;
+	}
+	return "there is none";
+}
+
 /* Nodes that a stage names run on the stage's workers. */
 static void
 place_stages(struct mr_dataplane *dp, const struct mr_config *config)
@@ -263,20 +279,11 @@ place_stages(struct mr_dataplane *dp, const struct mr_config *config)
 			if (mr_cpu_set_has(&cpus, dp->cpus[w]))
 				workers[count++] = (uint16_t)w;
 		mr_conf_each(name, stage, "nodes") {
-			bool found = false;
+			const char *wrong = place(dp, mr_conf_value(name), workers, count);
 
-			for (unsigned n = MR_GRAPH_NODE_FIRST; n < mr_graph_node_count(dp->graph);
-			     n++)
-				if (!strcmp(mr_graph_node_name(dp->graph, (uint16_t)n),
-					mr_conf_value(name)))
-					found = mr_graph_place(dp->graph, (uint16_t)n, workers,
-						    count) == 0;
-			if (!found || count == 0)
-				mr_log(dp->log, MR_LOG_WARNING,
-				    "stage %s: %s; it runs where its packets are",
-				    mr_conf_key(stage),
-				    count ? "no node has that name"
-					  : "none of its CPUs has a worker");
+			if (wrong)
+				mr_log(dp->log, MR_LOG_WARNING, "stage %s: node %s: %s",
+				    mr_conf_key(stage), mr_conf_value(name), wrong);
 		}
 	}
 }

@@ -1,10 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "kit/base/memory.h"
 
+#include <errno.h>
 #include <limits.h>
+#include <numa.h>
+#include <numaif.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#define HUGE ((size_t)2 << 20)
 
 /* The number behind `key` (null: the first of the file), or UINT64_MAX, which also is
  * what "max" means. */
@@ -141,4 +148,76 @@ mr_memory_node_available(const char *root, int node)
 	}
 	fclose(file);
 	return sum;
+}
+
+/* A wish, not an order: a node that is full is better left than not running. */
+static int
+prefer_node(void *base, size_t size, int node)
+{
+	struct bitmask *mask;
+	int rc;
+
+	if (numa_available() < 0)
+		return node ? -ENODEV : 0;
+	if (node > numa_max_node())
+		return -ENODEV;
+	mask = numa_allocate_nodemask();
+	if (!mask)
+		return -ENOMEM;
+	numa_bitmask_setbit(mask, (unsigned)node);
+	rc = mbind(base, size, MPOL_PREFERRED, mask->maskp, mask->size + 1, 0) ? -errno : 0;
+	numa_free_nodemask(mask);
+	return rc;
+}
+
+int
+mr_memory_reserve(void **out, size_t size, int numa, const char *what, struct mr_error *error)
+{
+	size_t align = size >= HUGE ? HUGE : (size_t)sysconf(_SC_PAGESIZE);
+	size_t whole = MR_ALIGN_UP(size, align), room = whole + align;
+	uint8_t *area, *base;
+	int rc;
+
+	*out = NULL;
+	if (!size || room < size)
+		return mr_error_set(error, -EINVAL, "%s: %zu bytes", what, size);
+	area = mmap(NULL, room, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
+	    -1, 0);
+	if (area == MAP_FAILED)
+		return mr_error_set(error, -errno, "%s: no addresses for %zu bytes: %s", what, size,
+		    strerror(errno));
+	base = (uint8_t *)MR_ALIGN_UP((uintptr_t)area, align);
+	if (base > area)
+		munmap(area, (size_t)(base - area));
+	munmap(base + whole, (size_t)(area + align - base));
+	if (align == HUGE)
+		(void)madvise(base, whole, MADV_HUGEPAGE); /* without, it costs TLB misses only */
+	rc = numa < 0 ? 0 : prefer_node(base, whole, numa);
+	if (rc) {
+		munmap(base, whole);
+		return mr_error_set(error, rc, "%s: NUMA node %d: %s", what, numa, strerror(-rc));
+	}
+	*out = base;
+	return 0;
+}
+
+void
+mr_memory_release(void *base, size_t size)
+{
+	if (base)
+		munmap(base,
+		    MR_ALIGN_UP(size, size >= HUGE ? HUGE : (size_t)sysconf(_SC_PAGESIZE)));
+}
+
+void
+mr_memory_touch(void *base, size_t from, size_t to)
+{
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+
+	from = from / page * page;
+	to = MR_ALIGN_UP(to, page);
+#ifdef MADV_POPULATE_WRITE
+	if (to > from)
+		(void)madvise((uint8_t *)base + from, to - from, MADV_POPULATE_WRITE);
+#endif
 }

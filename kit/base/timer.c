@@ -18,7 +18,8 @@ struct mr_timer_wheel {
 	uint32_t (*chunks)[CHUNK_WORDS];
 	uint64_t tick;   /* everything before it is done; its own slot may hold timers */
 	uint64_t target; /* the tick that the last advance was to reach */
-	uint32_t free;   /* list of unused chunks */
+	uint32_t free;   /* list of chunks that were used */
+	uint32_t fresh;  /* the first that never was: memory is touched as it is needed */
 	uint32_t armed;
 	unsigned descend; /* level whose present slot is being moved down; 0: none */
 	unsigned tick_shift;
@@ -46,7 +47,6 @@ mr_timer_wheel_create(struct mr_timer_wheel **out, const struct mr_timer_wheel_c
 	/* Full chunks, one that is not per slot that can be in use, and number 0. */
 	uint64_t chunks = (uint64_t)config->count / CHUNK_TIMERS + MR_MIN(config->count, SLOTS) + 2;
 	struct mr_timer_wheel *w;
-	uint32_t i;
 
 	*out = NULL;
 	if (!config->count || config->stride < sizeof(struct mr_timer) || config->tick_shift > 63 ||
@@ -64,9 +64,7 @@ mr_timer_wheel_create(struct mr_timer_wheel **out, const struct mr_timer_wheel_c
 	w->stride = config->stride;
 	w->tick_shift = config->tick_shift;
 	w->tick = w->target = config->now >> config->tick_shift;
-	for (i = 1; i < chunks; i++)
-		w->chunks[i][0] = i + 1 < chunks ? i + 1 : 0;
-	w->free = 1;
+	w->fresh = 1;
 	*out = w;
 	return 0;
 
@@ -100,8 +98,11 @@ slot_push(struct mr_timer_wheel *w, unsigned slot, uint32_t index)
 	uint32_t place = w->last[slot], chunk;
 
 	if (place % CHUNK_WORDS == CHUNK_WORDS - 1 || !place) {
-		chunk = w->free; /* there is always one: see create */
-		w->free = w->chunks[chunk][0];
+		chunk = w->free;
+		if (chunk)
+			w->free = w->chunks[chunk][0];
+		else
+			chunk = w->fresh++; /* there is always one: see create */
 		w->chunks[chunk][0] = place / CHUNK_WORDS;
 		w->chunks[chunk][1] = slot;
 		if (!place)

@@ -15,7 +15,8 @@
  *  - IPv4: no options, right lengths, right header checksum, TTL above 1, no fragment;
  *  - IPv6: right lengths, hop limit above 1, no extension header;
  *  - UDP whose length field fits; TCP with a whole header and without SYN, FIN, RST, URG; ICMP
- *    echo requests and replies of either family (identifier and type in place of ports).
+ *    echo requests and replies of either family, code 0: the identifier stands in place of the
+ *    source port, the type (as a number of 16 bits) in place of the destination port.
  *
  * Threads: keys of a vector are made by the worker that has it.
  */
@@ -48,15 +49,15 @@ static_assert(sizeof(struct mr_flow_key) == 44, "a key is 44 bytes");
 #define MR_FLOW_WHERE(port, vlan, proto, six) \
 	((uint32_t)(port) | (uint32_t)(vlan) << 10 | (uint32_t)(proto) << 22 | \
 	    (uint32_t)(six) << 30)
-#define MR_FLOW_WHERE_PORT(where) ((where) & 1023u)
+#define MR_FLOW_WHERE_PORT(where) ((where)&1023u)
 #define MR_FLOW_WHERE_VLAN(where) ((where) >> 10 & 4095u)
 #define MR_FLOW_WHERE_PROTO(where) ((where) >> 22 & 255u)
 #define MR_FLOW_WHERE_SIX(where) ((where) >> 30 & 1u)
 
 /* How the lane looks at one interface. */
 struct mr_flow_view {
-	uint64_t mac;  /* routed: its address as eight bytes loaded from a frame, the upper two 0 */
-	bool bridged;  /* Ethernet addresses are part of the key */
+	uint64_t mac; /* routed: its address as eight bytes loaded from a frame, the upper two 0 */
+	bool bridged; /* Ethernet addresses are part of the key */
 	uint16_t port;
 };
 
@@ -71,10 +72,11 @@ struct mr_flow_batch {
 	uint32_t found[MR_VECTOR_MAX];
 };
 
-struct mr_flow_pairs; /* a worker's Ethernet address pairs, interned */
+struct mr_flow_pairs; /* a worker's Ethernet address pairs: kit/flow/pairs.h */
 
 /* Fills key, at, l3, l4, tcp of the plain packets, in order; returns how many. The others' places
- * go to `rest` (*rest_count of them). `pairs` may be null where !view->bridged. */
+ * go to `rest`, in order (*rest_count of them). `pairs` may be null where !view->bridged; a packet
+ * whose addresses find no room there has no key. Reads no byte past a packet's length. */
 MR_API unsigned mr_flow_keys(const struct mr_flow_view *, struct mr_flow_pairs *, uint8_t *base,
     const uint32_t *packets, unsigned count, struct mr_flow_batch *, uint16_t *rest,
     unsigned *rest_count);

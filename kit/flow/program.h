@@ -58,36 +58,43 @@ MR_API const struct mr_named *mr_program_refusals(void);
 struct mr_programs;
 
 struct mr_programs_config {
-	uint32_t max;               /* programs */
-	unsigned nodes;             /* indices of nodes that may appear */
-	const void *classes;        /* struct mr_node_class *const [nodes]: whether one takes part */
+	uint32_t max;   /* programs */
+	unsigned nodes; /* indices of nodes that may appear */
+	/* [nodes], or null where there is none: which take part. The array stays the caller's and may
+	 * change between two builds. */
+	const struct mr_node_class *const *classes;
 };
 
 /* What a program is to who replays it; followed by its parts (program_int.h). Lines of 64 bytes. */
 struct mr_program {
 	/* The first line: all that a plain one needs. */
 	uint64_t packets, bytes; /* replayed and not settled yet */
-	mr_verdict_t verdict;    /* output or drop */
+	mr_verdict_t verdict;    /* mr_verdict_send or a drop */
 	uint16_t drop_node;      /* of a drop */
-	uint16_t max_length;     /* p->total at most; UINT16_MAX: any */
+	uint16_t max_length;     /* p->total at most, as it comes in */
 	int8_t grow;             /* bytes that the head grows by */
 	uint8_t flags;           /* enum mr_program_flag */
 	uint8_t regions;         /* enum mr_program_region */
 	uint8_t lines;           /* in all */
-	uint8_t ttl;             /* offset of the IP header whose TTL goes down; 0: none */
-	uint8_t write_at, write_len;
+	uint8_t ttl; /* offset, as the packet comes in, of the IP header whose TTL goes down; 0:
+			    * none */
+	uint8_t write_len; /* bytes written at the new packet's first byte */
+	uint8_t headroom;  /* that the short way (program_inl.h) wants */
 	uint32_t checked; /* the worker's epoch in which its dependencies were last found to hold */
 	uint32_t users;   /* flows */
-	uint8_t write[24]; /* bytes for write_at, after growing: an Ethernet header and more */
+	/* The last write_len of these are the bytes: an Ethernet header and more. What stands in front
+	 * of them may be written into the headroom. */
+	uint8_t write[24];
 	/* The others: guards, further writes, checksum deltas, calls, credits, dependencies. */
 };
+static_assert(sizeof(struct mr_program) == MR_CACHE_LINE, "a plain program's replay is one line");
 
 enum mr_program_flag {
-	MR_PROGRAM_SIMPLE = 1u << 0,  /* the first line is all there is to replay */
-	MR_PROGRAM_TTL6 = 1u << 1,    /* the TTL is a hop limit: no header checksum */
+	MR_PROGRAM_SIMPLE = 1u << 0, /* the first line is all there is to replay */
+	MR_PROGRAM_TTL6 = 1u << 1,   /* the TTL is a hop limit: no header checksum */
 	MR_PROGRAM_CALLS = 1u << 2,
 	MR_PROGRAM_SECONDLY = 1u << 3, /* has calls for the first packet in a second */
-	MR_PROGRAM_PRIVATE = 1u << 4, /* one flow's own: its operations have more than one state */
+	MR_PROGRAM_PRIVATE = 1u << 4,  /* one flow's own: its operations have more than one state */
 };
 
 /* Which regions' generations a flow's stamp sums up. */
@@ -101,11 +108,13 @@ MR_API int mr_programs_create(struct mr_programs **out, const struct mr_programs
     struct mr_error *);
 MR_API void mr_programs_destroy(struct mr_programs *);
 
-/* Builds the recording's program and takes a reference for one flow: *program, and what goes into
- * the flow's line: *arg, *stamp; *fields: the fields of the key that the walk rested on. */
+/* Builds the recording's program and takes a reference for one flow: *program (never 0), and what
+ * goes into the flow's line: *arg, *stamp; *fields: the fields of the key that the walk rested on,
+ * those included by which the key answered for a guard. The key is the packet's whole one. */
 MR_API enum mr_program_refusal mr_program_build(struct mr_programs *, const struct mr_recording *,
     const struct mr_flow_key *, uint32_t epoch, uint32_t *program, uint32_t *arg, uint32_t *stamp,
     unsigned *fields);
+/* One flow less. The last one frees the program: settle what it counted before. */
 MR_API void mr_program_release(struct mr_programs *, uint32_t program);
 MR_API struct mr_program *mr_program_at(struct mr_programs *, uint32_t program);
 
@@ -114,7 +123,13 @@ MR_API bool mr_program_holds(const struct mr_program *);
 /* The sum to compare with a flow's stamp. */
 MR_API uint32_t mr_program_stamp(const struct mr_program *, const struct mr_flow_key *);
 
-/* Whether it may be done to this packet: guards and length. */
+/* How many programs there are, and the memory that was ever touched for them. */
+struct mr_programs_stats {
+	uint64_t programs, built, shared, memory;
+};
+MR_API void mr_programs_stats(const struct mr_programs *, struct mr_programs_stats *);
+
+/* Whether it may be done to this packet, which has the flow's key: guards and length. */
 MR_API bool mr_program_fits(const struct mr_program *, const struct mr_packet *);
 /* Does the edits (not calls, not counters). `rec` may be null. False, with the packet unchanged:
  * no headroom. */
@@ -129,13 +144,15 @@ struct mr_program_call {
 };
 MR_API unsigned mr_program_calls(const struct mr_program *, const struct mr_program_call **);
 
-/* Who is to be credited with its packets and bytes. */
+/* Who is to be credited with its packets and bytes. The nodes port-rx and port-tx count for
+ * themselves, also what is replayed. */
 enum mr_program_credit_kind { MR_CREDIT_NODE, MR_CREDIT_COUNTER, MR_CREDIT_TALLY };
 struct mr_program_credit {
 	uint8_t kind;
 	uint8_t counter; /* of the node, MR_CREDIT_COUNTER */
 	uint16_t node;
 	uint32_t times; /* n of each packet; 0: its length; MR_CREDIT_TALLY: the number told */
+	int32_t grown;  /* by so much each packet had grown then: for those that count bytes */
 };
 MR_API unsigned mr_program_credits(const struct mr_program *, const struct mr_program_credit **);
 
@@ -143,6 +160,7 @@ MR_API unsigned mr_program_credits(const struct mr_program *, const struct mr_pr
 struct mr_program_cell {
 	const struct mr_generation *cell;
 	uint32_t value;
+	uint32_t pad; /* 0: programs compare as bytes */
 };
 MR_API unsigned mr_program_cells(const struct mr_program *, const struct mr_program_cell **);
 

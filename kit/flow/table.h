@@ -14,13 +14,16 @@
  * would not save a line, since the entry is needed anyway, and would need four times the
  * buckets.)
  *
- * The table grows without a pause: a larger array of buckets takes over bucket by bucket, a few
- * with every change. Entries never move: an index is good while the flow lives, and the memory is
- * reserved for `max` flows and touched only when used.
+ * The table grows without a pause: buckets are split in place, one with every addition, until
+ * there are twice as many. A bucket that is full has others behind it, as many as it takes, so no
+ * flow is refused before there are `max`. Entries never move: an index is good while the flow lives,
+ * and the memory is reserved for `max` flows and touched only when used.
  *
  * Masked entries stand in tables of their own (kit/flow/mask.h) with the same entries.
  *
- * Threads: one worker's; others may read counters of entries by mr_flow_table_peek.
+ * Threads: one worker's; others may read entries by mr_flow_table_peek, and call
+ * mr_flow_table_top, mr_flow_table_stats and mr_flow_table_prepare. Hence whoever changes a line does it by
+ * mr_flow_touch and mr_flow_set (kit/flow/table_inl.h), and reads it as he likes.
  * Errors: a full table refuses, and says so.
  */
 
@@ -30,7 +33,7 @@
 
 #define MR_FLOW_NONE 0u /* no flow; index 0 is never given */
 
-/* The hot line. Written by its worker only; plain stores but for what peek reads. */
+/* The hot line. Written by its worker only, by mr_flow_touch and mr_flow_set. */
 struct mr_flow {
 	struct mr_flow_key key;
 	uint32_t arg;     /* of its program's operations with state: a connection ... */
@@ -45,15 +48,21 @@ static_assert(sizeof(struct mr_flow) == MR_CACHE_LINE, "a flow is one line");
 struct mr_flow_table;
 
 struct mr_flow_table_config {
-	uint32_t max;          /* flows */
-	uint32_t idle_seconds; /* how long a flow without packets stays; 0: for ever */
-	uint64_t seed;         /* of the hash; 0: random */
-	int numa;              /* node, -1: any */
+	uint32_t max; /* flows */
+	/* How long a flow without packets stays, 0: for ever; where `idle` says (see
+	 * mr_flow_table_age), when it is asked first. */
+	uint32_t idle_seconds;
+	uint64_t seed; /* of the hash; 0: random */
+	int numa;      /* node, -1: any */
 };
 
 struct mr_flow_table_stats {
-	uint64_t flows, added, removed, expired, refused, grown, moved_buckets, relocated;
-	uint64_t memory; /* bytes in use */
+	uint64_t flows, added, refused;
+	uint64_t removed, expired; /* the expired among the removed */
+	uint64_t grown;            /* how often it doubled */
+	uint64_t moved_buckets;    /* buckets that were split */
+	uint64_t relocated;        /* entries that moved for it, of 6 bytes */
+	uint64_t memory;           /* bytes in use */
 };
 
 MR_API int mr_flow_table_create(struct mr_flow_table **out, const struct mr_flow_table_config *,
@@ -64,30 +73,42 @@ MR_API void mr_flow_table_destroy(struct mr_flow_table *);
  * flow). */
 MR_API void mr_flow_table_find(struct mr_flow_table *, struct mr_flow_batch *, unsigned count);
 
-/* Adds a flow that is not there; its line's key is filled, the rest zero. MR_FLOW_NONE: full. */
-MR_API uint32_t mr_flow_table_add(struct mr_flow_table *, const struct mr_flow_key *,
-    uint64_t hash, uint32_t seconds);
-/* Its index and line may be given to the next. */
+/* Of a key that came not from a vector. */
+MR_API uint64_t mr_flow_table_hash(const struct mr_flow_table *, const struct mr_flow_key *);
+
+/* Adds a flow that is not there; its line's key and `seen` are filled, the rest is zero.
+ * MR_FLOW_NONE: full. */
+MR_API uint32_t mr_flow_table_add(struct mr_flow_table *, const struct mr_flow_key *, uint64_t hash,
+    uint32_t seconds);
+/* Its index and line may be given to the next. One that is not there is none. */
 MR_API void mr_flow_table_remove(struct mr_flow_table *, uint32_t flow);
 MR_API uint32_t mr_flow_table_get(struct mr_flow_table *, const struct mr_flow_key *);
 
+MR_API bool mr_flow_table_has(const struct mr_flow_table *, uint32_t flow);
+
 MR_API struct mr_flow *mr_flow_table_lines(struct mr_flow_table *); /* [index] */
 
-/* Adds the hot counters to the totals: before they overflow, and for people. */
+/* Any thread: lets the kernel make memory now for the first `flows` flows, so that the worker need
+ * not wait for it when they come (2 MB of zeros take a tenth of a millisecond). */
+MR_API void mr_flow_table_prepare(struct mr_flow_table *, uint32_t flows);
+
+/* Adds the hot counters to the totals: before they overflow (mr_flow_touch does), and for people. */
 MR_API void mr_flow_table_fold(struct mr_flow_table *, uint32_t flow);
 
 /* Ageing, once per pass: looks after at most `budget` timers. Flows that were idle for
  * idle_seconds (or for what `idle` says of them, when it is given) are handed to `expired` and then
- * removed. Returns how many. */
-typedef uint32_t mr_flow_idle_fn(void *user, const struct mr_flow *); /* seconds */
+ * removed. `expired` may remove and add flows itself, also this one. Returns how many it was
+ * called for. Either function may be null. */
+typedef uint32_t mr_flow_idle_fn(void *user, const struct mr_flow *); /* seconds, 0: for ever */
 typedef void mr_flow_expired_fn(void *user, uint32_t flow);
 MR_API unsigned mr_flow_table_age(struct mr_flow_table *, uint32_t seconds, unsigned budget,
     mr_flow_idle_fn *idle, mr_flow_expired_fn *expired, void *user);
 
 MR_API void mr_flow_table_stats(const struct mr_flow_table *, struct mr_flow_table_stats *);
 
-/* For another thread: a copy of a live flow's line and totals. False: no flow has this index, or it
- * changed hands meanwhile. `index` runs from 1 to mr_flow_table_top. */
+/* For another thread: a copy of a live flow's line and totals, as of `seconds`. False: no flow has
+ * this index, or it changed hands meanwhile. `index` runs from 1 to mr_flow_table_top. Program and
+ * argument may be of two moments when the flow is just being given another program. */
 struct mr_flow_peek {
 	struct mr_flow_key key;
 	uint32_t program;
@@ -100,7 +121,9 @@ MR_API bool mr_flow_table_peek(const struct mr_flow_table *, uint32_t index, uin
 MR_API uint32_t mr_flow_table_top(const struct mr_flow_table *);
 
 /* Who was seen once: a flow earns its entry with its second packet. True: this hash was here
- * before, within the last seconds. Direct-mapped, keyed by the hash, a fixed 128 KiB. */
+ * before, within the last MR_FLOW_DOOR_SECONDS. Direct-mapped, keyed by the hash, a fixed 128 KiB; of
+ * the hash 39 bits are compared, so one stranger in 16 million is let in at once. */
+#define MR_FLOW_DOOR_SECONDS 8u
 struct mr_flow_door;
 MR_API int mr_flow_door_create(struct mr_flow_door **out, struct mr_error *);
 MR_API void mr_flow_door_destroy(struct mr_flow_door *);

@@ -121,6 +121,7 @@ mr_graph_add_node(struct mr_graph *g, const struct mr_node_class *class, const c
 	memset(dn->edges, 0xff, sizeof(dn->edges));
 	dn->class = class;
 	dn->self = self;
+	dn->place_count = class->alone ? 1 : 0; /* worker 0 */
 	dn->incarnation = ++g->incarnation;
 	snprintf(dn->name, sizeof(dn->name), "%s", name);
 	g->node_count = MR_MAX(g->node_count, i + 1);
@@ -152,7 +153,7 @@ int
 mr_graph_place(struct mr_graph *g, uint16_t node, const uint16_t *workers, unsigned count)
 {
 	if (node < MR_GRAPH_NODE_FIRST || node >= g->node_count || !g->nodes[node].class ||
-	    count > PLACE_MAX)
+	    g->nodes[node].class->alone || count > PLACE_MAX)
 		return -EINVAL;
 	for (unsigned i = 0; i < count; i++)
 		if (workers[i] >= g->worker_count)
@@ -329,9 +330,35 @@ free_changes(struct mr_graph *g, struct change *changes, bool ran)
 	free(changes);
 }
 
+static bool
+tells(const struct mr_graph *g)
+{
+	for (unsigned i = 0; i < g->node_count; i++)
+		if (g->nodes[i].class && g->nodes[i].class->plan_ends)
+			return true;
+	return false;
+}
+
+/* From here on nodes that want to know are told after each pass: it may be this plan's last. A
+ * worker may have been between its look and its quiescent state: hence twice. */
+static void
+announce(struct mr_graph *g)
+{
+	for (unsigned w = 0; w < g->worker_count; w++) {
+		/* Release pairs with the end of a pass. */
+		atomic_store_explicit(&g->workers[w]->ending, g->started, memory_order_release);
+		if (!g->started)
+			mr_worker_end_plan(g->workers[w]);
+	}
+	for (unsigned i = 0; i < 2 && g->started; i++)
+		mr_rcu_synchronize();
+}
+
 static void
 publish(struct mr_graph *g, struct mr_plan **plans)
 {
+	if (tells(g))
+		announce(g);
 	for (unsigned w = 0; w < g->worker_count; w++) {
 		/* Release pairs with begin_pass; sequentially consistent for the sleeper's look. */
 		plans[w] =
@@ -342,6 +369,11 @@ publish(struct mr_graph *g, struct mr_plan **plans)
 		g->nodes[i].built = g->nodes[i].class ? g->nodes[i].incarnation : 0;
 	if (g->started)
 		mr_rcu_synchronize();
+	for (unsigned w = 0; w < g->worker_count; w++) {
+		atomic_store_explicit(&g->workers[w]->ending, false, memory_order_relaxed);
+		if (!g->started)
+			g->workers[w]->current = NULL;
+	}
 }
 
 int
@@ -409,6 +441,12 @@ mr_graph_stop(struct mr_graph *g)
 	g->started = false;
 }
 
+bool
+mr_graph_running(const struct mr_graph *g)
+{
+	return g->started;
+}
+
 void
 mr_graph_wake(struct mr_graph *g)
 {
@@ -429,9 +467,9 @@ mr_graph_inject(struct mr_graph *g, unsigned worker, uint16_t node, const uint32
 	mr_worker_inject(g->workers[worker], node, packets, count);
 }
 
-/* Which worker the recorders of a trace hang on is not known beforehand: all. */
-static int
-make_recorders(struct mr_graph *g, struct mr_error *error)
+/* Which worker will record is not known beforehand: all. */
+int
+mr_graph_record(struct mr_graph *g, struct mr_error *error)
 {
 	for (unsigned i = 0; i < g->worker_count; i++) {
 		struct mr_worker *w = g->workers[i];
@@ -441,7 +479,7 @@ make_recorders(struct mr_graph *g, struct mr_error *error)
 		/* Relaxed: only this thread writes it. */
 		if (atomic_load_explicit(&w->recorder_published, memory_order_relaxed))
 			continue;
-		rc = mr_recorder_create(&recorder, 64, mr_probe_recorded, w, error);
+		rc = mr_recorder_create(&recorder, RECORDINGS, mr_probe_recorded, w, error);
 		if (rc)
 			return rc;
 		/* Release pairs with begin_pass in worker.c. */
@@ -487,7 +525,7 @@ mr_graph_attach(struct mr_graph *g, struct mr_probe *probe, struct mr_error *err
 		return mr_error_set(error, -EBUSY,
 		    "probe: %u are attached already, the most there can be", MR_PROBES_MAX);
 	if (probe->config.trace) {
-		rc = make_recorders(g, error);
+		rc = mr_graph_record(g, error);
 		if (rc)
 			return rc;
 	}

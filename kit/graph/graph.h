@@ -83,7 +83,8 @@ MR_API int mr_graph_add_node(struct mr_graph *, const struct mr_node_class *, co
     void *self, uint16_t *index, struct mr_error *);
 MR_API void mr_graph_remove_node(struct mr_graph *, uint16_t node);
 MR_API int mr_graph_link(struct mr_graph *, uint16_t from, unsigned edge, uint16_t to);
-/* Runs this node on these workers only; others hand packets over (by flow when several). */
+/* Runs this node on these workers only (none: on all); others hand packets over, by flow when there
+ * are several. -EINVAL for a node that runs alone, which stays where it is. */
 MR_API int mr_graph_place(struct mr_graph *, uint16_t node, const uint16_t *workers,
     unsigned count);
 
@@ -107,6 +108,7 @@ MR_API int mr_graph_commit(struct mr_graph *, struct mr_error *);
 /* Threads. start commits first. */
 MR_API int mr_graph_start(struct mr_graph *, struct mr_error *);
 MR_API void mr_graph_stop(struct mr_graph *);
+MR_API bool mr_graph_running(const struct mr_graph *);
 /* Wakes every sleeping worker, so that it looks at its ports again. */
 MR_API void mr_graph_wake(struct mr_graph *);
 
@@ -152,6 +154,10 @@ MR_API const char *mr_graph_node_name(const struct mr_graph *, uint16_t node);
 MR_API const struct mr_node_class *mr_graph_node_class(const struct mr_graph *, uint16_t node);
 /* Where an edge leads; UINT16_MAX when it is not linked. */
 MR_API uint16_t mr_graph_edge(const struct mr_graph *, uint16_t node, unsigned edge);
+
+/* Gives every worker a recorder, if it has none yet: before the commit that brings nodes which
+ * attach recordings. */
+MR_API int mr_graph_record(struct mr_graph *, struct mr_error *);
 
 /* Attaches a probe (kit/graph/probe.h) or takes it away; when detach returns no worker uses it. */
 MR_API int mr_graph_attach(struct mr_graph *, struct mr_probe *, struct mr_error *);

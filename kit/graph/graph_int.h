@@ -21,6 +21,10 @@
 
 #define PLACE_MAX 8
 
+/* Packets of a worker that are recorded at once: a vector of new flows. Their memory is touched
+ * when it is used. */
+#define RECORDINGS 256
+
 /* A port has two slots for what is to be sent: before the nodes that stand behind its outputs, and
  * past them. */
 #define OUT_SLOTS (2 * MR_PORT_MAX)
@@ -120,6 +124,7 @@ struct mr_worker {
 	_Atomic(struct mr_recorder *) recorder_published; /* made with the first trace */
 	_Atomic uint32_t asleep; /* worker writes, those who hand over read */
 	_Atomic bool stop;
+	_Atomic bool ending; /* another plan is about to come: nodes are told after each pass */
 	int wake;                                   /* eventfd */
 	struct mr_spsc *from[MR_GRAPH_WORKERS_MAX]; /* handed over by worker i */
 	struct node_rt **rt; /* [MR_GRAPH_NODES_MAX]; control writes, plans carry copies */
@@ -184,6 +189,8 @@ void mr_node_rt_destroy(struct node_rt *);
 
 /* worker.c: the hot part */
 unsigned mr_worker_pass(struct mr_worker *);
+/* Tells the nodes of the plan taken up that it may be the last they see of it. */
+void mr_worker_end_plan(struct mr_worker *);
 /* A pass that receives nothing: only what other workers handed over. False: there was none. */
 bool mr_worker_drain(struct mr_worker *);
 void mr_worker_deliver_one(struct mr_worker *, struct node_rt *from, uint32_t packet, mr_verdict_t);

@@ -111,6 +111,8 @@ struct mr_node_class {
 	mr_node_fn *run;
 	/* The same body, recording; null: runs bare, and says so in a recording. */
 	mr_node_fn *record;
+	/* Decides by Ethernet addresses: they are part of the key of flows that come here. */
+	bool by_address;
 	/* Its walks may be replayed by the flow lane (kit/flow): whatever it does to a packet and
 	 * whatever its decision rests on is recorded, or is a field of the flow's key. */
 	bool replays;
@@ -122,9 +124,13 @@ struct mr_node_class {
 	/* So many packets were replayed that it told to be counted (mr_record_tally). */
 	void (*tally)(struct mr_node_run *, uint32_t number, uint64_t packets, uint64_t bytes);
 	bool no_explain; /* never run `record` for an explanation: see above */
+	bool alone;      /* what it holds has one writer: it runs on the first worker, always */
 	/* Called about once a second on each worker that runs the node, between two vectors, also
 	 * while nothing arrives: for what a node holds. It may release and emit. May be null. */
 	void (*tick)(struct mr_node_run *);
+	/* Called on each worker after what may be its last pass with this plan, the nodes of which are
+	 * all still there, and before it sleeps. It may not release or emit. May be null. */
+	void (*plan_ends)(struct mr_node_run *);
 };
 
 /* Both functions of a node from `NAME_body`. */

@@ -97,6 +97,8 @@ sleep_until_needed(struct mr_worker *w, bool in_flight)
 		return;
 	}
 	mr_counter_add(&w->sleeps, 1);
+	/* It may be another plan that wakes us. */
+	mr_worker_end_plan(w);
 	mr_rcu_offline();
 	n = epoll_wait(w->epoll, events, (int)MR_ARRAY_COUNT(events),
 	    in_flight ? SLEEP_IN_FLIGHT_MS : SLEEP_MAX_MS);

@@ -154,9 +154,10 @@ out_slot(const struct mr_worker *w, unsigned port)
 {
 	unsigned slot = port & ~MR_VERDICT_FINAL;
 
+	static_assert(MR_VERDICT_FINAL / OUT_FINAL == 8, "a shift makes one of the other");
 	if (mr_unlikely(slot >= w->current->port_count))
 		return OUT_SLOTS;
-	return slot + (port & MR_VERDICT_FINAL ? OUT_FINAL : 0);
+	return slot + ((port & MR_VERDICT_FINAL) >> 3);
 }
 
 static inline struct vector *
@@ -247,9 +248,10 @@ deliver_uniform(struct mr_worker *w, struct plan_node *from, struct vector *v, m
 		vector_put(w, v);
 		return;
 	default:
-		if (verdict != MR_VERDICT_HELD)
+		if (verdict == MR_VERDICT_HELD)
+			hold(w, from->rt, v->packets, v->count);
+		else if (verdict != MR_VERDICT_GONE)
 			break;
-		hold(w, from->rt, v->packets, v->count);
 		vector_put(w, v);
 		return;
 	}
@@ -276,9 +278,10 @@ deliver_one(struct mr_worker *w, struct plan_node *from, uint32_t packet, mr_ver
 		mr_worker_drop(w, from->rt, index, &packet, 1);
 		return;
 	default:
-		if (verdict != MR_VERDICT_HELD)
+		if (verdict == MR_VERDICT_HELD)
+			hold(w, from->rt, &packet, 1);
+		else if (verdict != MR_VERDICT_GONE)
 			break;
-		hold(w, from->rt, &packet, 1);
 		return;
 	}
 	no_verdict(w, &packet, 1);
@@ -296,13 +299,14 @@ deliver_mixed(struct mr_worker *w, struct plan_node *from, struct vector *v,
 		unsigned index = verdicts[i] & MR_VERDICT_INDEX;
 		unsigned class = verdicts[i] & MR_VERDICT_CLASS;
 
-		if (mr_likely(class == MR_VERDICT_OUTPUT && index < ports)) {
-			struct vector *out = out_vector(w, index);
+		if (mr_likely(class == MR_VERDICT_OUTPUT && (index & ~MR_VERDICT_FINAL) < ports)) {
+			unsigned slot = out_slot(w, index);
+			struct vector *out = out_vector(w, slot);
 
 			if (mr_likely(out != NULL)) {
 				out->packets[out->count++] = v->packets[i++];
 				out->recorded |= v->recorded;
-				w->dirty[index / 64] |= 1ull << (index % 64);
+				w->dirty[slot / 64] |= 1ull << (slot % 64);
 				continue;
 			}
 		}
@@ -532,6 +536,17 @@ mr_worker_flush(struct mr_worker *w)
 	}
 }
 
+void
+mr_worker_end_plan(struct mr_worker *w)
+{
+	for (unsigned i = 0; w->current && i < w->current->node_count; i++) {
+		struct node_rt *rt = w->current->nodes[i].rt;
+
+		if (rt && rt->class->plan_ends)
+			rt->class->plan_ends(&rt->run);
+	}
+}
+
 /* Between two passes a worker holds no packet: it may change its plan. */
 static void
 begin_pass(struct mr_worker *w)
@@ -625,6 +640,9 @@ mr_worker_pass(struct mr_worker *w)
 		run_pending(w, &stamp);
 	}
 	mr_worker_flush(w);
+	/* Acquire pairs with announce() in graph.c. */
+	if (mr_unlikely(atomic_load_explicit(&w->ending, memory_order_acquire)))
+		mr_worker_end_plan(w);
 	mr_counter_add(&w->passes, 1);
 	if (n)
 		mr_counter_add(&w->busy_cycles, mr_cycles() - w->now);

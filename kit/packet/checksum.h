@@ -170,6 +170,24 @@ mr_checksum_ipv4_header_good(const struct mr_ip4 *ip)
 	return mr_checksum_fold(mr_checksum_ipv4_sum(ip)) == UINT16_MAX;
 }
 
+/*
+ * Whether the sum of a header of 20 bytes, loaded as these three numbers, is right: 0xffff, with the
+ * carries put back at the bottom. That is, a multiple of 65,535: and so is the header taken as one
+ * large number, since 2^16 is 1 modulo 65,535. `s` is a multiple of this odd number when its product
+ * with the number's inverse modulo 2^64 is no larger than the largest quotient (Granlund and
+ * Montgomery, 1994).
+ */
+mr_inline bool
+mr_checksum_ip4_good(uint64_t a, uint64_t b, uint32_t c)
+{
+	uint64_t s = a + b, carry = s < b;
+
+	s += c;
+	carry += s < c;
+	s += carry; /* no third carry: what wrapped around is small */
+	return s * 0xfffefffefffeffffull <= 0x0001000100010001ull;
+}
+
 enum mr_checksum_verdict {
 	MR_CHECKSUM_GOOD,
 	MR_CHECKSUM_BAD,

@@ -18,6 +18,7 @@
 
 #include <string.h>
 
+#include "kit/packet/checksum.h"
 #include "kit/record/record.h"
 #include "kit/table/regions.h"
 
@@ -165,11 +166,109 @@ mr_guard(struct mr_recorder *rec, const struct mr_packet *p, unsigned offset, un
 		uint64_t value = 0;
 
 		memcpy(&value, mr_packet_bytes_const(p) + offset, len);
+		mask &= UINT64_MAX >> (64 - 8 * len);
 		op->offset = (uint16_t)offset;
 		op->len = (uint8_t)len;
 		op->a = value & mask;
 		op->b = mask;
 	}
+}
+
+/* Takes a delta (mr_checksum_delta16 and its like) into the Internet checksum at `offset`. */
+mr_inline void
+mr_edit_sum(struct mr_recorder *rec, struct mr_packet *p, unsigned offset, uint64_t delta,
+    enum mr_sum_kind kind)
+{
+	uint8_t *field = mr_packet_bytes(p) + offset;
+	be16_t check;
+
+	memcpy(&check, field, sizeof(check));
+	check = kind == MR_SUM_UDP ? mr_checksum_apply_udp(check, delta)
+				   : mr_checksum_apply(check, delta);
+	memcpy(field, &check, sizeof(check));
+	if (mr_unlikely(mr_recorded(rec, p))) {
+		struct mr_op *op = mr_record_op(rec, p, MR_OP_SUM);
+
+		op->offset = (uint16_t)offset;
+		op->len = (uint8_t)kind;
+		op->arg = mr_checksum_fold(delta);
+	}
+}
+
+/* Where a packet's layer-4 checksum is. */
+struct mr_l4_sum {
+	uint16_t offset; /* 0: it has none */
+	uint8_t kind;    /* enum mr_sum_kind */
+};
+
+/* The same of the layer-4 checksum, which a device may have yet to finish: then the field holds
+ * the pseudo-header's sum, and only what is `pseudo` goes into it. */
+mr_inline void
+mr_edit_sum_l4(struct mr_recorder *rec, struct mr_packet *p, struct mr_l4_sum at, uint64_t delta,
+    bool pseudo)
+{
+	be16_t sum;
+
+	if (!at.offset)
+		return;
+	if (mr_likely(!(p->flags & MR_PACKET_CSUM_PARTIAL) ||
+		p->csum_start + p->csum_offset != at.offset)) {
+		mr_edit_sum(rec, p, at.offset, delta, (enum mr_sum_kind)at.kind);
+	} else if (pseudo) {
+		memcpy(&sum, mr_packet_bytes(p) + at.offset, sizeof(sum));
+		mr_edit_set16(rec, p, at.offset, mr_checksum_apply_partial(sum, delta));
+	}
+}
+
+/* Writes `len` (even, at most 16) bytes that a checksum covers, at an even place of what it covers.
+ * Returns the delta that mr_edit_sum takes. The delta rests on the old bytes: they are guarded,
+ * which costs nothing where they are fields of the flow's key. */
+mr_inline uint64_t
+mr_edit_replace(struct mr_recorder *rec, struct mr_packet *p, unsigned offset, const void *bytes,
+    unsigned len)
+{
+	const uint8_t *to = bytes;
+	uint64_t delta = 0;
+
+	for (unsigned i = 0; i < len; i += 8)
+		mr_guard(rec, p, offset + i, MR_MIN(len - i, 8u), UINT64_MAX);
+	for (unsigned i = 0; i < len; i += 2) {
+		be16_t from, word;
+
+		memcpy(&from, mr_packet_bytes(p) + offset + i, sizeof(from));
+		memcpy(&word, to + i, sizeof(word));
+		delta += mr_checksum_delta16(from, word);
+	}
+	mr_edit_set(rec, p, offset, bytes, len);
+	return delta;
+}
+
+/* Another address in the IPv4 header at `l3`: `offset` is 12 for the source, 16 for the
+ * destination. The header's checksum and that of layer 4 follow. */
+mr_inline void
+mr_edit_address4(struct mr_recorder *rec, struct mr_packet *p, unsigned l3, unsigned offset,
+    be32_t address, struct mr_l4_sum l4)
+{
+	uint64_t delta = mr_edit_replace(rec, p, l3 + offset, &address, 4);
+
+	mr_edit_sum(rec, p, l3 + 10, delta, MR_SUM_PLAIN);
+	mr_edit_sum_l4(rec, p, l4, delta, true);
+}
+
+/* The same of the IPv6 header at `l3`: `offset` is 8 or 24. */
+mr_inline void
+mr_edit_address6(struct mr_recorder *rec, struct mr_packet *p, unsigned l3, unsigned offset,
+    const uint8_t address[16], struct mr_l4_sum l4)
+{
+	mr_edit_sum_l4(rec, p, l4, mr_edit_replace(rec, p, l3 + offset, address, 16), true);
+}
+
+/* Another port (or ICMP identifier) at `offset`. */
+mr_inline void
+mr_edit_port(struct mr_recorder *rec, struct mr_packet *p, unsigned offset, be16_t port,
+    struct mr_l4_sum l4)
+{
+	mr_edit_sum_l4(rec, p, l4, mr_edit_replace(rec, p, offset, &port, 2), false);
 }
 
 /* The decision will come from this table, whose generation this is: to be called before the table

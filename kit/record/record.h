@@ -37,12 +37,12 @@
 #define MR_RECORD_SNAP 128u
 
 enum mr_op_kind {
-	MR_OP_NODE,  /* entered node `arg`; a = its cycle stamp */
+	MR_OP_NODE,  /* entered `node`; a = its cycle stamp */
 	MR_OP_SET,   /* bytes[0..len) written at offset */
 	MR_OP_PUSH,  /* `len` bytes of room opened at offset; a SET fills them */
 	MR_OP_POP,   /* `len` bytes removed at offset */
 	MR_OP_TRIM,  /* cut to `arg` bytes */
-	MR_OP_SUM,   /* the one's complement sum at offset changed by `arg` (RFC 1624) */
+	MR_OP_SUM,   /* the checksum at offset took in the delta `arg`; len = enum mr_sum_kind */
 	MR_OP_TTL,   /* TTL or hop limit of the IP header at offset made one less, and the
 			    * header checksum with it; arg = 4 or 6 */
 	MR_OP_META,  /* metadata: context = arg, a = VLAN */
@@ -65,6 +65,12 @@ enum mr_op_kind {
 	MR_OP_HOLD,        /* kept by the node */
 	MR_OP_REFUSED,     /* the port took no more: dropped on the way out */
 	MR_OP_END,         /* the recording ends here without a verdict; text says why */
+};
+
+/* RFC 1624, eqn. 3; deltas are those of kit/packet/checksum.h, folded. */
+enum mr_sum_kind {
+	MR_SUM_PLAIN,
+	MR_SUM_UDP, /* 0 says that there is none: it stays 0, and none becomes 0 */
 };
 
 struct mr_op {

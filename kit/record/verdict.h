@@ -13,6 +13,7 @@
  *   0x4000..0x5fff  output on port n, through the nodes that stand behind its outputs
  *   0x6000..0x7fff  the same past these nodes: how the last of them sends
  *   0x8000..0xbfff  drop, reason n of this node (freed and counted by name)
+ *   0xfffd          gone: the node sent it on, or dropped it, by itself (kit/graph/replay.h)
  *   0xfffe          held: the node keeps the packet and releases it later
  */
 
@@ -27,6 +28,7 @@ typedef uint16_t mr_verdict_t;
 #define MR_VERDICT_DROP 0x8000u
 #define MR_VERDICT_FINAL 0x2000u /* of an output: past what stands behind it */
 #define MR_VERDICT_HELD ((mr_verdict_t)0xfffe)
+#define MR_VERDICT_GONE ((mr_verdict_t)0xfffd)
 #define MR_VERDICT_NONE ((mr_verdict_t)0xffff)
 
 mr_inline mr_verdict_t

@@ -130,7 +130,7 @@ read_pair(struct reader *w, const char *leaf, enum acl_set_type type, enum acl_f
 {
 	struct acl_ranges yes[2] = { 0 }, no[2] = { 0 };
 	bool given = mr_conf_present(w->rule, leaf);
-	char not [40];
+	char less[40];
 
 	snprintf(less, sizeof(less), "%s-not", leaf);
 	if (!given && !mr_conf_present(w->rule, less))

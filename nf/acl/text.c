@@ -244,7 +244,7 @@ acl_text_tcp_flags(const char *text, uint8_t *mask, uint8_t *value, char *why)
 	*mask = *value = 0;
 	for (;;) {
 		bool unset = *at == '!';
-		const char *word = at + not ;
+		const char *word = at + unset;
 		size_t len = strcspn(word, ",");
 		unsigned bit = 0;
 

@@ -45,11 +45,12 @@ send(struct mr_node_run *run, struct mr_recorder *rec, struct mr_packet *p)
 	unsigned index =
 	    atomic_load_explicit(&h->interface_of[p->port % MR_PORT_MAX], memory_order_relaxed);
 	const struct mr_ip_interface *in = &h->ip->interfaces[index];
-	unsigned port = in->port;
+	unsigned port = mr_ip_port(in);
 
 	if (mr_unlikely(!index))
 		return mr_verdict_drop(MR_HOST_INPUT_NO_INTERFACE);
-	if (mr_unlikely(port >= run->port_count || !run->ports[port].up || !(in->flags & MR_IP_UP)))
+	if (mr_unlikely(
+		port >= run->port_count || !run->ports[port].up || !(mr_ip_flags(in) & MR_IP_UP)))
 		return mr_verdict_drop(MR_HOST_INPUT_DOWN);
 	if (mr_unlikely(p->len < HEADER))
 		return mr_verdict_drop(MR_HOST_INPUT_SHORT);
@@ -57,11 +58,11 @@ send(struct mr_node_run *run, struct mr_recorder *rec, struct mr_packet *p)
 		p->total > run->ports[port].mtu + HEADER + TAGS && !(p->flags & MR_PACKET_GSO)))
 		return mr_verdict_drop(MR_HOST_INPUT_TOO_BIG);
 	if (!mr_record_is_dry(rec)) {
-		note_session(h, p, in->vrf);
+		note_session(h, p, mr_ip_vrf(in));
 		mr_node_count(run, MR_HOST_INPUT_SENT, 1);
 	}
-	if (in->vlan) {
-		const be16_t tag[2] = { mr_be16(MR_ETH_TYPE_VLAN), mr_be16(in->vlan) };
+	if (mr_ip_vlan(in)) {
+		const be16_t tag[2] = { mr_be16(MR_ETH_TYPE_VLAN), mr_be16(mr_ip_vlan(in)) };
 
 		if (mr_unlikely(!mr_edit_push(rec, p, 12, sizeof(tag))))
 			return mr_verdict_drop(MR_HOST_INPUT_NO_HEADROOM);

@@ -116,14 +116,14 @@ classify(const struct work *w, struct mr_packet *p, unsigned i)
 		return refuse(w, i, MR_HOST_DROP_NO_INTERFACE);
 	interface = &w->h->ip->interfaces[index];
 	/* Acquire pairs with mr_host_set_policy. */
-	policy = atomic_load_explicit(&w->h->policies[interface->vrf % MR_IP_VRFS_MAX],
+	policy = atomic_load_explicit(&w->h->policies[mr_ip_vrf(interface) % MR_IP_VRFS_MAX],
 	    memory_order_acquire);
 	if (mr_unlikely(!policy))
 		return refuse(w, i, MR_HOST_DROP_NO_INTERFACE);
 	if (mr_unlikely(!mr_host_classify(&what, mr_packet_bytes_const(p), p->len, p->total)))
 		return refuse(w, i, MR_HOST_DROP_MALFORMED);
-	class = class_of(w, &what, interface->vrf);
-	if (mr_unlikely(!choose_way(w, class, interface->twin, &w->b->way[i])))
+	class = class_of(w, &what, mr_ip_vrf(interface));
+	if (mr_unlikely(!choose_way(w, class, mr_ip_twin(interface), &w->b->way[i])))
 		return refuse(w, i, MR_HOST_DROP_NO_TWIN);
 	if ((what.scope == MR_HOST_LINK_LOCAL || what.scope == MR_HOST_GROUP) &&
 	    !mr_host_set_has(&w->h->listens,

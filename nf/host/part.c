@@ -326,7 +326,7 @@ hook(struct host_part *h, struct host_twin *t)
 		return;
 	mr_graph_set_input(graph_of(h), t->index, h->input, 0);
 	mr_host_set_twin(h->core, t->index, t->interface);
-	ip->interfaces[t->interface].twin = t->index;
+	mr_ip_interface_twin(ip, t->interface, t->index);
 }
 
 static void

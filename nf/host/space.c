@@ -163,8 +163,8 @@ host_twin_remove(struct host_part *h, struct host_twin *t)
 	if (t->lo)
 		return;
 	mr_host_set_twin(h->core, t->index, 0);
-	if (t->interface && ip->interfaces[t->interface].twin == t->index)
-		ip->interfaces[t->interface].twin = MR_IP_NO_PORT;
+	if (t->interface && mr_ip_twin(&ip->interfaces[t->interface]) == t->index)
+		mr_ip_interface_twin(ip, t->interface, MR_IP_NO_PORT);
 	if (t->added)
 		mr_graph_remove_port(mr_dataplane_graph(h->base->dp), t->index);
 	t->added = false;

@@ -69,15 +69,15 @@ host_twin_sync_link(struct host_part *h, struct host_space *s, struct host_twin 
 {
 	const struct mr_ip_interface *i = &h->base->ip->interfaces[t->interface];
 	const uint8_t *mac = h->base->ip->info[t->interface].mac;
-	int carrier = (i->flags & MR_IP_UP) != 0, rc;
+	int carrier = (mr_ip_flags(i) & MR_IP_UP) != 0, rc;
 	struct host_link link = { .carrier = -1 };
 
 	if (t->lo || !t->port || !t->interface)
 		return;
 	if (memcmp(t->mac, mac, 6))
 		link.mac = mac;
-	if (t->mtu != i->mtu)
-		link.mtu = i->mtu;
+	if (t->mtu != mr_ip_mtu(i))
+		link.mtu = mr_ip_mtu(i);
 	if (t->carrier != carrier)
 		link.carrier = carrier;
 	link.up = !t->set_up;
@@ -90,7 +90,7 @@ host_twin_sync_link(struct host_part *h, struct host_space *s, struct host_twin 
 		    strerror(-rc));
 	/* Told once, whatever became of it: a refusal would be repeated with every change. */
 	memcpy(t->mac, mac, 6);
-	t->mtu = i->mtu;
+	t->mtu = mr_ip_mtu(i);
 	t->carrier = carrier;
 	t->set_up = true;
 }

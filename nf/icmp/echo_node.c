@@ -56,7 +56,7 @@ admit(const struct echo *e, uint32_t flags)
 	if (!(flags & ICMP_ECHO))
 		return ECHO_DROP_OFF;
 	if (!icmp_take(&e->w, &e->vrf->echo.due, &e->vrf->echo.rate)) {
-		icmp_count(&e->w, e->in->vrf, ICMP_LIMITED_ECHO);
+		icmp_count(&e->w, mr_ip_vrf(e->in), ICMP_LIMITED_ECHO);
 		return ECHO_DROP_LIMITED;
 	}
 	return -1;
@@ -102,7 +102,7 @@ echo4(struct echo *e)
 		return ECHO_DROP_CHECKSUM;
 	if (e->group && !(flags & ICMP_ECHO_GROUPS))
 		return ECHO_DROP_GROUP;
-	from = e->group ? e->in->address4 : ip.dst;
+	from = e->group ? mr_ip_address4(e->in) : ip.dst;
 	if (!from)
 		return ECHO_DROP_NO_ADDRESS;
 	drop = admit(e, flags);
@@ -202,9 +202,10 @@ leave6(struct echo *e)
 	if (icmp_is_link_local6(ip->dst)) {
 		if (!icmp_reflect(&e->w, e->p, e->in))
 			return mr_verdict_drop(ECHO_DROP_NO_ADDRESS);
-		cut.verdict = mr_verdict_output(e->in->port);
+		cut.verdict = mr_verdict_output(mr_ip_port(e->in));
 	}
-	if (e->p->total - e->l3 > MR_MAX((unsigned)e->in->mtu, ICMP_QUOTE6) && !ip_pieces_cut(&cut))
+	if (e->p->total - e->l3 > MR_MAX((unsigned)mr_ip_mtu(e->in), ICMP_QUOTE6) &&
+	    !ip_pieces_cut(&cut))
 		return mr_verdict_drop(ECHO_DROP_NO_BUFFER);
 	return cut.verdict;
 }
@@ -222,13 +223,13 @@ echo_one(const struct icmp_work *w, uint32_t packet)
 	e.in = icmp_interface(w, p);
 	if (!e.in || !find(&e, &r))
 		return mr_verdict_drop(ECHO_DROP_NOT_ECHO);
-	e.vrf = &w->icmp->vrfs[e.in->vrf];
+	e.vrf = &w->icmp->vrfs[mr_ip_vrf(e.in)];
 	drop = r.version == 4 ? echo4(&e) : echo6(&e);
 	if (drop >= 0)
 		return mr_verdict_drop((unsigned)drop);
 	icmp_forget(p);
 	meta->flags = MR_IP_META_ORIGIN;
-	icmp_count(w, e.in->vrf, r.version == 4 ? ICMP_ECHO4 : ICMP_ECHO6);
+	icmp_count(w, mr_ip_vrf(e.in), r.version == 4 ? ICMP_ECHO4 : ICMP_ECHO6);
 	return r.version == 4 ? mr_verdict_edge(ICMP_ECHO_FORWARD4) : leave6(&e);
 }
 

@@ -119,7 +119,7 @@ struct error {
 static bool
 choose_source(struct error *e, const uint8_t *asked)
 {
-	const struct icmp_vrf *v = &e->w.icmp->vrfs[e->in->vrf];
+	const struct icmp_vrf *v = &e->w.icmp->vrfs[mr_ip_vrf(e->in)];
 	const struct mr_ip_interface *from = e->in;
 	static const uint8_t none[16];
 	unsigned spare;
@@ -131,10 +131,12 @@ choose_source(struct error *e, const uint8_t *asked)
 	spare = atomic_load_explicit(e->family == MR_IP4 ? &v->spare4 : &v->spare6,
 	    memory_order_relaxed);
 	for (unsigned n = 0; n < 2; n++) {
+		be32_t four = mr_ip_address4(from);
+
 		if (e->family == MR_IP4)
-			memcpy(e->source, &from->address4, 4);
+			memcpy(e->source, &four, 4);
 		else
-			memcpy(e->source, from->address6, 16);
+			mr_ip_address6(from, e->source);
 		if (memcmp(e->source, none, e->family == MR_IP4 ? 4 : 16) != 0)
 			return true;
 		if (!spare)
@@ -150,7 +152,7 @@ may_send(struct error *e)
 {
 	const uint8_t *bytes = mr_packet_bytes_const(e->p), *ip;
 	const struct mr_ip_meta *meta = mr_ip_meta(e->p);
-	struct icmp_vrf *v = &e->w.icmp->vrfs[e->in->vrf];
+	struct icmp_vrf *v = &e->w.icmp->vrfs[mr_ip_vrf(e->in)];
 	bool too_big = e->family == MR_IP4
 	    ? e->type == MR_ICMP4_UNREACHABLE && e->code == MR_ICMP4_UNREACHABLE_NEED_FRAG
 	    : e->type == MR_ICMP6_TOO_BIG;
@@ -160,7 +162,7 @@ may_send(struct error *e)
 	    e->code);
 	if (refused != ICMP_COUNT_COUNT)
 		return refused;
-	if (!(e->in->flags & MR_IP_UNREACHABLES) && !too_big)
+	if (!(mr_ip_flags(e->in) & MR_IP_UNREACHABLES) && !too_big)
 		return ICMP_NOT_HERE;
 	ip = bytes + meta->l3;
 	memcpy(e->destination, ip + (e->family == MR_IP4 ? 12 : 8), e->family == MR_IP4 ? 4 : 16);
@@ -173,7 +175,7 @@ may_send(struct error *e)
 	if (!choose_source(e, ip + (e->family == MR_IP4 ? 16 : 24)))
 		return ICMP_NOT_FROM;
 	if (!icmp_take(&e->w,
-		icmp_word(e->w.icmp->destinations, e->in->vrf, e->family, e->destination),
+		icmp_word(e->w.icmp->destinations, mr_ip_vrf(e->in), e->family, e->destination),
 		&v->destination))
 		return ICMP_LIMITED_HOST;
 	if (!icmp_take(&e->w, &v->errors.due, &v->errors.rate))
@@ -286,10 +288,10 @@ send_error(struct error *e)
 	meta->flags = MR_IP_META_ORIGIN;
 	meta->icmp_type = 0;
 	meta->icmp_code = 0;
-	icmp_count(&e->w, e->in->vrf, sent_as(e->family, e->type, e->code));
+	icmp_count(&e->w, mr_ip_vrf(e->in), sent_as(e->family, e->type, e->code));
 	/* The table of routes does not say where a link-local address is. */
 	if (e->family == MR_IP6 && icmp_is_link_local6(e->destination))
-		return icmp_reflect(&e->w, e->p, e->in) ? mr_verdict_output(e->in->port)
+		return icmp_reflect(&e->w, e->p, e->in) ? mr_verdict_output(mr_ip_port(e->in))
 							: mr_verdict_drop(ICMP_ERROR_DROP_NOT_SENT);
 	return mr_verdict_edge(e->family == MR_IP4 ? ICMP_ERROR_FORWARD4 : ICMP_ERROR_FORWARD6);
 }
@@ -329,7 +331,7 @@ answer(const struct icmp_work *w, uint32_t packet)
 	refused = meta->flags & MR_IP_META_ORIGIN ? ICMP_NOT_ABOUT_OURS : may_send(&e);
 	if (refused == ICMP_COUNT_COUNT)
 		return send_error(&e);
-	icmp_count(w, e.in->vrf, refused);
+	icmp_count(w, mr_ip_vrf(e.in), refused);
 	switch (refused) {
 	case ICMP_LIMITED:
 	case ICMP_LIMITED_HOST:

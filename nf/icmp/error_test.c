@@ -145,15 +145,15 @@ answers_by_type6(void **state)
 			udp6(HOST6, FAR6, lens[l]);
 			bed_run(&bed, BED_ERROR, &kinds[i], m.bytes, m.len);
 			expect6(&kinds[i], m.bytes + 14, m.len - 14,
-			    bed.ip->interfaces[bed.interface[1]].address6, HOST6,
+			    (const uint8_t *)bed.ip->interfaces[bed.interface[1]].address6, HOST6,
 			    ICMP_ERROR_FORWARD6);
 		}
 	}
 	/* To a link-local source: back to where the frame came from. */
 	udp6(LL6, FAR6, 100);
 	bed_run(&bed, BED_ERROR, &kinds[0], m.bytes, m.len);
-	expect6(&kinds[0], m.bytes + 14, m.len - 14, bed.ip->interfaces[bed.interface[1]].address6,
-	    LL6, BED_PORT + 0);
+	expect6(&kinds[0], m.bytes + 14, m.len - 14,
+	    (const uint8_t *)bed.ip->interfaces[bed.interface[1]].address6, LL6, BED_PORT + 0);
 	assert_memory_equal(bed.out[0].bytes, m.bytes + 6, 6);
 	assert_memory_equal(bed.out[0].bytes + 6, m.bytes, 6);
 	assert_true(bed_close(&bed));
@@ -177,7 +177,8 @@ shape_does_not_matter(void **state)
 		in.type = 3;
 		bed_run(&bed, BED_ERROR, &in, m.bytes, m.len);
 		expect6(&in, m.bytes + 14, m.len - 14,
-		    bed.ip->interfaces[bed.interface[1]].address6, HOST6, ICMP_ERROR_FORWARD6);
+		    (const uint8_t *)bed.ip->interfaces[bed.interface[1]].address6, HOST6,
+		    ICMP_ERROR_FORWARD6);
 		in.type = 11;
 	}
 	in.split = 0;
@@ -238,8 +239,8 @@ quotes_what_came(void **state)
 	in.type = 1;
 	in.code = 3;
 	bed_run(&bed, BED_ERROR, &in, m.bytes, m.len);
-	expect6(&in, expected, 140, bed.ip->interfaces[bed.interface[1]].address6, HOST6,
-	    ICMP_ERROR_FORWARD6);
+	expect6(&in, expected, 140, (const uint8_t *)bed.ip->interfaces[bed.interface[1]].address6,
+	    HOST6, ICMP_ERROR_FORWARD6);
 	assert_true(bed_close(&bed));
 }
 
@@ -253,10 +254,11 @@ speaks_from(void **state)
 	udp4(IP4(10, 0, 0, 5), IP4(10, 0, 1, 1), 8);
 	bed_run(&bed, BED_ERROR, &in, m.bytes, m.len);
 	expect4(&in, m.bytes + 14, m.len - 14, IP4(10, 0, 1, 1), IP4(10, 0, 0, 5));
-	udp6(HOST6, bed.ip->interfaces[bed.interface[2]].address6, 8);
+	udp6(HOST6, (const uint8_t *)bed.ip->interfaces[bed.interface[2]].address6, 8);
 	in.type = 3;
 	bed_run(&bed, BED_ERROR, &in, m.bytes, m.len);
-	expect6(&in, m.bytes + 14, m.len - 14, bed.ip->interfaces[bed.interface[2]].address6, HOST6,
+	expect6(&in, m.bytes + 14, m.len - 14,
+	    (const uint8_t *)bed.ip->interfaces[bed.interface[2]].address6, HOST6,
 	    ICMP_ERROR_FORWARD6);
 	/* An interface without an address, first in a VRF without a spare one. */
 	in = (struct bed_in){ .interface = 3, .type = 11 };

@@ -97,7 +97,6 @@ static int
 add_nodes(struct icmp_part *part, struct mr_error *error)
 {
 	struct mr_graph *graph = mr_dataplane_graph(part->base->dp);
-	static const uint16_t first_worker = 0;
 	int rc = 0;
 
 	memset(part->nodes, 0xff, sizeof(part->nodes));
@@ -113,8 +112,6 @@ add_nodes(struct icmp_part *part, struct mr_error *error)
 		remove_nodes(part);
 		return rc;
 	}
-	/* Its table belongs to one worker; the others hand fragments over. */
-	mr_graph_place(graph, part->nodes[ICMP_NODE_REASSEMBLY], &first_worker, 1);
 	return 0;
 }
 
@@ -161,14 +158,16 @@ choose_spares(struct icmp_part *part)
 			for (uint32_t i = 1; i < ip->interface_end; i++) {
 				const struct mr_ip_interface *in = &ip->interfaces[i];
 				static const uint8_t none[16];
+				uint8_t six[16];
 
-				if (!ip->info[i].name[0] || in->vrf != vrf ||
-				    (n == 0 && !(in->flags & MR_IP_LOOPBACK)))
+				if (!ip->info[i].name[0] || mr_ip_vrf(in) != vrf ||
+				    (n == 0 && !(mr_ip_flags(in) & MR_IP_LOOPBACK)))
 					continue;
-				if (!spare[MR_IP4] && in->address4)
+				if (!spare[MR_IP4] && mr_ip_address4(in))
 					spare[MR_IP4] = (uint16_t)i;
-				if (!spare[MR_IP6] && memcmp(in->address6, none, 16) != 0 &&
-				    !icmp_is_link_local6(in->address6))
+				mr_ip_address6(in, six);
+				if (!spare[MR_IP6] && memcmp(six, none, 16) != 0 &&
+				    !icmp_is_link_local6(six))
 					spare[MR_IP6] = (uint16_t)i;
 			}
 		}

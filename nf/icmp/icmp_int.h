@@ -118,7 +118,8 @@ icmp_work(struct mr_node_run *run, struct mr_recorder *rec)
 	return (struct icmp_work){ run->self, run, rec };
 }
 
-/* The interface that a packet came in on; null: made here, or gone since. */
+/* The interface that a packet came in on; null: made here, or gone since, tables
+ * and all. */
 mr_inline const struct mr_ip_interface *
 icmp_interface(const struct icmp_work *w, const struct mr_packet *p)
 {
@@ -127,7 +128,7 @@ icmp_interface(const struct icmp_work *w, const struct mr_packet *p)
 	if (p->context == 0 || p->context >= MR_IP_INTERFACES_MAX)
 		return NULL;
 	i = &w->icmp->ip->interfaces[p->context];
-	return i->vrf < MR_IP_VRFS_MAX ? i : NULL;
+	return mr_ip_flags(i) & (MR_IP_FORWARD4 | MR_IP_FORWARD6) ? i : NULL;
 }
 
 mr_inline void

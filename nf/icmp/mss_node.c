@@ -24,15 +24,18 @@ bound(const struct icmp_work *w, struct mr_packet *p, enum mr_ip_family family)
 	unsigned headers = family == MR_IP4 ? 40 : 60, mtu = meta->mtu ? meta->mtu : UINT16_MAX,
 		 mss;
 
-	if (ways[0] && ways[0]->mtu)
-		mtu = MR_MIN(mtu, (unsigned)ways[0]->mtu);
+	if (ways[0]) {
+		unsigned in = mr_ip_mtu(ways[0]);
+
+		mtu = in ? MR_MIN(mtu, in) : mtu;
+	}
 	mss = mtu > headers + MSS_MIN ? mtu - headers : MSS_MIN;
 	for (unsigned i = 0; i < 2; i++) {
 		unsigned clamp;
 
-		if (!ways[i] || !(ways[i]->flags & MR_IP_CLAMP))
+		if (!ways[i] || !(mr_ip_flags(ways[i]) & MR_IP_CLAMP))
 			continue;
-		clamp = family == MR_IP4 ? ways[i]->clamp4 : ways[i]->clamp6;
+		clamp = family == MR_IP4 ? mr_ip_clamp4(ways[i]) : mr_ip_clamp6(ways[i]);
 		if (clamp)
 			mss = MR_MIN(mss, clamp);
 	}

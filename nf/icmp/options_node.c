@@ -53,15 +53,15 @@ static be32_t
 passed(const struct job *j, uint32_t adjacency)
 {
 	const struct mr_ip *ip = j->w.icmp->ip;
-	be32_t address = ip->interfaces[icmp_leaves_by(&j->w, adjacency)].address4;
+	be32_t address = mr_ip_address4(&ip->interfaces[icmp_leaves_by(&j->w, adjacency)]);
 	unsigned spare;
 
 	if (!address)
-		address = j->in->address4;
+		address = mr_ip_address4(j->in);
 	if (!address) {
-		spare =
-		    atomic_load_explicit(&j->w.icmp->vrfs[j->in->vrf].spare4, memory_order_relaxed);
-		address = ip->interfaces[spare].address4;
+		spare = atomic_load_explicit(&j->w.icmp->vrfs[mr_ip_vrf(j->in)].spare4,
+		    memory_order_relaxed);
+		address = mr_ip_address4(&ip->interfaces[spare]);
 	}
 	return address;
 }
@@ -154,7 +154,7 @@ options_one(const struct icmp_work *w, uint32_t packet)
 	problem = ip4_options_scan(mr_packet_bytes_const(j.p) + j.l3, len, &j.o);
 	if (problem)
 		return error(&j, OPTIONS_COUNT_PROBLEM, MR_ICMP4_PARAM_PROBLEM, 0, problem << 24);
-	j.flags = atomic_load_explicit(&w->icmp->vrfs[j.in->vrf].flags, memory_order_relaxed);
+	j.flags = atomic_load_explicit(&w->icmp->vrfs[mr_ip_vrf(j.in)].flags, memory_order_relaxed);
 	return pass_on(&j);
 }
 

@@ -21,7 +21,7 @@
  *
  * Ownership: packets held are the node's; mr_reassembly_destroy frees them, after the node
  * left the graph.
- * Threads: the node must be placed on one worker (mr_graph_place); others hand over to it.
+ * Threads: the node runs on one worker alone; others hand over to it.
  * Limits are set by the control thread.
  * Errors: only create can fail.
  */

@@ -408,7 +408,7 @@ reassemble(const struct pass *s, uint32_t packet)
 			    : mr_verdict_drop(MR_REASSEMBLY_DROP_MALFORMED);
 	}
 	mr_node_count(s->run, MR_REASSEMBLY_COUNT_FRAGMENTS, 1);
-	f.key.vrf = in->vrf < MR_IP_VRFS_MAX ? in->vrf : 0;
+	f.key.vrf = mr_ip_vrf(in);
 	f.key.family = r.version == 4 ? MR_IP4 : MR_IP6;
 	verdict = r.version == 4 ? fragment4(s, &f, &r) : fragment6(s, &f, &r);
 	if (verdict != MR_VERDICT_HELD)
@@ -500,5 +500,6 @@ const struct mr_node_class mr_reassembly_class = {
 	.counters = counters,
 	.counter_count = MR_REASSEMBLY_COUNT_COUNT,
 	MR_NODE_RUN(reassembly),
+	.alone = true,
 	.tick = reassembly_tick,
 };

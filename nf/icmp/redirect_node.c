@@ -64,7 +64,7 @@ is_due(struct redirect *r, uint32_t packet)
 	struct ip4_options o;
 	unsigned header;
 
-	if ((meta->flags & MR_IP_META_ORIGIN) || !(r->in->flags & MR_IP_REDIRECTS))
+	if ((meta->flags & MR_IP_META_ORIGIN) || !(mr_ip_flags(r->in) & MR_IP_REDIRECTS))
 		return false;
 	if (icmp_error_refused(mr_packet_bytes_const(r->p), r->p->len, r->p->total, r->l3,
 		r->family, r->family == MR_IP4 ? MR_ICMP4_REDIRECT : MR_ICMP6_REDIRECT,
@@ -99,9 +99,10 @@ is_due(struct redirect *r, uint32_t packet)
 static bool
 take(const struct redirect *r)
 {
-	struct icmp_vrf *v = &r->w.icmp->vrfs[r->in->vrf];
+	struct icmp_vrf *v = &r->w.icmp->vrfs[mr_ip_vrf(r->in)];
 
-	return icmp_take(&r->w, icmp_word(r->w.icmp->redirected, r->in->vrf, r->family, r->source),
+	return icmp_take(&r->w,
+		   icmp_word(r->w.icmp->redirected, mr_ip_vrf(r->in), r->family, r->source),
 		   &v->redirect_host) &&
 	    icmp_take(&r->w, &v->redirects.due, &v->redirects.rate);
 }
@@ -132,7 +133,7 @@ make4(const struct redirect *r, uint32_t packet, uint8_t *at)
 		.proto = MR_IP_PROTO_ICMP,
 		.total_len = mr_be16(len),
 		.id = mr_be16(icmp_next_id(&r->w)),
-		.src = r->in->address4 };
+		.src = mr_ip_address4(r->in) };
 	memcpy(&ip->dst, r->source, 4);
 	ip->check = mr_checksum_ipv4_header(ip);
 	*icmp = (struct mr_icmp){ .type = MR_ICMP4_REDIRECT, .code = REDIRECT_HOST };
@@ -208,14 +209,14 @@ tell(const struct redirect *r, uint32_t packet)
 	verdict =
 	    mr_verdict_edge(r->family == MR_IP4 ? ICMP_REDIRECT_FORWARD4 : ICMP_REDIRECT_FORWARD6);
 	if (r->family == MR_IP6 && icmp_is_link_local6(r->source)) {
-		verdict = mr_verdict_output(r->in->port);
+		verdict = mr_verdict_output(mr_ip_port(r->in));
 		if (!icmp_reflect(&r->w, made, r->in))
 			len = 0;
 	}
 	if (!len)
 		verdict = mr_verdict_drop(REDIRECT_DROP_NOT_SENT);
 	else
-		icmp_count(&r->w, r->in->vrf,
+		icmp_count(&r->w, mr_ip_vrf(r->in),
 		    r->family == MR_IP4 ? ICMP_REDIRECT4 : ICMP_REDIRECT6);
 	mr_node_emit(run, handle, verdict);
 }
@@ -243,7 +244,7 @@ consider(const struct icmp_work *w, uint32_t packet)
 	if (!is_due(&r, packet))
 		return;
 	if (!take(&r)) {
-		icmp_count(w, r.in->vrf, ICMP_LIMITED_REDIRECT);
+		icmp_count(w, mr_ip_vrf(r.in), ICMP_LIMITED_REDIRECT);
 		return;
 	}
 	mr_record_note(w->rec, p, "redirect sent to the source", 1);

@@ -138,7 +138,7 @@ icmp_own_address6(const struct icmp_work *w, uint32_t interface, bool link_local
 	const struct mr_ip_interface *i = &w->icmp->ip->interfaces[interface];
 	uint64_t half = atomic_load_explicit(&w->icmp->link_local[interface], memory_order_relaxed);
 
-	memcpy(address, i->address6, 16);
+	mr_ip_address6(i, address);
 	if (half && (link_local || !memcmp(address, none, 16))) {
 		memset(address, 0, 8);
 		address[0] = 0xfe;
@@ -264,10 +264,10 @@ icmp_reflect(const struct icmp_work *w, struct mr_packet *p, const struct mr_ip_
 {
 	uint8_t eth[12];
 
-	if (mr_ip_meta(p)->l3 < sizeof(struct mr_eth) || i->port == MR_IP_NO_PORT)
+	if (mr_ip_meta(p)->l3 < sizeof(struct mr_eth) || mr_ip_port(i) == MR_IP_NO_PORT)
 		return false;
 	memcpy(eth, mr_packet_bytes(p) + 6, 6);
-	memcpy(eth + 6, &i->mac, 6);
+	mr_ip_mac_copy(i, eth + 6);
 	mr_edit_set(w->rec, p, 0, eth, 12);
 	return true;
 }

@@ -423,6 +423,12 @@ mr_interface_release(struct mr_interfaces *all, uint16_t index)
 }
 
 struct record *
+interface_records(const struct mr_interfaces *all)
+{
+	return current(all);
+}
+
+struct record *
 interface_record_at(const struct mr_interfaces *all, uint16_t index)
 {
 	for (struct record *r = current(all); r; r = r->next)

@@ -57,6 +57,9 @@ void mr_interface_stage_in(struct mr_interfaces *, uint16_t index, enum mr_inter
 void mr_interface_stage_out(struct mr_interfaces *, uint16_t index, enum mr_interface_stage,
     uint16_t node);
 
+/* Whether anything stands in front of its user, or behind an output of any interface, but the
+ * lane. */
+bool mr_interface_is_staged(const struct mr_interfaces *, uint16_t index);
 /* The node that comes after the lane: where the interface's packets would enter without it. */
 uint16_t mr_interface_first(const struct mr_interfaces *, uint16_t index);
 

@@ -70,6 +70,7 @@ void interface_settings_free(struct settings *);
 bool interface_settings_equal(const struct settings *, const struct settings *);
 
 /* interface.c */
+struct record *interface_records(const struct mr_interfaces *); /* of the configuration at hand */
 struct record *interface_record_at(const struct mr_interfaces *, uint16_t index);
 int interface_index_take(struct mr_interfaces *, uint16_t *index, struct mr_error *);
 

@@ -104,6 +104,14 @@ mr_interface_stage_out(struct mr_interfaces *all, uint16_t index, enum mr_interf
 }
 
 uint16_t
+mr_interface_user(const struct mr_interfaces *all, uint16_t index)
+{
+	const struct record *r = interface_record_at(all, index);
+
+	return r ? r->use : NO_NODE;
+}
+
+uint16_t
 mr_interface_first(const struct mr_interfaces *all, uint16_t index)
 {
 	const struct record *r = interface_record_at(all, index);
@@ -117,10 +125,24 @@ mr_interface_first(const struct mr_interfaces *all, uint16_t index)
 	return r->input_count ? r->inputs[0].node : to;
 }
 
-uint16_t
-mr_interface_user(const struct mr_interfaces *all, uint16_t index)
+static bool
+any(const uint16_t *stages)
 {
-	const struct record *r = interface_record_at(all, index);
+	for (unsigned s = MR_STAGE_LANE + 1; s < MR_STAGES; s++)
+		if (stages[s] != NO_NODE)
+			return true;
+	return false;
+}
 
-	return r ? r->use : NO_NODE;
+bool
+mr_interface_is_staged(const struct mr_interfaces *all, uint16_t index)
+{
+	const struct record *own = interface_record_at(all, index);
+
+	if (own && any(own->in))
+		return true;
+	for (const struct record *r = interface_records(all); r; r = r->next)
+		if (any(r->out))
+			return true;
+	return false;
 }

@@ -47,6 +47,7 @@ publish(struct mr_ip *ip, uint32_t index, mr_verdict_t verdict, unsigned mtu, un
 
 	/* Release pairs with the acquire of the forwarding nodes: the header is there. */
 	atomic_store_explicit(&ip->adjacencies[index].control, control, memory_order_release);
+	mr_generation_bump(&ip->cells->adjacencies[index % MR_IP_CELLS]);
 }
 
 static uint64_t
@@ -214,14 +215,14 @@ republish(struct mr_ip *ip, uint32_t index)
 
 	flags |= a->family == MR_IP6 ? MR_ADJACENCY_IP6 : 0u;
 	flags |= a->glean ? MR_ADJACENCY_GLEAN : 0u;
-	flags |= i->flags & MR_IP_CLAMP ? MR_ADJACENCY_CLAMP : 0u;
-	if (!(i->flags & MR_IP_UP)) {
+	flags |= mr_ip_flags(i) & MR_IP_CLAMP ? MR_ADJACENCY_CLAMP : 0u;
+	if (!(mr_ip_flags(i) & MR_IP_UP)) {
 		verdict = mr_verdict_drop(MR_IP_DROP_DOWN);
 	} else if (a->complete) {
-		verdict = mr_verdict_output(i->port);
+		verdict = mr_verdict_output(mr_ip_port(i));
 		flags |= MR_ADJACENCY_COMPLETE;
 	}
-	publish(ip, index, verdict, i->mtu, a->interface, MR_ADJACENCY_LEN(old), flags);
+	publish(ip, index, verdict, mr_ip_mtu(i), a->interface, MR_ADJACENCY_LEN(old), flags);
 }
 
 int
@@ -363,9 +364,9 @@ mr_adjacency_resolve(struct mr_ip *ip, uint32_t index, const uint8_t mac[6])
 	unsigned len = 12;
 
 	memcpy(header, mac, 6);
-	memcpy(header + 6, &i->mac, 6);
-	if (i->vlan) {
-		be16_t tag[2] = { mr_be16(MR_ETH_TYPE_VLAN), mr_be16(i->vlan) };
+	mr_ip_mac_copy(i, header + 6);
+	if (mr_ip_vlan(i)) {
+		be16_t tag[2] = { mr_be16(MR_ETH_TYPE_VLAN), mr_be16(mr_ip_vlan(i)) };
 
 		memcpy(header + len, tag, sizeof(tag));
 		len += sizeof(tag);

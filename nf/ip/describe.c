@@ -101,7 +101,7 @@ describe_interface(const struct mr_ip *ip, uint64_t index, char *text, size_t si
 		snprintf(text, size, index ? "on an interface that is gone" : "made here");
 		return;
 	}
-	vrf = ip->interfaces[index].vrf;
+	vrf = mr_ip_vrf(&ip->interfaces[index]);
 	snprintf(text, size, "on interface %s of router %s", ip->info[index].name,
 	    vrf < ip->vrf_end ? ip->vrfs[vrf].name : "?");
 }

@@ -14,15 +14,20 @@ const uint8_t ip4_source_first[256] = {
 };
 /* clang-format on */
 
-void
+uint32_t
 ip4_record(const struct ip_work *w, const struct mr_packet *p, unsigned in, unsigned l3)
 {
 	const struct mr_ip_interface *interface = &w->ip->interfaces[in];
-	uint32_t dst = ip4_load(mr_packet_bytes_const(p) + l3 + 16), prefix = 0, group;
+	const struct mr_regions *regions = w->ip->vrfs[mr_ip_vrf(interface)].regions[MR_IP4];
+	const uint8_t *header = mr_packet_bytes_const(p) + l3;
+	uint32_t src = ip4_load(header + 12), dst = ip4_load(header + 16), prefix = 0, group;
 	unsigned len = 0;
 
-	group = mr_fib4_find(mr_ip_fib4(interface), dst);
 	mr_record_note(w->rec, p, "interface", in);
+	mr_record_region(w->rec, p, "fib4", regions, mr_region4(dst));
+	if (mr_ip_flags(interface) & (MR_IP_URPF4_STRICT | MR_IP_URPF4_LOOSE))
+		mr_record_region(w->rec, p, "fib4", regions, mr_region4(src));
+	group = mr_fib4_find(mr_ip_fib4(interface), dst);
 	/* Which prefix it was, only control's side of the table knows. */
 	if (mr_record_is_dry(w->rec)) {
 		group = mr_fib4_match(mr_ip_fib4(interface), dst, &prefix, &len);
@@ -31,7 +36,8 @@ ip4_record(const struct ip_work *w, const struct mr_packet *p, unsigned in, unsi
 	} else {
 		mr_record_note(w->rec, p, "group", group);
 	}
-	mr_record_note(w->rec, p, "adjacency", ip_member(w->ip, group, p));
+	ip_record_member(w, p, group);
+	return group;
 }
 
 /* What is to be done with packets of the fixed adjacencies. */
@@ -128,17 +134,19 @@ ip4_decide(const struct ip_work *w, struct mr_packet *p, const struct ip_at *at,
 	if (ip_piece(p, at->l3, mr_load_be16(header + 2)) > mtu)
 		return too_big(w, p, at, index, mtu);
 	ip_cut(w, p, at->l3, mr_load_be16(header + 2), mtu);
+	mr_guard_length(w->rec, p, at->l3 + mtu);
 	if (!origin) {
 		mr_edit_ttl4(w->rec, p, at->l3);
 		aged.meta |= MR_IP_META_DECREMENTED;
 	}
 	/* Also what will have to wait for its next hop. */
-	if (((flags & MR_ADJACENCY_CLAMP) || (interface->flags & MR_IP_CLAMP)) && is_syn(p, at->l3))
-		return ip_leave(&aged, p, MR_IP_EDGE_MSS, index, MR_MIN(mtu, interface->mtu));
+	if (((flags & MR_ADJACENCY_CLAMP) || (mr_ip_flags(interface) & MR_IP_CLAMP)) &&
+	    is_syn(p, at->l3))
+		return ip_leave(&aged, p, MR_IP_EDGE_MSS, index, MR_MIN(mtu, mr_ip_mtu(interface)));
 	if (!(flags & MR_ADJACENCY_COMPLETE))
 		return ip_leave(&aged, p, MR_IP_EDGE_RESOLVE, index, mtu);
-	if (MR_ADJACENCY_INTERFACE(control) == at->in && (interface->flags & MR_IP_REDIRECTS) &&
-	    !origin)
+	if (MR_ADJACENCY_INTERFACE(control) == at->in &&
+	    (mr_ip_flags(interface) & MR_IP_REDIRECTS) && !origin)
 		return ip_leave(&aged, p, MR_IP_EDGE_REDIRECT, index, mtu);
 	if (!ip_rewrite(w->rec, p, at->l3, &w->ip->adjacencies[index], control,
 		mr_be16(MR_ETH_TYPE_IP4)))
@@ -174,10 +182,10 @@ ip4_slow(const struct ip_work *w, struct mr_packet *p, const struct ip_at *at)
 {
 	const struct mr_ip_interface *interface = &w->ip->interfaces[at->in];
 	const uint8_t *header = mr_packet_bytes_const(p) + at->l3;
-	uint32_t src, dst;
+	uint32_t src, dst, group;
 	unsigned reason;
 
-	if (!(interface->flags & MR_IP_FORWARD4))
+	if (!(mr_ip_flags(interface) & MR_IP_FORWARD4))
 		return mr_verdict_drop(MR_IP_DROP_NO_IP4);
 	if (p->len < at->l3 + IP4_HEADER)
 		return mr_verdict_drop(MR_IP_DROP_SHORT4);
@@ -189,30 +197,40 @@ ip4_slow(const struct ip_work *w, struct mr_packet *p, const struct ip_at *at)
 	/* A host without an address yet may speak to everybody (RFC 1122, 3.2.1.3). */
 	if (!ip4_source_fine(src) && !(src == 0 && (dst == UINT32_MAX || mr_ip4_is_multicast(dst))))
 		return mr_verdict_drop(MR_IP_DROP_SOURCE4);
+	group = mr_unlikely(mr_recorded(w->rec, p)) ? ip4_record(w, p, at->in, at->l3)
+						    : mr_fib4_find(mr_ip_fib4(interface), dst);
 	/* Before its options, about which the source would be told. */
-	if ((interface->flags & (MR_IP_URPF4_STRICT | MR_IP_URPF4_LOOSE)) && src != 0 &&
+	if ((mr_ip_flags(interface) & (MR_IP_URPF4_STRICT | MR_IP_URPF4_LOOSE)) && src != 0 &&
 	    !(at->meta & MR_IP_META_ORIGIN) &&
 	    !ip_reverse_ok(w->ip, mr_fib4_find(mr_ip_fib4(interface), src), at->in,
-		interface->flags & MR_IP_URPF4_STRICT))
+		mr_ip_flags(interface) & MR_IP_URPF4_STRICT))
 		return mr_verdict_drop(MR_IP_DROP_REVERSE4);
 	if (header[0] != 0x45 && !(at->meta & (MR_IP_META_OPTIONS | MR_IP_META_ORIGIN)) &&
 	    !at->group_frame)
 		return ip_leave(at, p, MR_IP_EDGE_OPTIONS4, 0, 0);
-	if (mr_unlikely(mr_recorded(w->rec, p)))
-		ip4_record(w, p, at->in, at->l3);
-	return ip4_decide(w, p, at, mr_fib4_find(mr_ip_fib4(interface), dst));
+	return ip4_decide(w, p, at, group);
 }
 
 mr_verdict_t
 ip4_unusual(const struct ip_work *w, struct mr_packet *p, unsigned in, unsigned l3, uint32_t group,
     uint32_t adjacency)
 {
+	const struct mr_ip_interface *interface = &w->ip->interfaces[in];
 	const struct ip_at at = { .in = in, .l3 = l3 };
+	unsigned filter = mr_ip_flags(interface) & (MR_IP_URPF4_STRICT | MR_IP_URPF4_LOOSE);
 
-	if (mr_unlikely(mr_recorded(w->rec, p)))
-		ip4_record(w, p, in, l3);
-	if (adjacency == IP_REFUSED)
+	/* What is written down must be younger than the generations in front of it. */
+	if (mr_unlikely(mr_recorded(w->rec, p))) {
+		uint32_t src = ip4_load(mr_packet_bytes_const(p) + l3 + 12);
+
+		group = ip4_record(w, p, in, l3);
+		if (filter &&
+		    !ip_reverse_ok(w->ip, mr_fib4_find(mr_ip_fib4(interface), src), in,
+			filter & MR_IP_URPF4_STRICT))
+			return mr_verdict_drop(MR_IP_DROP_REVERSE4);
+	} else if (adjacency == IP_REFUSED) {
 		return mr_verdict_drop(MR_IP_DROP_REVERSE4);
+	}
 	return ip4_decide(w, p, &at, group);
 }
 
@@ -225,6 +243,7 @@ forward4_body(struct mr_node_run *run, struct mr_recorder *rec, const uint32_t *
 	unsigned n = 0, in = 0, l3 = 0;
 	struct ip_batch b;
 
+	ip_record_begin(&w, packets, count);
 	for (unsigned i = 0; i < count; i++) {
 		struct mr_packet *p = mr_packet_at(run->base, packets[i]);
 		const struct mr_ip_meta *m = mr_ip_meta(p);
@@ -237,7 +256,7 @@ forward4_body(struct mr_node_run *run, struct mr_recorder *rec, const uint32_t *
 		in = p->context % MR_IP_INTERFACES_MAX;
 		l3 = m->l3;
 		if (m->flags || p->len < l3 + IP4_HEADER || !ip4_plain(header, p->total - l3) ||
-		    !(w.ip->interfaces[in].flags & MR_IP_FORWARD4)) {
+		    !(mr_ip_flags(&w.ip->interfaces[in]) & MR_IP_FORWARD4)) {
 			const struct ip_at at = { .in = in, .l3 = l3, .meta = m->flags };
 
 			verdicts[i] = ip4_slow(&w, p, &at);
@@ -254,6 +273,7 @@ MR_NODE_FUNCTIONS(forward4)
 const struct mr_node_class mr_ip4_forward_class = {
 	.name = "ip4-forward",
 	.doc = "IPv4: checks, look-up, next hop (RFC 1812)",
+	.replays = true,
 	.edges = mr_ip_edge_names,
 	.edge_count = MR_IP_EDGES,
 	.drops = mr_ip_drops,

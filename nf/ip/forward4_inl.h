@@ -4,6 +4,7 @@
 
 /* IPv4 forwarding (RFC 1812, section 5), for ip-input and ip4-forward alike. */
 
+#include "kit/packet/checksum.h"
 #include "kit/table/fib4.h"
 #include "nf/ip/forward_inl.h"
 
@@ -21,23 +22,6 @@ ip4_load(const uint8_t *at)
 /* Whether a source may begin with this byte: not 0/8, 127/8, nor above unicast. */
 extern const uint8_t ip4_source_first[256];
 
-/*
- * Whether the sum of a header's ten words is right: 0xffff, with the carries put back at the bottom
- * (RFC 1071). That is, a multiple of 65,535: and so is the header taken as one large number, since
- * 2^16 is 1 modulo 65,535. `s` is a multiple of this odd number when its product with the number's
- * inverse modulo 2^64 is no larger than the largest quotient (Granlund and Montgomery, 1994).
- */
-mr_inline bool
-ip4_sum_fine(uint64_t a, uint64_t b, uint32_t c)
-{
-	uint64_t s = a + b, carry = s < b;
-
-	s += c;
-	carry += s < c;
-	s += carry; /* no third carry: what wrapped around is small */
-	return s * 0xfffefffefffeffffull <= 0x0001000100010001ull;
-}
-
 /* Whether an Ethernet type and the header behind it are IPv4 that needs no closer look: no options,
  * right lengths and checksum, a TTL to spare, a source that may be. `room` bytes from the
  * header on have arrived. */
@@ -54,7 +38,7 @@ ip4_plain_at(const uint8_t *type, unsigned room)
 	return mr_likely(!((first ^ (0x450000u | mr_be16(MR_ETH_TYPE_IP4))) & 0xffffff)) &&
 	    mr_likely(mr_be16((uint16_t)(a >> 16)) - IP4_HEADER <= room - IP4_HEADER) &&
 	    mr_likely((uint8_t)b > 1) && mr_likely(!ip4_source_first[(uint8_t)(b >> 32)]) &&
-	    mr_likely(ip4_sum_fine(a, b, c));
+	    mr_likely(mr_checksum_ip4_good(a, b, c));
 }
 
 /* The same without a type in front. */
@@ -69,7 +53,7 @@ ip4_plain(const uint8_t *header, unsigned room)
 	memcpy(&c, header + 16, 4);
 	return (uint8_t)a == 0x45 &&
 	    mr_be16((uint16_t)(a >> 16)) - IP4_HEADER <= room - IP4_HEADER && (uint8_t)b > 1 &&
-	    !ip4_source_first[(uint8_t)(b >> 32)] && ip4_sum_fine(a, b, c);
+	    !ip4_source_first[(uint8_t)(b >> 32)] && mr_checksum_ip4_good(a, b, c);
 }
 
 mr_inline bool
@@ -83,8 +67,8 @@ mr_verdict_t ip4_decide(const struct ip_work *, struct mr_packet *, const struct
     uint32_t group);
 /* The same from the header's checks on. */
 mr_verdict_t ip4_slow(const struct ip_work *, struct mr_packet *, const struct ip_at *);
-/* Writes down what the look-up found. */
-void ip4_record(const struct ip_work *, const struct mr_packet *, unsigned in, unsigned l3);
+/* Looks a recorded packet's destination up, and writes down what that rests on. */
+uint32_t ip4_record(const struct ip_work *, const struct mr_packet *, unsigned in, unsigned l3);
 
 /* What the loop below leaves out: recorded, refused, or not the usual way. */
 mr_verdict_t ip4_unusual(const struct ip_work *, struct mr_packet *, unsigned in, unsigned l3,
@@ -111,7 +95,7 @@ ip4_batch(const struct ip_work *w, struct mr_recorder *rec, struct ip_batch *b, 
     const uint32_t *packets, mr_verdict_t *verdicts, unsigned in, unsigned l3)
 {
 	const struct mr_ip_interface *interface = &w->ip->interfaces[in];
-	unsigned in_flags = interface->flags;
+	unsigned in_flags = mr_ip_flags(interface);
 	/* Local, because the compiler must take every store of bytes for one to the tables. */
 	const struct mr_adjacency *adjacencies = w->ip->adjacencies;
 	uint8_t *base = w->run->base;

@@ -21,17 +21,21 @@ is_nobody(const uint8_t *a, unsigned last)
 	return a[15] == last;
 }
 
-void
+uint32_t
 ip6_record(const struct ip_work *w, const struct mr_packet *p, unsigned in, unsigned l3)
 {
 	const struct mr_ip_interface *interface = &w->ip->interfaces[in];
-	const uint8_t *dst = mr_packet_bytes_const(p) + l3 + 24;
+	const struct mr_regions *regions = w->ip->vrfs[mr_ip_vrf(interface)].regions[MR_IP6];
+	const uint8_t *src = mr_packet_bytes_const(p) + l3 + 8, *dst = src + 16;
 	uint8_t prefix[16] = { 0 };
 	unsigned len = 0;
 	uint32_t group;
 
-	group = mr_fib6_find(mr_ip_fib6(interface), dst);
 	mr_record_note(w->rec, p, "interface", in);
+	mr_record_region(w->rec, p, "fib6", regions, mr_region6(mr_load_be64(dst)));
+	if (mr_ip_flags(interface) & (MR_IP_URPF6_STRICT | MR_IP_URPF6_LOOSE))
+		mr_record_region(w->rec, p, "fib6", regions, mr_region6(mr_load_be64(src)));
+	group = mr_fib6_find(mr_ip_fib6(interface), dst);
 	/* Which prefix it was, only control's side of the table knows. */
 	if (mr_record_is_dry(w->rec)) {
 		group = mr_fib6_match(mr_ip_fib6(interface), dst, prefix, &len);
@@ -39,7 +43,8 @@ ip6_record(const struct ip_work *w, const struct mr_packet *p, unsigned in, unsi
 	} else {
 		mr_record_note(w->rec, p, "group", group);
 	}
-	mr_record_note(w->rec, p, "adjacency", ip_member(w->ip, group, p));
+	ip_record_member(w, p, group);
+	return group;
 }
 
 /* What is to be done with packets of the fixed adjacencies. */
@@ -108,17 +113,19 @@ ip6_decide(const struct ip_work *w, struct mr_packet *p, const struct ip_at *at,
 	if (ip_piece(p, at->l3, mr_load_be16(header + 4) + IP6_HEADER) > mtu)
 		return ip_error(at, p, MR_ICMP6_TOO_BIG, 0, mtu);
 	ip_cut(w, p, at->l3, mr_load_be16(header + 4) + IP6_HEADER, mtu);
+	mr_guard_length(w->rec, p, at->l3 + mtu);
 	if (!origin) {
 		mr_edit_ttl6(w->rec, p, at->l3);
 		aged.meta |= MR_IP_META_DECREMENTED;
 	}
 	/* Also what will have to wait for its next hop. */
-	if (((flags & MR_ADJACENCY_CLAMP) || (interface->flags & MR_IP_CLAMP)) && is_syn(p, at->l3))
-		return ip_leave(&aged, p, MR_IP_EDGE_MSS, index, MR_MIN(mtu, interface->mtu));
+	if (((flags & MR_ADJACENCY_CLAMP) || (mr_ip_flags(interface) & MR_IP_CLAMP)) &&
+	    is_syn(p, at->l3))
+		return ip_leave(&aged, p, MR_IP_EDGE_MSS, index, MR_MIN(mtu, mr_ip_mtu(interface)));
 	if (!(flags & MR_ADJACENCY_COMPLETE))
 		return ip_leave(&aged, p, MR_IP_EDGE_RESOLVE, index, mtu);
-	if (MR_ADJACENCY_INTERFACE(control) == at->in && (interface->flags & MR_IP_REDIRECTS) &&
-	    !origin)
+	if (MR_ADJACENCY_INTERFACE(control) == at->in &&
+	    (mr_ip_flags(interface) & MR_IP_REDIRECTS) && !origin)
 		return ip_leave(&aged, p, MR_IP_EDGE_REDIRECT, index, mtu);
 	if (!ip_rewrite(w->rec, p, at->l3, &w->ip->adjacencies[index], control,
 		mr_be16(MR_ETH_TYPE_IP6)))
@@ -131,9 +138,10 @@ ip6_slow(const struct ip_work *w, struct mr_packet *p, const struct ip_at *at)
 {
 	const struct mr_ip_interface *interface = &w->ip->interfaces[at->in];
 	const uint8_t *header = mr_packet_bytes_const(p) + at->l3;
+	uint32_t group;
 	bool local_source;
 
-	if (!(interface->flags & MR_IP_FORWARD6))
+	if (!(mr_ip_flags(interface) & MR_IP_FORWARD6))
 		return mr_verdict_drop(MR_IP_DROP_NO_IP6);
 	if (p->len < at->l3 + IP6_HEADER)
 		return mr_verdict_drop(MR_IP_DROP_SHORT6);
@@ -148,26 +156,37 @@ ip6_slow(const struct ip_work *w, struct mr_packet *p, const struct ip_at *at)
 	if (at->group_frame && !mr_ip6_is_multicast(header + 24))
 		return mr_verdict_drop(MR_IP_DROP_L2_GROUP);
 	local_source = is_link_local(header + 8) || is_nobody(header + 8, 0);
-	if ((interface->flags & (MR_IP_URPF6_STRICT | MR_IP_URPF6_LOOSE)) && !local_source &&
+	group = mr_unlikely(mr_recorded(w->rec, p))
+	    ? ip6_record(w, p, at->in, at->l3)
+	    : mr_fib6_find(mr_ip_fib6(interface), header + 24);
+	if ((mr_ip_flags(interface) & (MR_IP_URPF6_STRICT | MR_IP_URPF6_LOOSE)) && !local_source &&
 	    !(at->meta & MR_IP_META_ORIGIN) &&
 	    !ip_reverse_ok(w->ip, mr_fib6_find(mr_ip_fib6(interface), header + 8), at->in,
-		interface->flags & MR_IP_URPF6_STRICT))
+		mr_ip_flags(interface) & MR_IP_URPF6_STRICT))
 		return mr_verdict_drop(MR_IP_DROP_REVERSE6);
-	if (mr_unlikely(mr_recorded(w->rec, p)))
-		ip6_record(w, p, at->in, at->l3);
-	return ip6_decide(w, p, at, mr_fib6_find(mr_ip_fib6(interface), header + 24));
+	return ip6_decide(w, p, at, group);
 }
 
 mr_verdict_t
 ip6_unusual(const struct ip_work *w, struct mr_packet *p, unsigned in, unsigned l3, uint32_t group,
     uint32_t adjacency)
 {
+	const struct mr_ip_interface *interface = &w->ip->interfaces[in];
 	const struct ip_at at = { .in = in, .l3 = l3 };
+	unsigned filter = mr_ip_flags(interface) & (MR_IP_URPF6_STRICT | MR_IP_URPF6_LOOSE);
 
-	if (mr_unlikely(mr_recorded(w->rec, p)))
-		ip6_record(w, p, in, l3);
-	if (adjacency == IP_REFUSED)
+	/* What is written down must be younger than the generations in front of it. */
+	if (mr_unlikely(mr_recorded(w->rec, p))) {
+		const uint8_t *src = mr_packet_bytes_const(p) + l3 + 8;
+
+		group = ip6_record(w, p, in, l3);
+		if (filter && !is_link_local(src) &&
+		    !ip_reverse_ok(w->ip, mr_fib6_find(mr_ip_fib6(interface), src), in,
+			filter & MR_IP_URPF6_STRICT))
+			return mr_verdict_drop(MR_IP_DROP_REVERSE6);
+	} else if (adjacency == IP_REFUSED) {
 		return mr_verdict_drop(MR_IP_DROP_REVERSE6);
+	}
 	return ip6_decide(w, p, &at, group);
 }
 
@@ -180,6 +199,7 @@ forward6_body(struct mr_node_run *run, struct mr_recorder *rec, const uint32_t *
 	unsigned n = 0, in = 0, l3 = 0;
 	struct ip_batch b;
 
+	ip_record_begin(&w, packets, count);
 	for (unsigned i = 0; i < count; i++) {
 		struct mr_packet *p = mr_packet_at(run->base, packets[i]);
 		const struct mr_ip_meta *m = mr_ip_meta(p);
@@ -192,7 +212,7 @@ forward6_body(struct mr_node_run *run, struct mr_recorder *rec, const uint32_t *
 		in = p->context % MR_IP_INTERFACES_MAX;
 		l3 = m->l3;
 		if (m->flags || p->len < l3 + IP6_HEADER || !ip6_plain(header, p->total - l3) ||
-		    !(w.ip->interfaces[in].flags & MR_IP_FORWARD6)) {
+		    !(mr_ip_flags(&w.ip->interfaces[in]) & MR_IP_FORWARD6)) {
 			const struct ip_at at = { .in = in, .l3 = l3, .meta = m->flags };
 
 			verdicts[i] = ip6_slow(&w, p, &at);
@@ -209,6 +229,7 @@ MR_NODE_FUNCTIONS(forward6)
 const struct mr_node_class mr_ip6_forward_class = {
 	.name = "ip6-forward",
 	.doc = "IPv6: checks, look-up, next hop (RFC 8200)",
+	.replays = true,
 	.edges = mr_ip_edge_names,
 	.edge_count = MR_IP_EDGES,
 	.drops = mr_ip_drops,

@@ -50,7 +50,7 @@ ip6_plain_at(const uint8_t *type, unsigned room)
 mr_verdict_t ip6_decide(const struct ip_work *, struct mr_packet *, const struct ip_at *,
     uint32_t group);
 mr_verdict_t ip6_slow(const struct ip_work *, struct mr_packet *, const struct ip_at *);
-void ip6_record(const struct ip_work *, const struct mr_packet *, unsigned in, unsigned l3);
+uint32_t ip6_record(const struct ip_work *, const struct mr_packet *, unsigned in, unsigned l3);
 
 /* What the loop below leaves out: recorded, refused, or not the usual way. */
 mr_verdict_t ip6_unusual(const struct ip_work *, struct mr_packet *, unsigned in, unsigned l3,
@@ -62,7 +62,7 @@ ip6_batch(const struct ip_work *w, struct mr_recorder *rec, struct ip_batch *b, 
     const uint32_t *packets, mr_verdict_t *verdicts, unsigned in, unsigned l3)
 {
 	const struct mr_ip_interface *interface = &w->ip->interfaces[in];
-	unsigned in_flags = interface->flags;
+	unsigned in_flags = mr_ip_flags(interface);
 	const struct mr_adjacency *adjacencies = w->ip->adjacencies;
 	uint8_t *base = w->run->base;
 	bool filter = in_flags & (MR_IP_URPF6_STRICT | MR_IP_URPF6_LOOSE);

@@ -100,6 +100,19 @@ ip_reverse_ok(const struct mr_ip *ip, uint32_t back, unsigned interface, bool st
  * that the loops come upon it, and that nothing leads to: interface 0's. */
 #define IP_REFUSED ((uint32_t)MR_IP_SPECIALS)
 
+/* Before anything is read of the interfaces: what recorded packets' decisions will rest on. */
+mr_inline void
+ip_record_begin(const struct ip_work *w, const uint32_t *packets, unsigned count)
+{
+	for (unsigned i = 0; w->rec && i < count; i++)
+		mr_record_read(w->rec, mr_packet_at(w->run->base, packets[i]), "interfaces",
+		    &w->ip->cells->interfaces);
+}
+
+/* The group that a recorded packet's destination has led to: its next hop, and what that rests
+ * on. Notes both. */
+uint32_t ip_record_member(const struct ip_work *, const struct mr_packet *, uint32_t group);
+
 /* Each packet's next hop, and its line on the way. */
 mr_inline void
 ip_members(const struct ip_work *w, struct ip_batch *b, const uint32_t *packets, unsigned count)

@@ -51,6 +51,12 @@ mr_group_mask(uint64_t group)
 	return (uint32_t)(group >> 32) & 0xffff;
 }
 
+mr_inline struct mr_generation *
+ip_bucket_cell(const struct mr_ip *ip, uint32_t base)
+{
+	return &ip->cells->buckets[base / 64 % MR_IP_CELLS];
+}
+
 /* Finds or makes the group of these members (in any order), one reference more; takes a
  * reference of each adjacency for itself. */
 int mr_group_get(struct mr_ip *, const struct mr_group_member *, unsigned count, uint32_t *group,

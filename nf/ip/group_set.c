@@ -22,7 +22,7 @@ set_release(struct set *set)
 static bool
 is_up(const struct mr_ip *ip, uint16_t interface)
 {
-	return interface == 0 || (ip->interfaces[interface].flags & MR_IP_UP) != 0;
+	return interface == 0 || (mr_ip_flags(&ip->interfaces[interface]) & MR_IP_UP) != 0;
 }
 
 /* The same for the same next hop wherever and whenever: names, not numbers. */
@@ -129,6 +129,7 @@ store(const struct set *set, uint32_t bucket, unsigned owner)
 	/* Relaxed: an adjacency is published on its own, and stays while the set does. */
 	atomic_store_explicit(&set->ip->buckets[set->base + bucket], set->members[owner].adjacency,
 	    memory_order_relaxed);
+	mr_generation_bump(ip_bucket_cell(set->ip, (uint32_t)set->base));
 }
 
 static void
@@ -241,6 +242,7 @@ set_publish(struct mr_ip *ip, uint32_t group, const struct set *set)
 
 	/* Release pairs with the acquire of the forwarding nodes: the buckets are filled. */
 	atomic_store_explicit(&ip->groups[group], set->base | mask << 32, memory_order_release);
+	mr_generation_bump(&ip->cells->groups[group % MR_IP_CELLS]);
 }
 
 bool

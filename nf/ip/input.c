@@ -49,11 +49,11 @@ input_slow(const struct ip_work *w, struct mr_packet *p)
 	if (!at.in)
 		return mr_verdict_drop(MR_IP_DROP_NO_INTERFACE);
 	interface = &w->ip->interfaces[at.in];
-	if (!(interface->flags & MR_IP_UP))
+	if (!(mr_ip_flags(interface) & MR_IP_UP))
 		return mr_verdict_drop(MR_IP_DROP_DOWN);
 	memcpy(&dst, bytes, sizeof(dst));
 	at.group_frame = dst & 1;
-	if (!at.group_frame && (dst & MAC_MASK) != interface->mac)
+	if (!at.group_frame && (dst & MAC_MASK) != mr_ip_mac(interface))
 		return mr_verdict_drop(MR_IP_DROP_NOT_OURS);
 	switch (type) {
 	case MR_ETH_TYPE_IP4:
@@ -80,10 +80,11 @@ input_some(const struct ip_work *w, struct mr_recorder *rec, struct ip_batch *fo
 	unsigned in = mr_ip_interface_at(
 	    &w->ip->ports[mr_packet_at(base, packets[0])->port % MR_PORT_MAX], 0);
 	const struct mr_ip_interface *interface = &w->ip->interfaces[in];
-	bool up = interface->flags & MR_IP_UP;
-	bool do4 = up && (interface->flags & MR_IP_FORWARD4);
-	bool do6 = up && (interface->flags & MR_IP_FORWARD6);
-	uint64_t mac4 = do4 ? interface->mac : NOBODY, mac6 = do6 ? interface->mac : NOBODY;
+	bool up = mr_ip_flags(interface) & MR_IP_UP;
+	bool do4 = up && (mr_ip_flags(interface) & MR_IP_FORWARD4);
+	bool do6 = up && (mr_ip_flags(interface) & MR_IP_FORWARD6);
+	uint64_t mac4 = do4 ? mr_ip_mac(interface) : NOBODY,
+		 mac6 = do6 ? mr_ip_mac(interface) : NOBODY;
 	unsigned n4 = 0, n6 = 0;
 
 	for (unsigned i = 0; i < count; i++) {
@@ -124,6 +125,7 @@ input_body(struct mr_node_run *run, struct mr_recorder *rec, const uint32_t *pac
 	struct ip_batch four, six;
 	unsigned first = 0, end;
 
+	ip_record_begin(&w, packets, count);
 	while (first < count) {
 		unsigned port = mr_packet_at(run->base, packets[first])->port;
 
@@ -140,6 +142,7 @@ MR_NODE_FUNCTIONS(input)
 const struct mr_node_class mr_ip_input_class = {
 	.name = "ip-input",
 	.doc = "frames into the router: interface, and the whole way of plain packets",
+	.replays = true,
 	.edges = mr_ip_edge_names,
 	.edge_count = MR_IP_EDGES,
 	.drops = mr_ip_drops,

@@ -18,6 +18,51 @@ mr_ip_interface_find(const struct mr_ip *ip, const char *name)
 	return 0;
 }
 
+/* Both halves of one address, or none at all: see mr_ip_address6. */
+static void
+write_address6(struct mr_ip_interface *i, const struct mr_ip_interface *next)
+{
+	uint16_t version = atomic_load_explicit(&i->version6, memory_order_relaxed);
+	uint64_t half[2];
+
+	for (unsigned k = 0; k < 2; k++)
+		half[k] = atomic_load_explicit(&next->address6[k], memory_order_relaxed);
+	if (half[0] == atomic_load_explicit(&i->address6[0], memory_order_relaxed) &&
+	    half[1] == atomic_load_explicit(&i->address6[1], memory_order_relaxed))
+		return;
+	atomic_store_explicit(&i->version6, (uint16_t)(version + 1), memory_order_relaxed);
+	for (unsigned k = 0; k < 2; k++)
+		atomic_store_explicit(&i->address6[k], half[k], memory_order_release);
+	atomic_store_explicit(&i->version6, (uint16_t)(version + 2), memory_order_release);
+}
+
+/* All but the tables and the flags. */
+static void
+write_rest(struct mr_ip_interface *i, const struct mr_ip_interface *next)
+{
+	atomic_store_explicit(&i->mac, mr_ip_mac(next), memory_order_relaxed);
+	atomic_store_explicit(&i->vrf, mr_ip_vrf(next), memory_order_relaxed);
+	atomic_store_explicit(&i->port, mr_ip_port(next), memory_order_relaxed);
+	atomic_store_explicit(&i->vlan, mr_ip_vlan(next), memory_order_relaxed);
+	atomic_store_explicit(&i->mtu, mr_ip_mtu(next), memory_order_relaxed);
+	atomic_store_explicit(&i->twin, mr_ip_twin(next), memory_order_relaxed);
+	atomic_store_explicit(&i->clamp4, mr_ip_clamp4(next), memory_order_relaxed);
+	atomic_store_explicit(&i->clamp6, mr_ip_clamp6(next), memory_order_relaxed);
+	atomic_store_explicit(&i->address4, mr_ip_address4(next), memory_order_relaxed);
+	write_address6(i, next);
+}
+
+/* Nothing but the tables stays of who had the index before: a worker may still be between seeing
+ * its flags and reading them. */
+static void
+clear(struct mr_ip_interface *i)
+{
+	const struct mr_ip_interface none = { .port = MR_IP_NO_PORT, .twin = MR_IP_NO_PORT };
+
+	atomic_store_explicit(&i->flags, 0, memory_order_release);
+	write_rest(i, &none);
+}
+
 int
 mr_ip_interface_create(struct mr_ip *ip, const char *name, uint16_t *index, struct mr_error *error)
 {
@@ -29,10 +74,8 @@ mr_ip_interface_create(struct mr_ip *ip, const char *name, uint16_t *index, stru
 		return mr_error_set(error, -ENOSPC, "more than %u interfaces of routers",
 		    MR_IP_INTERFACES_MAX - 1);
 	memset(&ip->info[i], 0, sizeof(ip->info[i]));
-	memset(&ip->interfaces[i], 0, sizeof(ip->interfaces[i]));
 	snprintf(ip->info[i].name, sizeof(ip->info[i].name), "%s", name);
-	ip->interfaces[i].port = MR_IP_NO_PORT;
-	ip->interfaces[i].twin = MR_IP_NO_PORT;
+	clear(&ip->interfaces[i]);
 	ip->interface_end = MR_MAX(ip->interface_end, i + 1);
 	*index = (uint16_t)i;
 	mr_adjacency_refresh(ip, (uint16_t)i);
@@ -42,44 +85,43 @@ mr_ip_interface_create(struct mr_ip *ip, const char *name, uint16_t *index, stru
 void
 mr_ip_interface_destroy(struct mr_ip *ip, uint16_t index)
 {
-	ip->interfaces[index].flags = 0;
+	mr_ip_interface_flag(ip, index, UINT32_MAX, false);
 	mr_adjacency_refresh(ip, index);
 	ip->info[index].name[0] = '\0';
 }
-
-/* One aligned word, if it differs. Nodes load each once, in whatever order. */
-#define WRITE(field) \
-	do { \
-		if (i->field != next->field) \
-			__atomic_store_n(&i->field, next->field, __ATOMIC_RELAXED); \
-	} while (0)
 
 void
 mr_ip_interface_write(struct mr_ip *ip, uint16_t index, const struct mr_ip_interface *next)
 {
 	struct mr_ip_interface *i = &ip->interfaces[index];
-	uint32_t *to = (uint32_t *)(void *)i->address6, from[4];
 
-	static_assert(offsetof(struct mr_ip_interface, address6) % 4 == 0, "written by words");
 	/* Release pairs with mr_ip_fib4 and mr_ip_fib6. */
 	atomic_store_explicit(&i->fib4, mr_ip_fib4(next), memory_order_release);
 	atomic_store_explicit(&i->fib6, mr_ip_fib6(next), memory_order_release);
-	WRITE(mac);
-	WRITE(vrf);
-	WRITE(port);
-	WRITE(vlan);
-	WRITE(mtu);
-	WRITE(twin);
-	WRITE(clamp4);
-	WRITE(clamp6);
-	WRITE(address4);
-	memcpy(from, next->address6, sizeof(from));
-	for (unsigned k = 0; k < 4; k++)
-		if (to[k] != from[k])
-			__atomic_store_n(&to[k], from[k], __ATOMIC_RELAXED);
-	WRITE(flags);
+	write_rest(i, next);
+	/* Release pairs with mr_ip_flags. */
+	atomic_store_explicit(&i->flags, mr_ip_flags(next), memory_order_release);
+	mr_generation_bump(&ip->cells->interfaces);
 }
-#undef WRITE
+
+void
+mr_ip_interface_flag(struct mr_ip *ip, uint16_t index, uint32_t flags, bool on)
+{
+	struct mr_ip_interface *i = &ip->interfaces[index];
+	uint32_t before = mr_ip_flags(i);
+
+	/* Only this thread writes it, so load and store may be two. Release as above. */
+	atomic_store_explicit(&i->flags, on ? before | flags : before & ~flags,
+	    memory_order_release);
+	mr_generation_bump(&ip->cells->interfaces);
+}
+
+void
+mr_ip_interface_twin(struct mr_ip *ip, uint16_t index, uint16_t port)
+{
+	atomic_store_explicit(&ip->interfaces[index].twin, port, memory_order_relaxed);
+	mr_generation_bump(&ip->cells->interfaces);
+}
 
 int
 mr_ip_interface_map(struct mr_ip *ip, uint16_t port, uint16_t vlan, uint16_t index)

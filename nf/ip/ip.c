@@ -67,10 +67,11 @@ mr_ip_create(struct mr_ip **out, struct mr_graph *graph, struct mr_error *error)
 	ip->vrfs = mr_ip_reserve(MR_IP_VRFS_MAX, sizeof(*ip->vrfs));
 	ip->groups = mr_ip_reserve(MR_IP_GROUPS_MAX, sizeof(*ip->groups));
 	ip->buckets = mr_ip_reserve(MR_IP_BUCKETS_MAX, sizeof(*ip->buckets));
+	ip->cells = mr_ip_reserve(1, sizeof(*ip->cells));
 	ip->adjacencies = mr_ip_reserve(MR_IP_ADJACENCIES_MAX, sizeof(*ip->adjacencies));
 	ip->control = calloc(1, sizeof(*ip->control));
 	if (!ip->interfaces || !ip->ports || !ip->info || !ip->vrfs || !ip->groups ||
-	    !ip->buckets || !ip->adjacencies || !ip->control) {
+	    !ip->buckets || !ip->cells || !ip->adjacencies || !ip->control) {
 		mr_error_set(error, rc, "no memory for the IP tables");
 		goto fail;
 	}
@@ -108,6 +109,7 @@ mr_ip_destroy(struct mr_ip *ip)
 	mr_ip_release(ip->vrfs, MR_IP_VRFS_MAX, sizeof(*ip->vrfs));
 	mr_ip_release(ip->groups, MR_IP_GROUPS_MAX, sizeof(*ip->groups));
 	mr_ip_release(ip->buckets, MR_IP_BUCKETS_MAX, sizeof(*ip->buckets));
+	mr_ip_release(ip->cells, 1, sizeof(*ip->cells));
 	mr_ip_release(ip->adjacencies, MR_IP_ADJACENCIES_MAX, sizeof(*ip->adjacencies));
 	free(ip->control);
 	free(ip);

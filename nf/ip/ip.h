@@ -26,9 +26,10 @@
  * Ownership: one struct mr_ip per data plane, made by the router (nf/router). Groups and
  * adjacencies are counted: who gets one puts it back.
  * Threads: nodes run on workers; everything else is the control thread's. What workers read is
- * written in single aligned stores, or published by one (adjacency.h, group.h).
+ * atomic, field by field, or published by one store (adjacency.h, group.h).
  */
 
+#include "kit/base/generation.h"
 #include "kit/graph/graph.h"
 #include "kit/packet/wire.h"
 
@@ -107,26 +108,34 @@ enum mr_ip_interface_flag {
 	MR_IP_DAD = 1u << 13, /* detect duplicate addresses */
 };
 
-/* What nodes read of an interface. Control writes, field by field. */
+/* What nodes read of an interface, by the functions below. Control writes it, field by field. */
 struct mr_ip_interface {
-	_Atomic(const struct mr_fib4 *) fib4; /* of its VRF: mr_ip_fib4 */
+	_Atomic(const struct mr_fib4 *) fib4; /* of its VRF */
 	_Atomic(const struct mr_fib6 *) fib6;
-	uint64_t mac; /* its six bytes as they are loaded from a frame; above them 0 */
-	uint32_t flags;
-	uint16_t vrf;
-	uint16_t port;
-	uint16_t vlan;   /* of its frames' tag; 0: none */
-	uint16_t mtu;    /* bytes of IP */
-	uint16_t twin;   /* the port of its twin at the host, or MR_IP_NO_PORT */
-	uint16_t clamp4; /* largest MSS to let pass where MR_IP_CLAMP; 0: from the MTUs */
-	be32_t address4; /* what ICMP errors are sent from; 0: none */
-	uint8_t address6[16];
-	uint16_t clamp6;
-	uint16_t spare;
+	_Atomic uint64_t mac; /* its six bytes as they are loaded from a frame; above them 0 */
+	_Atomic uint32_t flags;
+	_Atomic uint16_t vrf;
+	_Atomic uint16_t port;
+	_Atomic uint16_t vlan;   /* of its frames' tag; 0: none */
+	_Atomic uint16_t mtu;    /* bytes of IP */
+	_Atomic uint16_t twin;   /* the port of its twin at the host, or MR_IP_NO_PORT */
+	_Atomic uint16_t clamp4; /* largest MSS to let pass where MR_IP_CLAMP; 0: from the MTUs */
+	_Atomic uint64_t address6[2]; /* as address4 */
+	_Atomic be32_t address4;      /* what ICMP errors are sent from; 0: none */
+	_Atomic uint16_t clamp6;
+	_Atomic uint16_t version6; /* of address6; odd while it is written */
 };
 static_assert(sizeof(struct mr_ip_interface) == 64, "what nodes read of an interface is one line");
 
-/* The tables of its VRF. Acquire pairs with mr_ip_interface_write: they are made. */
+/* Acquire pairs with mr_ip_interface_write: what has MR_IP_FORWARD4 or 6 has the tables. They stay
+ * until a grace period after the flags went. */
+mr_inline uint32_t
+mr_ip_flags(const struct mr_ip_interface *i)
+{
+	return atomic_load_explicit(&i->flags, memory_order_acquire);
+}
+
+/* The tables of its VRF, of one that has the flag. Acquire: they are made. */
 mr_inline const struct mr_fib4 *
 mr_ip_fib4(const struct mr_ip_interface *i)
 {
@@ -137,6 +146,93 @@ mr_inline const struct mr_fib6 *
 mr_ip_fib6(const struct mr_ip_interface *i)
 {
 	return atomic_load_explicit(&i->fib6, memory_order_acquire);
+}
+
+/* Relaxed, from here on: each says all that it has to say. */
+mr_inline uint64_t
+mr_ip_mac(const struct mr_ip_interface *i)
+{
+	return atomic_load_explicit(&i->mac, memory_order_relaxed);
+}
+
+mr_inline void
+mr_ip_mac_copy(const struct mr_ip_interface *i, uint8_t mac[6])
+{
+	uint64_t word = mr_ip_mac(i);
+
+	memcpy(mac, &word, 6);
+}
+
+mr_inline bool
+mr_ip_mac_is(const struct mr_ip_interface *i, const uint8_t mac[6])
+{
+	uint64_t word = mr_ip_mac(i);
+
+	return memcmp(mac, &word, 6) == 0;
+}
+
+mr_inline uint16_t
+mr_ip_vrf(const struct mr_ip_interface *i)
+{
+	return atomic_load_explicit(&i->vrf, memory_order_relaxed);
+}
+
+mr_inline uint16_t
+mr_ip_port(const struct mr_ip_interface *i)
+{
+	return atomic_load_explicit(&i->port, memory_order_relaxed);
+}
+
+mr_inline uint16_t
+mr_ip_vlan(const struct mr_ip_interface *i)
+{
+	return atomic_load_explicit(&i->vlan, memory_order_relaxed);
+}
+
+mr_inline uint16_t
+mr_ip_mtu(const struct mr_ip_interface *i)
+{
+	return atomic_load_explicit(&i->mtu, memory_order_relaxed);
+}
+
+mr_inline uint16_t
+mr_ip_twin(const struct mr_ip_interface *i)
+{
+	return atomic_load_explicit(&i->twin, memory_order_relaxed);
+}
+
+mr_inline uint16_t
+mr_ip_clamp4(const struct mr_ip_interface *i)
+{
+	return atomic_load_explicit(&i->clamp4, memory_order_relaxed);
+}
+
+mr_inline uint16_t
+mr_ip_clamp6(const struct mr_ip_interface *i)
+{
+	return atomic_load_explicit(&i->clamp6, memory_order_relaxed);
+}
+
+mr_inline be32_t
+mr_ip_address4(const struct mr_ip_interface *i)
+{
+	return atomic_load_explicit(&i->address4, memory_order_relaxed);
+}
+
+/* Zero: none, or it is just being written. */
+mr_inline void
+mr_ip_address6(const struct mr_ip_interface *i, uint8_t address[16])
+{
+	/* Acquire, all three, pairs with mr_ip_interface_write: who has read a half of a later
+	 * address sees below that the version is another. */
+	uint16_t version = atomic_load_explicit(&i->version6, memory_order_acquire);
+	uint64_t half[2] = { atomic_load_explicit(&i->address6[0], memory_order_acquire),
+		atomic_load_explicit(&i->address6[1], memory_order_acquire) };
+
+	if (mr_unlikely((version & 1) ||
+		version != atomic_load_explicit(&i->version6, memory_order_relaxed)))
+		half[0] = half[1] = 0;
+	memcpy(address, half, 16);
 }
 
 /* Which interface a frame came in on. */
@@ -178,10 +274,22 @@ struct mr_ip_interface_info {
 	uint32_t generation; /* grows with every change of the above */
 };
 
+struct mr_regions;
+
 struct mr_ip_vrf {
 	char name[64]; /* empty: the index is free */
 	struct mr_fib4 *fib4;
 	struct mr_fib6 *fib6;
+	struct mr_regions *regions[MR_IP_FAMILIES]; /* generations of what the FIBs say */
+};
+
+/* Generations of the other tables (kit/base/generation.h), several entries to a cell. */
+#define MR_IP_CELLS 4096u
+struct mr_ip_cells {
+	struct mr_generation interfaces;
+	struct mr_generation adjacencies[MR_IP_CELLS]; /* by index */
+	struct mr_generation groups[MR_IP_CELLS];      /* by group */
+	struct mr_generation buckets[MR_IP_CELLS];     /* by the first bucket's index / 64 */
 };
 
 struct mr_adjacency;
@@ -194,6 +302,7 @@ struct mr_ip {
 	struct mr_adjacency *adjacencies;   /* [MR_IP_ADJACENCIES_MAX] */
 	_Atomic uint64_t *groups;           /* [MR_IP_GROUPS_MAX], group.h */
 	_Atomic uint32_t *buckets;          /* [MR_IP_BUCKETS_MAX] adjacencies */
+	struct mr_ip_cells *cells;
 
 	/* The control thread's. */
 	struct mr_ip_interface_info *info; /* [MR_IP_INTERFACES_MAX] */
@@ -220,15 +329,23 @@ void mr_ip_attach(struct mr_ip *, enum mr_ip_edge, uint16_t node);
 void mr_ip_link(struct mr_ip *, uint16_t node);
 
 /* VRFs and interfaces, by index; UINT16_MAX and 0: there is none. */
+/* What a VRF's FIB says about this prefix has changed. */
+void mr_ip_vrf_changed(const struct mr_ip *, uint16_t vrf, enum mr_ip_family, const uint8_t *prefix,
+    unsigned len);
 uint16_t mr_ip_vrf_find(const struct mr_ip *, const char *name);
 int mr_ip_vrf_create(struct mr_ip *, const char *name, uint16_t *vrf, struct mr_error *);
 void mr_ip_vrf_destroy(struct mr_ip *, uint16_t vrf); /* after a grace period */
 uint16_t mr_ip_interface_find(const struct mr_ip *, const char *name);
 int mr_ip_interface_create(struct mr_ip *, const char *name, uint16_t *index, struct mr_error *);
+/* Its flags go; its tables stay until a grace period is over, which mr_ip_vrf_destroy waits for. */
 void mr_ip_interface_destroy(struct mr_ip *, uint16_t index);
-/* Makes what nodes read of it this: what stays is not touched, what changes is written in single
- * stores, so that no node sees a value that was never meant. */
+/* Makes what nodes read of it this, each field in a single store, so that no node sees a value that
+ * was never meant; the flags last. */
 void mr_ip_interface_write(struct mr_ip *, uint16_t index, const struct mr_ip_interface *);
+/* Sets or clears some of its flags. */
+void mr_ip_interface_flag(struct mr_ip *, uint16_t index, uint32_t flags, bool on);
+/* The port of its twin, or MR_IP_NO_PORT. */
+void mr_ip_interface_twin(struct mr_ip *, uint16_t index, uint16_t port);
 /* What arrives on `port` with this tag (0: none) belongs to the interface; 0 to take it back. */
 int mr_ip_interface_map(struct mr_ip *, uint16_t port, uint16_t vlan, uint16_t index);
 /* Its address of that family to speak from, preferring one in `peer`'s subnet (null: the first);

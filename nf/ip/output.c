@@ -7,13 +7,19 @@ mr_inline mr_verdict_t
 output_one(const struct ip_work *w, struct mr_packet *p)
 {
 	struct mr_ip_meta *m = mr_ip_meta(p);
-	const struct mr_adjacency *adjacency =
-	    &w->ip->adjacencies[m->adjacency % MR_IP_ADJACENCIES_MAX];
+	uint32_t index = m->adjacency % MR_IP_ADJACENCIES_MAX;
+	const struct mr_adjacency *adjacency = &w->ip->adjacencies[index];
 	/* Acquire pairs with publish() in adjacency.c. */
 	uint64_t control = atomic_load_explicit(&adjacency->control, memory_order_acquire);
 	mr_verdict_t verdict = MR_ADJACENCY_VERDICT(control);
 	bool six;
 
+	if (mr_unlikely(mr_recorded(w->rec, p))) {
+		mr_record_read(w->rec, p, "adjacencies",
+		    &w->ip->cells->adjacencies[index % MR_IP_CELLS]);
+		control = atomic_load_explicit(&adjacency->control, memory_order_acquire);
+		verdict = MR_ADJACENCY_VERDICT(control);
+	}
 	if ((verdict & MR_VERDICT_CLASS) == MR_VERDICT_DROP)
 		return verdict;
 	if (!(MR_ADJACENCY_FLAGS(control) & MR_ADJACENCY_COMPLETE))
@@ -39,6 +45,7 @@ MR_NODE_FUNCTIONS(output)
 const struct mr_node_class mr_ip_output_class = {
 	.name = "ip-output",
 	.doc = "writes the Ethernet header of a next hop that is already decided",
+	.replays = true,
 	.edges = mr_ip_edge_names,
 	.edge_count = MR_IP_EDGES,
 	.drops = mr_ip_drops,

@@ -6,6 +6,7 @@
 #include "kit/base/rcu.h"
 #include "kit/table/fib4.h"
 #include "kit/table/fib6.h"
+#include "kit/table/regions.h"
 #include "nf/ip/ip_int.h"
 
 uint16_t
@@ -40,6 +41,12 @@ mr_ip_vrf_create(struct mr_ip *ip, const char *name, uint16_t *vrf, struct mr_er
 		v->fib4 = NULL;
 		return rc;
 	}
+	for (unsigned f = 0; f < MR_IP_FAMILIES; f++)
+		v->regions[f] = mr_ip_reserve(1, sizeof(struct mr_regions));
+	if (!v->regions[MR_IP4] || !v->regions[MR_IP6]) {
+		mr_ip_vrf_destroy(ip, (uint16_t)i);
+		return mr_error_set(error, -ENOMEM, "no memory for the router %s", name);
+	}
 	snprintf(v->name, sizeof(v->name), "%s", name);
 	ip->vrf_end = MR_MAX(ip->vrf_end, i + 1);
 	*vrf = (uint16_t)i;
@@ -54,7 +61,23 @@ mr_ip_vrf_destroy(struct mr_ip *ip, uint16_t vrf)
 	mr_rcu_synchronize();
 	mr_fib4_destroy(v->fib4);
 	mr_fib6_destroy(v->fib6);
+	for (unsigned f = 0; f < MR_IP_FAMILIES; f++)
+		mr_ip_release(v->regions[f], 1, sizeof(struct mr_regions));
 	memset(v, 0, sizeof(*v));
+}
+
+void
+mr_ip_vrf_changed(const struct mr_ip *ip, uint16_t vrf, enum mr_ip_family family,
+    const uint8_t *prefix, unsigned len)
+{
+	struct mr_regions *regions = ip->vrfs[vrf].regions[family];
+
+	if (!regions)
+		return;
+	if (family == MR_IP4)
+		mr_regions_changed4(regions, mr_load_be32(prefix), len);
+	else
+		mr_regions_changed6(regions, mr_load_be64(prefix), len);
 }
 
 uint32_t

@@ -301,16 +301,16 @@ neighbors_interface_changed(struct neighbors *n, uint16_t interface)
 	struct neighbor_interface *i = &n->interfaces[interface];
 	const struct mr_ip_interface *from = &n->ip->interfaces[interface];
 	const struct mr_ip_interface_info *info = &n->ip->info[interface];
-	bool known = i->configured && info->name[0] && from->port != MR_IP_NO_PORT &&
-	    !(from->flags & MR_IP_LOOPBACK);
-	bool up = known && (from->flags & MR_IP_UP);
+	bool known = i->configured && info->name[0] && mr_ip_port(from) != MR_IP_NO_PORT &&
+	    !(mr_ip_flags(from) & MR_IP_LOOPBACK);
+	bool up = known && (mr_ip_flags(from) & MR_IP_UP);
 	bool again = up && (!i->up || memcmp(i->mac, info->mac, 6));
 
 	if (!known && !i->known)
 		return;
-	if (i->known && (!known || i->vrf != from->vrf || (i->up && !up)))
-		neighbor_flush(n, interface, !known || i->vrf != from->vrf);
-	i->vrf = from->vrf;
+	if (i->known && (!known || i->vrf != mr_ip_vrf(from) || (i->up && !up)))
+		neighbor_flush(n, interface, !known || i->vrf != mr_ip_vrf(from));
+	i->vrf = mr_ip_vrf(from);
 	i->known = known;
 	i->up = up;
 	memcpy(i->mac, info->mac, 6);

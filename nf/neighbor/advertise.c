@@ -168,7 +168,7 @@ neighbor_ra_write(const struct neighbors *n, uint16_t interface, bool last,
 	mr_store_be32(icmp + 12, s->retransmit);
 	w = (struct writer){ icmp + 16, frame + NEIGHBOR_RA_MAX };
 	if ((o = option(&w, RA_SOURCE_MAC, 8)))
-		memcpy(o + 2, &i->mac, 6);
+		mr_ip_mac_copy(i, o + 2);
 	if (s->mtu && (o = option(&w, RA_MTU, 8)))
 		mr_store_be32(o + 4, s->mtu);
 	if (s->prefixes)

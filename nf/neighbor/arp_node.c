@@ -14,8 +14,8 @@ answer(const struct neighbor_input *in, const struct neighbor_message *m, struct
 	be16_t op = mr_be16(MR_ARP_REPLY);
 
 	memcpy(ethernet, m->mac, 6);
-	memcpy(ethernet + 6, &i->mac, 6);
-	memcpy(sender, &i->mac, 6);
+	mr_ip_mac_copy(i, ethernet + 6);
+	mr_ip_mac_copy(i, sender);
 	memcpy(sender + 6, m->target, 4);
 	memcpy(target, m->mac, 6);
 	memcpy(target + 6, m->source, 4);
@@ -25,7 +25,7 @@ answer(const struct neighbor_input *in, const struct neighbor_message *m, struct
 	mr_edit_set(in->rec, p, l3 + offsetof(struct mr_arp, target_mac), target, sizeof(target));
 	mr_record_uncacheable(in->rec, p, "answered");
 	mr_node_count(in->run, NEIGHBOR_COUNT_ANSWERED, 1);
-	return mr_verdict_output(i->port);
+	return mr_verdict_output(mr_ip_port(i));
 }
 
 static mr_verdict_t
@@ -48,7 +48,7 @@ arp_one(struct neighbor_input *in, uint32_t packet)
 	flaw = neighbor_read_arp(bytes, p->len, l3, &m);
 	if (flaw)
 		return mr_verdict_drop(flaw);
-	if (!memcmp(m.mac, &in->nodes->ip->interfaces[in->interface].mac, 6))
+	if (mr_ip_mac_is(&in->nodes->ip->interfaces[in->interface], m.mac))
 		return mr_verdict_drop(NEIGHBOR_DROP_OWN);
 	mr_record_note(in->rec, p,
 	    m.kind == NEIGHBOR_ASK ? "ARP request for" : "ARP reply or announcement of",

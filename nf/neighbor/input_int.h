@@ -54,7 +54,7 @@ neighbor_hand_copy(const struct neighbor_input *in, uint32_t packet)
 static mr_noinline void
 neighbor_copy_to_twin(const struct neighbor_input *in, uint32_t packet)
 {
-	uint16_t twin = in->nodes->ip->interfaces[in->interface].twin;
+	uint16_t twin = mr_ip_twin(&in->nodes->ip->interfaces[in->interface]);
 	const uint8_t *bytes;
 	struct mr_packet *p;
 	uint32_t copy;

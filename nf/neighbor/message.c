@@ -210,10 +210,10 @@ neighbor_write_ethernet(uint8_t *frame, const struct mr_ip_interface *i, const u
 	unsigned at = 12;
 
 	memcpy(frame, dst, 6);
-	memcpy(frame + 6, &i->mac, 6);
-	if (i->vlan) {
+	mr_ip_mac_copy(i, frame + 6);
+	if (mr_ip_vlan(i)) {
 		mr_store_be16(frame + 12, MR_ETH_TYPE_VLAN);
-		mr_store_be16(frame + 14, i->vlan);
+		mr_store_be16(frame + 14, mr_ip_vlan(i));
 		at += 4;
 	}
 	mr_store_be16(frame + at, (uint16_t)type);
@@ -234,7 +234,7 @@ neighbor_write_arp(uint8_t *frame, const struct mr_ip_interface *i, enum mr_arp_
 	arp->hardware_size = 6;
 	arp->protocol_size = 4;
 	arp->op = mr_be16(op);
-	memcpy(arp->sender_mac, &i->mac, 6);
+	mr_ip_mac_copy(i, arp->sender_mac);
 	memcpy(&arp->sender_ip, source, 4);
 	memcpy(arp->target_mac, target_mac, 6);
 	memcpy(&arp->target_ip, target, 4);
@@ -297,8 +297,10 @@ neighbor_write_solicit(uint8_t *frame, const struct mr_ip_interface *i, const ui
 	neighbor_group_mac(mac, group);
 	l3 = neighbor_write_ethernet(frame, i, dst ? dst : mac, MR_ETH_TYPE_IP6);
 	end = write_nd(frame, l3, MR_ICMP6_NEIGHBOR_SOLICIT, 0, target);
-	if (with_mac)
-		end = write_option(end, ND_SOURCE_MAC, &i->mac);
+	if (with_mac) {
+		mr_ip_mac_copy(i, mac);
+		end = write_option(end, ND_SOURCE_MAC, mac);
+	}
 	if (nonce)
 		end = write_option(end, ND_NONCE, nonce);
 	len = (unsigned)(end - frame);
@@ -312,9 +314,10 @@ neighbor_write_advert(uint8_t *frame, const struct mr_ip_interface *i, const uin
     const uint8_t source[16], const uint8_t to[16], const uint8_t target[16], uint32_t flags)
 {
 	unsigned l3 = neighbor_write_ethernet(frame, i, dst, MR_ETH_TYPE_IP6), len;
-	uint8_t *end = write_nd(frame, l3, MR_ICMP6_NEIGHBOR_ADVERT, flags, target);
+	uint8_t *end = write_nd(frame, l3, MR_ICMP6_NEIGHBOR_ADVERT, flags, target), mac[6];
 
-	end = write_option(end, ND_TARGET_MAC, &i->mac);
+	mr_ip_mac_copy(i, mac);
+	end = write_option(end, ND_TARGET_MAC, mac);
 	len = (unsigned)(end - frame);
 	neighbor_write_ip6(frame, l3, source, to, len - l3 - (unsigned)sizeof(struct mr_ip6));
 	return len;

@@ -47,7 +47,7 @@ answer(const struct neighbor_input *in, const struct neighbor_message *m, struct
 		return mr_verdict_drop(NEIGHBOR_DROP_NO_ROOM);
 	mr_record_uncacheable(in->rec, p, "answered");
 	mr_node_count(in->run, NEIGHBOR_COUNT_ANSWERED, 1);
-	return mr_verdict_output(i->port);
+	return mr_verdict_output(mr_ip_port(i));
 }
 
 static mr_verdict_t
@@ -71,7 +71,7 @@ nd_one(struct neighbor_input *in, uint32_t packet)
 	    p->flags & (MR_PACKET_CSUM_GOOD | MR_PACKET_CSUM_PARTIAL), &m);
 	if (flaw)
 		return mr_verdict_drop(flaw);
-	if (!memcmp(bytes + 6, &in->nodes->ip->interfaces[in->interface].mac, 6))
+	if (mr_ip_mac_is(&in->nodes->ip->interfaces[in->interface], bytes + 6))
 		return mr_verdict_drop(NEIGHBOR_DROP_OWN);
 	mr_record_note(in->rec, p, "neighbour discovery, ICMPv6 type",
 	    133u + (unsigned)(bytes[l3 + sizeof(struct mr_ip6)] - MR_ICMP6_ROUTER_SOLICIT));

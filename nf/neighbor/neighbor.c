@@ -130,7 +130,7 @@ say_goodbye(struct neighbors *n, struct mr_graph *graph)
 {
 	for (uint32_t i = 1; i < n->ip->interface_end; i++) {
 		uint8_t frame[NEIGHBOR_RA_MAX];
-		struct mr_port *port = mr_graph_port(graph, n->ip->interfaces[i].port);
+		struct mr_port *port = mr_graph_port(graph, mr_ip_port(&n->ip->interfaces[i]));
 		unsigned len =
 		    n->interfaces[i].ra.sent ? neighbor_ra_write(n, (uint16_t)i, true, frame) : 0;
 		uint32_t packet;
@@ -211,16 +211,6 @@ add_nodes(struct neighbor_part *p)
 	mr_graph_set_input(graph, p->port, p->output, 0);
 }
 
-static void
-set_flag(struct mr_ip *ip, uint16_t interface, uint32_t flag, bool on)
-{
-	uint32_t flags = ip->interfaces[interface].flags;
-
-	/* Relaxed: a word by itself, as in mr_ip_interface_write. */
-	__atomic_store_n(&ip->interfaces[interface].flags, on ? flags | flag : flags & ~flag,
-	    __ATOMIC_RELAXED);
-}
-
 static const struct neighbor_plan_interface *
 plan_of(const struct neighbor_part *p, const char *name)
 {
@@ -245,9 +235,9 @@ apply_interfaces(struct neighbor_part *p)
 			continue;
 		}
 		own = from->own;
-		own.ra.mtu = from->tell_mtu ? ip->interfaces[k].mtu : 0;
-		set_flag(ip, (uint16_t)k, MR_IP_PROXY, own.proxy);
-		set_flag(ip, (uint16_t)k, MR_IP_DAD, own.dad);
+		own.ra.mtu = from->tell_mtu ? mr_ip_mtu(&ip->interfaces[k]) : 0;
+		mr_ip_interface_flag(ip, (uint16_t)k, MR_IP_PROXY, own.proxy);
+		mr_ip_interface_flag(ip, (uint16_t)k, MR_IP_DAD, own.dad);
 		neighbors_interface_set(p->neighbors, (uint16_t)k, &from->settings, &own);
 	}
 }
@@ -330,7 +320,7 @@ changed(void *state, uint16_t interface)
 	if (!n)
 		return;
 	if (n->interfaces[interface].own.ra.mtu)
-		n->interfaces[interface].own.ra.mtu = p->base.ip->interfaces[interface].mtu;
+		n->interfaces[interface].own.ra.mtu = mr_ip_mtu(&p->base.ip->interfaces[interface]);
 	neighbors_interface_changed(n, interface);
 }
 

@@ -82,7 +82,7 @@ reached_elsewhere(const struct neighbors *n, uint16_t interface, const struct ne
 	struct mr_group_member member;
 	uint8_t prefix[16];
 	unsigned len;
-	uint32_t group = mr_ip_lookup(n->ip, n->ip->interfaces[interface].vrf,
+	uint32_t group = mr_ip_lookup(n->ip, mr_ip_vrf(&n->ip->interfaces[interface]),
 	    (enum mr_ip_family)m->family, m->target, prefix, &len);
 
 	if (group < MR_IP_SPECIALS || !mr_group_members(n->ip, group, &member, 1))

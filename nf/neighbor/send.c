@@ -36,17 +36,18 @@ void
 neighbors_send_frame(struct neighbors *n, uint16_t interface, const uint8_t *frame, unsigned len)
 {
 	const struct mr_ip_interface *i = &n->ip->interfaces[interface];
+	uint16_t port = mr_ip_port(i);
 	struct mr_packet *p;
 	uint32_t packet;
 
-	if (i->port == MR_IP_NO_PORT || !(i->flags & MR_IP_UP))
+	if (port == MR_IP_NO_PORT || !(mr_ip_flags(i) & MR_IP_UP))
 		return;
 	packet = mr_packet_from(n->buffers, MR_POOL_SHARED, frame, len);
 	if (packet == MR_PACKET_NONE)
 		return;
 	p = mr_packet_at(n->buffers->base, packet);
 	memset(p->scratch, 0, sizeof(p->scratch));
-	memcpy(p->node, &i->port, sizeof(i->port));
+	memcpy(p->node, &port, sizeof(port));
 	neighbors_give(n, packet, NEIGHBOR_PARCEL_FRAME);
 }
 

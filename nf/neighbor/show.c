@@ -47,17 +47,17 @@ neighbor_show(void *state, uint16_t vrf, struct mr_state *st)
 		return;
 	mr_state_open(st, "neighbor");
 	for (uint32_t i = 1; i < n->ip->interface_end; i++)
-		if (n->interfaces[i].known && n->ip->interfaces[i].vrf == vrf)
+		if (n->interfaces[i].known && mr_ip_vrf(&n->ip->interfaces[i]) == vrf)
 			count += n->interfaces[i].count;
 	mr_state_uint(st, "count", count);
 	for (uint32_t i = 1; i < n->entry_end; i++) {
 		const struct neighbor *e = &n->entries[i];
 
-		if (e->live && n->ip->interfaces[e->interface].vrf == vrf)
+		if (e->live && mr_ip_vrf(&n->ip->interfaces[e->interface]) == vrf)
 			show_entry(n, e, st);
 	}
 	for (uint32_t i = 1; i < n->ip->interface_end; i++)
-		if (n->interfaces[i].known && n->ip->interfaces[i].vrf == vrf)
+		if (n->interfaces[i].known && mr_ip_vrf(&n->ip->interfaces[i]) == vrf)
 			show_interface(n, (uint16_t)i, st);
 	mr_state_close(st);
 }

@@ -178,7 +178,7 @@ add_route(struct neighbors *n, struct neighbor *e)
 		return;
 	memcpy(hop.address, e->address, 16);
 	memcpy(route.prefix, e->address, 16);
-	e->vrf = n->ip->interfaces[e->interface].vrf;
+	e->vrf = mr_ip_vrf(&n->ip->interfaces[e->interface]);
 	e->route = mr_rib_set(n->rib, e->vrf, &route, &error) == 0;
 }
 

@@ -24,8 +24,11 @@ fib_set(struct mr_rib *rib, uint16_t vrf, enum mr_ip_family family, const uint8_
 {
 	const struct mr_ip_vrf *v = &rib->ip->vrfs[vrf];
 
-	return family == MR_IP4 ? mr_fib4_set(v->fib4, host_order(prefix), len, group)
-				: mr_fib6_set(v->fib6, prefix, len, group);
+	int rc = family == MR_IP4 ? mr_fib4_set(v->fib4, host_order(prefix), len, group)
+				  : mr_fib6_set(v->fib6, prefix, len, group);
+
+	mr_ip_vrf_changed(rib->ip, vrf, family, prefix, len);
+	return rc;
 }
 
 static void
@@ -38,6 +41,7 @@ fib_unset(struct mr_rib *rib, uint16_t vrf, enum mr_ip_family family, const uint
 		mr_fib4_unset(v->fib4, host_order(prefix), len);
 	else
 		mr_fib6_unset(v->fib6, prefix, len);
+	mr_ip_vrf_changed(rib->ip, vrf, family, prefix, len);
 }
 
 uint32_t
@@ -174,7 +178,7 @@ see(struct mr_rib *rib, uint16_t interface, bool up)
 {
 	rib->seen[interface] = (struct seen){
 		.generation = rib->ip->info[interface].generation,
-		.vrf = rib->ip->interfaces[interface].vrf,
+		.vrf = mr_ip_vrf(&rib->ip->interfaces[interface]),
 		.exists = rib->ip->info[interface].name[0] != 0,
 		.up = up,
 	};
@@ -231,13 +235,13 @@ look_at_interfaces(struct mr_rib *rib)
 	for (uint16_t i = 1; i < ip->interface_end; i++) {
 		const struct seen *s = &rib->seen[i];
 		bool exists = ip->info[i].name[0] != 0;
-		bool up = (ip->interfaces[i].flags & MR_IP_UP) != 0;
+		bool up = (mr_ip_flags(&ip->interfaces[i]) & MR_IP_UP) != 0;
 
 		if (!exists && s->exists)
 			mr_rib_interface_gone(rib, i);
 		else if (exists &&
 		    (!s->exists || s->up != up || s->generation != ip->info[i].generation ||
-			s->vrf != ip->interfaces[i].vrf))
+			s->vrf != mr_ip_vrf(&ip->interfaces[i])))
 			mr_rib_interface(rib, i, up);
 	}
 }

@@ -43,11 +43,11 @@ check_interface(const struct mr_rib *rib, uint16_t vrf, const struct mr_route_ho
 	    !ip->info[hop->interface].name[0])
 		return mr_error_set(error, -EINVAL,
 		    "there is no interface of the router with number %u", hop->interface);
-	if (ip->interfaces[hop->interface].vrf != vrf && !hop->onlink)
+	if (mr_ip_vrf(&ip->interfaces[hop->interface]) != vrf && !hop->onlink)
 		return mr_error_set(error, -EINVAL,
 		    "interface %s belongs to router %s, not to %s (onlink permits that)",
 		    ip->info[hop->interface].name,
-		    ip->vrfs[ip->interfaces[hop->interface].vrf].name, ip->vrfs[vrf].name);
+		    ip->vrfs[mr_ip_vrf(&ip->interfaces[hop->interface])].name, ip->vrfs[vrf].name);
 	return 0;
 }
 

@@ -84,7 +84,7 @@ exists(const struct mr_ip *ip, const struct hops *h, const struct mr_route_hop *
 {
 	return hop->interface && hop->interface < ip->interface_end &&
 	    ip->info[hop->interface].name[0] &&
-	    (hop->onlink || ip->interfaces[hop->interface].vrf == h->vrf);
+	    (hop->onlink || mr_ip_vrf(&ip->interfaces[hop->interface]) == h->vrf);
 }
 
 static void
@@ -107,7 +107,7 @@ add_link(struct resolver *r, uint16_t interface, uint8_t family)
 	struct mr_ip *ip = r->rib->ip;
 	uint32_t adjacency;
 
-	if (ip->interfaces[interface].flags & MR_IP_LOOPBACK)
+	if (mr_ip_flags(&ip->interfaces[interface]) & MR_IP_LOOPBACK)
 		add(r, MR_IP_SPECIAL_UNREACHABLE, false);
 	else if (mr_adjacency_glean(ip, interface, family, &adjacency, NULL))
 		r->no_memory = true;
@@ -177,7 +177,7 @@ through_direct(struct resolver *r, const struct hops *x, const struct mr_route_h
 				return STEP_END;
 			}
 		} else if (hop->kind == MR_HOP_DIRECT && exists(r->rib->ip, x, hop)) {
-			if (r->rib->ip->interfaces[hop->interface].flags & MR_IP_LOOPBACK)
+			if (mr_ip_flags(&r->rib->ip->interfaces[hop->interface]) & MR_IP_LOOPBACK)
 				add(r, MR_IP_SPECIAL_UNREACHABLE, false);
 			else
 				add_neighbor(r, hop->interface, to->family, to->address);

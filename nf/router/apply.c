@@ -144,7 +144,7 @@ state_flags(const struct router *r, const struct plan_interface *p, const struct
 	if (p->ipv6 || mr_ip_address_for(ip, p->index, MR_IP6, NULL))
 		flags |= MR_IP_FORWARD6;
 	/* These belong to the parts. */
-	return flags | (ip->interfaces[p->index].flags & (MR_IP_PROXY | MR_IP_DAD));
+	return flags | (mr_ip_flags(&ip->interfaces[p->index]) & (MR_IP_PROXY | MR_IP_DAD));
 }
 
 void
@@ -166,11 +166,11 @@ router_interface_update(struct router *r, const struct plan_interface *p)
 	info->borrowed = lender ? lender->index : 0;
 	choose_mac(info->mac, p, port);
 	set_addresses(info, p);
+	/* Nobody else sees `next`: no order matters, whatever its fields are. */
 	next.mac = 0;
 	memcpy(&next.mac, info->mac, 6);
-	/* Relaxed: not yet to be seen by anybody. */
-	atomic_store_explicit(&next.fib4, vrf->fib4, memory_order_relaxed);
-	atomic_store_explicit(&next.fib6, vrf->fib6, memory_order_relaxed);
+	next.fib4 = vrf->fib4;
+	next.fib6 = vrf->fib6;
 	next.vrf = plan->vrfs[p->vrf].index;
 	next.port = port ? port->index : MR_IP_NO_PORT;
 	next.vlan = p->vlan;
@@ -190,8 +190,9 @@ router_interface_update(struct router *r, const struct plan_interface *p)
 	if (six)
 		memcpy(next.address6, six->bytes, 16);
 	next.flags = state_flags(r, p, port);
-	refresh = before->mac != next.mac || before->port != next.port ||
-	    before->vlan != next.vlan || before->mtu != next.mtu || before->flags != next.flags;
+	refresh = mr_ip_mac(before) != next.mac || mr_ip_port(before) != next.port ||
+	    mr_ip_vlan(before) != next.vlan || mr_ip_mtu(before) != next.mtu ||
+	    mr_ip_flags(before) != next.flags;
 	mr_ip_interface_write(ip, p->index, &next);
 	if (refresh)
 		mr_adjacency_refresh(ip, p->index);
@@ -200,23 +201,29 @@ router_interface_update(struct router *r, const struct plan_interface *p)
 static void
 map(struct router *r, const struct plan_interface *p)
 {
-	const struct mr_ip_interface *i = &r->base.ip->interfaces[p->index];
+	uint16_t port = mr_ip_port(&r->base.ip->interfaces[p->index]);
 
-	if (i->port == MR_IP_NO_PORT)
+	if (port == MR_IP_NO_PORT)
 		return;
-	if (mr_ip_interface_map(r->base.ip, i->port, p->vlan, p->index))
+	if (mr_ip_interface_map(r->base.ip, port, p->vlan, p->index))
 		mr_log(mr_dataplane_log(r->base.dp), MR_LOG_ERROR,
 		    "interface %s: no memory for its VLAN", p->name);
-	mr_interface_use(mr_interfaces_of(r->base.dp), i->port, r->base.ip->input);
+	mr_interface_use(mr_interfaces_of(r->base.dp), port, r->base.ip->input);
 }
 
+/* Not what stays on the same port and tag: its frames would have no interface meanwhile. */
 static void
 unmap(struct router *r, const struct plan_interface *p)
 {
-	const struct mr_ip_interface *i = &r->base.ip->interfaces[p->index];
+	uint16_t port = mr_ip_port(&r->base.ip->interfaces[p->index]);
+	const struct plan_interface *next = router_plan_interface(&r->next, p->name);
+	const struct mr_interface *parent =
+	    mr_interface_find(mr_interfaces_of(r->base.dp), p->parent);
+	bool stays = next && parent && parent->index == port && next->vlan == p->vlan &&
+	    strcmp(next->parent, p->parent) == 0;
 
-	if (i->port != MR_IP_NO_PORT)
-		mr_ip_interface_map(r->base.ip, i->port, p->vlan, 0);
+	if (port != MR_IP_NO_PORT && !stays)
+		mr_ip_interface_map(r->base.ip, port, p->vlan, 0);
 }
 
 void
@@ -251,7 +258,7 @@ router_release(struct router *r, const struct plan *old)
 
 		if (router_plan_interface(&r->now, p->name))
 			continue;
-		r->base.ip->interfaces[p->index].flags = 0;
+		mr_ip_interface_flag(r->base.ip, p->index, UINT32_MAX, false);
 		mr_rib_interface_gone(r->base.rib, p->index);
 		mr_ip_interface_destroy(r->base.ip, p->index);
 	}

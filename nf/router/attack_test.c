@@ -86,7 +86,7 @@ ethernet(unsigned port, unsigned type)
 	const struct mr_ip_port *p = &bed->ip->ports[bed->ports[port].port->index];
 
 	memset(frame, 0, sizeof(frame));
-	memcpy(frame, &bed->ip->interfaces[mr_ip_interface_at(p, 0)].mac, 6);
+	mr_ip_mac_copy(&bed->ip->interfaces[mr_ip_interface_at(p, 0)], frame);
 	memcpy(frame + 6, "\x02\0\0\0\0\x66", 6);
 	mr_store_be16(frame + 12, (uint16_t)type);
 	return 14;

@@ -23,8 +23,8 @@ router_link(struct router *r)
 		if (p->routed != ip->info[p->index].generation)
 			router_routes_of(r, &r->now, &r->now.vrfs[p->vrf]);
 		p->routed = ip->info[p->index].generation;
-		up = i->flags & MR_IP_UP;
-		if (up != ((before.flags & MR_IP_UP) != 0))
+		up = mr_ip_flags(i) & MR_IP_UP;
+		if (up != ((mr_ip_flags(&before) & MR_IP_UP) != 0))
 			mr_rib_interface(r->base.rib, p->index, up);
 		mr_router_changed(&r->base, p->index);
 	}

@@ -334,7 +334,7 @@ address(const void *state, uint16_t interface, uint16_t vlan, uint8_t mac[6])
 
 	if (!index)
 		return false;
-	memcpy(mac, &r->base.ip->interfaces[index].mac, 6);
+	mr_ip_mac_copy(&r->base.ip->interfaces[index], mac);
 	return true;
 }
 

@@ -141,7 +141,7 @@ look(struct bed_port *bp, uint32_t packet)
 		if (!index)
 			bad(f, len, "on no interface");
 		i = &b->ip->interfaces[index];
-		if (memcmp(f + 6, &i->mac, 6))
+		if (!mr_ip_mac_is(i, f + 6))
 			bad(f, len, "not from our Ethernet address");
 	}
 	switch (type) {
@@ -158,7 +158,8 @@ look(struct bed_port *bp, uint32_t packet)
 	default:
 		bad(f, len, "of no protocol that a router speaks");
 	}
-	if (i && type != MR_ETH_TYPE_ARP && (total > i->mtu || len > l3 + MR_MAX(i->mtu, 46u)))
+	if (i && type != MR_ETH_TYPE_ARP &&
+	    (total > mr_ip_mtu(i) || len > l3 + MR_MAX(mr_ip_mtu(i), 46u)))
 		bad(f, len, "larger than the MTU");
 	if (total)
 		look_at_age(b, f, len, l3, l3 + total);

@@ -110,7 +110,7 @@ give_broadcast(const struct given *g, uint16_t index, const struct mr_ip_address
 	/* All zeroes is the old form of it (RFC 1812, 4.2.3.1). */
 	address = mr_be32(mr_be32(address) & mask);
 	give_special(g, MR_IP4, (const uint8_t *)&address, 32, MR_IP_SPECIAL_BROADCAST, "subnet");
-	if (!(ip->interfaces[index].flags & MR_IP_DIRECTED)) {
+	if (!(mr_ip_flags(&ip->interfaces[index]) & MR_IP_DIRECTED)) {
 		give_special(g, MR_IP4, last, 32, MR_IP_SPECIAL_BROADCAST, "broadcast address");
 		return;
 	}

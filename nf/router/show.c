@@ -32,9 +32,9 @@ show_interface(const struct router *r, const struct plan_interface *p, struct mr
 	const struct mr_ip_interface *i = &r->base.ip->interfaces[p->index];
 
 	mr_state_list(st, "interface", p->name);
-	mr_state_text(st, "state", i->flags & MR_IP_UP ? "up" : "down");
+	mr_state_text(st, "state", mr_ip_flags(i) & MR_IP_UP ? "up" : "down");
 	mr_state_mac(st, "current-mac", info->mac);
-	mr_state_uint(st, "current-mtu", i->mtu);
+	mr_state_uint(st, "current-mtu", mr_ip_mtu(i));
 	mr_state_uint(st, "index", p->index);
 	for (uint32_t n = 0; n < info->address_count; n++)
 		show_address(&info->addresses[n], st);

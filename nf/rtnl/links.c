@@ -145,7 +145,7 @@ interface_of(const struct mr_links *l, struct mr_link *link)
 		return link->interface;
 	link->looked = l->generation;
 	link->interface = mr_ip_interface_find(l->ip, link->name);
-	if (link->interface && l->ip->interfaces[link->interface].vrf != l->vrf)
+	if (link->interface && mr_ip_vrf(&l->ip->interfaces[link->interface]) != l->vrf)
 		link->interface = 0;
 	return link->interface;
 }

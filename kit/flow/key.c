@@ -1,0 +1,315 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The keys of a vector. What most packets are, untagged IPv4 with TCP or UDP, is read with few
+ * loads and decided at once; what else may have a key goes through key_at, with a closer look at
+ * every length.
+ */
+#include "kit/flow/key.h"
+
+#include <string.h>
+
+#include "kit/flow/pairs.h"
+#include "kit/packet/checksum.h"
+
+/* How many packets ahead the bytes are fetched. */
+#define AHEAD 12u
+
+#define ETH ((unsigned)sizeof(struct mr_eth))
+#define IP4 ((unsigned)sizeof(struct mr_ip4))
+#define IP6 ((unsigned)sizeof(struct mr_ip6))
+#define TCP ((unsigned)sizeof(struct mr_tcp))
+#define UDP ((unsigned)sizeof(struct mr_udp))
+#define ICMP ((unsigned)sizeof(struct mr_icmp))
+#define MAC_MASK 0xffffffffffffull
+/* They change a connection: the graph's. */
+#define TCP_SPECIAL (MR_TCP_SYN | MR_TCP_FIN | MR_TCP_RST | MR_TCP_URG)
+
+/* Where the i-th key of a batch goes. */
+struct place {
+	struct mr_flow_key *key;
+	uint8_t *l3, *l4, *tcp;
+};
+
+mr_inline uint32_t
+load32(const uint8_t *p)
+{
+	uint32_t v;
+
+	memcpy(&v, p, sizeof(v));
+	return v;
+}
+
+mr_inline uint64_t
+load64(const uint8_t *p)
+{
+	uint64_t v;
+
+	memcpy(&v, p, sizeof(v));
+	return v;
+}
+
+/* In words of eight bytes, as the hash reads them. */
+mr_inline void
+store4(struct mr_flow_key *key, uint32_t src, uint32_t dst, uint32_t ports, uint32_t where)
+{
+	uint64_t words[5] = { src, 0, dst, 0, (uint64_t)where << 32 | ports };
+
+	static_assert(offsetof(struct mr_flow_key, sport) == 32, "ports and where are one word");
+	memcpy(key, words, sizeof(words));
+	key->pair = 0;
+}
+
+/* The ports, or what stands for them, of `len` bytes of layer 4, which are all there; false: the
+ * packet has no key. */
+mr_inline bool
+key_l4(const uint8_t *l4, unsigned len, unsigned proto, bool six, uint32_t *ports, uint8_t *tcp)
+{
+	unsigned request = six ? MR_ICMP6_ECHO : MR_ICMP4_ECHO;
+	unsigned reply = six ? MR_ICMP6_ECHO_REPLY : MR_ICMP4_ECHO_REPLY, header;
+
+	*tcp = 0;
+	if (proto == MR_IP_PROTO_TCP) {
+		if (len < TCP)
+			return false;
+		header = (unsigned)(l4[12] >> 4) * 4;
+		if (header < TCP || header > len || (l4[13] & TCP_SPECIAL))
+			return false;
+		*tcp = l4[13];
+	} else if (proto == MR_IP_PROTO_UDP) {
+		if (len < UDP || mr_load_be16(l4 + 4) < UDP || mr_load_be16(l4 + 4) > len)
+			return false;
+	} else {
+		if (proto != (six ? MR_IP_PROTO_ICMP6 : MR_IP_PROTO_ICMP) || len < ICMP ||
+		    (l4[0] != request && l4[0] != reply) || l4[1] != 0)
+			return false;
+		*ports = (load32(l4 + 4) & 0xffff) | (uint32_t)l4[0] << 24;
+		return true;
+	}
+	*ports = load32(l4);
+	return true;
+}
+
+mr_inline bool
+key_ip4(const uint8_t *ip, unsigned room, uint32_t where, const struct place *to)
+{
+	uint32_t ports, c;
+	uint64_t a, b;
+	unsigned len;
+
+	if (room < IP4)
+		return false;
+	a = load64(ip);
+	b = load64(ip + 8);
+	c = load32(ip + 16);
+	len = mr_be16((uint16_t)(a >> 16));
+	if ((uint8_t)a != 0x45 || len < IP4 || len > room ||
+	    (a >> 48 & mr_be16(MR_IP4_MORE_FRAGMENTS | MR_IP4_FRAG_OFFSET)) || (uint8_t)b <= 1 ||
+	    !mr_checksum_ip4_good(a, b, c) ||
+	    !key_l4(ip + IP4, len - IP4, (uint8_t)(b >> 8), false, &ports, to->tcp))
+		return false;
+	*to->l4 = (uint8_t)(*to->l3 + IP4);
+	store4(to->key, (uint32_t)(b >> 32), c, ports,
+	    where | MR_FLOW_WHERE(0, 0, (uint8_t)(b >> 8), 0));
+	return true;
+}
+
+mr_inline bool
+key_ip6(const uint8_t *ip, unsigned room, uint32_t where, const struct place *to)
+{
+	uint32_t ports;
+	unsigned len;
+
+	if (room < IP6)
+		return false;
+	len = mr_load_be16(ip + offsetof(struct mr_ip6, payload_len));
+	if (ip[0] >> 4 != 6 || len > room - IP6 || ip[offsetof(struct mr_ip6, hop_limit)] <= 1 ||
+	    !key_l4(ip + IP6, len, ip[offsetof(struct mr_ip6, next)], true, &ports, to->tcp))
+		return false;
+	*to->l4 = (uint8_t)(*to->l3 + IP6);
+	memcpy(to->key, ip + offsetof(struct mr_ip6, src), 32);
+	memcpy(&to->key->sport, &ports, sizeof(ports));
+	to->key->where = where | MR_FLOW_WHERE(0, 0, ip[offsetof(struct mr_ip6, next)], 1);
+	to->key->pair = 0;
+	return true;
+}
+
+/* Any packet of one segment with nothing left to the device. */
+static bool
+key_at(const uint8_t *bytes, unsigned len, uint64_t mac, uint64_t mac_mask, uint32_t where,
+    const struct place *to)
+{
+	unsigned l3 = ETH, vlan;
+	uint16_t type;
+
+	/* Eight bytes are read of six. */
+	if (len < ETH || (load64(bytes) & mac_mask) != mac)
+		return false;
+	type = mr_load_be16(bytes + 12);
+	if (type == MR_ETH_TYPE_VLAN) {
+		l3 = ETH + (unsigned)sizeof(struct mr_vlan);
+		if (len < l3)
+			return false;
+		vlan = mr_load_be16(bytes + ETH) & MR_VLAN_ID_MASK;
+		if (vlan == 0 || vlan > MR_VLAN_ID_MAX)
+			return false;
+		where |= MR_FLOW_WHERE(0, vlan, 0, 0);
+		type = mr_load_be16(bytes + l3 - 2);
+	}
+	*to->l3 = (uint8_t)l3;
+	if (type == MR_ETH_TYPE_IP4)
+		return key_ip4(bytes + l3, len - l3, where, to);
+	return type == MR_ETH_TYPE_IP6 && key_ip6(bytes + l3, len - l3, where, to);
+}
+
+/* Untagged IPv4 with TCP or UDP, at least 54 bytes: the key, or that key_at has to look. */
+mr_inline bool
+key_plain(const uint8_t *bytes, unsigned len, uint64_t mac, uint64_t mac_mask, uint32_t where,
+    const struct place *to)
+{
+	const uint8_t *ip = bytes + ETH, *l4 = ip + IP4;
+	uint32_t first = load32(bytes + 12), c = load32(ip + 16);
+	uint64_t a = load64(ip), b = load64(ip + 8), d = load64(l4);
+	unsigned l4_len = mr_be16((uint16_t)(a >> 16)) - IP4, proto = (uint8_t)(b >> 8);
+	bool tcp = proto == MR_IP_PROTO_TCP;
+	unsigned udp_len = mr_be16((uint16_t)(d >> 32)), tcp_len = (unsigned)(l4[12] >> 4) * 4;
+	unsigned flags = tcp ? l4[13] : 0, least = tcp ? TCP : UDP, said = tcp ? tcp_len : udp_len;
+
+	/* A length below `least` or the header's wraps around, and is too large. */
+	if (mr_unlikely((load64(bytes) & mac_mask) != mac) ||
+	    mr_unlikely((first ^ (0x450000u | mr_be16(MR_ETH_TYPE_IP4))) & 0xffffff) ||
+	    mr_unlikely(l4_len > len - ETH - IP4) ||
+	    mr_unlikely(a >> 48 & mr_be16(MR_IP4_MORE_FRAGMENTS | MR_IP4_FRAG_OFFSET)) ||
+	    mr_unlikely((uint8_t)b <= 1) || mr_unlikely(!mr_checksum_ip4_good(a, b, c)) ||
+	    mr_unlikely(!tcp && proto != MR_IP_PROTO_UDP) || mr_unlikely(l4_len < least) ||
+	    mr_unlikely(said - least > l4_len - least) || mr_unlikely(flags & TCP_SPECIAL))
+		return false;
+	*to->l3 = ETH;
+	*to->l4 = ETH + IP4;
+	*to->tcp = (uint8_t)flags;
+	store4(to->key, (uint32_t)(b >> 32), c, (uint32_t)d, where | MR_FLOW_WHERE(0, 0, proto, 0));
+	return true;
+}
+
+/* What the metadata must say: one segment, no super-frame, nothing left to the device. */
+mr_inline bool
+is_plain(const struct mr_packet *p)
+{
+	uint32_t word;
+
+	static_assert(offsetof(struct mr_packet, flags) == offsetof(struct mr_packet, segments) + 2,
+	    "read at once");
+	memcpy(&word, &p->segments, sizeof(word));
+	return (word & (0xffffu | MR_PACKET_TX_WORK << 16)) == 1;
+}
+
+/* Puts the pairs into the keys; those that get none are taken out of the batch. */
+static unsigned
+key_pairs(struct mr_flow_pairs *pairs, uint8_t *base, const uint32_t *packets,
+    struct mr_flow_batch *batch, unsigned keyed)
+{
+	const uint8_t *frames[MR_VECTOR_MAX];
+	uint32_t ids[MR_VECTOR_MAX];
+	unsigned n = 0;
+
+	if (!keyed)
+		return 0;
+	for (unsigned i = 0; i < keyed; i++)
+		frames[i] = mr_packet_bytes(mr_packet_at(base, packets[batch->at[i]]));
+	mr_flow_pairs_find(pairs, frames, ids, keyed);
+	for (unsigned i = 0; i < keyed; i++) {
+		if (mr_unlikely(!ids[i]))
+			continue;
+		if (mr_unlikely(n != i)) {
+			batch->key[n] = batch->key[i];
+			batch->at[n] = batch->at[i];
+			batch->l3[n] = batch->l3[i];
+			batch->l4[n] = batch->l4[i];
+			batch->tcp[n] = batch->tcp[i];
+		}
+		batch->key[n++].pair = ids[i];
+	}
+	return n;
+}
+
+unsigned
+mr_flow_keys(const struct mr_flow_view *view, struct mr_flow_pairs *pairs, uint8_t *base,
+    const uint32_t *packets, unsigned count, struct mr_flow_batch *batch, uint16_t *rest,
+    unsigned *rest_count)
+{
+	uint64_t mac = view->bridged ? 0 : view->mac, mac_mask = view->bridged ? 0 : MAC_MASK;
+	uint32_t where = MR_FLOW_WHERE(view->port, 0, 0, 0);
+	unsigned n = 0, others = 0, left;
+
+	for (unsigned i = 0; i < count; i++) {
+		const struct mr_packet *p = mr_packet_at(base, packets[i]);
+		const struct mr_packet *later =
+		    mr_packet_at(base, packets[MR_MIN(i + AHEAD, count - 1)]);
+		const uint8_t *bytes = mr_packet_bytes_const(p);
+		struct place to = { &batch->key[n], &batch->l3[n], &batch->l4[n], &batch->tcp[n] };
+
+		mr_prefetch(mr_packet_bytes_const(later));
+		if (mr_likely(is_plain(p)) &&
+		    ((mr_likely(p->len >= ETH + IP4 + TCP) &&
+			 mr_likely(key_plain(bytes, p->len, mac, mac_mask, where, &to))) ||
+			key_at(bytes, p->len, mac, mac_mask, where, &to)))
+			batch->at[n++] = (uint16_t)i;
+		else
+			rest[others++] = (uint16_t)i;
+	}
+	if (view->bridged) {
+		left = pairs ? key_pairs(pairs, base, packets, batch, n) : 0;
+		if (mr_unlikely(left != n)) {
+			/* In order again: all that have none. */
+			others = 0;
+			for (unsigned i = 0, k = 0; i < count; i++) {
+				if (k < left && batch->at[k] == i)
+					k++;
+				else
+					rest[others++] = (uint16_t)i;
+			}
+			n = left;
+		}
+	}
+	*rest_count = others;
+	return n;
+}
+
+void
+mr_flow_key_mask(struct mr_flow_key *key, unsigned fields)
+{
+	if (!(fields & MR_FLOW_L2))
+		key->pair = 0;
+	if (!(fields & MR_FLOW_SRC))
+		memset(key->src, 0, sizeof(key->src));
+	if (!(fields & MR_FLOW_DST))
+		memset(key->dst, 0, sizeof(key->dst));
+	if (!(fields & MR_FLOW_PROTO))
+		key->where &= ~MR_FLOW_WHERE(0, 0, 255, 0);
+	if (!(fields & MR_FLOW_SPORT))
+		key->sport = 0;
+	if (!(fields & MR_FLOW_DPORT))
+		key->dport = 0;
+	if (!(fields & MR_FLOW_PORT))
+		key->where &= MR_FLOW_WHERE(0, 0, 255, 0);
+}
+
+void
+mr_flow_key_reverse(const struct mr_flow_key *key, struct mr_flow_key *out)
+{
+	unsigned proto = MR_FLOW_WHERE_PROTO(key->where), six = MR_FLOW_WHERE_SIX(key->where);
+	struct mr_flow_key back = { .where = MR_FLOW_WHERE(0, 0, proto, six) };
+
+	memcpy(back.src, key->dst, sizeof(back.src));
+	memcpy(back.dst, key->src, sizeof(back.dst));
+	if (proto == (six ? MR_IP_PROTO_ICMP6 : MR_IP_PROTO_ICMP)) {
+		/* The same identifier; a request is answered by a reply, and the other way. */
+		back.sport = key->sport;
+		back.dport = key->dport ^
+		    mr_be16(six ? MR_ICMP6_ECHO ^ MR_ICMP6_ECHO_REPLY
+				: MR_ICMP4_ECHO ^ MR_ICMP4_ECHO_REPLY);
+	} else {
+		back.sport = key->dport;
+		back.dport = key->sport;
+	}
+	*out = back;
+}

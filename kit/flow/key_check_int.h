@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef MR_KIT_FLOW_KEY_CHECK_INT_H
+#define MR_KIT_FLOW_KEY_CHECK_INT_H
+
+/*
+ * What key.h says, word by word, on top of the parser: what the tests and the fuzz target hold
+ * mr_flow_keys against. And packets whose last byte is the last of their memory, so that
+ * AddressSanitizer sees a read past it.
+ */
+
+#include <stdlib.h>
+
+#include "kit/flow/key.h"
+#include "kit/packet/checksum.h"
+#include "kit/packet/parse.h"
+
+struct checked_key {
+	struct mr_flow_key key; /* but `pair` */
+	unsigned l3, l4, tcp;
+};
+
+static inline bool
+check_key_layer4(const struct mr_parsed *r, const uint8_t *bytes, struct mr_flow_key *key)
+{
+	bool six = r->version == 6;
+
+	if (!(r->flags & MR_PARSED_L4))
+		return false;
+	if (r->proto == MR_IP_PROTO_TCP || r->proto == MR_IP_PROTO_UDP) {
+		key->sport = mr_be16(r->src_port);
+		key->dport = mr_be16(r->dst_port);
+		if (r->proto == MR_IP_PROTO_UDP)
+			return true;
+		return !(r->tcp_flags & (MR_TCP_SYN | MR_TCP_FIN | MR_TCP_RST | MR_TCP_URG));
+	}
+	key->sport = mr_be16(r->icmp_id);
+	key->dport = mr_be16(r->icmp_type);
+	if (r->end - r->l4 < sizeof(struct mr_icmp) || r->icmp_code)
+		return false;
+	if (r->proto == MR_IP_PROTO_ICMP)
+		return !six &&
+		    (r->icmp_type == MR_ICMP4_ECHO || r->icmp_type == MR_ICMP4_ECHO_REPLY);
+	return r->proto == MR_IP_PROTO_ICMP6 && six &&
+	    (r->icmp_type == MR_ICMP6_ECHO || r->icmp_type == MR_ICMP6_ECHO_REPLY);
+}
+
+static inline bool
+check_key(const struct mr_flow_view *view, const struct mr_packet *p, struct checked_key *out)
+{
+	const uint8_t *bytes = mr_packet_bytes_const(p);
+	unsigned vlan = 0;
+	struct mr_parsed r;
+
+	memset(out, 0, sizeof(*out));
+	if (p->segments != 1 || (p->flags & (MR_PACKET_GSO | MR_PACKET_CSUM_PARTIAL)))
+		return false;
+	if (mr_parse_ethernet(&r, bytes, p->len, p->len) != MR_PARSE_OK)
+		return false;
+	if (!view->bridged && memcmp(bytes, &view->mac, 6))
+		return false;
+	if (r.vlan_count > 1 || (r.flags & MR_PARSED_MORE_TAGS))
+		return false;
+	if (r.vlan_count) {
+		vlan = r.vlan[0] & MR_VLAN_ID_MASK;
+		if (mr_load_be16(bytes + 12) != MR_ETH_TYPE_VLAN || vlan == 0 || vlan == 4095)
+			return false;
+	}
+	if (r.version == 0 || r.ttl <= 1 ||
+	    (r.flags &
+		(MR_PARSED_FRAGMENT | MR_PARSED_ATOMIC | MR_PARSED_OPTIONS | MR_PARSED_EXTENSIONS)))
+		return false;
+	if (r.version == 4) {
+		if (!mr_checksum_ipv4_header_good((const struct mr_ip4 *)(bytes + r.l3)))
+			return false;
+		memcpy(out->key.src, bytes + r.l3 + 12, 4);
+		memcpy(out->key.dst, bytes + r.l3 + 16, 4);
+	} else {
+		memcpy(out->key.src, bytes + r.l3 + 8, 16);
+		memcpy(out->key.dst, bytes + r.l3 + 24, 16);
+	}
+	out->key.where = MR_FLOW_WHERE(view->port, vlan, r.proto, r.version == 6);
+	out->l3 = r.l3;
+	out->l4 = r.l4;
+	out->tcp = r.tcp_flags;
+	return check_key_layer4(&r, bytes, &out->key);
+}
+
+/* A packet of its own memory: the base that handle 1 counts from, to be freed. */
+static inline uint8_t *
+checked_packet(const uint8_t *bytes, unsigned len)
+{
+	void *base;
+	struct mr_packet *p;
+
+	if (posix_memalign(&base, MR_CACHE_LINE, 2u * MR_CACHE_LINE + len))
+		return NULL;
+	p = mr_packet_at(base, 1);
+	mr_packet_init(p, MR_PACKET_META_SIZE, (uint16_t)len, 0, 0);
+	if (len)
+		memcpy(mr_packet_bytes(p), bytes, len);
+	return base;
+}
+
+/* Whether one packet's key is what it should be; its key, if it has one, into `batch`. */
+static inline bool
+check_packet_key(const struct mr_flow_view *view, struct mr_flow_pairs *pairs, uint8_t *base,
+    struct mr_flow_batch *batch, bool *has)
+{
+	struct checked_key want;
+	uint32_t packet = 1;
+	unsigned others = 9, n;
+	uint16_t rest[1];
+
+	n = mr_flow_keys(view, pairs, base, &packet, 1, batch, rest, &others);
+	*has = n;
+	if (n + others != 1 || (others && rest[0] != 0))
+		return false;
+	if (check_key(view, mr_packet_at(base, 1), &want) != (n == 1))
+		return false;
+	if (!n)
+		return true;
+	want.key.pair = batch->key[0].pair;
+	return !memcmp(&want.key, &batch->key[0], sizeof(want.key)) && batch->at[0] == 0 &&
+	    batch->l3[0] == want.l3 && batch->l4[0] == want.l4 && batch->tcp[0] == want.tcp &&
+	    !view->bridged == !batch->key[0].pair;
+}
+
+#endif

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "kit/flow/lane.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "kit/flow/lane_int.h"
+
+#define IDLE_SECONDS 60u
+#define PROGRAMS_MIN 4096u
+
+static void
+worker_destroy(struct lane_worker *l)
+{
+	if (!l)
+		return;
+	if (l->recorder)
+		mr_recorder_listen(l->recorder, MR_RECORD_LANE, NULL, NULL);
+	mr_flow_table_destroy(l->table);
+	mr_programs_destroy(l->programs);
+	mr_flow_door_destroy(l->door);
+	mr_flow_pairs_destroy(l->pairs);
+	free(l);
+}
+
+static int
+worker_create(struct lane_worker **out, struct mr_lane *lane, const struct mr_lane_config *config,
+    struct mr_error *error)
+{
+	struct lane_worker *l = aligned_alloc(MR_CACHE_LINE, sizeof(*l));
+	const struct mr_flow_table_config table = {
+		.max = config->max_flows,
+		.idle_seconds = IDLE_SECONDS,
+		.seed = config->seed,
+		.numa = -1,
+	};
+	struct mr_programs_config programs = {
+		.max = config->max_programs ? config->max_programs
+					    : MR_MAX(config->max_flows / 4, PROGRAMS_MIN),
+		.nodes = MR_GRAPH_NODES_MAX,
+	};
+	int rc;
+
+	if (!l)
+		return mr_error_set(error, -ENOMEM, "flow lane: no memory for a worker");
+	memset(l, 0, sizeof(*l));
+	*out = l;
+	l->lane = lane;
+	programs.classes = l->classes;
+	rc = mr_flow_table_create(&l->table, &table, error);
+	if (!rc)
+		rc = mr_programs_create(&l->programs, &programs, error);
+	if (!rc)
+		rc = mr_flow_door_create(&l->door, error);
+	if (!rc)
+		rc = mr_flow_pairs_create(&l->pairs, config->seed, -1, error);
+	if (!rc)
+		l->lines = mr_flow_table_lines(l->table);
+	return rc;
+}
+
+int
+mr_lane_create(struct mr_lane **out, const struct mr_lane_config *config, struct mr_error *error)
+{
+	struct mr_lane *lane = calloc(1, sizeof(*lane));
+	int rc;
+
+	if (!lane)
+		return mr_error_set(error, -ENOMEM, "flow lane: no memory");
+	lane->graph = config->graph;
+	lane->eager = config->eager;
+	lane->worker_count = mr_graph_worker_count(config->graph);
+	mr_lane_set_idle(lane, config->idle_seconds);
+	rc = 0;
+	for (unsigned i = 0; i < lane->worker_count && !rc; i++)
+		rc = worker_create(&lane->workers[i], lane, config, error);
+	if (rc) {
+		mr_lane_destroy(lane);
+		return rc;
+	}
+	*out = lane;
+	return 0;
+}
+
+void
+mr_lane_destroy(struct mr_lane *lane)
+{
+	if (!lane)
+		return;
+	for (unsigned i = 0; i < lane->worker_count; i++)
+		worker_destroy(lane->workers[i]);
+	free(lane);
+}
+
+void
+mr_lane_set_idle(struct mr_lane *lane, uint32_t seconds)
+{
+	atomic_store_explicit(&lane->idle_seconds, seconds ? seconds : IDLE_SECONDS,
+	    memory_order_relaxed);
+}
+
+int
+mr_lane_port_create(struct mr_lane_port **out, struct mr_lane *lane,
+    const struct mr_flow_view *view, const char *name, uint16_t *node, struct mr_error *error)
+{
+	struct mr_lane_port *port = calloc(1, sizeof(*port));
+	int rc;
+
+	if (!port)
+		return mr_error_set(error, -ENOMEM, "flow lane: no memory for %s", name);
+	port->lane = lane;
+	port->view = *view;
+	rc = mr_graph_record(lane->graph, error);
+	if (!rc)
+		rc = mr_graph_add_node(lane->graph, &mr_lane_class, name, port, &port->node, error);
+	if (rc) {
+		free(port);
+		return rc;
+	}
+	*node = port->node;
+	*out = port;
+	return 0;
+}
+
+void
+mr_lane_port_destroy(struct mr_lane_port *port)
+{
+	free(port);
+}

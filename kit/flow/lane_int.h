@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef MR_KIT_FLOW_LANE_INT_H
+#define MR_KIT_FLOW_LANE_INT_H
+
+/* The flow lane from inside: what a worker has. */
+
+#include "kit/base/counter.h"
+#include "kit/flow/lane.h"
+#include "kit/flow/pairs.h"
+#include "kit/flow/table_inl.h"
+#include "kit/graph/replay.h"
+
+#define WATCH_MAX 1024u
+#define DIRTY_MAX 4096u
+#define PRINT_MAX 4096u
+
+/* A program of its own number: the flow's packets take the graph until second `arg`. */
+#define LANE_BARRED 0u
+
+struct watch {
+	const struct mr_generation *cell;
+	uint32_t value;
+};
+
+/* A recording on its way: whose it is. */
+struct pending {
+	struct mr_flow_key key;
+	uint64_t hash;
+};
+
+struct lane_worker {
+	MR_CACHE_ALIGNED struct mr_lane *lane;
+	struct mr_flow_table *table;
+	struct mr_flow *lines;
+	struct mr_programs *programs;
+	struct mr_flow_door *door;
+	struct mr_flow_pairs *pairs;
+	uint64_t plan;        /* the graph's that flows are recorded under */
+	uint32_t epoch;       /* grows whenever something that programs rest on may have changed */
+	uint32_t first_epoch; /* of this plan: programs checked before are of another one */
+	uint32_t seconds;
+	uint32_t watch_count;
+	bool watch_full; /* programs are checked again with every vector */
+	uint32_t ticked; /* second */
+	uint32_t dirty_count;
+	struct watch watch[WATCH_MAX];
+	uint32_t dirty[DIRTY_MAX]; /* programs with packets to settle */
+	struct mr_recorder *recorder;
+	struct mr_node_run *run; /* of the lane's node that ran last: valid while its pass is */
+	struct pending pending[MR_RECORD_SLOTS_MAX];
+	const struct mr_node_class *classes[MR_GRAPH_NODES_MAX]; /* of this plan */
+	struct mr_flow_batch batch;
+	/* Counters: the worker writes, control reads. */
+	_Atomic uint64_t refused[MR_PROGRAM_REFUSAL_COUNT];
+	_Atomic uint64_t stale, barred;
+	/* A question from control: which flow to print, answered into text. */
+	_Atomic uint32_t asked, answered;
+	size_t text_length;
+	char text[PRINT_MAX];
+};
+
+struct mr_lane {
+	struct mr_graph *graph;
+	_Atomic uint32_t idle_seconds;
+	bool eager;
+	unsigned worker_count;
+	struct lane_worker *workers[MR_GRAPH_WORKERS_MAX];
+};
+
+struct mr_lane_port {
+	struct mr_lane *lane;
+	struct mr_flow_view view;
+	uint16_t node;
+};
+
+extern const struct mr_node_class mr_lane_class;
+
+/* lane_record.c */
+/* Takes the plan of this vector up; looks whether what programs rest on has changed. */
+void lane_begin(struct lane_worker *, struct mr_node_run *);
+/* The program may be used in this epoch: looked at again where it was not yet. */
+bool lane_holds(struct lane_worker *, struct mr_program *);
+/* Gives the packet a recording that will become this key's flow. */
+bool lane_attach(struct lane_worker *, struct mr_node_run *, struct mr_packet *,
+    const struct mr_flow_key *, uint64_t hash);
+/* The flow goes. */
+void lane_forget(struct lane_worker *, struct mr_node_run *, uint32_t flow);
+
+/* lane_settle.c */
+void lane_settle_program(struct lane_worker *, struct mr_node_run *, uint32_t program);
+void lane_settle(struct lane_worker *, struct mr_node_run *);
+void lane_tick(struct mr_node_run *);
+void lane_plan_ends(struct mr_node_run *);
+void lane_age(struct lane_worker *, struct mr_node_run *, unsigned budget);
+
+/* lane_show.c */
+void lane_answer(struct lane_worker *);
+
+/* The program has packets to settle. */
+mr_inline void
+lane_credit(struct lane_worker *l, struct mr_node_run *run, uint32_t index, struct mr_program *g,
+    uint64_t packets, uint64_t bytes)
+{
+	if (mr_unlikely(g->packets == 0)) {
+		if (l->dirty_count == DIRTY_MAX)
+			lane_settle(l, run);
+		l->dirty[l->dirty_count++] = index;
+	}
+	g->packets += packets;
+	g->bytes += bytes;
+}
+
+#endif

@@ -1,0 +1,358 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * The lane's loop. A vector goes through in steps: keys; the table (two phases of its own); each
+ * hit's program, whether it holds and fits; what nodes on the walk do with each packet beyond
+ * edits; edits and verdicts. What is left goes to the graph in the order in which it came.
+ */
+
+#include "kit/flow/lane_int.h"
+#include "kit/flow/program_inl.h"
+
+enum { EDGE_GRAPH };
+
+/* A hit on its way through the steps. */
+struct hit {
+	uint32_t flow;
+	uint32_t program;
+	uint16_t at; /* place in the vector */
+	uint16_t key;
+	bool calls;
+};
+
+struct work {
+	struct mr_node_run *run;
+	struct mr_recorder *rec;
+	struct lane_worker *l;
+	const uint32_t *packets;
+	mr_verdict_t *verdicts;
+	unsigned hit_count, miss_count;
+	bool calls;    /* some hit's program has */
+	bool recorded; /* some packet was given a recording */
+	uint32_t count[MR_LANE_COUNTER_COUNT];
+	struct hit hits[MR_VECTOR_MAX];
+};
+
+static struct mr_packet *
+packet_at(const struct work *w, unsigned at)
+{
+	return mr_packet_at(w->run->base, w->packets[at]);
+}
+
+/* -- what goes to the graph ------------------------------------------------------------------ */
+
+static mr_noinline void
+record(struct work *w, unsigned i)
+{
+	const struct mr_flow_batch *b = &w->l->batch;
+	struct mr_packet *p = packet_at(w, b->at[i]);
+
+	if (p->record)
+		return; /* somebody traces it */
+	if (!lane_attach(w->l, w->run, p, &b->key[i], b->hash[i])) {
+		w->count[MR_LANE_COUNT_BUSY]++;
+		return;
+	}
+	w->count[MR_LANE_COUNT_RECORDED]++;
+	w->recorded = true;
+}
+
+static mr_noinline void
+miss(struct work *w, unsigned i)
+{
+	struct lane_worker *l = w->l;
+
+	if (l->lane->eager || mr_flow_door_knock(l->door, l->batch.hash[i], w->run->seconds))
+		record(w, i);
+	else
+		w->count[MR_LANE_COUNT_FIRST]++;
+}
+
+/* Its decision is out of date: the walk is recorded anew. */
+static mr_noinline void
+stale(struct work *w, unsigned i)
+{
+	mr_counter_add(&w->l->stale, 1);
+	w->count[MR_LANE_COUNT_STALE]++;
+	lane_forget(w->l, w->run, w->l->batch.found[i]);
+	record(w, i);
+}
+
+static mr_noinline void
+barred(struct work *w, unsigned i)
+{
+	struct mr_flow *line = &w->l->lines[w->l->batch.found[i]];
+
+	if ((int32_t)(w->run->seconds - line->arg) >= 0 || line->stamp != w->l->epoch) {
+		lane_forget(w->l, w->run, w->l->batch.found[i]);
+		record(w, i);
+		return;
+	}
+	w->count[MR_LANE_COUNT_BARRED]++;
+}
+
+/* -- hits ------------------------------------------------------------------------------------ */
+
+mr_inline void
+look(struct work *w, unsigned count)
+{
+	struct lane_worker *l = w->l;
+	const struct mr_flow_batch *b = &l->batch;
+
+	for (unsigned i = 0; i < count; i++) {
+		uint32_t flow = b->found[i];
+		struct mr_flow *line = &l->lines[flow];
+		struct mr_program *g;
+		struct hit *hit;
+
+		if (mr_unlikely(flow == MR_FLOW_NONE)) {
+			miss(w, i);
+			continue;
+		}
+		if (mr_unlikely(line->program == LANE_BARRED)) {
+			barred(w, i);
+			continue;
+		}
+		g = mr_program_at(l->programs, line->program);
+		if (mr_unlikely((g->checked != l->epoch || l->watch_full) && !lane_holds(l, g))) {
+			stale(w, i);
+			continue;
+		}
+		if (g->regions && mr_unlikely(mr_program_stamp(g, &line->key) != line->stamp)) {
+			stale(w, i);
+			continue;
+		}
+		if (mr_unlikely(!mr_program_fits_inl(g, packet_at(w, b->at[i])))) {
+			w->count[MR_LANE_COUNT_CONDITION]++;
+			continue;
+		}
+		hit = &w->hits[w->hit_count++];
+		hit->flow = flow;
+		hit->program = line->program;
+		hit->at = b->at[i];
+		hit->key = (uint16_t)i;
+		hit->calls = g->flags & MR_PROGRAM_CALLS;
+		w->calls |= hit->calls;
+	}
+}
+
+/* What one node wants to do with packets: gathered, and done. */
+struct calls {
+	uint32_t packets[MR_VECTOR_MAX];
+	uint32_t args[MR_VECTOR_MAX];
+	struct mr_replayed replayed[MR_VECTOR_MAX];
+	uint16_t hit[MR_VECTOR_MAX];
+	uint8_t skip[MR_VECTOR_MAX];
+};
+
+static void
+call_add(const struct work *w, struct calls *c, unsigned n, unsigned h,
+    const struct mr_program_call *call)
+{
+	const struct mr_flow_batch *b = &w->l->batch;
+	const struct hit *hit = &w->hits[h];
+
+	c->packets[n] = w->packets[hit->at];
+	c->args[n] = call->from_flow ? w->l->lines[hit->flow].arg : call->arg;
+	c->replayed[n] = (struct mr_replayed){
+		.l3 = b->l3[hit->key],
+		.l4 = b->l4[hit->key],
+		.tcp = b->tcp[hit->key],
+		.six = MR_FLOW_WHERE_SIX(b->key[hit->key].where),
+	};
+	c->hit[n] = (uint16_t)h;
+	c->skip[n] = 0;
+}
+
+/* The `round`-th call of every program, node by node. Returns whether there are more. */
+static bool
+call_round(struct work *w, unsigned round, uint8_t *skip)
+{
+	uint16_t node[MR_VECTOR_MAX], next = 0;
+	const struct mr_program_call *calls;
+	unsigned left = 0, n, count;
+	bool more = false;
+	struct calls c;
+
+	for (unsigned h = 0; h < w->hit_count; h++) {
+		struct mr_flow *line = &w->l->lines[w->hits[h].flow];
+
+		node[h] = UINT16_MAX;
+		if (!w->hits[h].calls || skip[h])
+			continue;
+		count = mr_program_calls(mr_program_at(w->l->programs, w->hits[h].program), &calls);
+		more |= count > round + 1;
+		if (round >= count ||
+		    (calls[round].secondly && line->seen == (uint16_t)w->run->seconds &&
+			line->packets))
+			continue;
+		node[h] = next = calls[round].node;
+		left++;
+	}
+	while (left > 0) {
+		uint16_t other = UINT16_MAX;
+
+		n = 0;
+		for (unsigned h = 0; h < w->hit_count; h++) {
+			if (node[h] != next) {
+				other = node[h] == UINT16_MAX ? other : node[h];
+				continue;
+			}
+			mr_program_calls(mr_program_at(w->l->programs, w->hits[h].program), &calls);
+			call_add(w, &c, n++, h, &calls[round]);
+			node[h] = UINT16_MAX;
+		}
+		mr_replay_call(w->run, next, c.packets, c.args, c.replayed, c.skip, n);
+		for (unsigned i = 0; i < n; i++)
+			skip[c.hit[i]] |= c.skip[i];
+		left -= n;
+		next = other;
+	}
+	return more;
+}
+
+/* Takes hits out that a node wants to see itself. */
+static mr_noinline void
+call_all(struct work *w)
+{
+	uint8_t skip[MR_VECTOR_MAX] = { 0 };
+	unsigned round = 0, kept = 0;
+
+	while (call_round(w, round, skip))
+		round++;
+	for (unsigned h = 0; h < w->hit_count; h++) {
+		if (skip[h])
+			w->count[MR_LANE_COUNT_SKIPPED]++;
+		else
+			w->hits[kept++] = w->hits[h];
+	}
+	w->hit_count = kept;
+}
+
+mr_inline bool
+edit(const struct work *w, const struct mr_program *g, struct mr_packet *p)
+{
+	if (mr_unlikely(mr_recorded(w->rec, p))) {
+		mr_record_note(w->rec, p, "replayed, program", g->users);
+		return mr_program_edit(g, w->rec, p);
+	}
+	return mr_program_edit_inl(g, p);
+}
+
+mr_inline void
+replay(struct work *w)
+{
+	struct lane_worker *l = w->l;
+	uint32_t seconds = w->run->seconds;
+
+	for (unsigned h = 0; h < w->hit_count; h++) {
+		const struct hit *hit = &w->hits[h];
+		struct mr_program *g = mr_program_at(l->programs, hit->program);
+		struct mr_packet *p = packet_at(w, hit->at);
+		uint32_t length = p->total;
+
+		if (mr_unlikely(!edit(w, g, p))) {
+			w->count[MR_LANE_COUNT_CONDITION]++;
+			continue;
+		}
+		mr_flow_touch(l->table, l->lines, hit->flow, length, seconds);
+		lane_credit(l, w->run, hit->program, g, 1, length);
+		w->count[MR_LANE_COUNT_REPLAYED]++;
+		if (mr_unlikely((g->verdict & MR_VERDICT_CLASS) == MR_VERDICT_DROP)) {
+			mr_replay_drop(w->run, g->drop_node, g->verdict & MR_VERDICT_INDEX,
+			    &w->packets[hit->at], 1);
+			w->verdicts[hit->at] = MR_VERDICT_GONE;
+		} else {
+			w->verdicts[hit->at] = g->verdict | MR_VERDICT_FINAL;
+		}
+	}
+}
+
+/* Some of the packets for the graph carry recordings: they go there together, in order. */
+static mr_noinline void
+enter_recorded(struct work *w, unsigned count)
+{
+	uint32_t packets[MR_VECTOR_MAX];
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < count; i++) {
+		if (w->verdicts[i] != mr_verdict_edge(EDGE_GRAPH))
+			continue;
+		packets[n++] = w->packets[i];
+		w->verdicts[i] = MR_VERDICT_GONE;
+	}
+	mr_replay_enter(w->run, EDGE_GRAPH, packets, n, true);
+}
+
+/* -- the node -------------------------------------------------------------------------------- */
+
+/* What would happen is what the graph would do: the same, or the lane would be wrong. */
+static void
+explain(struct mr_node_run *run, struct mr_recorder *rec, const uint32_t *packets,
+    mr_verdict_t *verdicts, unsigned count)
+{
+	for (unsigned i = 0; i < count; i++) {
+		mr_record_use(rec, mr_packet_at(run->base, packets[i]), 0);
+		verdicts[i] = mr_verdict_edge(EDGE_GRAPH);
+	}
+}
+
+mr_inline void
+lane_body(struct mr_node_run *run, struct mr_recorder *rec, const uint32_t *packets,
+    mr_verdict_t *verdicts, unsigned count)
+{
+	struct mr_lane_port *port = run->self;
+	struct lane_worker *l = port->lane->workers[run->worker];
+	uint16_t rest[MR_VECTOR_MAX];
+	unsigned rest_count, n;
+	struct work w;
+
+	if (mr_unlikely(mr_record_is_dry(rec))) {
+		explain(run, rec, packets, verdicts, count);
+		return;
+	}
+	w.run = run;
+	w.rec = rec;
+	w.l = l;
+	w.packets = packets;
+	w.verdicts = verdicts;
+	w.hit_count = w.miss_count = 0;
+	w.calls = w.recorded = false;
+	memset(w.count, 0, sizeof(w.count));
+	lane_begin(l, run);
+	n = mr_flow_keys(&port->view, l->pairs, run->base, packets, count, &l->batch, rest,
+	    &rest_count);
+	mr_flow_table_find(l->table, &l->batch, n);
+	for (unsigned i = 0; i < count; i++)
+		verdicts[i] = mr_verdict_edge(EDGE_GRAPH);
+	look(&w, n);
+	if (w.calls)
+		call_all(&w);
+	replay(&w);
+	if (mr_unlikely(w.recorded))
+		enter_recorded(&w, count);
+	w.count[MR_LANE_COUNT_NOT_PLAIN] = rest_count;
+	for (unsigned i = 0; i < MR_LANE_COUNTER_COUNT; i++)
+		if (w.count[i])
+			mr_node_count(run, i, w.count[i]);
+	lane_age(l, run, 8);
+}
+MR_NODE_FUNCTIONS(lane)
+
+static const char *const edges[] = { "graph" };
+#define X(id, name, doc) { name, doc },
+static const struct mr_named counters[] = { MR_LANE_COUNTERS(X) };
+#undef X
+
+const struct mr_node_class mr_lane_class = {
+	.name = "flow-lane",
+	.doc = "does to packets of known flows what the graph did to an earlier one",
+	.edges = edges,
+	.edge_count = 1,
+	.counters = counters,
+	.counter_count = MR_LANE_COUNTER_COUNT,
+	.replays = true,
+	.tick = lane_tick,
+	.plan_ends = lane_plan_ends,
+	MR_NODE_RUN(lane),
+};

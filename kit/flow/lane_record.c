@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* From a recording to a flow, and how a flow ends. */
+
+#include <string.h>
+
+#include "kit/flow/lane_int.h"
+
+/* How long packets of a flow that cannot be replayed take the graph before it is tried again. */
+#define BARRED_SECONDS 1u
+
+/* -- what programs rest on ---------------------------------------------------------------------- */
+
+static void
+take_plan(struct lane_worker *l, struct mr_node_run *run)
+{
+	l->plan = mr_replay_plan(run);
+	l->first_epoch = ++l->epoch;
+	l->watch_count = 0;
+	l->watch_full = false;
+	memset(l->classes, 0, sizeof(l->classes));
+	mr_replay_classes(run, l->classes, MR_GRAPH_NODES_MAX);
+}
+
+static void recorded(void *user, const struct mr_recording *);
+
+void
+lane_begin(struct lane_worker *l, struct mr_node_run *run)
+{
+	bool changed = false;
+
+	l->run = run;
+	lane_answer(l);
+	if (mr_unlikely(l->plan != mr_replay_plan(run)))
+		take_plan(l, run);
+	for (unsigned i = 0; i < l->watch_count; i++) {
+		uint32_t value = mr_generation_read(l->watch[i].cell);
+
+		changed |= value != l->watch[i].value;
+		l->watch[i].value = value;
+	}
+	l->epoch += changed;
+	if (mr_unlikely(!l->recorder)) {
+		l->recorder = mr_replay_recorder(run);
+		if (l->recorder)
+			mr_recorder_listen(l->recorder, MR_RECORD_LANE, recorded, l);
+	}
+}
+
+bool
+lane_holds(struct lane_worker *l, struct mr_program *g)
+{
+	/* Of another plan: its cells may be gone. */
+	if ((int32_t)(g->checked - l->first_epoch) < 0 || !mr_program_holds(g))
+		return false;
+	g->checked = l->epoch;
+	return true;
+}
+
+static void
+watch_cells(struct lane_worker *l, const struct mr_program *g)
+{
+	const struct mr_program_cell *cells;
+	unsigned count = mr_program_cells(g, &cells), k;
+
+	for (unsigned i = 0; i < count; i++) {
+		for (k = 0; k < l->watch_count && l->watch[k].cell != cells[i].cell; k++)
+			;
+		if (k < l->watch_count)
+			continue;
+		if (l->watch_count == WATCH_MAX) {
+			l->watch_full = true;
+			return;
+		}
+		l->watch[l->watch_count++] = (struct watch){ cells[i].cell, cells[i].value };
+	}
+}
+
+/* -- flows -------------------------------------------------------------------------------------- */
+
+static void
+let_go(struct lane_worker *l, struct mr_node_run *run, uint32_t flow)
+{
+	struct mr_flow *line = &l->lines[flow];
+
+	if (line->program == LANE_BARRED)
+		mr_counter_add(&l->barred, (uint64_t)-1);
+	else
+		lane_settle_program(l, run, line->program);
+	if (line->program != LANE_BARRED)
+		mr_program_release(l->programs, line->program);
+	if (line->key.pair)
+		mr_flow_pairs_release(l->pairs, line->key.pair);
+	mr_flow_set(line, LANE_BARRED, 0, 0);
+}
+
+void
+lane_forget(struct lane_worker *l, struct mr_node_run *run, uint32_t flow)
+{
+	/* Twice in a vector: the first packet has done it. */
+	if (!mr_flow_table_has(l->table, flow))
+		return;
+	let_go(l, run, flow);
+	mr_flow_table_remove(l->table, flow);
+}
+
+static void
+expired(void *user, uint32_t flow)
+{
+	struct lane_worker *l = user;
+
+	let_go(l, l->run, flow);
+}
+
+static uint32_t
+idle(void *user, const struct mr_flow *line)
+{
+	struct lane_worker *l = user;
+
+	return line->program == LANE_BARRED
+	    ? BARRED_SECONDS + 1
+	    : atomic_load_explicit(&l->lane->idle_seconds, memory_order_relaxed);
+}
+
+void
+lane_age(struct lane_worker *l, struct mr_node_run *run, unsigned budget)
+{
+	l->run = run;
+	mr_flow_table_age(l->table, run->seconds, budget, idle, expired, l);
+}
+
+/* An entry for this key that is fresh: MR_FLOW_NONE when the table is full. */
+static uint32_t
+add(struct lane_worker *l, const struct pending *p)
+{
+	uint32_t flow = mr_flow_table_get(l->table, &p->key);
+
+	if (flow != MR_FLOW_NONE)
+		lane_forget(l, l->run, flow);
+	flow = mr_flow_table_add(l->table, &p->key, p->hash, l->run->seconds);
+	if (flow != MR_FLOW_NONE && p->key.pair)
+		mr_flow_pairs_hold(l->pairs, p->key.pair);
+	return flow;
+}
+
+/* The way back is seldom silent: its first packet is recorded at once. */
+static void
+expect_reverse(struct lane_worker *l, const struct mr_flow_key *key, const struct mr_program *g)
+{
+	struct mr_flow_key back;
+
+	if (key->pair || (g->verdict & MR_VERDICT_CLASS) != MR_VERDICT_OUTPUT)
+		return;
+	mr_flow_key_reverse(key, &back);
+	back.where |= MR_FLOW_WHERE(g->verdict & MR_VERDICT_INDEX & ~MR_VERDICT_FINAL, 0, 0, 0);
+	mr_flow_door_knock(l->door, mr_flow_table_hash(l->table, &back), l->run->seconds);
+}
+
+static void
+bar(struct lane_worker *l, const struct pending *p)
+{
+	uint32_t flow = add(l, p);
+
+	if (flow == MR_FLOW_NONE)
+		return;
+	mr_flow_set(&l->lines[flow], LANE_BARRED, l->run->seconds + BARRED_SECONDS, l->epoch);
+	mr_counter_add(&l->barred, 1);
+}
+
+/* The recording of a packet's walk is finished. */
+static void
+recorded(void *user, const struct mr_recording *r)
+{
+	struct lane_worker *l = user;
+	const struct pending *p = &l->pending[r - l->recorder->slots];
+	enum mr_program_refusal refusal;
+	uint32_t program, arg, stamp, flow;
+	struct mr_program *g;
+	unsigned fields;
+
+	refusal = mr_program_build(l->programs, r, &p->key, l->epoch, &program, &arg, &stamp,
+	    &fields);
+	if (refusal != MR_PROGRAM_OK) {
+		mr_counter_add(&l->refused[refusal], 1);
+		bar(l, p);
+		return;
+	}
+	g = mr_program_at(l->programs, program);
+	if (!mr_program_holds(g)) {
+		mr_counter_add(&l->refused[MR_PROGRAM_CHANGED], 1);
+		mr_program_release(l->programs, program);
+		return;
+	}
+	g->checked = l->epoch;
+	watch_cells(l, g);
+	flow = add(l, p);
+	if (flow == MR_FLOW_NONE) {
+		mr_counter_add(&l->refused[MR_PROGRAM_MEMORY], 1);
+		mr_program_release(l->programs, program);
+		return;
+	}
+	mr_flow_set(&l->lines[flow], program, arg, stamp);
+	/* The packet that was recorded is the flow's first; the graph has counted it. */
+	mr_flow_touch(l->table, l->lines, flow, r->length, l->run->seconds);
+	mr_counter_add(&l->refused[MR_PROGRAM_OK], 1);
+	expect_reverse(l, &p->key, g);
+}
+
+bool
+lane_attach(struct lane_worker *l, struct mr_node_run *run, struct mr_packet *p,
+    const struct mr_flow_key *key, uint64_t hash)
+{
+	struct pending *pending;
+
+	if (!l->recorder || !mr_recorder_attach_for(l->recorder, MR_RECORD_LANE, p, 0))
+		return false;
+	pending = &l->pending[(p->record & ((1u << MR_RECORD_SLOT_BITS) - 1)) - 1];
+	pending->key = *key;
+	pending->hash = hash;
+	return true;
+}

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* What was replayed is told to those in whose name it was done. */
+
+#include "kit/flow/lane_int.h"
+
+/* Timers looked after in the tick of a second, and buckets of address pairs. */
+#define TICK_BUDGET 262144u
+#define SWEEP_BUDGET 512u
+
+static void
+give(struct mr_node_run *run, const struct mr_program_credit *c, uint64_t packets, uint64_t bytes)
+{
+	int64_t grown = (int64_t)bytes + c->grown * (int64_t)packets;
+
+	switch (c->kind) {
+	case MR_CREDIT_NODE:
+		mr_replay_passed(run, c->node, packets);
+		break;
+	case MR_CREDIT_COUNTER:
+		mr_replay_count(run, c->node, c->counter,
+		    c->times ? packets * c->times : (uint64_t)grown);
+		break;
+	case MR_CREDIT_TALLY:
+		mr_replay_tally(run, c->node, c->times, packets, (uint64_t)grown);
+		break;
+	default:
+		break;
+	}
+}
+
+void
+lane_settle_program(struct lane_worker *l, struct mr_node_run *run, uint32_t program)
+{
+	struct mr_program *g = mr_program_at(l->programs, program);
+	const struct mr_program_credit *credits;
+	uint64_t packets = g->packets, bytes = g->bytes;
+	unsigned count;
+
+	if (!packets)
+		return;
+	g->packets = g->bytes = 0;
+	/* Nodes of another plan are not there to be told. */
+	if ((int32_t)(g->checked - l->first_epoch) < 0)
+		return;
+	count = mr_program_credits(g, &credits);
+	for (unsigned i = 0; i < count; i++)
+		give(run, &credits[i], packets, bytes);
+}
+
+void
+lane_settle(struct lane_worker *l, struct mr_node_run *run)
+{
+	for (unsigned i = 0; i < l->dirty_count; i++)
+		lane_settle_program(l, run, l->dirty[i]);
+	l->dirty_count = 0;
+}
+
+void
+lane_tick(struct mr_node_run *run)
+{
+	struct mr_lane_port *port = run->self;
+	struct lane_worker *l = port->lane->workers[run->worker];
+
+	lane_answer(l);
+	if (l->ticked == run->seconds)
+		return;
+	l->ticked = run->seconds;
+	lane_begin(l, run);
+	lane_settle(l, run);
+	lane_age(l, run, TICK_BUDGET);
+	mr_flow_pairs_sweep(l->pairs, SWEEP_BUDGET);
+}
+
+void
+lane_plan_ends(struct mr_node_run *run)
+{
+	struct mr_lane_port *port = run->self;
+
+	lane_settle(port->lane->workers[run->worker], run);
+	lane_answer(port->lane->workers[run->worker]);
+}
+
+void
+mr_lane_settle(struct mr_lane *lane)
+{
+	for (unsigned i = 0; i < lane->worker_count; i++)
+		if (lane->workers[i]->run)
+			lane_settle(lane->workers[i], lane->workers[i]->run);
+}

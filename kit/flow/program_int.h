@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef MR_KIT_FLOW_PROGRAM_INT_H
+#define MR_KIT_FLOW_PROGRAM_INT_H
+
+/*
+ * What the files of action programs share:
+ *
+ *   program_head.c   what the edits of a walk do to the packet's head, as symbols
+ *   program_build.c  a recording's operations, one after the other; the finished program's bytes
+ *   program_store.c  lines of memory; equal programs are one
+ *   program.c        replay, and what the others ask a program for
+ *   program_print.c  in words
+ *
+ * A program is its first line (struct mr_program), a struct program_more, and arrays behind it. All
+ * bytes of a program but its counters, `checked` and `users` are set once, padding zero, so that
+ * programs compare as bytes.
+ *
+ * Places of bytes are counted from the first byte of the packet as it comes in: bytes that are not
+ * moved keep their place however much the head grows or shrinks, and places in what it grows by are
+ * negative.
+ */
+
+#include "kit/base/hash.h"
+#include "kit/flow/program.h"
+#include "kit/packet/checksum.h"
+
+/* -- a program's parts ---------------------------------------------------------------- */
+
+/* Eight bytes of the packet as it comes in. */
+struct program_guard {
+	uint64_t mask, value;
+	uint64_t offset;
+};
+
+/* In their order; each as memmove. */
+struct program_move {
+	int16_t from, to;
+	uint16_t len;
+};
+
+enum program_fix_kind {
+	PROGRAM_FIX_LESS,    /* a byte less `delta` */
+	PROGRAM_FIX_SUM,     /* a checksum takes in a delta */
+	PROGRAM_FIX_SUM_UDP, /* MR_SUM_UDP */
+};
+
+/* Of bytes that keep what they come in with, but for this. */
+struct program_fix {
+	int16_t at; /* after the moves */
+	uint16_t kind;
+	be16_t delta;
+};
+
+struct program_write {
+	int16_t at;
+	uint16_t len;
+	uint16_t data; /* from the program's first byte */
+};
+
+enum program_part {
+	PROGRAM_GUARDS,
+	PROGRAM_MOVES,
+	PROGRAM_FIXES,
+	PROGRAM_WRITES,
+	PROGRAM_CALLS,
+	PROGRAM_CREDITS,
+	PROGRAM_CELLS,
+	PROGRAM_OWN, /* cells of regions that are not those of the key's addresses */
+	PROGRAM_PARTS,
+};
+
+struct program_more {
+	const struct mr_regions *regions[2]; /* of the key's destination, source */
+	uint16_t min_length; /* p->len at least; 0: what the key promises is enough */
+	uint16_t pad[3];
+	struct {
+		uint16_t at, count; /* `at` from the program's first byte */
+	} part[PROGRAM_PARTS];
+};
+
+#define PROGRAM_LINES_MAX 255u
+#define PROGRAM_BYTES_MAX (PROGRAM_LINES_MAX * MR_CACHE_LINE)
+#define PROGRAM_WRITE_MAX sizeof(((struct mr_program *)0)->write)
+
+mr_inline const struct program_more *
+program_more(const struct mr_program *g)
+{
+	return (const struct program_more *)(g + 1);
+}
+
+mr_inline unsigned
+program_part(const struct mr_program *g, enum program_part part, const void **first)
+{
+	const struct program_more *more = program_more(g);
+
+	*first = (const uint8_t *)g + more->part[part].at;
+	return more->part[part].count;
+}
+
+/* -- the head while a program is built (program_head.c) --------------------------------- */
+
+#define HEAD_BYTES 192u /* of the packet as it comes in: what lies behind is out of reach */
+#define HEAD_GROWS 127  /* at most, and shrinks */
+#define HEAD_CELLS (HEAD_BYTES + HEAD_GROWS)
+#define HEAD_MODS 64u
+
+enum head_kind {
+	HEAD_OLD,   /* the byte that came in at `from` */
+	HEAD_NEW,   /* `value` */
+	HEAD_EMPTY, /* room that nothing was written into yet */
+};
+
+struct head_cell {
+	uint8_t kind;
+	uint8_t value;
+	uint8_t mod;  /* 0: none; else the change of an old byte, mods[mod - 1] */
+	uint8_t half; /* which byte of a checksum this is */
+	uint16_t from;
+};
+
+struct head_mod {
+	uint8_t kind;    /* enum program_fix_kind */
+	uint8_t count;   /* how often it was made one less; of checksums: how often for a TTL */
+	bool ttl4, ttl6; /* a TTL operation's, not ended by anything else */
+	uint64_t delta;
+};
+
+/* What the key says of the bytes of packets that have it. */
+struct head_known {
+	uint8_t mask[HEAD_BYTES];
+	uint8_t value[HEAD_BYTES];
+	uint8_t fields[HEAD_BYTES]; /* by which fields */
+	uint16_t length;            /* so many bytes there are at least */
+};
+
+struct head {
+	struct head_cell cells[HEAD_CELLS];
+	unsigned count;
+	int grow;
+	unsigned reach; /* bytes of the packet that must be there */
+	uint32_t max_length;
+	struct head_mod mods[HEAD_MODS];
+	unsigned mod_count;
+	uint8_t guard_mask[HEAD_BYTES];
+	uint8_t guard_value[HEAD_BYTES];
+};
+
+/* What is left of it all. */
+struct head_result {
+	struct program_guard guards[HEAD_BYTES / 8 + 1];
+	struct program_move moves[HEAD_CELLS];
+	struct program_fix fixes[2 * HEAD_MODS];
+	struct program_write writes[HEAD_CELLS]; /* `data`: into bytes */
+	uint8_t bytes[HEAD_CELLS];
+	unsigned guard_count, move_count, fix_count, write_count, byte_count;
+	uint8_t first[PROGRAM_WRITE_MAX]; /* left-aligned here */
+	unsigned first_len;
+	unsigned ttl; /* the header's place; 0: none */
+	bool ttl6;
+	unsigned min_length; /* 0: what the key promises */
+	unsigned max_length;
+};
+
+void mr_program_known(struct head_known *, const struct mr_recording *, const struct mr_flow_key *);
+void mr_program_head_init(struct head *);
+/* One operation that edits or guards; others do nothing. */
+enum mr_program_refusal mr_program_head_op(struct head *, const struct mr_op *);
+/* *fields grows by those that a guard was settled by. */
+enum mr_program_refusal mr_program_head_finish(struct head *, const struct head_known *,
+    unsigned *fields, struct head_result *);
+
+/* -- the store (program_store.c) ------------------------------------------------------- */
+
+/* Room in which one program at a time is built. */
+struct program_builder {
+	struct head head;
+	struct head_known known;
+	struct head_result edits;
+	const struct mr_regions *regions[2];
+	struct mr_program_cell cells[MR_RECORD_OPS_MAX];
+	struct mr_program_cell region_cells[MR_RECORD_OPS_MAX];
+	bool own[MR_RECORD_OPS_MAX]; /* of region_cells */
+	struct mr_program_call calls[MR_RECORD_OPS_MAX];
+	struct mr_program_credit credits[MR_RECORD_OPS_MAX];
+	unsigned cell_count, region_count, call_count, credit_count;
+	unsigned fields;
+	uint32_t arg;
+	bool private;
+	mr_verdict_t verdict;
+	uint16_t drop_node;
+	union {
+		struct mr_program program;
+		uint8_t bytes[PROGRAM_BYTES_MAX];
+	};
+	size_t used;
+};
+
+struct mr_programs {
+	uint8_t *base; /* line 0 is nobody's */
+	uint32_t line_count, line_next;
+	uint32_t free[PROGRAM_LINES_MAX + 1]; /* by lines: the first of a list */
+	size_t reserved, index_size;          /* bytes */
+	uint64_t *index; /* open addressing; upper half: hash, lower: program; 0: none */
+	uint32_t index_mask;
+	uint32_t count, max;
+	uint64_t built, shared;
+	struct mr_hash_key key;
+	unsigned nodes;
+	const struct mr_node_class *const *classes;
+	struct program_builder builder;
+};
+
+/* The program in builder.bytes, as a flow's: one that is there already, or a copy. 0: no room. */
+uint32_t mr_programs_intern(struct mr_programs *, bool private);
+
+#endif

@@ -1,0 +1,572 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* What programs rest on, call and credit; what has none; and where they are. */
+
+#include "kit/flow/program_bed.h"
+
+/* -- what it rests on --------------------------------------------------------------------------------- */
+
+static void
+test_reads(void **state)
+{
+	struct mr_generation one = { 5 }, two = { 9 };
+	const struct mr_program_cell *cells;
+	struct bed b;
+	uint32_t first;
+
+	open_bed(&b, 16);
+	op_read(&b, &one, 5);
+	op_read(&b, &two, 9);
+	op_read(&b, &one, 5);
+	assert_int_equal(sent(&b), MR_PROGRAM_OK);
+	assert_int_equal(mr_program_cells(program(&b), &cells), 2);
+	assert_ptr_equal(cells[0].cell, &one);
+	assert_int_equal(cells[0].value, 5);
+	assert_ptr_equal(cells[1].cell, &two);
+	assert_int_equal(cells[1].value, 9);
+	assert_non_null(strstr(print(&b), "rests on 2 tables\n"));
+	assert_true(mr_program_holds(program(&b)));
+	mr_generation_bump(&two);
+	assert_false(mr_program_holds(program(&b)));
+	/* The recording has become old. */
+	first = b.program;
+	assert_int_equal(build(&b), MR_PROGRAM_CHANGED);
+	/* A new walk, another program. */
+	b.r.ops[1].a = 10;
+	assert_int_equal(build(&b), MR_PROGRAM_OK);
+	assert_int_not_equal(b.program, first);
+	assert_true(mr_program_holds(program(&b)));
+	/* Two answers in one walk. */
+	b.r.ops[2].a = 6;
+	assert_int_equal(build(&b), MR_PROGRAM_CHANGED);
+	close_bed(&b);
+}
+
+static void
+test_regions(void **state)
+{
+	struct mr_regions *routes = calloc(2, sizeof(*routes));
+	struct mr_flow_key other;
+	unsigned dst, src;
+	uint32_t first;
+	struct bed b;
+
+	assert_non_null(routes);
+	open_bed(&b, 16);
+	dst = mr_region4(mr_load_be32(b.key.dst));
+	src = mr_region4(mr_load_be32(b.key.src));
+	assert_int_not_equal(dst, src);
+	routes[0].cells[dst].value = 3;
+	routes[0].cells[src].value = 50;
+	routes[1].cells[dst].value = 700;
+	op_region(&b, &routes[0], dst);
+	op_region(&b, &routes[0], src);
+	op_region(&b, &routes[0], dst);
+	assert_int_equal(sent(&b), MR_PROGRAM_OK);
+	assert_int_equal(program(&b)->regions, MR_PROGRAM_REGION_DST | MR_PROGRAM_REGION_SRC);
+	assert_int_equal(b.stamp, 53);
+	assert_int_equal(mr_program_stamp(program(&b), &b.key), 53);
+	assert_int_equal(b.fields, MR_FLOW_PORT | MR_FLOW_SRC | MR_FLOW_DST);
+	mr_generation_bump(&routes[0].cells[src]);
+	assert_int_equal(mr_program_stamp(program(&b), &b.key), 54);
+	assert_int_equal(build(&b), MR_PROGRAM_CHANGED);
+	/* Another flow, elsewhere: the same program, a stamp of its own. */
+	first = b.program;
+	b.flow.dst[0] ^= 1;
+	restart(&b);
+	routes[0].cells[dst ^ 0x100].value = 8;
+	op_region(&b, &routes[0], dst ^ 0x100);
+	op_region(&b, &routes[0], src);
+	assert_int_equal(sent(&b), MR_PROGRAM_OK);
+	assert_int_equal(b.program, first);
+	assert_int_equal(b.stamp, 8 + 51);
+	/* A second table, and a region that no address of the key is in. */
+	b.r.count--;
+	op_region(&b, &routes[1], dst ^ 0x100);
+	routes[0].cells[77].value = 4000;
+	op_region(&b, &routes[0], 77);
+	assert_int_equal(sent(&b), MR_PROGRAM_OK);
+	assert_int_equal(program(&b)->regions,
+	    MR_PROGRAM_REGION_DST | MR_PROGRAM_REGION_SRC | MR_PROGRAM_REGION_OWN);
+	assert_int_equal(b.stamp, 8 + 51 + 4000);
+	assert_int_equal(mr_program_stamp(program(&b), &b.key), b.stamp);
+	mr_generation_bump(&routes[1].cells[dst ^ 0x100]);
+	assert_int_equal(mr_program_stamp(program(&b), &b.key), b.stamp + 1);
+	assert_true(mr_program_holds(program(&b))); /* regions are the stamp's */
+	assert_non_null(strstr(print(&b),
+	    "rests on the routes to the destination\nrests on the routes to the source\n"
+	    "rests on the routes of 2 other regions\n"));
+	/* The region of a table that has no such region. */
+	b.r.ops[0].arg = MR_REGIONS;
+	assert_int_equal(build(&b), MR_PROGRAM_CHANGED);
+	/* IPv6's are others. */
+	b.flow.six = true;
+	memset(b.flow.dst, 0x20, 16);
+	restart(&b);
+	memset(&other, 0, sizeof(other));
+	op_region(&b, &routes[0], mr_region6(0x2020202020202020));
+	assert_int_equal(sent(&b), MR_PROGRAM_OK);
+	assert_int_equal(program(&b)->regions, MR_PROGRAM_REGION_DST);
+	assert_int_equal(mr_program_stamp(program(&b), &b.key), b.stamp);
+	close_bed(&b);
+	free(routes);
+}
+
+static void
+test_fields(void **state)
+{
+	struct bed b;
+
+	open_bed(&b, 16);
+	op(&b, MR_OP_NODE, NODE_A);
+	op_arg(&b, MR_OP_USE, NODE_A, MR_FLOW_DST);
+	op_arg(&b, MR_OP_USE, NODE_A, MR_FLOW_PROTO);
+	op(&b, MR_OP_NODE, NODE_B);
+	op_arg(&b, MR_OP_USE, NODE_B, MR_FLOW_L2);
+	assert_int_equal(sent(&b), MR_PROGRAM_OK);
+	assert_int_equal(b.fields, MR_FLOW_PORT | MR_FLOW_DST | MR_FLOW_PROTO | MR_FLOW_L2);
+	/* The second says nothing. */
+	b.r.count -= 2;
+	assert_int_equal(sent(&b), MR_PROGRAM_OK);
+	assert_int_equal(b.fields, MR_FLOW_ALL);
+	/* Nor does the first. */
+	restart(&b);
+	op(&b, MR_OP_NODE, NODE_A);
+	op(&b, MR_OP_NODE, NODE_B);
+	op_arg(&b, MR_OP_USE, NODE_B, MR_FLOW_L2);
+	assert_int_equal(sent(&b), MR_PROGRAM_OK);
+	assert_int_equal(b.fields, MR_FLOW_ALL);
+	close_bed(&b);
+}
+
+/* -- calls, credits --------------------------------------------------------------------------------------- */
+
+static void
+test_calls(void **state)
+{
+	const struct mr_program_call *calls;
+	uint32_t first;
+	struct bed b;
+
+	open_bed(&b, 16);
+	op_arg(&b, MR_OP_CALL, NODE_A, 4000);
+	b.r.ops[0].len = 1;
+	op_arg(&b, MR_OP_CALL, NODE_A, 0);
+	op_arg(&b, MR_OP_CALL, NODE_A, 12345);
+	assert_int_equal(sent(&b), MR_PROGRAM_OK);
+	assert_int_equal(program(&b)->flags, MR_PROGRAM_CALLS | MR_PROGRAM_SECONDLY);
+	assert_int_equal(b.arg, 12345);
+	assert_int_equal(mr_program_calls(program(&b), &calls), 3);
+	assert_true(calls[0].secondly && !calls[0].from_flow && calls[0].arg == 4000);
+	assert_true(!calls[1].secondly && !calls[1].from_flow && calls[1].arg == 0);
+	assert_true(!calls[2].secondly && calls[2].from_flow && calls[2].arg == 0);
+	assert_non_null(strstr(print(&b),
+	    "call alpha with 4000, once a second\ncall alpha\ncall alpha with the flow's "
+	    "number\n"));
+	/* Another flow's state, the same program. */
+	first = b.program;
+	b.r.ops[2].arg = 12346;
+	assert_int_equal(build(&b), MR_PROGRAM_OK);
+	assert_int_equal(b.program, first);
+	assert_int_equal(program(&b)->users, 2);
+	assert_int_equal(b.arg, 12346);
+	/* A second state: a program of its own, each time. */
+	b.r.ops[1].arg = 1;
+	assert_int_equal(build(&b), MR_PROGRAM_OK);
+	assert_true(program(&b)->flags & MR_PROGRAM_PRIVATE);
+	first = b.program;
+	assert_int_equal(build(&b), MR_PROGRAM_OK);
+	assert_int_not_equal(b.program, first);
+	mr_program_release(b.programs, first);
+	mr_program_release(b.programs, b.program);
+	/* Only once a second: the state is the flow's too. */
+	restart(&b);
+	op_arg(&b, MR_OP_CALL, NODE_A, 4000);
+	b.r.ops[0].len = 1;
+	assert_int_equal(sent(&b), MR_PROGRAM_OK);
+	assert_int_equal(b.arg, 4000);
+	/* Who has no `replay` cannot be called. */
+	restart(&b);
+	op_arg(&b, MR_OP_CALL, NODE_B, 0);
+	assert_int_equal(sent(&b), MR_PROGRAM_NODE);
+	close_bed(&b);
+}
+
+static void
+test_credits(void **state)
+{
+	const struct mr_program_credit *c;
+	struct bed b;
+
+	open_bed(&b, 16);
+	op(&b, MR_OP_NODE, MR_GRAPH_NODE_RX); /* counts by itself */
+	op(&b, MR_OP_NODE, NODE_A);
+	op_arg(&b, MR_OP_COUNT, NODE_A, 1);
+	b.r.ops[2].a = 3;
+	op(&b, MR_OP_NODE, NODE_B);
+	op(&b, MR_OP_NODE, NODE_A);
+	op_arg(&b, MR_OP_COUNT, NODE_A, 1);
+	b.r.ops[5].a = 4;
+	op_at(&b, MR_OP_POP, 0, 14);
+	op_arg(&b, MR_OP_COUNT, NODE_A, 2); /* bytes */
+	op_arg(&b, MR_OP_TALLY, NODE_A, 99);
+	assert_int_equal(sent(&b), MR_PROGRAM_OK);
+	assert_int_equal(mr_program_credits(program(&b), &c), 5);
+	assert_true(c[0].kind == MR_CREDIT_NODE && c[0].node == NODE_A && c[0].times == 2);
+	assert_true(c[1].kind == MR_CREDIT_COUNTER && c[1].counter == 1 && c[1].times == 7);
+	assert_true(c[2].kind == MR_CREDIT_NODE && c[2].node == NODE_B && c[2].times == 1);
+	assert_true(c[3].kind == MR_CREDIT_COUNTER && c[3].counter == 2 && c[3].times == 0);
+	assert_int_equal(c[3].grown, -14);
+	assert_true(c[4].kind == MR_CREDIT_TALLY && c[4].times == 99);
+	assert_int_equal(c[4].grown, -14);
+	assert_non_null(strstr(print(&b),
+	    "count in alpha, 2 times\ncount 7 in alpha, counter 1\ncount in beta\n"
+	    "count bytes in alpha, counter 2\ncount in alpha for its number 99\n"));
+	/* Nobody's counter; nobody to tell. */
+	restart(&b);
+	op_arg(&b, MR_OP_COUNT, NODE_A, 4);
+	assert_int_equal(sent(&b), MR_PROGRAM_NODE);
+	restart(&b);
+	op_arg(&b, MR_OP_TALLY, NODE_B, 4);
+	assert_int_equal(sent(&b), MR_PROGRAM_NODE);
+	close_bed(&b);
+}
+
+/* -- refusals ------------------------------------------------------------------------------------------------ */
+
+static void
+test_refusals(void **state)
+{
+	const struct mr_named *names = mr_program_refusals();
+	struct bed b;
+
+	open_bed(&b, 16);
+	assert_string_equal(names[MR_PROGRAM_OK].name, "ok");
+	assert_string_equal(names[MR_PROGRAM_REFUSAL_COUNT - 1].name, "memory");
+	assert_int_equal(build(&b), MR_PROGRAM_NO_END); /* nothing at all */
+	op(&b, MR_OP_NODE, NODE_SHY);
+	assert_int_equal(sent(&b), MR_PROGRAM_NODE);
+	/* The node's own word goes before that it does not take part. */
+	b.r.count--;
+	op(&b, MR_OP_UNCACHEABLE, NODE_SHY);
+	assert_int_equal(sent(&b), MR_PROGRAM_SAID);
+	b.r.flags = MR_RECORDING_TRUNCATED | MR_RECORDING_UNCACHEABLE;
+	assert_int_equal(build(&b), MR_PROGRAM_LONG);
+	for (unsigned node = NODE_NONE; node <= NODES; node++) {
+		restart(&b);
+		op(&b, MR_OP_NODE, node);
+		assert_int_equal(sent(&b), MR_PROGRAM_NODE);
+	}
+	restart(&b);
+	op(&b, MR_OP_NODE, MR_GRAPH_NODE_HANDOFF);
+	assert_int_equal(sent(&b), MR_PROGRAM_NODE);
+	restart(&b);
+	op(&b, MR_OP_UNCACHEABLE, MR_GRAPH_NODE_HANDOFF);
+	assert_int_equal(build(&b), MR_PROGRAM_NO_END);
+	restart(&b);
+	b.r.flags = MR_RECORDING_UNCACHEABLE;
+	assert_int_equal(sent(&b), MR_PROGRAM_SAID);
+	restart(&b);
+	op_arg(&b, MR_OP_COPY, NODE_A, 1);
+	assert_int_equal(sent(&b), MR_PROGRAM_COPIES);
+	restart(&b);
+	b.r.branches = 64;
+	assert_int_equal(sent(&b), MR_PROGRAM_COPIES);
+	b.r.branches = 1;
+	b.r.ops[0].branch = 63;
+	assert_int_equal(build(&b), MR_PROGRAM_COPIES);
+	close_bed(&b);
+}
+
+static void
+test_ends(void **state)
+{
+	static const struct {
+		enum mr_op_kind kind;
+		unsigned node;
+		uint32_t arg;
+		enum mr_program_refusal why;
+	} cases[] = {
+		{ MR_OP_OUTPUT, MR_GRAPH_NODE_TX, 1023, MR_PROGRAM_OK },
+		{ MR_OP_OUTPUT, MR_GRAPH_NODE_TX, 1024, MR_PROGRAM_NO_END },
+		{ MR_OP_OUTPUT, MR_GRAPH_NODE_TX, UINT32_MAX, MR_PROGRAM_NO_END },
+		{ MR_OP_DROP, NODE_B, 2, MR_PROGRAM_OK },
+		{ MR_OP_DROP, NODE_B, 3, MR_PROGRAM_NO_END },
+		{ MR_OP_DROP, NODE_NONE, 0, MR_PROGRAM_NO_END },
+		{ MR_OP_DROP, MR_GRAPH_NODE_TX, 0, MR_PROGRAM_NO_END },
+		{ MR_OP_HOLD, NODE_A, 0, MR_PROGRAM_HELD },
+		{ MR_OP_REFUSED, MR_GRAPH_NODE_TX, 0, MR_PROGRAM_NO_END },
+		{ MR_OP_END, NODE_A, 0, MR_PROGRAM_NO_END },
+		{ (enum mr_op_kind)(MR_OP_END + 1), NODE_A, 0, MR_PROGRAM_CONFLICT },
+	};
+	struct bed b;
+
+	open_bed(&b, 16);
+	for (unsigned i = 0; i < MR_ARRAY_COUNT(cases); i++) {
+		restart(&b);
+		op_arg(&b, cases[i].kind, cases[i].node, cases[i].arg);
+		assert_int_equal(build(&b), cases[i].why);
+	}
+	restart(&b);
+	op_arg(&b, MR_OP_DROP, NODE_B, 2);
+	assert_int_equal(build(&b), MR_PROGRAM_OK);
+	assert_int_equal(program(&b)->verdict, mr_verdict_drop(2));
+	assert_int_equal(program(&b)->drop_node, NODE_B);
+	assert_string_equal(print(&b), "drop by beta, reason 2\n");
+	/* A walk has one end. */
+	assert_int_equal(sent(&b), MR_PROGRAM_CONFLICT);
+	close_bed(&b);
+}
+
+/* Operations out of bounds, each alone. */
+static void
+test_hostile(void **state)
+{
+	static const struct {
+		enum mr_op_kind kind;
+		unsigned offset, len;
+		uint32_t arg;
+		enum mr_program_refusal why;
+	} cases[] = {
+		{ MR_OP_SET, 0, 17, 0, MR_PROGRAM_CONFLICT },
+		{ MR_OP_SET, 191, 2, 0, MR_PROGRAM_LONG },
+		{ MR_OP_SET, 65535, 16, 0, MR_PROGRAM_LONG },
+		{ MR_OP_PUSH, 193, 1, 0, MR_PROGRAM_LONG },
+		{ MR_OP_PUSH, 65535, 255, 0, MR_PROGRAM_LONG },
+		{ MR_OP_PUSH, 0, 128, 0, MR_PROGRAM_LONG },
+		{ MR_OP_POP, 0, 128, 0, MR_PROGRAM_LONG },
+		{ MR_OP_POP, 192, 1, 0, MR_PROGRAM_LONG },
+		{ MR_OP_POP, 65535, 1, 0, MR_PROGRAM_LONG },
+		{ MR_OP_SUM, 191, 0, 0, MR_PROGRAM_LONG },
+		{ MR_OP_SUM, 65535, 0, 0, MR_PROGRAM_LONG },
+		{ MR_OP_SUM, 24, 2, 0, MR_PROGRAM_CONFLICT },
+		{ MR_OP_SUM, 24, 0, 65536, MR_PROGRAM_CONFLICT },
+		{ MR_OP_TTL, 184, 0, 4, MR_PROGRAM_LONG },
+		{ MR_OP_TTL, 65535, 0, 4, MR_PROGRAM_LONG },
+		{ MR_OP_TTL, 65535, 0, 6, MR_PROGRAM_LONG },
+		{ MR_OP_TTL, 14, 0, 5, MR_PROGRAM_CONFLICT },
+		{ MR_OP_GUARD, 191, 2, 0, MR_PROGRAM_GUARD },
+		{ MR_OP_GUARD, 65535, 8, 0, MR_PROGRAM_GUARD },
+		{ MR_OP_GUARD, 0, 9, 0, MR_PROGRAM_GUARD },
+		{ MR_OP_READ, 0, 0, 0, MR_PROGRAM_CHANGED },
+		{ MR_OP_REGION, 0, 0, 0, MR_PROGRAM_CHANGED },
+	};
+	struct bed b;
+
+	open_bed(&b, 16);
+	for (unsigned i = 0; i < MR_ARRAY_COUNT(cases); i++) {
+		restart(&b);
+		op_at(&b, cases[i].kind, cases[i].offset, cases[i].len);
+		b.r.ops[0].arg = cases[i].arg;
+		assert_int_equal(sent(&b), cases[i].why);
+	}
+	/* As many as there can be. */
+	restart(&b);
+	while (b.r.count < MR_RECORD_OPS_MAX - 1)
+		op_ttl(&b, 14, 4);
+	assert_int_equal(sent(&b), MR_PROGRAM_OK);
+	restart(&b);
+	while (b.r.count < MR_RECORD_OPS_MAX)
+		op_ttl(&b, 14, 4);
+	assert_int_equal(build(&b), MR_PROGRAM_CONFLICT);
+	b.r.count++;
+	assert_int_equal(build(&b), MR_PROGRAM_LONG);
+	/* A packet cut short: what the snapshot lacks, the key does not answer for. */
+	restart(&b);
+	op_guard(&b, 12, 2, 0xffff);
+	b.r.snapped = 20;
+	assert_int_equal(sent(&b), MR_PROGRAM_OK);
+	assert_non_null(strstr(print(&b), "if 2 bytes at 12"));
+	close_bed(&b);
+}
+
+/* The longest program: every part full. */
+static void
+test_largest(void **state)
+{
+	static struct mr_generation cells[MR_RECORD_OPS_MAX];
+	const struct mr_program_cell *read;
+	const struct mr_program_call *calls;
+	struct bed b;
+
+	open_bed(&b, 16);
+	while (b.r.count < MR_RECORD_OPS_MAX - 1)
+		op_read(&b, &cells[b.r.count], 0);
+	assert_int_equal(sent(&b), MR_PROGRAM_OK);
+	assert_int_equal(mr_program_cells(program(&b), &read), MR_RECORD_OPS_MAX - 1);
+	assert_true(mr_program_holds(program(&b)));
+	restart(&b);
+	while (b.r.count < MR_RECORD_OPS_MAX - 1)
+		op_arg(&b, MR_OP_CALL, NODE_A, b.r.count);
+	assert_int_equal(sent(&b), MR_PROGRAM_OK);
+	assert_int_equal(mr_program_calls(program(&b), &calls), MR_RECORD_OPS_MAX - 1);
+	assert_int_equal(calls[200].arg, 200);
+	close_bed(&b);
+}
+
+/* -- the store -------------------------------------------------------------------------------------------------- */
+
+/* A program that differs by this number, of a size that does too. */
+static enum mr_program_refusal
+build_number(struct bed *b, unsigned number)
+{
+	restart(b);
+	op_set(b, 0, &number, 4);
+	for (unsigned i = 0; i < number % 40; i++)
+		op_arg(b, MR_OP_TALLY, NODE_A, i);
+	return sent(b);
+}
+
+static void
+test_store(void **state)
+{
+	enum { MAX = 300, NUMBERS = 400 };
+	uint32_t at[NUMBERS] = { 0 }, users[NUMBERS] = { 0 };
+	struct mr_programs_stats stats;
+	unsigned live = 0, refused = 0;
+	struct bed b;
+
+	open_bed(&b, MAX);
+	for (unsigned i = 0; i < 40000; i++) {
+		unsigned n = oracle_draw(&b.rng) % NUMBERS;
+		uint32_t value;
+
+		if (oracle_draw(&b.rng) % 100 < (i / 8000 % 2 ? 70u : 40u) && users[n]) {
+			mr_program_release(b.programs, at[n]);
+			live -= !--users[n];
+		} else if (build_number(&b, n) == MR_PROGRAM_OK) {
+			assert_true(b.program && (!users[n] || at[n] == b.program));
+			live += !users[n]++;
+			at[n] = b.program;
+			memcpy(&value, program(&b)->write + 20, 4);
+			assert_int_equal(value, n);
+			assert_int_equal(program(&b)->users, users[n]);
+		} else {
+			assert_int_equal(live, MAX);
+			assert_false(users[n]);
+			refused++;
+		}
+		mr_programs_stats(b.programs, &stats);
+		assert_int_equal(stats.programs, live);
+	}
+	assert_true(refused > 100 && stats.shared > 1000);
+	for (unsigned n = 0; n < NUMBERS; n++)
+		for (; users[n]; users[n]--)
+			mr_program_release(b.programs, at[n]);
+	mr_programs_stats(b.programs, &stats);
+	assert_int_equal(stats.programs, 0);
+	assert_int_equal(stats.memory, MR_CACHE_LINE);
+	close_bed(&b);
+}
+
+/* Sharing forgets nothing of a program: what differs only in one part is two. */
+static void
+test_sharing(void **state)
+{
+	struct mr_generation cell = { 1 };
+	uint32_t seen[16];
+	unsigned count = 0;
+	struct bed b;
+
+	open_bed(&b, 64);
+	for (unsigned variant = 0; variant < 12; variant++) {
+		restart(&b);
+		if (variant == 1)
+			op_arg(&b, MR_OP_LENGTH, NODE_A, 1000);
+		if (variant == 2)
+			op_ttl(&b, 14, 4);
+		if (variant == 3)
+			op_set(&b, 0, ethernet, 6);
+		if (variant == 4)
+			op_set(&b, 0, ethernet + 6, 6);
+		if (variant == 5)
+			op_guard(&b, 15, 1, 0xff);
+		if (variant == 6)
+			op_at(&b, MR_OP_POP, 12, 2);
+		if (variant == 7)
+			op_arg(&b, MR_OP_TALLY, NODE_A, 1);
+		if (variant == 8)
+			op_arg(&b, MR_OP_TALLY, NODE_A, 2);
+		if (variant == 9)
+			op_read(&b, &cell, 1);
+		if (variant == 10)
+			op_arg(&b, MR_OP_CALL, NODE_A, 0);
+		if (variant == 11)
+			op(&b, MR_OP_NODE, NODE_B);
+		assert_int_equal(sent(&b), MR_PROGRAM_OK);
+		for (unsigned i = 0; i < count; i++)
+			assert_int_not_equal(seen[i], b.program);
+		seen[count++] = b.program;
+		program(&b)->packets = 9; /* counters do not make a difference */
+		assert_int_equal(build(&b), MR_PROGRAM_OK);
+		assert_int_equal(b.program, seen[count - 1]);
+	}
+	for (unsigned i = 0; i < count; i++) {
+		mr_program_release(b.programs, seen[i]);
+		mr_program_release(b.programs, seen[i]);
+	}
+	close_bed(&b);
+}
+
+static void
+test_create(void **state)
+{
+	const struct mr_node_class *none[1] = { NULL };
+	struct mr_programs_config config = { .max = 0, .nodes = 1, .classes = none };
+	struct mr_programs *s;
+	struct mr_error error;
+
+	assert_int_equal(mr_programs_create(&s, &config, &error), -EINVAL);
+	config.max = UINT32_MAX;
+	assert_int_equal(mr_programs_create(&s, &config, &error), -EINVAL);
+	config.max = 8u << 20;
+	assert_int_equal(mr_programs_create(&s, &config, &error), 0);
+	mr_programs_destroy(s);
+	mr_programs_destroy(NULL);
+}
+
+/* A text that is cut says how long it would have been. */
+static void
+test_print_cut(void **state)
+{
+	char small[20];
+	struct bed b;
+	size_t len;
+
+	open_bed(&b, 16);
+	op_guard(&b, 15, 1, 0xff);
+	op_at(&b, MR_OP_SUM, 24, MR_SUM_PLAIN);
+	b.r.ops[1].arg = mr_be16(0xabcd);
+	op_ttl(&b, 14, 6);
+	assert_int_equal(sent(&b), MR_PROGRAM_OK);
+	assert_non_null(strstr(print(&b), "hop limit of the header at 14 one less\n"));
+	assert_non_null(strstr(print(&b), "Internet checksum at 24 takes in abcd\n"));
+	len = mr_program_print(program(&b), node_name, port_name, NULL, small, sizeof(small));
+	assert_int_equal(len, strlen(print(&b)));
+	assert_int_equal(strlen(small), sizeof(small) - 1);
+	assert_memory_equal(small, print(&b), sizeof(small) - 1);
+	assert_int_equal(mr_program_print(program(&b), node_name, port_name, NULL, NULL, 0), len);
+	close_bed(&b);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_reads),
+		cmocka_unit_test(test_regions),
+		cmocka_unit_test(test_fields),
+		cmocka_unit_test(test_calls),
+		cmocka_unit_test(test_credits),
+		cmocka_unit_test(test_refusals),
+		cmocka_unit_test(test_ends),
+		cmocka_unit_test(test_hostile),
+		cmocka_unit_test(test_largest),
+		cmocka_unit_test(test_store),
+		cmocka_unit_test(test_sharing),
+		cmocka_unit_test(test_create),
+		cmocka_unit_test(test_print_cut),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "kit/graph/replay.h"
+
+#include "kit/graph/graph_int.h"
+
+uint64_t
+mr_replay_plan(const struct mr_node_run *run)
+{
+	return run->owner->current->generation;
+}
+
+unsigned
+mr_replay_classes(const struct mr_node_run *run, const struct mr_node_class **classes, unsigned max)
+{
+	const struct mr_plan *plan = run->owner->current;
+	unsigned count = MR_MIN(plan->node_count, max);
+
+	for (unsigned i = 0; i < count; i++)
+		classes[i] = plan->nodes[i].rt ? plan->nodes[i].rt->class : NULL;
+	return count;
+}
+
+struct mr_recorder *
+mr_replay_recorder(const struct mr_node_run *run)
+{
+	return run->owner->recorder;
+}
+
+void
+mr_replay_enter(struct mr_node_run *run, unsigned edge, const uint32_t *packets, unsigned count,
+    bool recorded)
+{
+	struct mr_worker *w = run->owner;
+
+	if (count)
+		mr_worker_enter(w, w->current->nodes[run->node].edges[edge], packets, count,
+		    recorded);
+}
+
+static struct node_rt *
+runtime(const struct mr_node_run *run, uint16_t node)
+{
+	const struct mr_plan *plan = run->owner->current;
+
+	return node < plan->node_count ? plan->nodes[node].rt : NULL;
+}
+
+void
+mr_replay_drop(struct mr_node_run *run, uint16_t node, unsigned reason, const uint32_t *packets,
+    unsigned count)
+{
+	struct mr_worker *w = run->owner;
+	struct node_rt *rt = runtime(run, node);
+
+	/* Cannot be: programs end with the plan. A packet is never lost without a name. */
+	if (mr_unlikely(!rt)) {
+		rt = w->current->nodes[MR_GRAPH_NODE_RX].rt;
+		reason = MR_RX_DROP_NO_VERDICT;
+	}
+	mr_worker_drop(w, rt, reason, packets, count);
+}
+
+void
+mr_replay_call(struct mr_node_run *run, uint16_t node, const uint32_t *packets,
+    const uint32_t *args, const struct mr_replayed *replayed, uint8_t *skip, unsigned count)
+{
+	struct node_rt *rt = runtime(run, node);
+
+	if (!rt || !rt->class->replay)
+		return;
+	rt->run.now = run->now;
+	rt->run.seconds = run->seconds;
+	rt->run.ports = run->ports;
+	rt->run.port_count = run->port_count;
+	rt->class->replay(&rt->run, packets, args, replayed, skip, count);
+}
+
+void
+mr_replay_tally(struct mr_node_run *run, uint16_t node, uint32_t number, uint64_t packets,
+    uint64_t bytes)
+{
+	struct node_rt *rt = runtime(run, node);
+
+	if (rt && rt->class->tally)
+		rt->class->tally(&rt->run, number, packets, bytes);
+}
+
+void
+mr_replay_count(struct mr_node_run *run, uint16_t node, unsigned counter, uint64_t n)
+{
+	struct node_rt *rt = runtime(run, node);
+
+	if (rt && counter < rt->class->counter_count)
+		mr_counter_add(&rt->run.counters[counter], n);
+}
+
+void
+mr_replay_passed(struct mr_node_run *run, uint16_t node, uint64_t packets)
+{
+	struct node_rt *rt = runtime(run, node);
+
+	if (rt && node >= MR_GRAPH_NODE_FIRST)
+		mr_counter_add(&rt->packets, packets);
+}

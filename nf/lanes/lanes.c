@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* The function that puts the flow lane in front of interfaces. */
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "nf/lanes/lanes_int.h"
+
+extern const char mr_yang_lanes[];
+
+/* -- configuration ------------------------------------------------------------------------------ */
+
+static enum lane_wish
+wish_of(const struct mr_conf *at, const char *leaf)
+{
+	const char *text = mr_conf_text(at, leaf, "auto");
+
+	if (strcmp(text, "flow") == 0)
+		return LANE_FLOW;
+	return strcmp(text, "graph") == 0 ? LANE_GRAPH : LANE_AUTO;
+}
+
+static void
+read_settings(struct lanes_settings *s, const struct mr_config *config)
+{
+	const struct mr_conf *at = mr_conf_child(mr_conf_root(config), "lanes"), *entry;
+
+	memset(s, 0, sizeof(*s));
+	s->mode = wish_of(at, "mode");
+	s->flows = (uint32_t)mr_conf_uint(at, "flows", 1048576);
+	s->idle = (uint32_t)mr_conf_uint(at, "idle-timeout", 60);
+	if (!at)
+		return;
+	mr_conf_each(entry, at, "interface") {
+		if (s->own_count == MR_PORT_MAX)
+			break;
+		snprintf(s->own[s->own_count].name, sizeof(s->own[0].name), "%s",
+		    mr_conf_key(entry));
+		s->own[s->own_count++].wish = wish_of(entry, "lane");
+	}
+}
+
+static enum lane_wish
+wish_for(const struct lanes_settings *s, const char *interface)
+{
+	for (unsigned i = 0; i < s->own_count; i++)
+		if (strcmp(s->own[i].name, interface) == 0)
+			return s->own[i].wish;
+	return s->mode;
+}
+
+/* -- steps -------------------------------------------------------------------------------------- */
+
+static int
+lanes_create(void **state, struct mr_dataplane *dp, struct mr_error *error)
+{
+	struct lanes *all = calloc(1, sizeof(*all));
+
+	if (!all)
+		return mr_error_set(error, -ENOMEM, "lanes: no memory");
+	all->dp = dp;
+	*state = all;
+	return 0;
+}
+
+static int
+lanes_prepare(void *state, const struct mr_config *config, struct mr_error *error)
+{
+	struct lanes *all = state;
+	struct mr_lane_config wanted = { .graph = mr_dataplane_graph(all->dp) };
+
+	read_settings(&all->next, config);
+	all->next_lane = all->lane;
+	if (all->lane && all->next.flows == all->now.flows)
+		return 0;
+	wanted.max_flows = all->next.flows;
+	return mr_lane_create(&all->next_lane, &wanted, error);
+}
+
+static void
+put_in_front(struct lanes *all, const struct mr_interface *i, struct lane_of *of)
+{
+	struct mr_flow_view view = { .port = i->index, .bridged = of->by_address };
+	char name[MR_GRAPH_NAME_MAX];
+	struct mr_error error;
+	uint8_t mac[6];
+
+	if (!view.bridged && mr_dataplane_address(all->dp, i->index, 0, mac))
+		memcpy(&view.mac, mac, sizeof(mac));
+	snprintf(name, sizeof(name), "flow-lane@%s", i->name);
+	if (mr_lane_port_create(&of->port, all->lane, &view, name, &of->node, &error)) {
+		mr_log(mr_dataplane_log(all->dp), MR_LOG_ERROR, "lanes: %s", error.text);
+		of->flow = false;
+		of->reason = "no node could be made for it";
+		return;
+	}
+	mr_interface_stage_in(mr_interfaces_of(all->dp), i->index, MR_STAGE_LANE, of->node);
+}
+
+static void
+lanes_commit(void *state)
+{
+	struct lanes *all = state;
+	const struct mr_interface *i;
+
+	all->old = all->next_lane == all->lane ? NULL : all->lane;
+	all->lane = all->next_lane;
+	all->next_lane = NULL;
+	all->now = all->next;
+	mr_lane_set_idle(all->lane, all->now.idle);
+	memcpy(all->before, all->of, sizeof(all->before));
+	memset(all->of, 0, sizeof(all->of));
+	for (unsigned p = 0; p < MR_PORT_MAX; p++)
+		if (all->before[p].port)
+			mr_graph_remove_node(mr_dataplane_graph(all->dp), all->before[p].node);
+	for (unsigned p = 0; p < MR_PORT_MAX; p++) {
+		struct lane_of *of = &all->of[p];
+
+		i = mr_interface_at(mr_interfaces_of(all->dp), (uint16_t)p);
+		if (!i)
+			continue;
+		of->wish = wish_for(&all->now, i->name);
+		lanes_choose(all, i, of);
+		if (of->flow)
+			put_in_front(all, i, of);
+	}
+}
+
+static void
+lanes_finish(void *state)
+{
+	struct lanes *all = state;
+
+	for (unsigned p = 0; p < MR_PORT_MAX; p++)
+		mr_lane_port_destroy(all->before[p].port);
+	memset(all->before, 0, sizeof(all->before));
+	mr_lane_destroy(all->old);
+	all->old = NULL;
+}
+
+static void
+lanes_abort(void *state)
+{
+	struct lanes *all = state;
+
+	if (all->next_lane != all->lane)
+		mr_lane_destroy(all->next_lane);
+	all->next_lane = NULL;
+}
+
+static void
+lanes_destroy(void *state)
+{
+	struct lanes *all = state;
+	struct mr_error error;
+
+	if (!all)
+		return;
+	for (unsigned p = 0; p < MR_PORT_MAX; p++) {
+		if (!all->of[p].port)
+			continue;
+		mr_interface_stage_in(mr_interfaces_of(all->dp), (uint16_t)p, MR_STAGE_LANE,
+		    UINT16_MAX);
+		mr_graph_remove_node(mr_dataplane_graph(all->dp), all->of[p].node);
+	}
+	mr_graph_commit(mr_dataplane_graph(all->dp), &error);
+	for (unsigned p = 0; p < MR_PORT_MAX; p++)
+		mr_lane_port_destroy(all->of[p].port);
+	mr_lane_destroy(all->lane);
+	free(all);
+}
+
+struct mr_lane *
+mr_lanes_lane(struct mr_dataplane *dp)
+{
+	struct lanes *all = mr_dataplane_state(dp, &mr_nf_lanes);
+
+	return all ? all->lane : NULL;
+}
+
+const struct mr_nf mr_nf_lanes = {
+	.name = "lanes",
+	.doc = "which lane packets take: the graph, or the flow lane in front of it",
+	.yang = mr_yang_lanes,
+	.create = lanes_create,
+	.destroy = lanes_destroy,
+	.prepare = lanes_prepare,
+	.commit = lanes_commit,
+	.finish = lanes_finish,
+	.abort = lanes_abort,
+	.show = lanes_show,
+};

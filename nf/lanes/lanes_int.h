@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef MR_NF_LANES_LANES_INT_H
+#define MR_NF_LANES_LANES_INT_H
+
+/* What the files of this function share. */
+
+#include "kit/flow/lane.h"
+#include "nf/dataplane.h"
+#include "nf/interface/interface.h"
+#include "nf/lanes/lanes.h"
+
+enum lane_wish { LANE_AUTO, LANE_GRAPH, LANE_FLOW };
+
+/* One interface's lane. */
+struct lane_of {
+	enum lane_wish wish;
+	bool flow;
+	bool by_address; /* Ethernet addresses are part of its flows' keys */
+	const char *reason;
+	uint16_t node; /* valid while flow */
+	struct mr_lane_port *port;
+};
+
+struct lanes_settings {
+	enum lane_wish mode;
+	uint32_t flows, idle;
+	struct {
+		char name[MR_PORT_NAME_MAX];
+		enum lane_wish wish;
+	} own[MR_PORT_MAX];
+	unsigned own_count;
+};
+
+struct lanes {
+	struct mr_dataplane *dp;
+	struct lanes_settings now, next;
+	struct mr_lane *lane;      /* in force */
+	struct mr_lane *next_lane; /* while a configuration is brought in; may be the same */
+	struct mr_lane *old;       /* to go after the commit */
+	struct lane_of of[MR_PORT_MAX];
+	struct lane_of before[MR_PORT_MAX]; /* of the configuration that goes */
+};
+
+/* choose.c: whether packets of the interface take the flow lane, and why. */
+void lanes_choose(const struct lanes *, const struct mr_interface *, struct lane_of *);
+
+/* show.c */
+void lanes_show(void *state, struct mr_state *);
+
+#endif

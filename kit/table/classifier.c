@@ -84,7 +84,9 @@ mr_class_create(struct mr_class **out, const struct mr_class_config *config, str
 	if (!c->core)
 		goto no_memory;
 	c->rules_hint = config->rules ? config->rules : RULES_DEFAULT;
+	c->pages.chunk = c->rules_hint >= 4096 ? 2u << 20 : 0;
 	c->list_max = config->list_max ? config->list_max : LIST_DEFAULT;
+	c->list_max = MR_MIN(c->list_max, MR_CLASS_LIST_MAX);
 	if (config->seed)
 		mr_hash_key_seed(&c->key, config->seed);
 	else
@@ -112,7 +114,7 @@ mr_class_destroy(struct mr_class *c)
 		return;
 	for (unsigned f = 0; f < 2; f++)
 		for (unsigned i = 0; i < CLASS_TABLES; i++)
-			class_table_free(&c->core->family[f], &c->core->family[f].table[i]);
+			class_table_free(c, &c->core->family[f], &c->core->family[f].table[i]);
 	core_destroy(c, c->core, false);
 	mr_class_release(c->retired);
 	class_pages_close(&c->pages);
@@ -414,20 +416,23 @@ publish_pages(struct mr_class *c, struct class_family *family)
 static void
 view_family(struct class_family_view *view, const struct class_family *family)
 {
+	uint64_t bound = UINT64_MAX;
+
 	view->filter = family->filter;
 	class_filter_any(&view->any, family);
-	for (unsigned i = 0; i < CLASS_TABLES; i++) {
+	for (unsigned i = CLASS_TABLES; i-- > 0;) {
 		const struct class_table *t = &family->table[i];
 		struct class_probe *p = &view->table[i];
 
-		if (!t->used)
-			continue;
-		class_probe_fill(p, &t->tuple, family->number);
-		p->rank = t->rank;
-		p->pages = (const uint8_t *const *)t->published;
-		p->page_count = t->pages;
-		p->page_mask = t->pages > 1 ? UINT32_MAX >> __builtin_clz(t->pages - 1) : 0;
-		view->live |= t->rules ? 1ull << i : 0;
+		if (t->used) {
+			class_probe_fill(p, &t->tuple, family->number);
+			p->pages = (const uint8_t *const *)t->published;
+			p->page_count = t->pages;
+			p->page_mask = t->pages > 1 ? UINT32_MAX >> __builtin_clz(t->pages - 1) : 0;
+			view->live |= t->rules ? 1ull << i : 0;
+			bound = MR_MIN(bound, t->rank);
+		}
+		view->bound[i] = bound;
 	}
 }
 

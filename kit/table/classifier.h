@@ -45,6 +45,7 @@
 #define MR_CLASS_NONE UINT32_MAX
 #define MR_CLASS_VECTOR 256u
 #define MR_CLASS_RULES_MAX (1u << 20)
+#define MR_CLASS_LIST_MAX 65535u
 #define MR_CLASS_TABLES 64u
 
 struct mr_class;
@@ -53,7 +54,7 @@ struct mr_class_retired;
 
 struct mr_class_config {
 	uint32_t rules;    /* expected, 0: 1,024; a hint for the filters' size, which follows */
-	uint32_t list_max; /* longest bucket; 0: 1,024 */
+	uint32_t list_max; /* longest bucket, up to MR_CLASS_LIST_MAX; 0: 1,024 */
 	uint64_t seed;     /* of the hash's key; 0: random */
 };
 

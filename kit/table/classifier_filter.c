@@ -15,34 +15,27 @@ log2_up(uint32_t x)
 	return x > 1 ? 32 - (unsigned)__builtin_clz(x - 1) : 0;
 }
 
-static size_t
-dim_bytes(const struct class_dim *dim)
-{
-	return (8ul << (64 - dim->coarse_shift)) + (8ul * CLASS_GROUP << (64 - dim->fine_shift));
-}
-
 int
 class_filter_create(struct class_filter **out, uint32_t rules, const struct mr_hash_key *key)
 {
-	struct class_filter *f;
 	unsigned bits = log2_up(MR_MAX(rules, 256u));
-	size_t at = MR_ALIGN_UP(sizeof(*f), 4096ul), each;
-	struct class_dim dim = { .coarse_shift = 64 - MR_MIN(bits + 1, 16u),
-		.fine_shift = 64 - (bits - 1) };
-	uint8_t *p;
+	size_t coarse = 1ul << MR_MIN(bits + 1, 16u), fine = (size_t)CLASS_GROUP << (bits - 3);
+	size_t at = MR_ALIGN_UP(sizeof(struct class_filter), 4096ul);
+	size_t bytes = class_map_size(at + 2 * 8 * (coarse + fine));
+	struct class_filter *f = class_map(bytes);
+	_Atomic uint64_t *words;
 
-	each = dim_bytes(&dim);
-	f = class_map(at + 2 * each);
 	if (!f)
 		return -ENOMEM;
-	p = (uint8_t *)f + at;
-	f->src = f->dst = dim;
-	f->src.fine = (_Atomic uint64_t *)p;
-	f->dst.fine = f->src.fine + (CLASS_GROUP << (64 - dim.fine_shift));
-	f->src.coarse = f->dst.fine + (CLASS_GROUP << (64 - dim.fine_shift));
-	f->dst.coarse = f->src.coarse + (1ul << (64 - dim.coarse_shift));
+	words = (_Atomic uint64_t *)((uint8_t *)f + at);
+	for (unsigned k = 0; k < 2; k++) {
+		f->fine[k] = words + k * fine;
+		f->coarse[k] = words + 2 * fine + k * coarse;
+	}
+	f->coarse_mask = (uint32_t)coarse - 1;
+	f->fine_mask = (uint32_t)(fine - CLASS_GROUP);
 	f->capacity = 1u << bits;
-	f->bytes = at + 2 * each;
+	f->bytes = bytes;
 	for (unsigned i = 0; i < 3; i++)
 		f->key[i] = key->k[i] | 1;
 	*out = f;
@@ -60,34 +53,29 @@ class_filter_destroy(struct class_filter *f)
 static void
 set(_Atomic uint64_t *word, uint64_t bit)
 {
-	if (!(atomic_load_explicit(word, memory_order_relaxed) & bit))
+	if ((atomic_load_explicit(word, memory_order_relaxed) & bit) != bit)
 		atomic_fetch_or_explicit(word, bit, memory_order_relaxed);
-}
-
-static void
-add_address(const struct class_filter *f, const struct class_dim *dim, const uint8_t *address,
-    unsigned len, bool six, uint64_t bit)
-{
-	struct class_spot spot;
-
-	class_spot_of(&spot, f, dim, address, six);
-	if (len >= CLASS_LEN_COARSE(six))
-		set(&dim->coarse[spot.coarse], bit);
-	if (len >= CLASS_LEN_MIDDLE(six))
-		set(&dim->fine[spot.middle], bit);
-	if (len >= CLASS_LEN_FINE(six))
-		set(&dim->fine[spot.fine], bit);
 }
 
 void
 class_filter_add(struct class_filter *f, const struct class_tuple *t, unsigned number,
     const struct mr_class_rule *rule)
 {
+	const uint8_t *address[2] = { rule->src, rule->dst };
+	uint8_t len[2] = { t->src, t->dst };
 	uint64_t bit = 1ull << number;
 	bool six = rule->family == 6;
+	struct class_spot spot;
 
-	add_address(f, &f->src, rule->src, t->src, six, bit);
-	add_address(f, &f->dst, rule->dst, t->dst, six, bit);
+	for (unsigned k = 0; k < 2; k++) {
+		class_spot_of(&spot, f, address[k], six);
+		if (len[k] >= CLASS_LEN_COARSE(six))
+			set(&f->coarse[k][spot.coarse], bit);
+		if (len[k] >= CLASS_LEN_MIDDLE(six))
+			set(&f->fine[k][spot.middle], bit);
+		if (len[k] >= CLASS_LEN_FINE(six))
+			set(&f->fine[k][spot.fine], bit);
+	}
 	if (t->sport == 16)
 		set(&f->sport[class_port_spot(rule->sport_lo)], bit);
 	if (t->dport == 16)

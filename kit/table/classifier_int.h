@@ -27,10 +27,12 @@
 #define CLASS_TABLES MR_CLASS_TABLES
 #define CLASS_PAGE_LINES 64u
 /* Rules per page beyond which a table grows; half of the buckets. */
-#define CLASS_PAGE_RULES 32u
-#define CLASS_PORTS 4096u
+#define CLASS_PAGE_RULES 24u
+/* Blocks of up to 1, 2, 4 ... lines come from chunks like pages do, larger ones from the heap. */
+#define CLASS_BLOCK_SIZES 6u
+#define CLASS_PORTS 1024u
 /* Words of a group of the fine filter: one for the longer prefix, the others for whole addresses. */
-#define CLASS_GROUP 4u
+#define CLASS_GROUP 8u
 
 /* Words that rules are compared in: addresses, then extra and protocol. */
 #define CLASS_WORDS4 2u
@@ -42,7 +44,8 @@
 struct class_line {
 	uint64_t rank; /* priority << 32 | id; UINT64_MAX when empty */
 	uint32_t value;
-	uint32_t more_count; /* lines in `more`, all of higher rank; first of a bucket only */
+	/* Of a bucket's first rule: the others, all of higher rank, and which tags they may have. */
+	uint16_t more_count, more_tags;
 	const struct class_line *more;
 	uint16_t sport, sport_span, dport, dport_span; /* lowest, highest - lowest */
 	uint64_t words[];                              /* values, then masks */
@@ -76,7 +79,6 @@ struct class_words {
 struct class_probe {
 	MR_CACHE_ALIGNED uint64_t mask_address0;
 	uint64_t mask_ports;
-	uint64_t rank; /* no rule has a lower one */
 	const uint8_t *const *pages;
 	uint32_t page_count;
 	uint32_t page_mask; /* 2^n - 1, at least page_count - 1 */
@@ -84,19 +86,16 @@ struct class_probe {
 	uint64_t mask_address[3];
 };
 
-/* Filters of one address: `coarse` by 16 bits of IPv4 or 32 of IPv6, groups of `fine` by 24 or
- * 64, their first words for just these bits. */
-struct class_dim {
-	_Atomic uint64_t *coarse, *fine;
-	unsigned coarse_shift, fine_shift;
-};
-
+/* Words of tables. Of addresses, source and destination: `coarse` by 16 bits of IPv4 or 32 of IPv6,
+ * and groups in `fine` by 24 or 64, of which the first word is for just these. */
 struct class_filter {
 	_Atomic uint64_t sport[CLASS_PORTS], dport[CLASS_PORTS], proto[256];
-	struct class_dim src, dst;
-	uint32_t capacity; /* rules that it was made for */
-	size_t bytes;
+	_Atomic uint64_t *coarse[2], *fine[2];
 	uint64_t key[3];
+	uint32_t coarse_mask; /* in words */
+	uint32_t fine_mask;   /* also in words, so a multiple of a group's but for all ones */
+	uint32_t capacity;    /* rules that it was made for */
+	size_t bytes;
 };
 
 /* The tables that do not ask for the thing in question. */
@@ -107,7 +106,8 @@ struct class_any {
 struct class_family_view {
 	const struct class_filter *filter; /* null: no rules */
 	struct class_any any;
-	uint64_t live; /* tables with rules */
+	uint64_t live;                /* tables with rules */
+	uint64_t bound[CLASS_TABLES]; /* no rule in this table or a later one has a lower rank */
 	struct class_probe table[CLASS_TABLES];
 };
 
@@ -154,7 +154,14 @@ struct class_core {
 	uint32_t slot_count, slot_room, free_slot, rules;
 };
 
-enum class_kind { CLASS_HEAP, CLASS_PAGE4, CLASS_PAGE6, CLASS_FILTER };
+enum class_kind {
+	CLASS_HEAP,
+	CLASS_PAGE4,
+	CLASS_PAGE6,
+	CLASS_BLOCK4,
+	CLASS_BLOCK6,
+	CLASS_FILTER,
+};
 
 struct class_retired_item {
 	void *memory;
@@ -176,6 +183,7 @@ struct class_pages {
 	struct class_chunk *chunks;
 	uint8_t *at, *end;
 	void *free[2];
+	void *free_blocks[2][CLASS_BLOCK_SIZES];
 	size_t bytes, chunk; /* the next chunk's size */
 };
 
@@ -257,6 +265,13 @@ class_bucket_of(uint64_t hash)
 	return (uint32_t)hash % CLASS_PAGE_LINES;
 }
 
+/* Four bits of the hash that tell rules in one bucket apart. */
+mr_inline uint32_t
+class_tag_of(uint64_t hash)
+{
+	return (uint32_t)(hash >> 60);
+}
+
 /* -- filters ------------------------------------------------------------------------------- */
 
 /* Where an address looks into the filters. */
@@ -264,9 +279,10 @@ struct class_spot {
 	uint32_t coarse, middle, fine;
 };
 
+/* Multiplication by a secret odd number, of which bits above the middle are used. */
 mr_inline void
-class_spot_of(struct class_spot *spot, const struct class_filter *f, const struct class_dim *dim,
-    const uint8_t *address, bool six)
+class_spot_of(struct class_spot *spot, const struct class_filter *f, const uint8_t *address,
+    bool six)
 {
 	uint64_t x, y, whole;
 
@@ -279,10 +295,9 @@ class_spot_of(struct class_spot *spot, const struct class_filter *f, const struc
 		x = whole & 0xffff;
 		y = whole & 0xffffff;
 	}
-	spot->coarse = (uint32_t)(x * f->key[0] >> dim->coarse_shift);
-	spot->middle = CLASS_GROUP * (uint32_t)(y * f->key[0] >> dim->fine_shift);
-	spot->fine =
-	    spot->middle + 1 + (uint32_t)((whole * f->key[2] >> 32) * (CLASS_GROUP - 1) >> 32);
+	spot->coarse = (uint32_t)(x * f->key[0] >> 32) & f->coarse_mask;
+	spot->middle = (uint32_t)(y * f->key[1] >> 32) & f->fine_mask;
+	spot->fine = spot->middle + 1 + (uint32_t)(whole * f->key[2] >> 32) % (CLASS_GROUP - 1);
 }
 
 mr_inline uint32_t
@@ -318,7 +333,7 @@ int class_table_open(struct mr_class *, struct class_family *, struct class_tabl
 /* Hands everything to the retired. */
 void class_table_close(struct mr_class *, struct class_family *, struct class_table *);
 /* Frees what is not a page at once: there are no readers. */
-void class_table_free(struct class_family *, struct class_table *);
+void class_table_free(struct mr_class *, struct class_family *, struct class_table *);
 int class_table_add(struct mr_class *, struct class_core *, struct class_family *,
     struct class_table *, uint32_t id);
 int class_table_remove(struct mr_class *, struct class_family *, struct class_table *,
@@ -329,10 +344,14 @@ uint32_t class_table_crowd(const struct mr_class *, const struct class_family *,
 
 /* -- the writer's memory -------------------------------------------------------------------- */
 
+size_t class_map_size(size_t size);
 void *class_map(size_t size);
 void class_unmap(void *, size_t size);
 void *class_page_get(struct mr_class *, unsigned six);
 void class_page_put(struct mr_class *, unsigned six, void *page);
+/* Room for at least so many lines; born now. */
+struct class_block *class_block_get(struct mr_class *, unsigned six, uint32_t lines);
+void class_block_put(struct mr_class *, unsigned six, struct class_block *);
 void class_pages_close(struct class_pages *);
 /* Room for so many more; nothing that retires can fail after it. */
 int class_retire_reserve(struct mr_class *, uint32_t count);

@@ -11,7 +11,15 @@
 /* A chunk's own words stand in its first page. */
 #define CHUNK_HEAD 4096u
 
-/* Sizes of 2 MB and more are aligned for huge pages. Zeroed. */
+/* Zeroed. Sizes from 1 MB on are made of huge pages where there are any; class_map_size says what
+ * is taken then. */
+size_t
+class_map_size(size_t size)
+{
+	return size < CHUNK_LAST / 2 ? MR_ALIGN_UP(size, 4096ul)
+				     : MR_ALIGN_UP(size, (size_t)CHUNK_LAST);
+}
+
 void *
 class_map(size_t size)
 {
@@ -56,29 +64,77 @@ chunk_add(struct class_pages *pages)
 	return true;
 }
 
-void *
-class_page_get(struct mr_class *c, unsigned six)
+/* The first of a list of free pieces, which are linked through their first words, or a new one. */
+static void *
+piece_get(struct class_pages *pages, void **list, size_t size)
 {
-	struct class_pages *pages = &c->pages;
-	size_t size = CLASS_PAGE_LINES * (six ? CLASS_STRIDE6 : CLASS_STRIDE4);
-	void *page = pages->free[six];
+	void *piece = *list;
 
-	if (page) {
-		memcpy(&pages->free[six], page, sizeof(void *));
-		return page;
+	if (piece) {
+		memcpy(list, piece, sizeof(void *));
+		return piece;
 	}
 	if ((size_t)(pages->end - pages->at) < size && !chunk_add(pages))
 		return NULL;
-	page = pages->at;
+	piece = pages->at;
 	pages->at += size;
-	return page;
+	return piece;
+}
+
+static void
+piece_put(void **list, void *piece)
+{
+	memcpy(piece, list, sizeof(void *));
+	*list = piece;
+}
+
+void *
+class_page_get(struct mr_class *c, unsigned six)
+{
+	return piece_get(&c->pages, &c->pages.free[six],
+	    CLASS_PAGE_LINES * (six ? CLASS_STRIDE6 : CLASS_STRIDE4));
 }
 
 void
 class_page_put(struct mr_class *c, unsigned six, void *page)
 {
-	memcpy(page, &c->pages.free[six], sizeof(void *));
-	c->pages.free[six] = page;
+	piece_put(&c->pages.free[six], page);
+}
+
+static unsigned
+block_size_of(uint32_t lines)
+{
+	return lines > 1 ? 32 - (unsigned)__builtin_clz(lines - 1) : 0;
+}
+
+struct class_block *
+class_block_get(struct mr_class *c, unsigned six, uint32_t lines)
+{
+	unsigned n = block_size_of(lines);
+	size_t stride = six ? CLASS_STRIDE6 : CLASS_STRIDE4, room = n ? 1ul << n : lines, size;
+	struct class_block *block;
+
+	size = sizeof(*block) + room * stride;
+	if (n < CLASS_BLOCK_SIZES)
+		block = piece_get(&c->pages, &c->pages.free_blocks[six][n], size);
+	else
+		block = aligned_alloc(MR_CACHE_LINE, size);
+	if (block) {
+		block->born = c->epoch;
+		block->room = (uint32_t)room;
+	}
+	return block;
+}
+
+void
+class_block_put(struct mr_class *c, unsigned six, struct class_block *block)
+{
+	unsigned n = block_size_of(block->room);
+
+	if (n < CLASS_BLOCK_SIZES)
+		piece_put(&c->pages.free_blocks[six][n], block);
+	else
+		free(block);
 }
 
 void
@@ -134,6 +190,10 @@ mr_class_release(struct mr_class_retired *r)
 		case CLASS_PAGE4:
 		case CLASS_PAGE6:
 			class_page_put(r->owner, item->kind == CLASS_PAGE6, item->memory);
+			break;
+		case CLASS_BLOCK4:
+		case CLASS_BLOCK6:
+			class_block_put(r->owner, item->kind == CLASS_BLOCK6, item->memory);
 			break;
 		case CLASS_FILTER:
 			class_filter_destroy(item->memory);

@@ -13,7 +13,7 @@
 /* Tables that a plan leaves for rules to come. */
 #define SPARE 8u
 /* Rules in a bucket from which on a longer tuple is tried. */
-#define CROWD 8u
+#define CROWD 16u
 #define CANDIDATES 1024u
 
 struct candidate {
@@ -271,7 +271,7 @@ class_plan(struct class_tuple *tuples, uint8_t *home, const struct mr_class_rule
 		count_tuple(list, &n, &t);
 	}
 	qsort(list, n, sizeof(*list), most_rules_first);
-	n = merge_small(list, n, MR_MAX(4u, count / 400), CLASS_TABLES - 2 * SPARE);
+	n = merge_small(list, n, MR_MAX(4u, count / 1600), CLASS_TABLES - 2 * SPARE);
 	for (unsigned i = 0; i < n; i++)
 		tuples[i] = list[i].tuple;
 	settle(tuples, &n, home, rules, order, count);

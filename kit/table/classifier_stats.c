@@ -15,7 +15,7 @@ table_stats(const struct class_family *family, const struct class_table *t, uint
 
 			if (line->rank == UINT64_MAX)
 				continue;
-			longest = MR_MAX(longest, 1 + line->more_count);
+			longest = MR_MAX(longest, 1u + line->more_count);
 			if (line->more)
 				*bytes += sizeof(*block) + (uint64_t)block->room * family->stride;
 		}

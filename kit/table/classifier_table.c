@@ -22,27 +22,22 @@ block_of(const struct class_line *more)
 
 /* The first line of a new block. */
 static struct class_line *
-block_create(const struct mr_class *c, unsigned stride, uint32_t room)
+block_create(struct mr_class *c, const struct class_family *family, uint32_t lines)
 {
-	struct class_block *block =
-	    aligned_alloc(MR_CACHE_LINE, sizeof(*block) + (size_t)room * stride);
+	struct class_block *block = class_block_get(c, family->number, lines);
 
-	if (!block)
-		return NULL;
-	block->born = c->epoch;
-	block->room = room;
-	return (struct class_line *)(block + 1);
+	return block ? (struct class_line *)(block + 1) : NULL;
 }
 
 static void
-block_drop(struct mr_class *c, const struct class_line *more)
+block_drop(struct mr_class *c, const struct class_family *family, const struct class_line *more)
 {
 	if (!more)
 		return;
 	if (block_of(more)->born == c->epoch)
-		free(block_of(more));
+		class_block_put(c, family->number, block_of(more));
 	else
-		class_retire(c, block_of(more), CLASS_HEAP);
+		class_retire(c, block_of(more), family->number ? CLASS_BLOCK6 : CLASS_BLOCK4);
 }
 
 static void
@@ -76,7 +71,7 @@ line_fill(struct class_line *line, const struct mr_class_rule *rule, uint32_t id
 	class_words_of(&mask, six, src, dst, 0, 0, rule->proto_mask, rule->extra_mask);
 	line->rank = (uint64_t)rule->priority << 32 | id;
 	line->value = rule->value;
-	line->more_count = 0;
+	line->more_count = line->more_tags = 0;
 	line->more = NULL;
 	line->sport = rule->sport_lo;
 	line->sport_span = rule->sport_hi - rule->sport_lo;
@@ -148,7 +143,7 @@ static void
 page_drop_blocks(struct mr_class *c, const struct class_family *family, const uint8_t *page)
 {
 	for (uint32_t i = 0; i < CLASS_PAGE_LINES; i++)
-		block_drop(c, line_at(page, family->stride, i)->more);
+		block_drop(c, family, line_at(page, family->stride, i)->more);
 }
 
 static bool
@@ -207,7 +202,7 @@ class_table_close(struct mr_class *c, struct class_family *family, struct class_
 }
 
 void
-class_table_free(struct class_family *family, struct class_table *t)
+class_table_free(struct mr_class *c, struct class_family *family, struct class_table *t)
 {
 	for (uint32_t i = 0; i < t->pages; i++)
 		for (uint32_t k = 0; k < CLASS_PAGE_LINES; k++) {
@@ -215,7 +210,7 @@ class_table_free(struct class_family *family, struct class_table *t)
 			    line_at(t->page[i], family->stride, k)->more;
 
 			if (more)
-				free(block_of(more));
+				class_block_put(c, family->number, block_of(more));
 		}
 	free(t->page);
 	free(t->born);
@@ -259,30 +254,40 @@ better(const struct class_line *more, uint32_t count, unsigned stride, uint64_t 
 	return low;
 }
 
-/* Into a page that is the writer's own; without memory nothing is changed. */
-static int
-bucket_add(struct mr_class *c, const struct class_family *family, struct class_line *head,
+static uint64_t
+line_hash(const struct mr_class *c, const struct class_core *core, const struct class_table *t,
     const struct class_line *line)
 {
-	unsigned stride = family->stride;
+	return class_rule_hash(&c->key, &t->tuple, &core->slots[(uint32_t)line->rank].rule);
+}
+
+/* Into a page that is the writer's own; without memory nothing is changed. */
+static int
+bucket_add(struct mr_class *c, const struct class_core *core, const struct class_table *t,
+    const struct class_family *family, struct class_line *head, const struct class_line *line,
+    uint64_t hash)
+{
 	size_t size = sizeof(*line) + 16 * family->words;
+	unsigned stride = family->stride;
 	uint8_t spare[CLASS_STRIDE6];
 	struct class_line *more = (struct class_line *)head->more;
-	uint32_t n = head->more_count, at;
+	uint16_t n = head->more_count, tags = head->more_tags;
+	uint32_t at;
 
 	if (head->rank == UINT64_MAX) {
 		memcpy(head, line, size);
 		return 0;
 	}
 	if (!more || block_of(more)->born != c->epoch || block_of(more)->room == n) {
-		more = block_create(c, stride, n < 2 ? n + 1 : n + n / 2);
+		more = block_create(c, family, n + 1u);
 		if (!more)
 			return -ENOMEM;
 		if (n)
 			memcpy(more, head->more, (size_t)n * stride);
-		block_drop(c, head->more);
+		block_drop(c, family, head->more);
 	}
 	if (line->rank < head->rank) {
+		hash = line_hash(c, core, t, head);
 		memcpy(spare, head, size);
 		memcpy(head, line, size);
 		line = (const struct class_line *)spare;
@@ -292,9 +297,10 @@ bucket_add(struct mr_class *c, const struct class_family *family, struct class_l
 	    (size_t)(n - at) * stride);
 	memcpy(line_at(more, stride, at), line, size);
 	line_at(more, stride, at)->more = NULL;
-	line_at(more, stride, at)->more_count = 0;
+	line_at(more, stride, at)->more_count = line_at(more, stride, at)->more_tags = 0;
 	head->more = more;
 	head->more_count = n + 1;
+	head->more_tags = (uint16_t)(tags | 1u << class_tag_of(hash));
 	return 0;
 }
 
@@ -329,10 +335,10 @@ table_grow(struct mr_class *c, const struct class_core *core, const struct class
 			id = (uint32_t)in->rank;
 			line_fill(line, &core->slots[id].rule, id);
 			hash = class_rule_hash(&c->key, &t->tuple, &core->slots[id].rule);
-			if (bucket_add(c, family,
+			if (bucket_add(c, core, t, family,
 				line_at(half[((hash >> 6) & mask) != from], family->stride,
 				    class_bucket_of(hash)),
-				line))
+				line, hash))
 				goto undo;
 		}
 	}
@@ -366,7 +372,8 @@ class_table_add(struct mr_class *c, struct class_core *core, struct class_family
 	if (!page)
 		return -ENOMEM;
 	line_fill(line, rule, id);
-	if (bucket_add(c, family, line_at(page, family->stride, class_bucket_of(hash)), line))
+	if (bucket_add(c, core, t, family, line_at(page, family->stride, class_bucket_of(hash)),
+		line, hash))
 		return -ENOMEM;
 	t->rank = MR_MIN(t->rank, line->rank);
 	t->rules++;
@@ -387,14 +394,16 @@ class_table_remove(struct mr_class *c, struct class_family *family, struct class
 	uint8_t *page = page_own(c, family, t, n);
 	struct class_line *head, *more = NULL;
 	const struct class_line *old;
+	uint16_t tags;
 
 	if (!page)
 		return -ENOMEM;
 	head = line_at(page, stride, class_bucket_of(hash));
 	old = head->more;
 	left = head->more_count;
+	tags = head->more_tags;
 	if (left > 1) {
-		more = block_create(c, stride, left - 1);
+		more = block_create(c, family, left - 1);
 		if (!more)
 			return -ENOMEM;
 	}
@@ -412,8 +421,9 @@ class_table_remove(struct mr_class *c, struct class_family *family, struct class
 			    (size_t)(left - at) * stride);
 		}
 		head->more = more;
-		head->more_count = left;
-		block_drop(c, old);
+		head->more_count = (uint16_t)left;
+		head->more_tags = left ? tags : 0; /* maybe too many */
+		block_drop(c, family, old);
 	}
 	t->changed = true;
 	if (!--t->rules)
@@ -429,5 +439,5 @@ class_table_crowd(const struct mr_class *c, const struct class_family *family,
 	const uint8_t *page = t->page[class_page_of(hash, t->pages, page_mask(t->pages))];
 	const struct class_line *head = line_at(page, family->stride, class_bucket_of(hash));
 
-	return head->rank == UINT64_MAX ? 0 : 1 + head->more_count;
+	return head->rank == UINT64_MAX ? 0 : 1u + head->more_count;
 }

@@ -413,7 +413,7 @@ tenants(void **state)
 		publish(c);
 		compare(c, &m, 1, &seed);
 		mr_class_stats(c, &stats);
-		assert_true(stats.longest <= 12);
+		assert_true(stats.longest <= 24);
 	}
 	mr_class_destroy(c);
 }

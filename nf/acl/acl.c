@@ -14,6 +14,7 @@
 
 #include "kit/base/hash.h"
 #include "nf/acl/acl_int.h"
+#include "nf/conntrack/conntrack.h"
 
 extern const char mr_yang_acl[];
 
@@ -71,6 +72,7 @@ acl_create(void **state, struct mr_dataplane *dp, struct mr_error *error)
 	if (!acl)
 		return mr_error_set(error, -ENOMEM, "no memory");
 	acl->dp = dp;
+	acl->conntrack = mr_conntrack_of(dp);
 	acl->workers = (uint16_t)mr_graph_worker_count(graph);
 	ret = mr_hash_key_random(&key, error);
 	memcpy(acl->own.key, key.sip, sizeof(acl->own.key));
@@ -292,6 +294,9 @@ bind_one(struct acl *acl, const struct mr_conf *conf, const char *name, bool mar
 	const struct mr_interface *i = mr_interface_find(mr_interfaces_of(acl->dp), name);
 	struct acl_stage *stage;
 
+	if (i)
+		snprintf(acl->then->bind[i->index].zone, ACL_NAME_MAX, "%s",
+		    mr_conf_text(mr_conf_find(conf, "interface", name), "zone", ""));
 	for (unsigned out = 0; i && out < 2; out++) {
 		struct acl_list *l = list_of(acl, conf, name, out);
 		int ret;
@@ -440,6 +445,18 @@ commit_stage(struct acl *acl, struct acl_stage *s)
 	mr_interface_stage_out(interfaces, s->interface, MR_STAGE_FILTER, s->node);
 }
 
+/* A connection goes through several interfaces: where one asks for states, all track. */
+static void
+track(struct acl *acl)
+{
+	for (unsigned i = 0; i < MR_PORT_MAX && acl->then->tracked; i++) {
+		const char *zone = acl->then->bind[i].zone;
+
+		if (mr_interface_at(mr_interfaces_of(acl->dp), (uint16_t)i))
+			mr_conntrack_want(acl->conntrack, (uint16_t)i, *zone ? zone : NULL);
+	}
+}
+
 static void
 acl_commit(void *state)
 {
@@ -451,6 +468,7 @@ acl_commit(void *state)
 	acl->reject_rate = acl->reject_rate_then;
 	for (struct acl_stage *s = acl->stages; s; s = s->next)
 		commit_stage(acl, s);
+	track(acl);
 	acl_sets_free(&acl->sets);
 	acl->sets = acl->sets_then;
 	memset(&acl->sets_then, 0, sizeof(acl->sets_then));

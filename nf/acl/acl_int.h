@@ -69,7 +69,8 @@ struct acl_stage {
 };
 
 struct acl_bind {
-	uint16_t list[2]; /* in, out; 0: none */
+	uint16_t list[2];   /* in, out; 0: none */
+	char zone[ACL_NAME_MAX]; /* control's: of its connections */
 };
 
 struct acl_world {
@@ -80,10 +81,13 @@ struct acl_world {
 };
 
 struct acl_samples;
+struct mr_conntrack;
 
 struct acl {
 	struct acl_own own;
 	_Atomic(struct acl_world *) world;
+
+	struct mr_conntrack *conntrack;
 
 	/* Control's. */
 	struct mr_dataplane *dp;

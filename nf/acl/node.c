@@ -6,7 +6,7 @@
  */
 #include "kit/flow/key.h"
 #include "nf/acl/acl_int.h"
-#include "nf/conntrack/track.h"
+#include "nf/conntrack/conntrack.h"
 
 /* What is known of a packet before rules are asked. */
 enum {
@@ -150,6 +150,19 @@ state_of(const struct acl_world *world, const struct mr_packet *p)
 	return state ? state & -state : MR_TRACK_UNTRACKED;
 }
 
+/* A piece of a packet whose first one told the ports. */
+static mr_noinline void
+add_ports(const struct acl *acl, const struct mr_packet *p, struct mr_class_key *key)
+{
+	be16_t sport, dport;
+
+	if (!mr_conntrack_ports(acl->conntrack, p, &sport, &dport))
+		return;
+	key->sport = mr_be16(sport);
+	key->dport = mr_be16(dport);
+	key->extra |= ACL_EXTRA_PORTS;
+}
+
 /* What the decision rests on beside the fields of the flow's key that it names. */
 static mr_noinline void
 record_looks(const struct acl_case *c, const struct acl_view *view)
@@ -255,6 +268,8 @@ acl_body(struct mr_node_run *run, struct mr_recorder *rec, const uint32_t *packe
 		case KNOWN_ASK:
 			make_key(&v.keys[v.asked], r, mr_packet_bytes(p), state_of(c.world, p),
 			    out && p->port >= MR_PORT_MAX ? ACL_INPUT_NONE : p->port);
+			if (mr_unlikely(c.world->tracked && (p->track & MR_TRACK_PIECE)))
+				add_ports(stage->acl, p, &v.keys[v.asked]);
 			v.at[v.asked++] = (uint8_t)i;
 			break;
 		case KNOWN_ETHER:

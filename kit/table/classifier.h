@@ -141,6 +141,11 @@ MR_API uint64_t mr_class_generation(const struct mr_class_view *);
 MR_API void mr_class_lookup(const struct mr_class_view *, const struct mr_class_key *keys,
     uint32_t *values, uint32_t *ids, unsigned count);
 
+/* The same of one key among rules of this priority and higher numbers: the next one to try when
+ * the caller has conditions of its own. */
+MR_API uint32_t mr_class_lookup_from(const struct mr_class_view *, const struct mr_class_key *key,
+    uint32_t priority);
+
 struct mr_class_match {
 	uint32_t id; /* or MR_CLASS_NONE */
 	struct mr_class_rule rule;

@@ -429,3 +429,50 @@ mr_class_match_one(const struct mr_class_view *view, const struct mr_class_key *
 	match->id = (uint32_t)rank;
 	rule_of(&match->rule, best, six);
 }
+
+/* The best rule of a bucket at hand that matches, from `floor` on and below `rank`. */
+static const struct class_line *
+search_from(uintptr_t at, uint64_t floor, uint64_t rank, const struct mr_class_key *key,
+    const struct class_words *w, bool six)
+{
+	const struct class_line *head = line_of(at), *line = head->more;
+
+	if (head->rank >= rank)
+		return NULL;
+	if (head->rank >= floor && equal(head, key, w, six))
+		return head;
+	for (uint32_t i = 0; has_more(at) && i < head->more_count && line->rank < rank; i++) {
+		if (line->rank >= floor && equal(line, key, w, six))
+			return line;
+		line = (const struct class_line *)((uintptr_t)line +
+		    (six ? CLASS_STRIDE6 : CLASS_STRIDE4));
+	}
+	return NULL;
+}
+
+uint32_t
+mr_class_lookup_from(const struct mr_class_view *view, const struct mr_class_key *key,
+    uint32_t priority)
+{
+	bool six = key->family == 6;
+	const struct class_family_view *f = &view->family[six];
+	uint64_t floor = (uint64_t)priority << 32, rank = UINT64_MAX, tables;
+	uint32_t value = MR_CLASS_NONE;
+	struct class_spot spot[2];
+	struct class_words w;
+
+	if (!f->filter || (key->family != 4 && !six))
+		return MR_CLASS_NONE;
+	key_words(&w, key, six);
+	find_spots(spot, f->filter, key, six);
+	for (tables = filtered(f, key, spot); worth(f, tables, rank); tables &= tables - 1) {
+		uintptr_t at = find_bucket(view, tables, key, six);
+		const struct class_line *line = search_from(at, floor, rank, key, &w, six);
+
+		if (line) {
+			rank = line->rank;
+			value = line->value;
+		}
+	}
+	return value;
+}

@@ -465,7 +465,8 @@ mr_class_lookup_from(const struct mr_class_view *view, const struct mr_class_key
 		return MR_CLASS_NONE;
 	key_words(&w, key, six);
 	find_spots(spot, f->filter, key, six);
-	for (tables = filtered(f, key, spot); worth(f, tables, rank); tables &= tables - 1) {
+	for (tables = filtered_coarse(f, key, spot) & filtered_fine(f, spot);
+	     worth(f, tables, rank); tables &= tables - 1) {
 		uintptr_t at = find_bucket(view, tables, key, six);
 		const struct class_line *line = search_from(at, floor, rank, key, &w, six);
 

@@ -224,14 +224,9 @@ acl_text_icmp(const char *text, unsigned family, struct acl_range *out, char *wh
 bool
 acl_text_dscp(const char *text, struct acl_range *out, char *why)
 {
-	uint32_t n;
-
-	if (named(acl_dscps, text, strlen(text), out))
+	if (named(acl_dscps, text, strlen(text), out) || acl_text_number(text, 63, out, why))
 		return true;
-	if (!number(text, strlen(text), 63, &n))
-		return no(why, text, "is not a DSCP such as 46, ef, af41, cs6");
-	*out = (struct acl_range){ n, n };
-	return true;
+	return no(why, text, "is not a DSCP such as 46, 8-15, ef, af41, cs6");
 }
 
 bool

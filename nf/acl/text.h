@@ -25,7 +25,7 @@ bool acl_text_protocol(const char *text, struct acl_range *, char *why);
 bool acl_text_icmp(const char *text, unsigned family, struct acl_range *, char *why);
 /* "02:00:00:00:00:01", "02:00:00:00:00:00/40". */
 bool acl_text_mac(const char *text, struct acl_range *, char *why);
-/* "46", "ef", "af41", "cs6". */
+/* "46", "8-15", "ef", "af41". */
 bool acl_text_dscp(const char *text, struct acl_range *, char *why);
 /* "64", "64-1500", up to `max`. */
 bool acl_text_number(const char *text, uint32_t max, struct acl_range *, char *why);

@@ -26,11 +26,12 @@ struct work {
 	struct lane_worker *l;
 	const uint32_t *packets;
 	mr_verdict_t *verdicts;
-	unsigned hit_count, miss_count;
+	unsigned hit_count, miss_count, late_count;
 	bool calls;    /* some hit's program has */
 	bool recorded; /* some packet was given a recording */
 	uint32_t count[MR_LANE_COUNTER_COUNT];
 	struct hit hits[MR_VECTOR_MAX];
+	uint16_t late[MR_VECTOR_MAX]; /* keys of hits that a node called stale */
 };
 
 static struct mr_packet *
@@ -221,7 +222,9 @@ call_all(struct work *w)
 	while (call_round(w, round, skip))
 		round++;
 	for (unsigned h = 0; h < w->hit_count; h++) {
-		if (skip[h])
+		if (skip[h] & MR_REPLAY_STALE)
+			w->late[w->late_count++] = w->hits[h].key;
+		else if (skip[h])
 			w->count[MR_LANE_COUNT_SKIPPED]++;
 		else
 			w->hits[kept++] = w->hits[h];
@@ -316,7 +319,7 @@ lane_body(struct mr_node_run *run, struct mr_recorder *rec, const uint32_t *pack
 	w.l = l;
 	w.packets = packets;
 	w.verdicts = verdicts;
-	w.hit_count = w.miss_count = 0;
+	w.hit_count = w.miss_count = w.late_count = 0;
 	w.calls = w.recorded = false;
 	memset(w.count, 0, sizeof(w.count));
 	lane_begin(l, run);
@@ -329,6 +332,9 @@ lane_body(struct mr_node_run *run, struct mr_recorder *rec, const uint32_t *pack
 	if (w.calls)
 		call_all(&w);
 	replay(&w);
+	/* Not before: other packets of the vector may have used their flows. */
+	for (unsigned i = 0; i < w.late_count; i++)
+		stale(&w, w.late[i]);
 	if (mr_unlikely(w.recorded))
 		enter_recorded(&w, count);
 	w.count[MR_LANE_COUNT_NOT_PLAIN] = rest_count;

@@ -28,10 +28,12 @@ struct work {
 	mr_verdict_t *verdicts;
 	uint32_t seconds;
 	unsigned hit_count; /* whose programs call nodes */
+	unsigned late_count;
 	unsigned replayed;
 	bool recorded; /* some packet was given a recording */
 	uint32_t count[MR_LANE_COUNTER_COUNT];
 	struct hit hits[MR_VECTOR_MAX];
+	uint16_t late[MR_VECTOR_MAX]; /* keys whose flows are out of date */
 };
 
 static struct mr_packet *
@@ -161,7 +163,7 @@ look(struct work *w, unsigned count)
 		}
 		if (mr_unlikely((g->checked != epoch || l->watch_full) && !lane_holds(l, g)) ||
 		    mr_unlikely(is_stale(g, line))) {
-			stale(w, i);
+			w->late[w->late_count++] = (uint16_t)i;
 			continue;
 		}
 		if (mr_unlikely(!mr_program_fits_inl(g, p))) {
@@ -266,7 +268,9 @@ call_all(struct work *w)
 	while (call_round(w, round, skip))
 		round++;
 	for (unsigned h = 0; h < w->hit_count; h++) {
-		if (skip[h])
+		if (skip[h] & MR_REPLAY_STALE)
+			w->late[w->late_count++] = w->hits[h].key;
+		else if (skip[h])
 			w->count[MR_LANE_COUNT_SKIPPED]++;
 		else
 			w->hits[kept++] = w->hits[h];
@@ -338,7 +342,7 @@ lane_body(struct mr_node_run *run, struct mr_recorder *rec, const uint32_t *pack
 	w.packets = packets;
 	w.verdicts = verdicts;
 	w.seconds = run->seconds;
-	w.hit_count = w.replayed = 0;
+	w.hit_count = w.late_count = w.replayed = 0;
 	w.recorded = false;
 	memset(w.count, 0, sizeof(w.count));
 	lane_begin(l, run);
@@ -350,6 +354,9 @@ lane_body(struct mr_node_run *run, struct mr_recorder *rec, const uint32_t *pack
 	look(&w, n);
 	if (w.hit_count)
 		replay_called(&w);
+	/* Not before: other packets of the vector may have used their flows. */
+	for (unsigned i = 0; i < w.late_count; i++)
+		stale(&w, w.late[i]);
 	if (mr_unlikely(w.recorded))
 		enter_recorded(&w, count);
 	w.count[MR_LANE_COUNT_NOT_PLAIN] = rest_count;

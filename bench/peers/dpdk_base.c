@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * DPDK's side of the rows ring-*, pool and fib4-*, a process of its own:
+ * DPDK's side of the rows ring-*, pool, fib4-* and flow-table-*, a process of its own:
  *
  *   dpdk-base ROW CPU OTHER-CPU ELEMENT-SIZE
  *
@@ -190,10 +190,6 @@ start_producer(struct job *job, unsigned cpu)
 		fail("pin the producer", rc);
 }
 
-/* A table of a million prefixes takes so much, with what rte_rib keeps beside it. */
-#define FIB_MB 512u
-#define FIB_MB_WORD "512"
-
 /* Of 2 MB. */
 static unsigned
 free_hugepages(void)
@@ -213,14 +209,17 @@ main(int argc, char **argv)
 {
 	static struct job job;
 	char lcores[32], prefix[32], line[64];
-	/* Without hugepages unless it is for a table, and there are some. */
+	/* Without hugepages unless it is for a table, and there are some. A table of a million
+	 * prefixes takes 512 MB with what rte_rib keeps beside it, one of 8 million flows 1.2 GB. */
 	bool fib = argc == 5 && !strncmp(argv[1], "fib4-", 5);
-	bool huge = fib && free_hugepages() * 2 >= FIB_MB;
-	char *eal[] = { "dpdk-base", "-m", fib ? FIB_MB_WORD : "64", "--no-pci", "--no-telemetry",
+	bool hash = argc == 5 && !strncmp(argv[1], "flow-table-", 11);
+	const char *mb = hash && strstr(argv[1], "8m") ? "1536" : fib || hash ? "512" : "64";
+	bool huge = (fib || hash) && free_hugepages() * 2 >= (unsigned)atoi(mb);
+	char *eal[] = { "dpdk-base", "-m", (char *)mb, "--no-pci", "--no-telemetry",
 		"--log-level=error", "--file-prefix", prefix, "--lcores", lcores,
 		huge ? "--in-memory" : "--no-huge", "--no-shconf",
 		"--force-max-simd-bitwidth=512" };
-	int eal_count = (int)(sizeof(eal) / sizeof(eal[0])) - !fib;
+	int eal_count = (int)(sizeof(eal) / sizeof(eal[0])) - !(fib || hash);
 	uint64_t cycles, took, objects;
 	bool cross, mpmc;
 
@@ -235,6 +234,8 @@ main(int argc, char **argv)
 	mpmc = strstr(argv[1], "-mpmc");
 	if (fib)
 		job.window = set_up_fib(argv[1], huge);
+	else if (hash)
+		job.window = set_up_hash(argv[1], huge);
 	else if (!strcmp(argv[1], "pool"))
 		set_up_pool(&job);
 	else

@@ -29,11 +29,13 @@ struct work {
 	uint32_t seconds;
 	unsigned hit_count; /* whose programs call nodes */
 	unsigned late_count;
+	unsigned miss_count;
 	unsigned replayed;
 	bool recorded; /* some packet was given a recording */
 	uint32_t count[MR_LANE_COUNTER_COUNT];
 	struct hit hits[MR_VECTOR_MAX];
 	uint16_t late[MR_VECTOR_MAX]; /* keys whose flows are out of date */
+	uint16_t miss[MR_VECTOR_MAX]; /* keys that have no flow */
 };
 
 static struct mr_packet *
@@ -115,8 +117,8 @@ edit(const struct work *w, const struct mr_program *g, struct mr_packet *p)
 
 /* What the flow's program says is done to the packet. */
 mr_inline void
-replay(struct work *w, uint32_t flow, uint32_t program, struct mr_program *g, struct mr_packet *p,
-    unsigned at)
+replay(struct work *w, struct mr_flow_table *table, struct mr_flow *lines, uint32_t flow,
+    uint32_t program, struct mr_program *g, struct mr_packet *p, unsigned at)
 {
 	struct lane_worker *l = w->l;
 	uint32_t length = p->total;
@@ -125,13 +127,13 @@ replay(struct work *w, uint32_t flow, uint32_t program, struct mr_program *g, st
 		w->count[MR_LANE_COUNT_CONDITION]++;
 		return;
 	}
-	mr_flow_touch(l->table, l->lines, flow, length, w->seconds);
+	mr_flow_touch(table, lines, flow, length, w->seconds);
 	lane_credit(l, w->run, program, g, 1, length);
 	w->replayed++;
 	w->verdicts[at] = g->verdict | MR_VERDICT_FINAL;
 	if (mr_unlikely((g->verdict & MR_VERDICT_CLASS) == MR_VERDICT_DROP)) {
-		mr_replay_drop(w->run, g->drop_node, g->verdict & MR_VERDICT_INDEX,
-		    &w->packets[at], 1);
+		mr_replay_drop(w->run, g->drop_node, g->verdict & MR_VERDICT_INDEX, &w->packets[at],
+		    1);
 		w->verdicts[at] = MR_VERDICT_GONE;
 	}
 }
@@ -154,7 +156,7 @@ look(struct work *w, unsigned count)
 		struct mr_program *g = &programs[line->program];
 
 		if (mr_unlikely(flow == MR_FLOW_NONE)) {
-			miss(w, i);
+			w->miss[w->miss_count++] = (uint16_t)i;
 			continue;
 		}
 		if (mr_unlikely(line->program == LANE_BARRED)) {
@@ -171,7 +173,7 @@ look(struct work *w, unsigned count)
 			continue;
 		}
 		if (mr_likely(!(g->flags & MR_PROGRAM_CALLS))) {
-			replay(w, flow, line->program, g, p, at);
+			replay(w, l->table, lines, flow, line->program, g, p, at);
 			continue;
 		}
 		w->hits[w->hit_count++] = (struct hit){
@@ -288,8 +290,57 @@ replay_called(struct work *w)
 	for (unsigned h = 0; h < w->hit_count; h++) {
 		const struct hit *hit = &w->hits[h];
 
-		replay(w, hit->flow, hit->program, &programs[hit->program], packet_at(w, hit->at),
-		    hit->at);
+		replay(w, w->l->table, w->l->lines, hit->flow, hit->program,
+		    &programs[hit->program], packet_at(w, hit->at), hit->at);
+	}
+}
+
+/* One that a masked entry holds for: replayed, and with its second packet it has an entry of its
+ * own. */
+static void
+replay_wide(struct work *w, unsigned i, uint32_t wide)
+{
+	struct lane_worker *l = w->l;
+	const struct mr_flow_batch *b = &l->batch;
+	struct mr_flow *line = &l->wide_lines[wide];
+	struct mr_program *g = mr_program_at(l->programs, line->program);
+
+	if (((g->checked != l->epoch || l->watch_full) && !lane_holds(l, g)) || is_stale(g, line)) {
+		w->count[MR_LANE_COUNT_STALE]++;
+		lane_forget_wide(l, w->run, wide);
+		record(w, i);
+		return;
+	}
+	if (!mr_program_fits_inl(g, packet_at(w, b->at[i]))) {
+		w->count[MR_LANE_COUNT_CONDITION]++;
+		return;
+	}
+	w->count[MR_LANE_COUNT_WIDE]++;
+	replay(w, mr_flow_masks_table(l->masks), l->wide_lines, wide, line->program, g,
+	    packet_at(w, b->at[i]), b->at[i]);
+	if (mr_flow_door_knock(l->door, b->hash[i], w->seconds) &&
+	    mr_flow_table_get(l->table, &b->key[i]) == MR_FLOW_NONE)
+		lane_promote(l, w->run, wide, &b->key[i], b->hash[i]);
+}
+
+/* Keys without a flow: an entry for many may hold for them. Entries go while others are replayed:
+ * each is looked at when its turn comes. */
+static mr_noinline void
+miss_all(struct work *w)
+{
+	struct mr_flow_table *table = mr_flow_masks_table(w->l->masks);
+	uint32_t wide[MR_VECTOR_MAX] = { 0 };
+	uint16_t left[MR_VECTOR_MAX];
+
+	memcpy(left, w->miss, w->miss_count * sizeof(*left));
+	mr_flow_masks_find(w->l->masks, &w->l->batch, left, w->miss_count, wide);
+	for (unsigned k = 0; k < w->miss_count; k++) {
+		unsigned i = w->miss[k];
+
+		if (wide[i] && mr_flow_table_has(table, wide[i]))
+			replay_wide(w, i, wide[i]);
+		else
+			miss(w, i);
 	}
 }
 
@@ -342,7 +393,7 @@ lane_body(struct mr_node_run *run, struct mr_recorder *rec, const uint32_t *pack
 	w.packets = packets;
 	w.verdicts = verdicts;
 	w.seconds = run->seconds;
-	w.hit_count = w.late_count = w.replayed = 0;
+	w.hit_count = w.late_count = w.miss_count = w.replayed = 0;
 	w.recorded = false;
 	memset(w.count, 0, sizeof(w.count));
 	lane_begin(l, run);
@@ -354,6 +405,8 @@ lane_body(struct mr_node_run *run, struct mr_recorder *rec, const uint32_t *pack
 	look(&w, n);
 	if (w.hit_count)
 		replay_called(&w);
+	if (w.miss_count)
+		miss_all(&w);
 	/* Not before: other packets of the vector may have used their flows. */
 	for (unsigned i = 0; i < w.late_count; i++)
 		stale(&w, w.late[i]);

@@ -114,6 +114,8 @@ MR_API void mr_programs_destroy(struct mr_programs *);
 MR_API enum mr_program_refusal mr_program_build(struct mr_programs *, const struct mr_recording *,
     const struct mr_flow_key *, uint32_t epoch, uint32_t *program, uint32_t *arg, uint32_t *stamp,
     unsigned *fields);
+/* One flow more. */
+MR_API void mr_program_hold(struct mr_programs *, uint32_t program);
 /* One flow less. The last one frees the program: settle what it counted before. */
 MR_API void mr_program_release(struct mr_programs *, uint32_t program);
 MR_API struct mr_program *mr_program_at(struct mr_programs *, uint32_t program);

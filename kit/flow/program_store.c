@@ -108,6 +108,12 @@ mr_program_at(struct mr_programs *s, uint32_t program)
 	return (struct mr_program *)(s->base + (size_t)program * MR_CACHE_LINE);
 }
 
+struct mr_program *
+mr_programs_lines(struct mr_programs *s)
+{
+	return (struct mr_program *)s->base;
+}
+
 void
 mr_programs_stats(const struct mr_programs *s, struct mr_programs_stats *out)
 {

@@ -248,7 +248,7 @@ def conversation(seed, count, port):
 
 @pytest.mark.slow
 def test_random_conversations(tracks):
-    for seed in range(40):
+    for seed in range(20):
         try:
             same(tracks, conversation(seed, 30, 10000 + seed))
         except AssertionError as error:

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Rows acl-*: the classifier with ClassBench's rule sets. The look-ups' floor finds the same
- * packets' 5-tuples in one hash table of just these: what classification would cost if every packet had
- * been seen before and nothing else.
+ * packets' 5-tuples in one hash table of just these: what classification would cost if every
+ * packet had been seen before and nothing else.
  */
 #include "bench/bench.h"
 

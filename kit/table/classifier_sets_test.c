@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The classifier beside a linear scan on ClassBench's sets, as they are, as IPv6, and grown to 100,000
- * rules; built at once, built one by one, and while rules go and come back. */
+/* The classifier beside a linear scan on ClassBench's sets, as they are, as IPv6, and grown to
+ * 100,000 rules; built at once, built one by one, and while rules go and come back. */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>

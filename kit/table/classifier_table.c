@@ -410,7 +410,8 @@ class_table_remove(struct mr_class *c, struct class_family *family, struct class
 	if (head->rank == rank && !left) {
 		line_clear(head, family->words);
 	} else {
-		/* Either the head goes and the first of the others takes its place, or one of these. */
+		/* Either the head goes and the first of the others takes its place, or one of
+		 * these. */
 		at = head->rank == rank ? 0 : better(old, left, stride, rank);
 		if (head->rank == rank)
 			memcpy(head, old, sizeof(*head) + 16 * family->words);

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "kit/packet/checksum.h"
+
 /* Puts two ends in order. */
 static void
 make_key(struct ct_packet *k, const uint8_t *src, const uint8_t *dst, uint16_t sport,
@@ -254,6 +256,24 @@ ct_fragment_key(const struct ct_packet *k, const struct mr_packet *p, struct ct_
 		id = r.frag_id;
 	}
 	key->w[4] = id | (uint64_t)proto << 48 | (uint64_t)(k->six ? CT_KEY_SIX : 0) << 56;
+}
+
+bool
+ct_sum_is_bad(const struct ct_packet *k, const struct mr_buffers *buffers, uint32_t packet,
+    const struct mr_packet *p)
+{
+	if (p->flags & (MR_PACKET_CSUM_PARTIAL | MR_PACKET_CSUM_GOOD))
+		return false;
+	switch (k->what == CT_ABOUT ? MR_IP_PROTO_ICMP : k->proto) {
+	case MR_IP_PROTO_TCP:
+	case MR_IP_PROTO_UDP:
+	case MR_IP_PROTO_ICMP:
+	case MR_IP_PROTO_ICMP6:
+	case MR_IP_PROTO_SCTP:
+		return mr_checksum_packet_verify(buffers, packet) == MR_CHECKSUM_BAD;
+	default:
+		return false;
+	}
 }
 
 /* -- states ------------------------------------------------------------------------------- */

@@ -27,8 +27,8 @@ struct ct_packet {
 	uint32_t guess; /* index of a line to prefetch */
 	uint32_t end;   /* of layer 3, from the first byte */
 	uint16_t l3, l4, payload;
-	uint8_t what; /* enum ct_what */
-	uint8_t proto;
+	uint8_t what;  /* enum ct_what */
+	uint8_t proto; /* of an ICMP error: of the packet that it quotes */
 	uint8_t six;
 	uint8_t swapped; /* its source is the key's second end */
 	uint8_t first;   /* the first of several fragments */
@@ -43,6 +43,10 @@ void ct_fragment_key(const struct ct_packet *, const struct mr_packet *, struct 
 /* The key's port words of an ICMP query or answer; false: neither. *asks: it is a query. */
 bool ct_icmp_ports(bool six, uint8_t type, uint8_t code, uint16_t id, uint16_t *sport,
     uint16_t *dport, bool *asks);
+
+/* Whether its checksum is wrong, of the protocols whose checksums are looked at. */
+bool ct_sum_is_bad(const struct ct_packet *, const struct mr_buffers *, uint32_t packet,
+    const struct mr_packet *);
 
 /* A digest of a packet's ends as it goes in the first packet's direction. */
 mr_inline uint16_t

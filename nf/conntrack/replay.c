@@ -7,7 +7,6 @@
 
 #include <string.h>
 
-#include "kit/packet/checksum.h"
 #include "nf/conntrack/conntrack_int.h"
 #include "nf/conntrack/tcp_inl.h"
 
@@ -33,25 +32,28 @@ ends_of(struct ends *e, const uint8_t *bytes, const struct mr_replayed *r, uint8
 	return true;
 }
 
-/* One that began nothing: has somebody begun its connection meanwhile? */
-static mr_noinline bool
+/* One that began nothing: has somebody begun its connection meanwhile? Returns what to skip. */
+static mr_noinline uint8_t
 still_none(const struct ct_side *side, struct mr_node_run *run, uint32_t packet,
     const struct mr_replayed *r)
 {
 	struct mr_packet *p = mr_packet_at(run->base, packet);
+	struct ct_table *t = side->core->table;
 	struct ct_packet k;
+	uint64_t hash;
+	uint32_t word;
 
 	ct_classify(&k, p, atomic_load_explicit(&side->port->zone, memory_order_relaxed));
 	if (k.what != CT_FLOW || (k.proto == MR_IP_PROTO_TCP && !(r->tcp & MR_TCP_ACK)))
-		return false;
+		return MR_REPLAY_SKIP;
 	if ((atomic_load_explicit(&side->core->options, memory_order_relaxed) & CT_CHECKSUM) &&
-	    !(p->flags & (MR_PACKET_CSUM_PARTIAL | MR_PACKET_CSUM_GOOD)) &&
-	    mr_checksum_packet_verify(run->buffers, packet) == MR_CHECKSUM_BAD)
-		return false;
-	if (ct_guess(side->core->table, ct_hash(side->core->table, &k.key)))
-		return false;
+	    ct_sum_is_bad(&k, run->buffers, packet, p))
+		return MR_REPLAY_SKIP;
+	hash = ct_hash(t, &k.key);
+	if (ct_guess(t, hash) && ct_find(t, run->worker, &k.key, hash, run->seconds, &word))
+		return MR_REPLAY_STALE;
 	mr_node_count(run, CT_TRACK_NEW, 1);
-	return true;
+	return 0;
 }
 
 mr_inline bool
@@ -73,14 +75,16 @@ tcp(struct ct_line *c, const uint8_t *bytes, const struct mr_replayed *r, unsign
 	if (mr_unlikely(
 		(r->tcp & (MR_TCP_ACK | MR_TCP_SYN | MR_TCP_FIN | MR_TCP_RST)) != MR_TCP_ACK ||
 		atomic_load_explicit(&c->state, memory_order_relaxed) != CT_TCP_ESTABLISHED ||
-		!from->maxwin || (c->flags[dir] & CT_HALF_LIBERAL)))
+		!from->maxwin))
 		return false;
 	s.end = s.seq + len;
-	if (mr_unlikely(ct_window_check(from, &c->half[!dir], s.seq, s.ack, s.end) != CT_WINDOW_IN))
+	if (mr_likely(ct_window_check(from, &c->half[!dir], s.seq, s.ack, s.end) == CT_WINDOW_IN)) {
+		win = (uint32_t)s.win << (c->scale >> 4 * dir & 15u);
+		ct_window_move(c, dir, &s, s.ack, s.end, win);
+		ct_window_note(c, dir, &s);
+	} else if (!(c->flags[dir] & CT_HALF_LIBERAL)) {
 		return false;
-	win = (uint32_t)s.win << (c->scale >> 4 * dir & 15u);
-	ct_window_move(c, dir, &s, s.ack, s.end, win);
-	ct_window_note(c, dir, &s);
+	}
 	c->last_kind = (uint8_t)(CT_ACK | (dir ? CT_LAST_REPLY : 0));
 	*timeout = ct_open_timeout(c);
 	return true;
@@ -97,7 +101,7 @@ other(const struct ct_table *t, struct ct_line *c, uint32_t index, uint32_t word
 	    2;
 }
 
-mr_inline bool
+mr_inline uint8_t
 one(const struct ct_side *side, struct mr_node_run *run, const uint8_t *bytes, uint32_t arg,
     const struct mr_replayed *r)
 {
@@ -113,15 +117,15 @@ one(const struct ct_side *side, struct mr_node_run *run, const uint8_t *bytes, u
 	/* The same connection, answered as it was then. */
 	if (mr_unlikely(((word >> CT_AGE_SHIFT ^ arg >> CT_ARG_AGE_SHIFT) & CT_ARG_AGE) ||
 		!(word & CT_LIVE) || !(word & CT_REPLIED) != !!(arg & CT_ARG_NEW)))
-		return false;
+		return MR_REPLAY_STALE;
 	if (mr_unlikely(!ends_of(&e, bytes, r, proto)) ||
 	    c->check !=
 		(dir ? ct_check_of(e.dst, e.src, e.dport, e.sport)
 		     : ct_check_of(e.src, e.dst, e.sport, e.dport)) ||
 	    ct_is_over(t, c, now))
-		return false;
+		return MR_REPLAY_STALE;
 	if (!side->core->alone && !ct_lock(c, &word))
-		return false;
+		return MR_REPLAY_STALE;
 	if (mr_likely(proto == MR_IP_PROTO_TCP))
 		good = (word & CT_ASSURED) && tcp(c, bytes, r, dir, &timeout);
 	else
@@ -135,7 +139,7 @@ one(const struct ct_side *side, struct mr_node_run *run, const uint8_t *bytes, u
 	}
 	if (!side->core->alone)
 		ct_unlock(c, word);
-	return good;
+	return good ? 0 : MR_REPLAY_SKIP;
 }
 
 void
@@ -151,17 +155,13 @@ ct_replay(struct mr_node_run *run, const uint32_t *packets, const uint32_t *args
 	for (unsigned i = 0; i < count; i++) {
 		struct mr_packet *p = mr_packet_at(run->base, packets[i]);
 
-		if (skip[i])
-			continue;
 		if (mr_unlikely(!(args[i] & MR_TRACK_CONNECTION))) {
-			skip[i] = !still_none(side, run, packets[i], &replayed[i]);
-		} else if (mr_unlikely(
-			       !one(side, run, mr_packet_bytes_const(p), args[i], &replayed[i]))) {
-			skip[i] = 1;
-		} else {
-			fresh += !!(args[i] & CT_ARG_NEW);
-			known += !(args[i] & CT_ARG_NEW);
+			skip[i] = still_none(side, run, packets[i], &replayed[i]);
+			continue;
 		}
+		skip[i] = one(side, run, mr_packet_bytes_const(p), args[i], &replayed[i]);
+		fresh += !skip[i] & !!(args[i] & CT_ARG_NEW);
+		known += !skip[i] & !(args[i] & CT_ARG_NEW);
 	}
 	if (fresh)
 		mr_node_count(run, CT_TRACK_NEW, fresh);

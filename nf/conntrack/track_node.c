@@ -8,7 +8,6 @@
 
 #include <string.h>
 
-#include "kit/packet/checksum.h"
 #include "nf/conntrack/conntrack_int.h"
 
 struct pass {
@@ -49,11 +48,10 @@ invalid(const struct pass *s, struct mr_packet *p, uint16_t zone)
 }
 
 static bool
-sum_is_bad(const struct pass *s, uint32_t packet, const struct mr_packet *p)
+sum_is_bad(const struct pass *s, uint32_t packet, const struct mr_packet *p,
+    const struct ct_packet *k)
 {
-	return (s->options & CT_CHECKSUM) &&
-	    !(p->flags & (MR_PACKET_CSUM_PARTIAL | MR_PACKET_CSUM_GOOD)) &&
-	    mr_checksum_packet_verify(s->run->buffers, packet) == MR_CHECKSUM_BAD;
+	return (s->options & CT_CHECKSUM) && ct_sum_is_bad(k, s->run->buffers, packet, p);
 }
 
 /* -- recordings --------------------------------------------------------------------------- */
@@ -79,7 +77,8 @@ static mr_verdict_t
 begin(const struct pass *s, uint32_t packet, struct mr_packet *p, const struct ct_packet *k,
     uint16_t zone)
 {
-	if (!ct_may_begin(k, p, s->options & CT_LOOSE) || (!k->check && sum_is_bad(s, packet, p)))
+	if (!ct_may_begin(k, p, s->options & CT_LOOSE) ||
+	    (!k->check && sum_is_bad(s, packet, p, k)))
 		return invalid(s, p, zone);
 	/* Dropped ones are replayed for as long as nobody begins that connection. */
 	if (mr_recorded(s->rec, p))
@@ -116,7 +115,7 @@ flow(const struct pass *s, uint32_t packet, struct mr_packet *p, const struct ct
 	struct ct_line *c;
 	unsigned dir;
 
-	if (k->check && sum_is_bad(s, packet, p))
+	if (k->check && sum_is_bad(s, packet, p, k))
 		return invalid(s, p, zone);
 	do {
 		index = ct_find(t, worker, &k->key, k->hash, now, &word);
@@ -176,7 +175,7 @@ about(const struct pass *s, uint32_t packet, struct mr_packet *p, const struct c
 	uint32_t word, index = 0;
 
 	mr_record_uncacheable(s->rec, p, "an ICMP error");
-	if (!sum_is_bad(s, packet, p))
+	if (!sum_is_bad(s, packet, p, k))
 		index = ct_find(s->core->table, s->run->worker, &k->key, k->hash, s->run->seconds,
 		    &word);
 	if (!index)

@@ -53,15 +53,25 @@ ct_sources_destroy(struct ct_sources *s)
 	free(s);
 }
 
-static _Atomic uint64_t *
-bucket_of(const struct ct_sources *s, const struct ct_key *key, bool second, uint64_t *digest)
+/* Where a source may stand: two buckets, as long as a table of twice as many words as there can be
+ * sources has room in one of the two. */
+struct place {
+	_Atomic uint64_t *bucket[2];
+	uint64_t digest;
+};
+
+static struct place
+place_of(const struct ct_sources *s, const struct ct_key *key, bool second)
 {
 	const uint64_t words[4] = { key->w[second ? 2 : 0], key->w[second ? 3 : 1],
 		CT_KEY_ZONE(key), CT_KEY_FLAGS(key) & CT_KEY_SIX };
 	uint64_t hash = mr_hash_words(&s->key, words, 4);
 
-	*digest = hash & ~COUNT_MASK;
-	return s->buckets[hash & s->mask];
+	return (struct place){
+		.bucket = { s->buckets[hash & s->mask],
+		    s->buckets[(hash * 0x9e3779b97f4a7c15u >> 40) & s->mask] },
+		.digest = hash & ~COUNT_MASK,
+	};
 }
 
 static bool
@@ -78,26 +88,49 @@ raise(_Atomic uint64_t *word, uint64_t seen, uint64_t digest, uint32_t limit, bo
 	return true;
 }
 
+static bool
+find(const struct place *p, uint32_t limit, bool *refused)
+{
+	for (unsigned i = 0; i < 2 * WAYS; i++) {
+		_Atomic uint64_t *word = &p->bucket[i / WAYS][i % WAYS];
+		uint64_t seen = atomic_load_explicit(word, memory_order_relaxed);
+
+		if (seen && (seen & ~COUNT_MASK) == p->digest &&
+		    raise(word, seen, p->digest, limit, refused))
+			return true;
+	}
+	return false;
+}
+
+static unsigned
+used(const _Atomic uint64_t *bucket)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < WAYS; i++)
+		n += atomic_load_explicit(&bucket[i], memory_order_relaxed) != 0;
+	return n;
+}
+
 bool
 ct_sources_enter(struct ct_sources *s, const struct ct_key *key, bool second, uint32_t limit,
     bool *counted)
 {
+	const struct place p = place_of(s, key, second);
 	bool refused = false;
-	uint64_t digest;
-	_Atomic uint64_t *b = bucket_of(s, key, second, &digest);
+	unsigned first;
 
 	*counted = true;
-	for (unsigned i = 0; i < WAYS; i++) {
-		uint64_t seen = atomic_load_explicit(&b[i], memory_order_relaxed);
+	if (find(&p, limit, &refused))
+		return !refused;
+	first = used(p.bucket[1]) < used(p.bucket[0]) ? WAYS : 0;
+	for (unsigned i = 0; i < 2 * WAYS; i++) {
+		_Atomic uint64_t *word = &p.bucket[(i ^ first) / WAYS][i % WAYS];
 
-		if (seen && (seen & ~COUNT_MASK) == digest &&
-		    raise(&b[i], seen, digest, limit, &refused))
+		if (!atomic_load_explicit(word, memory_order_relaxed) &&
+		    raise(word, 0, p.digest, limit, &refused))
 			return !refused;
 	}
-	for (unsigned i = 0; i < WAYS; i++)
-		if (!atomic_load_explicit(&b[i], memory_order_relaxed) &&
-		    raise(&b[i], 0, digest, limit, &refused))
-			return !refused;
 	*counted = false;
 	return true;
 }
@@ -105,14 +138,14 @@ ct_sources_enter(struct ct_sources *s, const struct ct_key *key, bool second, ui
 void
 ct_sources_leave(struct ct_sources *s, const struct ct_key *key, bool second)
 {
-	uint64_t digest;
-	_Atomic uint64_t *b = bucket_of(s, key, second, &digest);
+	const struct place p = place_of(s, key, second);
 
-	for (unsigned i = 0; i < WAYS; i++) {
-		uint64_t seen = atomic_load_explicit(&b[i], memory_order_relaxed);
+	for (unsigned i = 0; i < 2 * WAYS; i++) {
+		_Atomic uint64_t *word = &p.bucket[i / WAYS][i % WAYS];
+		uint64_t seen = atomic_load_explicit(word, memory_order_relaxed);
 
-		while (seen && (seen & ~COUNT_MASK) == digest)
-			if (atomic_compare_exchange_weak_explicit(&b[i], &seen,
+		while (seen && (seen & ~COUNT_MASK) == p.digest)
+			if (atomic_compare_exchange_weak_explicit(word, &seen,
 				(seen & COUNT_MASK) == 1 ? 0 : seen - 1, memory_order_relaxed,
 				memory_order_relaxed))
 				return;
@@ -122,14 +155,14 @@ ct_sources_leave(struct ct_sources *s, const struct ct_key *key, bool second)
 uint32_t
 ct_sources_count(const struct ct_sources *s, const struct ct_key *key, bool second)
 {
-	uint64_t digest;
-	const _Atomic uint64_t *b = bucket_of(s, key, second, &digest);
+	const struct place p = place_of(s, key, second);
 	uint32_t n = 0;
 
-	for (unsigned i = 0; i < WAYS; i++) {
-		uint64_t seen = atomic_load_explicit(&b[i], memory_order_relaxed);
+	for (unsigned i = 0; i < (p.bucket[0] == p.bucket[1] ? 1 : 2) * WAYS; i++) {
+		uint64_t seen =
+		    atomic_load_explicit(&p.bucket[i / WAYS][i % WAYS], memory_order_relaxed);
 
-		if (seen && (seen & ~COUNT_MASK) == digest)
+		if (seen && (seen & ~COUNT_MASK) == p.digest)
 			n += (uint32_t)(seen & COUNT_MASK);
 	}
 	return n;

@@ -4,9 +4,9 @@
 
 /*
  * How many connections each source has: words of (digest of zone and address, count) in buckets
- * of one cache line, found by a keyed hash. Digests have 40 bits beside the bucket's: two
- * sources share a count once in 2^40 pairs of one bucket. A source that finds no free word is
- * not counted, and not limited.
+ * of one cache line, two of which a keyed hash allows. Digests have 40 bits: of two sources
+ * with a bucket in common one pair in 2^40 shares a count. There are twice as many words as
+ * connections; a source that finds none all the same is not counted, and not limited.
  *
  * Ownership: the table's. Threads: any. Errors: only create can fail.
  */

@@ -88,7 +88,7 @@ ct_table_create(struct ct_table **out, uint32_t max, uint32_t workers, struct mr
 		rc = mr_counters_create(&t->counters, workers + 1, CT_ZONES_MAX * CT_COUNT_COUNT,
 		    error);
 	if (!rc)
-		rc = ct_sources_create(&t->sources, max / 2, error);
+		rc = ct_sources_create(&t->sources, max * 2, error);
 	if (rc)
 		goto fail;
 	*out = t;

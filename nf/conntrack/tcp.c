@@ -245,12 +245,12 @@ in_window(struct ct_line *c, unsigned dir, const struct ct_segment *s, bool assu
 	case CT_WINDOW_OLD:
 		return liberal ? CT_ACCEPT : CT_STALE;
 	case CT_WINDOW_MORE:
-		/* The rules may let it pass: then its acknowledgement will be good. */
-		if (assured) {
-			from->end = end;
-			c->flags[dir] |= CT_HALF_UNACKED;
-		}
-		return liberal ? CT_ACCEPT : CT_INVALID;
+		if (!assured)
+			return liberal ? CT_ACCEPT : CT_INVALID;
+		/* Some send more than they may; its acknowledgement will be good then. */
+		from->end = end;
+		c->flags[dir] |= CT_HALF_UNACKED;
+		return liberal ? CT_ACCEPT : CT_STALE;
 	default:
 		return liberal ? CT_ACCEPT : CT_INVALID;
 	}

@@ -1,0 +1,255 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Connection tracking beside the kernel's: the same packets, state by state; and real stacks."""
+import json
+import random
+
+import pytest
+from scapy.all import (GRE, ICMP, IP, TCP, UDP, ICMPv6DestUnreach, ICMPv6EchoReply,
+                       ICMPv6EchoRequest, ICMPv6PacketTooBig, IPerror, IPv6, Raw, fragment, raw)
+
+from lab import Lab, millrace, until
+from track_lab import TrackLab
+
+A4, B4, A6, B6 = "10.1.0.2", "10.2.0.2", "fd00:1::2", "fd00:2::2"
+
+
+@pytest.fixture
+def tracks(namespaces):
+    made = TrackLab()
+    made.start()
+    yield made
+    made.close()
+
+
+def ip(end, six=False, host=2):
+    source, target = (("10.1.0.%d", "10.2.0.2") if not six else ("fd00:1::%d", "fd00:2::2"))
+    source = source % host
+    if end == "b":
+        source, target = target, source
+    return IPv6(src=source, dst=target, hlim=64) if six else IP(src=source, dst=target, ttl=64)
+
+
+def tcp(end, flags, seq=0, ack=0, length=0, port=1000, window=10000, options=(), six=False, **more):
+    ports = {"sport": port, "dport": 80} if end == "a" else {"sport": 80, "dport": port}
+    return raw(ip(end, six) / TCP(flags=flags, seq=seq & 0xffffffff, ack=ack & 0xffffffff,
+                                  window=window, options=list(options), **ports, **more) /
+               Raw(b"x" * length))
+
+
+def udp(end, port=1000, length=20, six=False, host=2, **more):
+    ports = {"sport": port, "dport": 53} if end == "a" else {"sport": 53, "dport": port}
+    return raw(ip(end, six, host) / UDP(**ports, **more) / Raw(b"y" * length))
+
+
+def same(lab, steps):
+    """Each step, (end, packet) or (end, [packets]), through both; the states that both found."""
+    found = []
+    for n, (end, packets) in enumerate(steps):
+        packets = packets if isinstance(packets, list) else [packets]
+        theirs = lab.kernel_states(end, packets)
+        ours = lab.our_states(end, packets)
+        assert sorted(ours) == sorted(theirs), \
+            "step %d from %s: the kernel says %s, millrace %s" % (n, end, theirs, ours)
+        found.append(ours[0] if len(ours) == 1 else ours)
+    return found
+
+
+def opened(port=1000, six=False, options=(), window=10000):
+    return [("a", tcp("a", "S", 1000, port=port, six=six, options=options, window=window)),
+            ("b", tcp("b", "SA", 5000, 1001, port=port, six=six, options=options, window=window)),
+            ("a", tcp("a", "A", 1001, 5001, port=port, six=six, window=window))]
+
+
+NEW, EST, REL, INV = "new", "established", "related", "invalid"
+
+
+def test_tcp_as_the_kernel_sees_it(tracks):
+    for six, port in ((False, 1000), (True, 1001)):
+        kind = {"port": port, "six": six}
+        assert same(tracks, opened(**kind) + [
+            ("a", tcp("a", "PA", 1001, 5001, 500, **kind)),
+            ("b", tcp("b", "A", 5001, 1501, **kind)),
+            ("a", tcp("a", "A", 900000, 5001, 10, **kind)),
+            ("b", tcp("b", "A", 5001, 999999, **kind)),
+            ("b", tcp("b", "R", 4000, **kind)),
+            ("b", tcp("b", "FA", 5001, 1501, **kind)),
+            ("a", tcp("a", "A", 1501, 5002, **kind)),
+            ("a", tcp("a", "FA", 1501, 5002, **kind)),
+            ("b", tcp("b", "A", 5002, 1502, **kind)),
+            ("a", tcp("a", "S", 70000, **kind)),
+            ("b", tcp("b", "SA", 80000, 70001, **kind)),
+        ]) == [NEW, EST, EST, EST, EST, INV, INV, INV, EST, EST, EST, EST, NEW, EST]
+
+
+def test_beginnings_that_are_none(tracks):
+    steps = [(end, tcp(end, flags, 1000, 0, port=2000 + n))
+             for n, (end, flags) in enumerate(
+                 (end, flags) for end in "ab"
+                 for flags in ("", "F", "FA", "R", "RA", "SA", "SF", "SR", "FPU", "FSRPAU", "P", "U",
+                               "A", "PA", "S", "SU", "SEC", "AU"))]
+    found = same(tracks, steps)
+    assert found.count(NEW) == 2 * 6
+
+
+def test_simultaneous_open_and_close(tracks):
+    assert same(tracks, [
+        ("a", tcp("a", "S", 1000)), ("b", tcp("b", "S", 5000)),
+        ("a", tcp("a", "SA", 1000, 5001)), ("b", tcp("b", "SA", 5000, 1001)),
+        ("a", tcp("a", "A", 1001, 5001)), ("b", tcp("b", "A", 5001, 1001)),
+        ("a", tcp("a", "FA", 1001, 5001)), ("b", tcp("b", "FA", 5001, 1001)),
+        ("a", tcp("a", "A", 1002, 5002)), ("b", tcp("b", "A", 5002, 1002)),
+    ])[0] == NEW
+
+
+def test_resets(tracks):
+    scaled = [("MSS", 1460), ("WScale", 7)]
+    for n, (seq, end) in enumerate(((5001, "b"), (5100, "b"), (4000, "b"), (900000, "b"),
+                                    (1001, "a"), (1100, "a"), (0, "b"))):
+        port = 3000 + n
+        same(tracks, opened(port, options=scaled) + [
+            ("b", tcp("b", "A", 5001, 1001, 10, port=port)),
+            ("a", tcp("a", "A", 1001, 5011, port=port)),
+            (end, tcp(end, "R", seq, port=port)),
+            ("a", tcp("a", "A", 1001, 5011, 10, port=port)),
+            ("b", tcp("b", "A", 5011, 1011, 10, port=port)),
+        ])
+    same(tracks, [("a", tcp("a", "S", 1000, port=3100)),
+                  ("b", tcp("b", "RA", 0, 1001, port=3100)),
+                  ("a", tcp("a", "S", 1000, port=3100))])
+
+
+def test_out_of_step(tracks):
+    """The client begins anew while the middle thinks that the old connection is open."""
+    same(tracks, opened(4000) + [
+        ("a", tcp("a", "S", 700000, port=4000)),
+        ("b", tcp("b", "A", 5001, 1001, port=4000)),
+        ("a", tcp("a", "R", 1001, port=4000)),
+        ("a", tcp("a", "S", 700000, port=4000)),
+        ("b", tcp("b", "SA", 90000, 700001, port=4000)),
+        ("a", tcp("a", "A", 700001, 90001, port=4000)),
+    ])
+    same(tracks, opened(4001) + [
+        ("a", tcp("a", "S", 700000, port=4001)),
+        ("b", tcp("b", "SA", 90000, 700001, port=4001)),
+        ("a", tcp("a", "A", 700001, 90001, port=4001)),
+        ("a", tcp("a", "A", 1001, 5001, 10, port=4001)),
+    ])
+
+
+def test_udp_and_queries(tracks):
+    steps = []
+    for six in (False, True):
+        ask, answer = (ICMPv6EchoRequest, ICMPv6EchoReply) if six else (ICMP, ICMP)
+        one, other = ({}, {}) if six else ({"type": 8}, {"type": 0})
+        steps += [("a", udp("a", six=six)), ("a", udp("a", six=six)), ("b", udp("b", six=six)),
+                  ("a", udp("a", six=six)),
+                  ("b", raw(ip("b", six) / answer(id=9, **other))),
+                  ("a", raw(ip("a", six) / ask(id=9, **one))),
+                  ("b", raw(ip("b", six) / ask(id=9, **one))),
+                  ("b", raw(ip("b", six) / answer(id=8, **other))),
+                  ("b", raw(ip("b", six) / answer(id=9, **other))),
+                  ("a", raw(ip("a", six) / ask(id=9, **one))),
+                  ("a", udp("a", 1001, six=six, chksum=0x1234)),
+                  ("a", raw(ip("a", six) / GRE() / Raw(b"z" * 40))),
+                  ("b", raw(ip("b", six) / GRE() / Raw(b"z" * 40)))]
+    steps += [("a", raw(ip("a") / ICMP(type=kind, id=3)))
+              for kind in (13, 15, 17, 14, 16, 18, 9, 10, 19, 40)]
+    same(tracks, steps)
+
+
+def test_errors_about_connections(tracks):
+    quoted = udp("a", 1500)
+    by = IP(src="10.2.0.9", dst=A4, ttl=64)
+    stranger = udp("a", 1501)
+    assert same(tracks, [
+        ("b", raw(by / ICMP(type=3, code=3) / quoted[:28])),
+        ("a", quoted),
+        ("b", raw(by / ICMP(type=3, code=3) / quoted[:28])),
+        ("b", raw(by / ICMP(type=11) / quoted)),
+        ("b", raw(by / ICMP(type=12) / quoted[:28])),
+        ("b", raw(by / ICMP(type=5) / quoted[:28])),
+        ("b", raw(by / ICMP(type=3, code=3) / stranger[:28])),
+        ("b", raw(by / ICMP(type=3, code=3) / quoted[:27])),
+        ("b", raw(by / ICMP(type=3, code=3) / quoted[:20])),
+        ("b", raw(IP(src="10.2.0.9", dst="10.1.0.3") / ICMP(type=3, code=3) / quoted[:28])),
+        ("b", raw(by / ICMP(type=3, code=3, chksum=7) / quoted[:28])),
+        ("a", quoted),
+        ("b", udp("b", 1500)),
+        ("a", raw(IP(src=A4, dst=B4, ttl=64) / ICMP(type=3, code=3) / udp("b", 1500)[:28])),
+    ])[:6] == [INV, NEW, REL, REL, REL, REL]
+    six = udp("a", 1500, six=True)
+    by6 = IPv6(src="fd00:2::9", dst=A6)
+    same(tracks, [
+        ("b", raw(by6 / ICMPv6DestUnreach(code=4) / Raw(six))),
+        ("a", six),
+        ("b", raw(by6 / ICMPv6DestUnreach(code=4) / Raw(six))),
+        ("b", raw(by6 / ICMPv6PacketTooBig(mtu=1280) / Raw(six))),
+        ("b", raw(by6 / ICMPv6DestUnreach(code=4) / Raw(udp("a", 1501, six=True)))),
+    ])
+
+
+def test_fragments(tracks):
+    """In and out of order: the kernel puts them together, here each has its packet's state."""
+    whole = IP(udp("a", 1600, 2000))
+    whole.id = 77
+    pieces = [raw(piece) for piece in fragment(whole, 600)]
+    assert len(pieces) == 4
+    again = IP(udp("a", 1600, 2000))
+    again.id = 78
+    turned = [raw(piece) for piece in fragment(again, 600)][::-1]
+    theirs = tracks.kernel_states("a", pieces) + tracks.kernel_states("b", [udp("b", 1600)])
+    ours = tracks.our_states("a", pieces) + tracks.our_states("b", [udp("b", 1600)])
+    # The kernel cuts again as its link is, so that it may be fewer.
+    assert set(theirs[:-1]) == {NEW} and ours == [NEW] * 4 + [EST] and theirs[-1] == EST
+    assert set(tracks.kernel_states("a", turned)) == {EST}
+    assert tracks.our_states("a", turned) == [EST] * 4
+
+
+def conversation(seed, count, port):
+    """TCP with mistakes, the same for the same seed."""
+    dice = random.Random(seed)
+    scale = dice.choice([None, 0, 3, 7])
+    options = [] if scale is None else [("WScale", scale)]
+    seqs = {"a": dice.getrandbits(32), "b": dice.getrandbits(32)}
+    steps = [("a", tcp("a", "S", seqs["a"] - 1, port=port, options=options)),
+             ("b", tcp("b", "SA", seqs["b"] - 1, seqs["a"], port=port, options=options)),
+             ("a", tcp("a", "A", seqs["a"], seqs["b"], port=port))]
+    for _ in range(count):
+        end = dice.choice("ab")
+        other = "b" if end == "a" else "a"
+        seq, ack, length = seqs[end], seqs[other], dice.choice([0, 0, 1, 100, 1000])
+        flags, window, what = "A", dice.choice([0, 100, 10000, 65535]), dice.randrange(24)
+        if what == 0:
+            flags, length = "S", 0
+        elif what == 1:
+            flags = "FA"
+        elif what == 2:
+            flags = dice.choice(["R", "RA"])
+        elif what == 3:
+            seq += dice.randrange(-200000, 200000)
+        elif what == 4:
+            ack += dice.randrange(-200000, 200000)
+        elif what == 5:
+            flags, length = "SA", 0
+        elif what == 6:
+            seq -= 1
+            length = 0
+        elif what == 7:
+            seq += dice.choice([1, 100, 5000])
+        elif what == 8:
+            flags = dice.choice(["", "F", "FPU", "PA", "AU", "SR"])
+        if what > 8:
+            seqs[end] = (seq + length) & 0xffffffff
+        steps.append((end, tcp(end, flags, seq, ack if "A" in flags else 0, length, port=port,
+                               window=window,
+                               options=options if "S" in flags else ())))
+    return steps
+
+
+@pytest.mark.slow
+def test_random_conversations(tracks):
+    for seed in range(20):
+        try:
+            same(tracks, conversation(seed, 30, 10000 + seed))
+        except AssertionError as error:
+            raise AssertionError("seed %d: %s" % (seed, error)) from None

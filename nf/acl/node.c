@@ -254,7 +254,7 @@ acl_body(struct mr_node_run *run, struct mr_recorder *rec, const uint32_t *packe
 		if (!out)
 			p->mark = 0;
 		verdicts[i] = mr_verdict_edge(ACL_EDGE_NEXT);
-		if (!view) {
+		if (!view || (p->flags & MR_PACKET_ANSWER)) {
 			mr_record_use(rec, p, 0);
 			continue;
 		}

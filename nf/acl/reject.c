@@ -46,7 +46,7 @@ may_answer(struct mr_node_run *run, uint32_t packet, const struct mr_packet *p,
 static void
 forget(struct mr_packet *p)
 {
-	p->flags = 0;
+	p->flags = MR_PACKET_ANSWER;
 	p->csum_start = p->csum_offset = 0;
 	p->gso_size = 0;
 	p->hash = 0;

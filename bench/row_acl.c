@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Rows acl-*: the classifier with ClassBench's rule sets. The look-ups' floor finds the same
- * packets' 5-tuples in one hash table of just these: what classification would cost if every packet had
- * been seen before and nothing else.
+ * packets' 5-tuples in one hash table of just these: what classification would cost if every
+ * packet had been seen before and nothing else.
  */
 #include "bench/bench.h"
 
@@ -256,8 +256,9 @@ static const struct mr_bench_peer *const peers[] = { &mr_bench_peer_dpdk, NULL }
 #define LOOK_UP(name_, set_) \
 	{ \
 		.name = name_, .unit = "cycles/packet", .doc = "classification, " set_, \
-		.config = set_ ", 65,536 packets that match random rules, in vectors of 256, each " \
-			       "looked up anew; floor: one hash table of the packets' 5-tuples", \
+		.config = \
+		    set_ ", 65,536 packets that match random rules, in vectors of 256, each " \
+			 "looked up anew; floor: one hash table of the packets' 5-tuples", \
 		.setup = setup, .teardown = teardown, .ours = ours, .floor = bare, .peers = peers, \
 	}
 #define ACL_100K "ClassBench acl1, 10 k rules grown to 100,000"

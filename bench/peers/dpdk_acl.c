@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include <rte_acl.h>
 #include <rte_cycles.h>
@@ -18,6 +19,9 @@
 
 /* Where a context does not fit in this, rte_acl spreads the rules over more tries. */
 #define ACL_SIZE_MOST ((size_t)1 << 30)
+
+/* What this process may take: with many wide ranges rte_acl asks for more than machines have. */
+#define MEMORY_MOST ((rlim_t)6 << 30)
 
 struct packet {
 	uint8_t proto, unused[3];
@@ -101,7 +105,8 @@ set_up_packets(const struct mr_class_key *keys)
 	for (uint32_t i = 0; i < SHAPE_ACL_PACKETS; i++) {
 		struct packet *p = &job.packets[i];
 
-		*p = (struct packet){ .proto = keys[i].proto, .sport = mr_be16(keys[i].sport),
+		*p = (struct packet){ .proto = keys[i].proto,
+			.sport = mr_be16(keys[i].sport),
 			.dport = mr_be16(keys[i].dport) };
 		memcpy(p->src, keys[i].src, sizeof(p->src));
 		memcpy(p->dst, keys[i].dst, sizeof(p->dst));
@@ -112,10 +117,13 @@ set_up_packets(const struct mr_class_key *keys)
 dpdk_window *
 set_up_acl(const char *row, bool huge)
 {
-	struct rte_acl_param param = { .name = "bench", .socket_id = SOCKET_ID_ANY,
+	struct rte_acl_param param = { .name = "bench",
+		.socket_id = SOCKET_ID_ANY,
 		.rule_size = RTE_ACL_RULE_SZ(FIELDS) };
-	struct rte_acl_config config = { .num_categories = 1, .num_fields = FIELDS,
+	struct rte_acl_config config = { .num_categories = 1,
+		.num_fields = FIELDS,
 		.max_size = ACL_SIZE_MOST };
+	struct rlimit limit = { MEMORY_MOST, MEMORY_MOST };
 	struct mr_class_key *keys;
 	struct mr_class_rule *rules = shape_acl_rules(row, &param.max_rule_num);
 	uint32_t value;
@@ -123,6 +131,8 @@ set_up_acl(const char *row, bool huge)
 
 	if (!rules)
 		fail("rules", ENOENT);
+	if (setrlimit(RLIMIT_AS, &limit))
+		fail("setrlimit", errno);
 	job.context = rte_acl_create(&param);
 	if (!job.context)
 		fail("rte_acl_create", rte_errno);

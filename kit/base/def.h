@@ -92,6 +92,15 @@ mr_prefetch(const void *p)
 	__builtin_prefetch(p, 0, 3);
 }
 
+/* Into the second-level cache. A core waits for the lines on their way to the first level, some 12 or
+ * 16; for the second level it may ask for three times as many. For arrays beyond the caches that
+ * are gone through in a vector's depth, measured 15 cycles a line instead of 21. */
+mr_inline void
+mr_prefetch_far(const void *p)
+{
+	__builtin_prefetch(p, 0, 2);
+}
+
 mr_inline void
 mr_prefetch_write(const void *p)
 {

@@ -89,16 +89,18 @@ flow_bucket_erase(struct mr_flow_table *t, uint64_t hash, uint32_t flow)
 {
 	struct flow_bucket *first = &t->buckets[flow_bucket_of(t, hash)], *b = first, *partial;
 	unsigned slot, last;
-	uint32_t at;
+	uint32_t at, m = 0;
 
-	for (;; b = next_of(t, b)) {
-		if (!b)
-			return;
-		for (slot = 0; slot < FLOW_WAYS && b->index[slot] != flow; slot++)
-			;
-		if (slot < FLOW_WAYS)
+	for (; b; b = next_of(t, b)) {
+		/* All at once: where it stands nobody can predict. */
+		for (unsigned i = 0; i < FLOW_WAYS; i++)
+			m |= (uint32_t)(b->index[i] == flow) << i;
+		if (mr_likely(m))
 			break;
 	}
+	if (mr_unlikely(!m))
+		return;
+	slot = (unsigned)__builtin_ctz(m);
 	/* The hole is filled from the one bucket that need not be full. */
 	partial = next_of(t, first);
 	if (mr_likely(!partial))

@@ -29,10 +29,32 @@ match_any(const struct flow_bucket *b, uint16_t tag)
 	return m;
 }
 
-/* Who found no flow at the first look. */
-static void
-again(const struct mr_flow_table *t, struct mr_flow_batch *batch, const uint16_t *todo, unsigned n)
+/* Who found no flow at the first look: in most cases there is none, and no bucket behind. The others
+ * go through the chain, once all their second buckets and lines are on the way. */
+mr_inline void
+again(const struct mr_flow_table *t, struct mr_flow_batch *batch, const uint32_t *at,
+    uint16_t *todo, unsigned count, match_fn *match)
 {
+	const struct flow_bucket *b;
+	unsigned n = 0;
+
+	for (unsigned k = 0; k < count; k++) {
+		unsigned i = todo[k];
+		uint32_t next = t->buckets[at[i]].link & FLOW_NEXT;
+
+		todo[n] = (uint16_t)i;
+		n += next || batch->found[i];
+		mr_prefetch(&t->buckets[next ? next : at[i]]);
+	}
+	for (unsigned k = 0; k < n; k++) {
+		uint32_t m;
+
+		b = &t->buckets[at[todo[k]]];
+		b = &t->buckets[b->link & FLOW_NEXT];
+		m = match(b, flow_tag(batch->hash[todo[k]]));
+		if (m)
+			mr_prefetch(&t->lines[b->index[(unsigned)__builtin_ctz(m) / 2]]);
+	}
 	for (unsigned k = 0; k < n; k++) {
 		unsigned i = todo[k];
 
@@ -56,7 +78,7 @@ find(const struct mr_flow_table *t, struct mr_flow_batch *restrict batch, unsign
 
 		batch->hash[i] = hash;
 		at[i] = flow_bucket_of(t, hash);
-		mr_prefetch(&buckets[at[i]]);
+		mr_prefetch_far(&buckets[at[i]]);
 	}
 	for (unsigned i = 0; i < count; i++) {
 		const struct flow_bucket *b = &buckets[at[i]];
@@ -65,14 +87,14 @@ find(const struct mr_flow_table *t, struct mr_flow_batch *restrict batch, unsign
 
 		flow = m ? flow : MR_FLOW_NONE;
 		batch->found[i] = flow;
-		mr_prefetch_write(&lines[flow]);
+		mr_prefetch_far(&lines[flow]);
 	}
 	for (unsigned i = 0; i < count; i++) {
 		todo[n] = (uint16_t)i;
 		n += !same(&lines[batch->found[i]].key, &batch->key[i]);
 	}
 	if (n > 0)
-		again(t, batch, todo, n);
+		again(t, batch, at, todo, n, match);
 }
 
 #ifdef FLOW_X86

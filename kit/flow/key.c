@@ -24,12 +24,6 @@
 /* They change a connection: the graph's. */
 #define TCP_SPECIAL (MR_TCP_SYN | MR_TCP_FIN | MR_TCP_RST | MR_TCP_URG)
 
-/* Where the i-th key of a batch goes. */
-struct place {
-	struct mr_flow_key *key;
-	uint8_t *l3, *l4, *tcp;
-};
-
 mr_inline uint32_t
 load32(const uint8_t *p)
 {
@@ -48,14 +42,22 @@ load64(const uint8_t *p)
 	return v;
 }
 
+mr_inline void
+store64(void *p, uint64_t v)
+{
+	memcpy(p, &v, sizeof(v));
+}
+
 /* In words of eight bytes, as the hash reads them. */
 mr_inline void
 store4(struct mr_flow_key *key, uint32_t src, uint32_t dst, uint32_t ports, uint32_t where)
 {
-	uint64_t words[5] = { src, 0, dst, 0, (uint64_t)where << 32 | ports };
-
-	static_assert(offsetof(struct mr_flow_key, sport) == 32, "ports and where are one word");
-	memcpy(key, words, sizeof(words));
+	static_assert(offsetof(struct mr_flow_key, where) == 36, "ports and where are one word");
+	store64(key->src, src);
+	store64(key->src + 8, 0);
+	store64(key->dst, dst);
+	store64(key->dst + 8, 0);
+	store64(&key->sport, (uint64_t)where << 32 | ports);
 	key->pair = 0;
 }
 
@@ -90,31 +92,31 @@ key_l4(const uint8_t *l4, unsigned len, unsigned proto, bool six, uint32_t *port
 }
 
 mr_inline bool
-key_ip4(const uint8_t *ip, unsigned room, uint32_t where, const struct place *to)
+key_ip4(const uint8_t *ip, unsigned room, uint32_t where, struct mr_flow_batch *b, unsigned i)
 {
-	uint32_t ports, c;
-	uint64_t a, b;
+	uint32_t ports, z;
+	uint64_t x, y;
 	unsigned len;
 
 	if (room < IP4)
 		return false;
-	a = load64(ip);
-	b = load64(ip + 8);
-	c = load32(ip + 16);
-	len = mr_be16((uint16_t)(a >> 16));
-	if ((uint8_t)a != 0x45 || len < IP4 || len > room ||
-	    (a >> 48 & mr_be16(MR_IP4_MORE_FRAGMENTS | MR_IP4_FRAG_OFFSET)) || (uint8_t)b <= 1 ||
-	    !mr_checksum_ip4_good(a, b, c) ||
-	    !key_l4(ip + IP4, len - IP4, (uint8_t)(b >> 8), false, &ports, to->tcp))
+	x = load64(ip);
+	y = load64(ip + 8);
+	z = load32(ip + 16);
+	len = mr_be16((uint16_t)(x >> 16));
+	if ((uint8_t)x != 0x45 || len < IP4 || len > room ||
+	    (x >> 48 & mr_be16(MR_IP4_MORE_FRAGMENTS | MR_IP4_FRAG_OFFSET)) || (uint8_t)y <= 1 ||
+	    !mr_checksum_ip4_good(x, y, z) ||
+	    !key_l4(ip + IP4, len - IP4, (uint8_t)(y >> 8), false, &ports, &b->tcp[i]))
 		return false;
-	*to->l4 = (uint8_t)(*to->l3 + IP4);
-	store4(to->key, (uint32_t)(b >> 32), c, ports,
-	    where | MR_FLOW_WHERE(0, 0, (uint8_t)(b >> 8), 0));
+	b->l4[i] = (uint8_t)(b->l3[i] + IP4);
+	store4(&b->key[i], (uint32_t)(y >> 32), z, ports,
+	    where | MR_FLOW_WHERE(0, 0, (uint8_t)(y >> 8), 0));
 	return true;
 }
 
 mr_inline bool
-key_ip6(const uint8_t *ip, unsigned room, uint32_t where, const struct place *to)
+key_ip6(const uint8_t *ip, unsigned room, uint32_t where, struct mr_flow_batch *b, unsigned i)
 {
 	uint32_t ports;
 	unsigned len;
@@ -123,20 +125,20 @@ key_ip6(const uint8_t *ip, unsigned room, uint32_t where, const struct place *to
 		return false;
 	len = mr_load_be16(ip + offsetof(struct mr_ip6, payload_len));
 	if (ip[0] >> 4 != 6 || len > room - IP6 || ip[offsetof(struct mr_ip6, hop_limit)] <= 1 ||
-	    !key_l4(ip + IP6, len, ip[offsetof(struct mr_ip6, next)], true, &ports, to->tcp))
+	    !key_l4(ip + IP6, len, ip[offsetof(struct mr_ip6, next)], true, &ports, &b->tcp[i]))
 		return false;
-	*to->l4 = (uint8_t)(*to->l3 + IP6);
-	memcpy(to->key, ip + offsetof(struct mr_ip6, src), 32);
-	memcpy(&to->key->sport, &ports, sizeof(ports));
-	to->key->where = where | MR_FLOW_WHERE(0, 0, ip[offsetof(struct mr_ip6, next)], 1);
-	to->key->pair = 0;
+	b->l4[i] = (uint8_t)(b->l3[i] + IP6);
+	memcpy(&b->key[i], ip + offsetof(struct mr_ip6, src), 32);
+	memcpy(&b->key[i].sport, &ports, sizeof(ports));
+	b->key[i].where = where | MR_FLOW_WHERE(0, 0, ip[offsetof(struct mr_ip6, next)], 1);
+	b->key[i].pair = 0;
 	return true;
 }
 
 /* Any packet of one segment with nothing left to the device. */
-static bool
+static mr_noinline bool
 key_at(const uint8_t *bytes, unsigned len, uint64_t mac, uint64_t mac_mask, uint32_t where,
-    const struct place *to)
+    struct mr_flow_batch *b, unsigned i)
 {
 	unsigned l3 = ETH, vlan;
 	uint16_t type;
@@ -155,38 +157,40 @@ key_at(const uint8_t *bytes, unsigned len, uint64_t mac, uint64_t mac_mask, uint
 		where |= MR_FLOW_WHERE(0, vlan, 0, 0);
 		type = mr_load_be16(bytes + l3 - 2);
 	}
-	*to->l3 = (uint8_t)l3;
+	b->l3[i] = (uint8_t)l3;
 	if (type == MR_ETH_TYPE_IP4)
-		return key_ip4(bytes + l3, len - l3, where, to);
-	return type == MR_ETH_TYPE_IP6 && key_ip6(bytes + l3, len - l3, where, to);
+		return key_ip4(bytes + l3, len - l3, where, b, i);
+	return type == MR_ETH_TYPE_IP6 && key_ip6(bytes + l3, len - l3, where, b, i);
 }
 
 /* Untagged IPv4 with TCP or UDP, at least 54 bytes: the key, or that key_at has to look. */
 mr_inline bool
 key_plain(const uint8_t *bytes, unsigned len, uint64_t mac, uint64_t mac_mask, uint32_t where,
-    const struct place *to)
+    struct mr_flow_batch *b, unsigned i)
 {
 	const uint8_t *ip = bytes + ETH, *l4 = ip + IP4;
-	uint32_t first = load32(bytes + 12), c = load32(ip + 16);
-	uint64_t a = load64(ip), b = load64(ip + 8), d = load64(l4);
-	unsigned l4_len = mr_be16((uint16_t)(a >> 16)) - IP4, proto = (uint8_t)(b >> 8);
-	bool tcp = proto == MR_IP_PROTO_TCP;
+	uint32_t first = load32(bytes + 12), z = load32(ip + 16);
+	uint64_t x = load64(ip), y = load64(ip + 8), d = load64(l4);
+	unsigned l4_len = mr_be16((uint16_t)(x >> 16)) - IP4, proto = (uint8_t)(y >> 8);
+	/* By masks, as nobody can predict which of the two it is. */
+	unsigned tcp = -(unsigned)(proto == MR_IP_PROTO_TCP), least = UDP + ((TCP - UDP) & tcp);
 	unsigned udp_len = mr_be16((uint16_t)(d >> 32)), tcp_len = (unsigned)(l4[12] >> 4) * 4;
-	unsigned flags = tcp ? l4[13] : 0, least = tcp ? TCP : UDP, said = tcp ? tcp_len : udp_len;
+	unsigned flags = l4[13] & tcp, said = udp_len ^ ((udp_len ^ tcp_len) & tcp);
 
 	/* A length below `least` or the header's wraps around, and is too large. */
 	if (mr_unlikely((load64(bytes) & mac_mask) != mac) ||
 	    mr_unlikely((first ^ (0x450000u | mr_be16(MR_ETH_TYPE_IP4))) & 0xffffff) ||
 	    mr_unlikely(l4_len > len - ETH - IP4) ||
-	    mr_unlikely(a >> 48 & mr_be16(MR_IP4_MORE_FRAGMENTS | MR_IP4_FRAG_OFFSET)) ||
-	    mr_unlikely((uint8_t)b <= 1) || mr_unlikely(!mr_checksum_ip4_good(a, b, c)) ||
+	    mr_unlikely(x >> 48 & mr_be16(MR_IP4_MORE_FRAGMENTS | MR_IP4_FRAG_OFFSET)) ||
+	    mr_unlikely((uint8_t)y <= 1) || mr_unlikely(!mr_checksum_ip4_good(x, y, z)) ||
 	    mr_unlikely(!tcp && proto != MR_IP_PROTO_UDP) || mr_unlikely(l4_len < least) ||
 	    mr_unlikely(said - least > l4_len - least) || mr_unlikely(flags & TCP_SPECIAL))
 		return false;
-	*to->l3 = ETH;
-	*to->l4 = ETH + IP4;
-	*to->tcp = (uint8_t)flags;
-	store4(to->key, (uint32_t)(b >> 32), c, (uint32_t)d, where | MR_FLOW_WHERE(0, 0, proto, 0));
+	b->l3[i] = ETH;
+	b->l4[i] = ETH + IP4;
+	b->tcp[i] = (uint8_t)flags;
+	store4(&b->key[i], (uint32_t)(y >> 32), z, (uint32_t)d,
+	    where | MR_FLOW_WHERE(0, 0, proto, 0));
 	return true;
 }
 
@@ -245,13 +249,12 @@ mr_flow_keys(const struct mr_flow_view *view, struct mr_flow_pairs *pairs, uint8
 		const struct mr_packet *later =
 		    mr_packet_at(base, packets[MR_MIN(i + AHEAD, count - 1)]);
 		const uint8_t *bytes = mr_packet_bytes_const(p);
-		struct place to = { &batch->key[n], &batch->l3[n], &batch->l4[n], &batch->tcp[n] };
 
 		mr_prefetch(mr_packet_bytes_const(later));
 		if (mr_likely(is_plain(p)) &&
 		    ((mr_likely(p->len >= ETH + IP4 + TCP) &&
-			 mr_likely(key_plain(bytes, p->len, mac, mac_mask, where, &to))) ||
-			key_at(bytes, p->len, mac, mac_mask, where, &to)))
+			 mr_likely(key_plain(bytes, p->len, mac, mac_mask, where, batch, n))) ||
+			key_at(bytes, p->len, mac, mac_mask, where, batch, n)))
 			batch->at[n++] = (uint16_t)i;
 		else
 			rest[others++] = (uint16_t)i;

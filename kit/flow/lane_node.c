@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * The lane's loop. A vector goes through in steps: keys; the table (two phases of its own); each
- * hit's program, whether it holds and fits; what nodes on the walk do with each packet beyond
- * edits; edits and verdicts. What is left goes to the graph in the order in which it came.
+ * The lane's loop. A vector goes through in steps: keys; the table (in phases of its own); each
+ * hit's program, whether it holds and fits, and its edits; those whose programs call nodes wait
+ * until these have been asked, all packets at once. What is left goes to the graph in the order in
+ * which it came.
  */
 
 #include "kit/flow/lane_int.h"
@@ -17,7 +18,6 @@ struct hit {
 	uint32_t program;
 	uint16_t at; /* place in the vector */
 	uint16_t key;
-	bool calls;
 };
 
 struct work {
@@ -26,11 +26,14 @@ struct work {
 	struct lane_worker *l;
 	const uint32_t *packets;
 	mr_verdict_t *verdicts;
-	unsigned hit_count, miss_count;
-	bool calls;    /* some hit's program has */
+	uint32_t seconds;
+	unsigned hit_count; /* whose programs call nodes */
+	unsigned late_count;
+	unsigned replayed;
 	bool recorded; /* some packet was given a recording */
 	uint32_t count[MR_LANE_COUNTER_COUNT];
 	struct hit hits[MR_VECTOR_MAX];
+	uint16_t late[MR_VECTOR_MAX]; /* keys whose flows are out of date */
 };
 
 static struct mr_packet *
@@ -93,17 +96,62 @@ barred(struct work *w, unsigned i)
 
 /* -- hits ------------------------------------------------------------------------------------ */
 
+/* A region's generation is mostly all that there is to sum up. */
+mr_inline bool
+is_stale(const struct mr_program *g, const struct mr_flow *line)
+{
+	return g->regions && mr_program_stamp(g, &line->key) != line->stamp;
+}
+
+mr_inline bool
+edit(const struct work *w, const struct mr_program *g, struct mr_packet *p)
+{
+	if (mr_unlikely(mr_recorded(w->rec, p))) {
+		mr_record_note(w->rec, p, "replayed, flows of the program", g->users);
+		return mr_program_edit(g, w->rec, p);
+	}
+	return mr_program_edit_inl(g, p);
+}
+
+/* What the flow's program says is done to the packet. */
+mr_inline void
+replay(struct work *w, uint32_t flow, uint32_t program, struct mr_program *g, struct mr_packet *p,
+    unsigned at)
+{
+	struct lane_worker *l = w->l;
+	uint32_t length = p->total;
+
+	if (mr_unlikely(!edit(w, g, p))) {
+		w->count[MR_LANE_COUNT_CONDITION]++;
+		return;
+	}
+	mr_flow_touch(l->table, l->lines, flow, length, w->seconds);
+	lane_credit(l, w->run, program, g, 1, length);
+	w->replayed++;
+	w->verdicts[at] = g->verdict | MR_VERDICT_FINAL;
+	if (mr_unlikely((g->verdict & MR_VERDICT_CLASS) == MR_VERDICT_DROP)) {
+		mr_replay_drop(w->run, g->drop_node, g->verdict & MR_VERDICT_INDEX,
+		    &w->packets[at], 1);
+		w->verdicts[at] = MR_VERDICT_GONE;
+	}
+}
+
 mr_inline void
 look(struct work *w, unsigned count)
 {
 	struct lane_worker *l = w->l;
 	const struct mr_flow_batch *b = &l->batch;
+	struct mr_program *programs = mr_programs_lines(l->programs);
+	struct mr_flow *lines = l->lines;
+	uint8_t *base = w->run->base;
+	uint32_t epoch = l->epoch;
 
 	for (unsigned i = 0; i < count; i++) {
 		uint32_t flow = b->found[i];
-		struct mr_flow *line = &l->lines[flow];
-		struct mr_program *g;
-		struct hit *hit;
+		struct mr_flow *line = &lines[flow];
+		unsigned at = b->at[i];
+		struct mr_packet *p = mr_packet_at(base, w->packets[at]);
+		struct mr_program *g = &programs[line->program];
 
 		if (mr_unlikely(flow == MR_FLOW_NONE)) {
 			miss(w, i);
@@ -113,26 +161,25 @@ look(struct work *w, unsigned count)
 			barred(w, i);
 			continue;
 		}
-		g = mr_program_at(l->programs, line->program);
-		if (mr_unlikely((g->checked != l->epoch || l->watch_full) && !lane_holds(l, g))) {
-			stale(w, i);
+		if (mr_unlikely((g->checked != epoch || l->watch_full) && !lane_holds(l, g)) ||
+		    mr_unlikely(is_stale(g, line))) {
+			w->late[w->late_count++] = (uint16_t)i;
 			continue;
 		}
-		if (g->regions && mr_unlikely(mr_program_stamp(g, &line->key) != line->stamp)) {
-			stale(w, i);
-			continue;
-		}
-		if (mr_unlikely(!mr_program_fits_inl(g, packet_at(w, b->at[i])))) {
+		if (mr_unlikely(!mr_program_fits_inl(g, p))) {
 			w->count[MR_LANE_COUNT_CONDITION]++;
 			continue;
 		}
-		hit = &w->hits[w->hit_count++];
-		hit->flow = flow;
-		hit->program = line->program;
-		hit->at = b->at[i];
-		hit->key = (uint16_t)i;
-		hit->calls = g->flags & MR_PROGRAM_CALLS;
-		w->calls |= hit->calls;
+		if (mr_likely(!(g->flags & MR_PROGRAM_CALLS))) {
+			replay(w, flow, line->program, g, p, at);
+			continue;
+		}
+		w->hits[w->hit_count++] = (struct hit){
+			.flow = flow,
+			.program = line->program,
+			.at = (uint16_t)at,
+			.key = (uint16_t)i,
+		};
 	}
 }
 
@@ -178,7 +225,7 @@ call_round(struct work *w, unsigned round, uint8_t *skip)
 		struct mr_flow *line = &w->l->lines[w->hits[h].flow];
 
 		node[h] = UINT16_MAX;
-		if (!w->hits[h].calls || skip[h])
+		if (skip[h])
 			continue;
 		count = mr_program_calls(mr_program_at(w->l->programs, w->hits[h].program), &calls);
 		more |= count > round + 1;
@@ -212,7 +259,7 @@ call_round(struct work *w, unsigned round, uint8_t *skip)
 }
 
 /* Takes hits out that a node wants to see itself. */
-static mr_noinline void
+static void
 call_all(struct work *w)
 {
 	uint8_t skip[MR_VECTOR_MAX] = { 0 };
@@ -221,7 +268,9 @@ call_all(struct work *w)
 	while (call_round(w, round, skip))
 		round++;
 	for (unsigned h = 0; h < w->hit_count; h++) {
-		if (skip[h])
+		if (skip[h] & MR_REPLAY_STALE)
+			w->late[w->late_count++] = w->hits[h].key;
+		else if (skip[h])
 			w->count[MR_LANE_COUNT_SKIPPED]++;
 		else
 			w->hits[kept++] = w->hits[h];
@@ -229,42 +278,18 @@ call_all(struct work *w)
 	w->hit_count = kept;
 }
 
-mr_inline bool
-edit(const struct work *w, const struct mr_program *g, struct mr_packet *p)
+/* Those whose programs call nodes, when these have agreed. */
+static mr_noinline void
+replay_called(struct work *w)
 {
-	if (mr_unlikely(mr_recorded(w->rec, p))) {
-		mr_record_note(w->rec, p, "replayed, program", g->users);
-		return mr_program_edit(g, w->rec, p);
-	}
-	return mr_program_edit_inl(g, p);
-}
+	struct mr_program *programs = mr_programs_lines(w->l->programs);
 
-mr_inline void
-replay(struct work *w)
-{
-	struct lane_worker *l = w->l;
-	uint32_t seconds = w->run->seconds;
-
+	call_all(w);
 	for (unsigned h = 0; h < w->hit_count; h++) {
 		const struct hit *hit = &w->hits[h];
-		struct mr_program *g = mr_program_at(l->programs, hit->program);
-		struct mr_packet *p = packet_at(w, hit->at);
-		uint32_t length = p->total;
 
-		if (mr_unlikely(!edit(w, g, p))) {
-			w->count[MR_LANE_COUNT_CONDITION]++;
-			continue;
-		}
-		mr_flow_touch(l->table, l->lines, hit->flow, length, seconds);
-		lane_credit(l, w->run, hit->program, g, 1, length);
-		w->count[MR_LANE_COUNT_REPLAYED]++;
-		if (mr_unlikely((g->verdict & MR_VERDICT_CLASS) == MR_VERDICT_DROP)) {
-			mr_replay_drop(w->run, g->drop_node, g->verdict & MR_VERDICT_INDEX,
-			    &w->packets[hit->at], 1);
-			w->verdicts[hit->at] = MR_VERDICT_GONE;
-		} else {
-			w->verdicts[hit->at] = g->verdict | MR_VERDICT_FINAL;
-		}
+		replay(w, hit->flow, hit->program, &programs[hit->program], packet_at(w, hit->at),
+		    hit->at);
 	}
 }
 
@@ -316,8 +341,9 @@ lane_body(struct mr_node_run *run, struct mr_recorder *rec, const uint32_t *pack
 	w.l = l;
 	w.packets = packets;
 	w.verdicts = verdicts;
-	w.hit_count = w.miss_count = 0;
-	w.calls = w.recorded = false;
+	w.seconds = run->seconds;
+	w.hit_count = w.late_count = w.replayed = 0;
+	w.recorded = false;
 	memset(w.count, 0, sizeof(w.count));
 	lane_begin(l, run);
 	n = mr_flow_keys(&port->view, l->pairs, run->base, packets, count, &l->batch, rest,
@@ -326,12 +352,15 @@ lane_body(struct mr_node_run *run, struct mr_recorder *rec, const uint32_t *pack
 	for (unsigned i = 0; i < count; i++)
 		verdicts[i] = mr_verdict_edge(EDGE_GRAPH);
 	look(&w, n);
-	if (w.calls)
-		call_all(&w);
-	replay(&w);
+	if (w.hit_count)
+		replay_called(&w);
+	/* Not before: other packets of the vector may have used their flows. */
+	for (unsigned i = 0; i < w.late_count; i++)
+		stale(&w, w.late[i]);
 	if (mr_unlikely(w.recorded))
 		enter_recorded(&w, count);
 	w.count[MR_LANE_COUNT_NOT_PLAIN] = rest_count;
+	w.count[MR_LANE_COUNT_REPLAYED] = w.replayed;
 	for (unsigned i = 0; i < MR_LANE_COUNTER_COUNT; i++)
 		if (w.count[i])
 			mr_node_count(run, i, w.count[i]);

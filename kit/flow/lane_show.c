@@ -47,8 +47,7 @@ mr_lane_top(const struct mr_lane *lane, unsigned worker)
 }
 
 bool
-mr_lane_peek(const struct mr_lane *lane, unsigned worker, uint32_t index,
-    struct mr_flow_peek *peek)
+mr_lane_peek(const struct mr_lane *lane, unsigned worker, uint32_t index, struct mr_flow_peek *peek)
 {
 	return mr_flow_table_peek(lane->workers[worker]->table, index, now_seconds(), peek);
 }

@@ -65,6 +65,36 @@ fix(uint8_t *bytes, const struct program_fix *f)
 	memcpy(bytes, &check, sizeof(check));
 }
 
+/* memmove, of a length that mostly is an address's or a port's. */
+mr_inline void
+copy(uint8_t *to, const uint8_t *from, unsigned len)
+{
+	uint64_t a, b;
+	uint32_t c, d;
+	uint16_t e, f;
+
+	if (len > 16) {
+		memmove(to, from, len);
+	} else if (len >= 8) {
+		memcpy(&a, from, 8);
+		memcpy(&b, from + len - 8, 8);
+		memcpy(to, &a, 8);
+		memcpy(to + len - 8, &b, 8);
+	} else if (len >= 4) {
+		memcpy(&c, from, 4);
+		memcpy(&d, from + len - 4, 4);
+		memcpy(to, &c, 4);
+		memcpy(to + len - 4, &d, 4);
+	} else if (len >= 2) {
+		memcpy(&e, from, 2);
+		memcpy(&f, from + len - 2, 2);
+		memcpy(to, &e, 2);
+		memcpy(to + len - 2, &f, 2);
+	} else if (len) {
+		*to = *from;
+	}
+}
+
 static void
 write_rest(const struct mr_program *g, uint8_t *bytes)
 {
@@ -74,13 +104,14 @@ write_rest(const struct mr_program *g, uint8_t *bytes)
 
 	writes = first;
 	for (unsigned i = 0; i < count; i++)
-		memcpy(bytes + writes[i].at, (const uint8_t *)g + writes[i].data, writes[i].len);
+		copy(bytes + writes[i].at, (const uint8_t *)g + writes[i].data, writes[i].len);
 }
 
 bool
 mr_program_edit_more(const struct mr_program *g, struct mr_packet *p)
 {
 	uint8_t *bytes = mr_packet_bytes(p);
+	bool room = mr_packet_headroom(p) >= g->headroom;
 	const void *first;
 	unsigned count;
 
@@ -88,7 +119,7 @@ mr_program_edit_more(const struct mr_program *g, struct mr_packet *p)
 		return false;
 	count = program_part(g, PROGRAM_MOVES, &first);
 	for (const struct program_move *m = first; count > 0; m++, count--)
-		memmove(bytes + m->to, bytes + m->from, m->len);
+		copy(bytes + m->to, bytes + m->from, m->len);
 	count = program_part(g, PROGRAM_FIXES, &first);
 	for (const struct program_fix *f = first; count > 0; f++, count--)
 		fix(bytes, f);
@@ -97,7 +128,10 @@ mr_program_edit_more(const struct mr_program *g, struct mr_packet *p)
 	p->data = (uint16_t)(p->data - g->grow);
 	p->len = (uint16_t)(p->len + g->grow);
 	p->total += (uint32_t)(int32_t)g->grow;
-	memcpy(bytes - g->grow, g->write + PROGRAM_WRITE_MAX - g->write_len, g->write_len);
+	if (mr_likely(room))
+		mr_program_write(g, bytes - g->grow);
+	else
+		memcpy(bytes - g->grow, g->write + PROGRAM_WRITE_MAX - g->write_len, g->write_len);
 	write_rest(g, bytes);
 	return true;
 }

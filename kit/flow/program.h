@@ -117,6 +117,8 @@ MR_API enum mr_program_refusal mr_program_build(struct mr_programs *, const stru
 /* One flow less. The last one frees the program: settle what it counted before. */
 MR_API void mr_program_release(struct mr_programs *, uint32_t program);
 MR_API struct mr_program *mr_program_at(struct mr_programs *, uint32_t program);
+/* [program]: each is at least one line. */
+MR_API struct mr_program *mr_programs_lines(struct mr_programs *);
 
 /* Whether everything that it rests on is as it was, but for regions. */
 MR_API bool mr_program_holds(const struct mr_program *);

@@ -22,11 +22,13 @@
 void
 mr_program_head_init(struct head *h)
 {
-	memset(h, 0, sizeof(*h));
+	h->count = 0;
+	h->grow = 0;
+	h->reach = 0;
 	h->max_length = UINT16_MAX;
-	h->count = HEAD_BYTES;
-	for (unsigned i = 0; i < HEAD_BYTES; i++)
-		h->cells[i].from = (uint16_t)i;
+	h->mod_count = 0;
+	memset(h->guard_mask, 0, sizeof(h->guard_mask));
+	memset(h->guard_value, 0, sizeof(h->guard_value));
 }
 
 /* -- what the key says ------------------------------------------------------------------ */
@@ -53,14 +55,14 @@ know_l4(struct head_known *k, const struct mr_recording *r, unsigned proto, bool
 	if (proto == MR_IP_PROTO_TCP) {
 		know(k, r, l4 + 13, 1, MR_TCP_FIN | MR_TCP_SYN | MR_TCP_RST | MR_TCP_URG,
 		    MR_FLOW_PROTO);
-		k->length = (uint16_t)(l4 + sizeof(struct mr_tcp));
+		k->length_l4 = (uint16_t)(l4 + sizeof(struct mr_tcp));
 	} else if (proto == MR_IP_PROTO_UDP) {
-		k->length = (uint16_t)(l4 + sizeof(struct mr_udp));
+		k->length_l4 = (uint16_t)(l4 + sizeof(struct mr_udp));
 	} else if (proto == (six ? MR_IP_PROTO_ICMP6 : MR_IP_PROTO_ICMP)) {
-		/* Type and identifier of an echo stand in place of ports. */
-		know(k, r, l4, 1, 0xff, MR_FLOW_PROTO | MR_FLOW_SPORT | MR_FLOW_DPORT);
-		know(k, r, l4 + 4, 2, 0xff, MR_FLOW_PROTO | MR_FLOW_SPORT | MR_FLOW_DPORT);
-		k->length = (uint16_t)(l4 + 8);
+		/* An echo's identifier and type stand in place of ports. */
+		know(k, r, l4 + 4, 2, 0xff, MR_FLOW_PROTO | MR_FLOW_SPORT);
+		know(k, r, l4, 1, 0xff, MR_FLOW_PROTO | MR_FLOW_DPORT);
+		k->length_l4 = (uint16_t)(l4 + 8);
 	}
 }
 
@@ -80,7 +82,7 @@ mr_program_known(struct head_known *k, const struct mr_recording *r, const struc
 	    (six ? b[l3] >> 4 != 6 : b[l3] != 0x45) || b[l3 + (six ? 6 : 9)] != proto ||
 	    memcmp(b + src, key->src, size) || memcmp(b + src + size, key->dst, size))
 		return;
-	k->length = (uint16_t)l4;
+	k->length = k->length_l4 = (uint16_t)l4;
 	if (key->pair)
 		know(k, r, 0, 12, 0xff, MR_FLOW_L2);
 	else
@@ -107,8 +109,11 @@ mr_program_known(struct head_known *k, const struct mr_recording *r, const struc
 static bool
 touch(struct head *h, unsigned at, unsigned len)
 {
-	if (at + len > h->count)
+	if (at + len > HEAD_BYTES + (unsigned)h->grow)
 		return false;
+	for (; h->count < at + len; h->count++)
+		h->cells[h->count] =
+		    (struct head_cell){ .from = (uint16_t)((int)h->count - h->grow) };
 	for (unsigned i = at; i < at + len; i++)
 		if (h->cells[i].kind == HEAD_OLD)
 			h->reach = MR_MAX(h->reach, h->cells[i].from + 1u);
@@ -295,9 +300,13 @@ static enum mr_program_refusal
 op_guard(struct head *h, const struct mr_op *op)
 {
 	enum mr_program_refusal why = MR_PROGRAM_OK;
+	uint64_t may;
 
 	if (op->len > 8 || !touch(h, op->offset, op->len))
 		return MR_PROGRAM_GUARD;
+	may = op->len ? UINT64_MAX >> (64 - 8 * op->len) & op->b : 0;
+	if (op->a & ~may) /* holds for no packet */
+		return MR_PROGRAM_CONFLICT;
 	for (unsigned i = 0; i < op->len && !why; i++) {
 		const struct head_cell *c = &h->cells[op->offset + i];
 		uint8_t mask = (uint8_t)(op->b >> 8 * i), value = (uint8_t)(op->a >> 8 * i) & mask;
@@ -351,13 +360,20 @@ mr_program_head_op(struct head *h, const struct mr_op *op)
 
 /* -- the end ----------------------------------------------------------------------------- */
 
+/* So many bytes there are in all packets that agree in these fields. */
+static unsigned
+promised(const struct head_known *k, unsigned fields)
+{
+	return fields & MR_FLOW_PROTO ? k->length_l4 : k->length;
+}
+
 /* Guards that the key answers are settled; the others are gathered by eight bytes. */
 static enum mr_program_refusal
 finish_guards(struct head *h, const struct head_known *k, unsigned *fields, struct head_result *r)
 {
-	unsigned end;
+	unsigned seen = h->reach, end;
 
-	for (unsigned i = 0; i < HEAD_BYTES; i++) {
+	for (unsigned i = 0; i < seen; i++) {
 		uint8_t by_key = k->mask[i] & h->guard_mask[i];
 
 		if (!by_key)
@@ -368,9 +384,9 @@ finish_guards(struct head *h, const struct head_known *k, unsigned *fields, stru
 		h->guard_mask[i] &= (uint8_t)~by_key;
 	}
 	/* Eight bytes are always read: they must be there. */
-	end = MR_MAX(h->reach, (unsigned)k->length);
+	end = MR_MAX(h->reach, promised(k, *fields));
 	end = MR_MAX(end, 8u);
-	for (unsigned i = 0; i < HEAD_BYTES;) {
+	for (unsigned i = 0; i < seen;) {
 		struct program_guard *g = &r->guards[r->guard_count];
 		unsigned at = MR_MIN(i, end - 8);
 
@@ -560,7 +576,7 @@ mr_program_head_finish(struct head *h, const struct head_known *k, unsigned *fie
 	if (why)
 		return why;
 	finish_moves(h, r);
-	r->min_length = h->reach > k->length ? h->reach : 0;
+	r->min_length = h->reach > promised(k, *fields) ? h->reach : 0;
 	r->max_length = h->max_length;
 	return MR_PROGRAM_OK;
 }

@@ -45,6 +45,16 @@ mr_program_age(uint8_t *ip, bool six)
 	memcpy(ip + 10, &sum, sizeof(sum));
 }
 
+/* The header in front of a packet that now begins at `bytes`, and what precedes it in the program into
+ * the headroom: in all 24 bytes. */
+mr_inline void
+mr_program_write(const struct mr_program *g, uint8_t *bytes)
+{
+	bytes += g->write_len;
+	memcpy(bytes - 24, g->write, 16);
+	memcpy(bytes - 8, g->write + 16, 8);
+}
+
 /* mr_program_edit without a recording. */
 mr_inline bool
 mr_program_edit_inl(const struct mr_program *g, struct mr_packet *p)
@@ -58,9 +68,7 @@ mr_program_edit_inl(const struct mr_program *g, struct mr_packet *p)
 	p->data = (uint16_t)(p->data - g->grow);
 	p->len = (uint16_t)(p->len + g->grow);
 	p->total += (uint32_t)(int32_t)g->grow;
-	bytes += g->write_len - g->grow;
-	memcpy(bytes - 24, g->write, 16);
-	memcpy(bytes - 8, g->write + 16, 8);
+	mr_program_write(g, bytes - g->grow);
 	return true;
 }
 

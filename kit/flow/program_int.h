@@ -130,12 +130,13 @@ struct head_known {
 	uint8_t mask[HEAD_BYTES];
 	uint8_t value[HEAD_BYTES];
 	uint8_t fields[HEAD_BYTES]; /* by which fields */
-	uint16_t length;            /* so many bytes there are at least */
+	uint16_t length,
+	    length_l4; /* so many bytes there are, whatever the protocol; of this one */
 };
 
 struct head {
 	struct head_cell cells[HEAD_CELLS];
-	unsigned count;
+	unsigned count; /* cells in use: those behind are old, and where they were */
 	int grow;
 	unsigned reach; /* bytes of the packet that must be there */
 	uint32_t max_length;

@@ -180,7 +180,7 @@ oracle_op(struct mr_packet *p, const struct mr_op *op)
 
 	switch (op->kind) {
 	case MR_OP_SET:
-		if (at + len > p->len)
+		if (len && at + len > p->len)
 			return ORACLE_OUTSIDE;
 		mr_edit_set(NULL, p, at, op->bytes, len);
 		return ORACLE_DONE;
@@ -206,7 +206,7 @@ oracle_op(struct mr_packet *p, const struct mr_op *op)
 			mr_edit_ttl6(NULL, p, at);
 		return ORACLE_DONE;
 	case MR_OP_GUARD:
-		if (at + len > p->len)
+		if (len && at + len > p->len)
 			return ORACLE_OUTSIDE;
 		return oracle_guard_holds(p, op) ? ORACLE_DONE : ORACLE_GUARD;
 	case MR_OP_LENGTH:

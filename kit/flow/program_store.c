@@ -108,6 +108,12 @@ mr_program_at(struct mr_programs *s, uint32_t program)
 	return (struct mr_program *)(s->base + (size_t)program * MR_CACHE_LINE);
 }
 
+struct mr_program *
+mr_programs_lines(struct mr_programs *s)
+{
+	return (struct mr_program *)s->base;
+}
+
 void
 mr_programs_stats(const struct mr_programs *s, struct mr_programs_stats *out)
 {
@@ -180,11 +186,20 @@ same(const struct mr_program *a, const struct mr_program *b)
 		a->lines * MR_CACHE_LINE - on);
 }
 
-/* Of a fresh one, in which these fields are 0. */
+/* Of a fresh one, in which these fields are 0: line by line, each with what came of those before
+ * it. */
 static uint32_t
 hash(const struct mr_programs *s, const struct mr_program *g)
 {
-	return (uint32_t)mr_hash_bytes(&s->key, g, g->lines * MR_CACHE_LINE);
+	uint64_t h = g->lines;
+
+	for (unsigned i = 0; i < g->lines; i++) {
+		uint64_t words[MR_CACHE_LINE / 8];
+
+		memcpy(words, g + i, sizeof(words));
+		h = mr_hash_u128(&s->key, h, mr_hash_words(&s->key, words, 8));
+	}
+	return (uint32_t)h;
 }
 
 static uint32_t

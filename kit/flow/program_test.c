@@ -129,6 +129,17 @@ test_fields(void **state)
 	b.r.count -= 2;
 	assert_int_equal(sent(&b), MR_PROGRAM_OK);
 	assert_int_equal(b.fields, MR_FLOW_ALL);
+	/* What the walk touches is there in TCP's headers; in those of any protocol, it is looked. */
+	restart(&b);
+	op_set(&b, 50, ethernet, 2);
+	assert_int_equal(sent(&b), MR_PROGRAM_OK);
+	assert_int_equal(b.fields, MR_FLOW_PORT);
+	assert_non_null(strstr(print(&b), "if at least 52 bytes\n"));
+	restart(&b);
+	op_arg(&b, MR_OP_USE, NODE_A, MR_FLOW_PROTO);
+	op_set(&b, 50, ethernet, 2);
+	assert_int_equal(sent(&b), MR_PROGRAM_OK);
+	assert_null(strstr(print(&b), "if at least"));
 	/* Nor does the first. */
 	restart(&b);
 	op(&b, MR_OP_NODE, NODE_A);

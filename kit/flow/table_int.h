@@ -30,7 +30,7 @@
 #define FLOW_USED_SHIFT 28
 #define FLOW_NEXT ((1u << FLOW_USED_SHIFT) - 1)
 /* Entries per bucket, on average, at which the table begins to grow. */
-#define FLOW_FULL 8u
+#define FLOW_FULL 6u
 /* Buckets at the start, and flows at most. */
 #define FLOW_BUCKETS_MIN 16u
 #define FLOW_MAX (1u << 27)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The classifier's writer: the store of rules, changes, views. */
+/* The classifier's writer: the store of rules and how they change. */
 #include "kit/table/classifier.h"
 
 #include <errno.h>
@@ -13,11 +13,9 @@
 #define NO_SLOT UINT32_MAX
 /* Items that one change may retire: a page, its blocks twice over. */
 #define RETIRED_BY_CHANGE (4 * CLASS_PAGE_LINES)
-/* Rules that a publish moves to a fresh filter. */
-#define FILTER_STEPS 1024u
 
-static int
-no_memory(struct mr_error *error)
+int
+class_no_memory(struct mr_error *error)
 {
 	return mr_error_set(error, -ENOMEM, "no memory for the classifier");
 }
@@ -104,7 +102,7 @@ no_memory:
 		free(c->core);
 	free(c);
 	free(view);
-	return no_memory(error);
+	return class_no_memory(error);
 }
 
 void
@@ -218,12 +216,12 @@ mr_class_add(struct mr_class *c, const struct mr_class_rule *rule, uint32_t *id,
 	if (core->rules == MR_CLASS_RULES_MAX)
 		return mr_error_set(error, -ENOSPC, "%u rules are the most", MR_CLASS_RULES_MAX);
 	if (class_retire_reserve(c, RETIRED_BY_CHANGE) || slots_room(core, core->slot_count + 1))
-		return no_memory(error);
+		return class_no_memory(error);
 	if (!family->filter && class_filter_create(&family->filter, c->rules_hint, &c->key))
-		return no_memory(error);
+		return class_no_memory(error);
 	number = class_choose(c, family, rule);
 	if (number < 0)
-		return no_memory(error);
+		return class_no_memory(error);
 	if (slot == NO_SLOT)
 		slot = core->slot_count;
 	else
@@ -232,7 +230,7 @@ mr_class_add(struct mr_class *c, const struct mr_class_rule *rule, uint32_t *id,
 	rc = place(c, core, slot, (unsigned)number);
 	if (rc) {
 		core->slots[slot].rule.family = 0;
-		return rc == -ENOSPC ? crowded(c, error) : no_memory(error);
+		return rc == -ENOSPC ? crowded(c, error) : class_no_memory(error);
 	}
 	if (slot == core->slot_count)
 		core->slot_count++;
@@ -264,7 +262,7 @@ mr_class_remove(struct mr_class *c, uint32_t id, struct mr_error *error)
 	t = &family->table[core->slots[id].table];
 	if (class_retire_reserve(c, RETIRED_BY_CHANGE + t->pages) ||
 	    class_table_remove(c, family, t, rule, id))
-		return no_memory(error);
+		return class_no_memory(error);
 	if (!t->rules)
 		class_table_close(c, family, t);
 	core->slots[id].rule.family = 0;
@@ -381,109 +379,10 @@ mr_class_replace_all(struct mr_class *c, const struct mr_class_rule *rules, uint
 		rc = build(c, core, rules, count);
 	if (rc) {
 		core_destroy(c, core, false);
-		return rc == -ENOSPC ? crowded(c, error) : no_memory(error);
+		return rc == -ENOSPC ? crowded(c, error) : class_no_memory(error);
 	}
 	core_destroy(c, c->core, true);
 	c->core = core;
 	c->changed = true;
 	return 0;
-}
-
-/* -- views ---------------------------------------------------------------------------------- */
-
-/* Copies of the arrays of pages that changed; without memory, those made so far wait for the next
- * try. */
-static int
-publish_pages(struct mr_class *c, struct class_family *family)
-{
-	for (unsigned i = 0; i < CLASS_TABLES; i++) {
-		struct class_table *t = &family->table[i];
-		uint8_t **copy;
-
-		if (!t->used || !t->changed)
-			continue;
-		copy = malloc(t->pages * sizeof(*copy));
-		if (!copy)
-			return -ENOMEM;
-		memcpy(copy, t->page, t->pages * sizeof(*copy));
-		class_retire(c, t->published, CLASS_HEAP);
-		t->published = copy;
-		t->changed = false;
-	}
-	return 0;
-}
-
-static void
-view_family(struct class_family_view *view, const struct class_family *family)
-{
-	uint64_t bound = UINT64_MAX;
-
-	view->filter = family->filter;
-	class_filter_any(&view->any, family);
-	for (unsigned i = CLASS_TABLES; i-- > 0;) {
-		const struct class_table *t = &family->table[i];
-		struct class_probe *p = &view->table[i];
-
-		if (t->used) {
-			class_probe_fill(p, &t->tuple, family->number);
-			p->pages = (const uint8_t *const *)t->published;
-			p->page_count = t->pages;
-			p->page_mask = t->pages > 1 ? UINT32_MAX >> __builtin_clz(t->pages - 1) : 0;
-			view->live |= t->rules ? 1ull << i : 0;
-			bound = MR_MIN(bound, t->rank);
-		}
-		view->bound[i] = bound;
-	}
-}
-
-int
-mr_class_publish(struct mr_class *c, struct mr_class_retired **old, struct mr_error *error)
-{
-	struct mr_class_view *view, *before;
-
-	*old = NULL;
-	if (!c->changed)
-		return 0;
-	view = aligned_alloc(MR_CACHE_LINE, sizeof(*view));
-	if (!view || class_retire_reserve(c, 2 * CLASS_TABLES + 3))
-		goto no_memory;
-	for (unsigned f = 0; f < 2; f++)
-		if (publish_pages(c, &c->core->family[f]))
-			goto no_memory;
-	memset(view, 0, sizeof(*view));
-	before = atomic_load_explicit(&c->view, memory_order_relaxed);
-	view->key = c->key;
-	view->generation = before->generation + 1;
-	for (unsigned f = 0; f < 2; f++) {
-		struct class_filter *filter = NULL;
-
-		if (class_filter_step(c, &c->core->family[f], FILTER_STEPS, &filter))
-			class_retire(c, filter, CLASS_FILTER);
-		view_family(&view->family[f], &c->core->family[f]);
-	}
-	/* Release: pairs with mr_class_view. */
-	atomic_store_explicit(&c->view, view, memory_order_release);
-	class_retire(c, before, CLASS_HEAP);
-	c->epoch++;
-	c->changed = false;
-	*old = c->retired;
-	c->retired = NULL;
-	return 0;
-
-no_memory:
-	free(view);
-	return no_memory(error);
-}
-
-const struct mr_class_view *
-mr_class_view(const struct mr_class *c)
-{
-	/* Acquire: pairs with mr_class_publish. */
-	return atomic_load_explicit(&c->view, memory_order_acquire);
-}
-
-uint64_t
-mr_class_generation(const struct mr_class_view *view)
-{
-	return view->generation;
 }

@@ -3,27 +3,28 @@
 #define MR_KIT_TABLE_CLASSIFIER_H
 
 /*
- * A packet classifier: which of up to a million rules on addresses, ports, protocol and 32 bits of
- * the caller's (connection state, interface group, tenant) is the first that a packet matches.
+ * A packet classifier: which of up to a million rules on addresses, ports, protocol and 32 bits
+ * of the caller's (connection state, interface group, tenant) is the first that a packet matches.
  *
  * Shape: a tuple space (Srinivasan, Suri, Varghese, 1999) with merged tuples (Daly et al.,
  * TupleMerge, 2019) and pruning. A tuple says how many bits of each field are hashed; rules with
  * at least so many bits stand in its table, a linear hash whose buckets are rules, one cache line
  * each (two for IPv6), those that share a bucket sorted by priority. There are at most 64 tables
- * per family, so a set of them is a word. Filters give such a word for every part of a
- * packet: which tables may have a rule with the first 16, 24, 32 bits of this source, this
- * destination, this port, this protocol. The words' conjunction leaves two tables on average in
- * ClassBench sets of any size, and only those are probed, best priority first, until no table left
- * can have a better rule.
+ * per family, so a set of them is a word. Filters give such a word for every part of a packet:
+ * which tables may have a rule with the first 16, 24, 32 bits of this source, this destination,
+ * this port, this protocol. The words' conjunction leaves two tables on average in ClassBench
+ * sets of any size, and only those are probed, best priority first, until no table left can have
+ * a better rule.
  *
  * Worst case: 64 tables are probed, each with `list_max` rules in the bucket; an add that would
- * make a bucket longer is refused. Buckets get long only where rules cannot be told apart
- * by leading bits of their fields (port ranges nested in each other around the middle of the
- * space, for example). Hashes and filters are keyed: packets cannot be made to share buckets.
+ * make a bucket longer is refused. Buckets get long only where rules cannot be told apart by
+ * leading bits of their fields (port ranges nested in each other around the middle of the space,
+ * for example). The hashes of buckets and of address filters are keyed: nobody can choose packets
+ * or rules that share them.
  *
  * A writer changes rules in batches: add, remove and replace_all work on a copy that shares what
- * is not changed, publish makes all of it visible at once, as one immutable view, and gives back what
- * only older views use:
+ * is not changed, publish makes all of it visible at once, as one immutable view, and gives back
+ * what only older views use:
  *
  *   control                                   worker
  *     mr_class_add(c, &rule, &id, &error);      view = mr_class_view(c);
@@ -34,8 +35,8 @@
  *
  * Ownership: the classifier copies rules and owns its views. What publish gives back is the
  * caller's to release, in any order, before destroy.
- * Threads: one writer at a time: all functions but mr_class_view and those that take a view. These
- * are for any number of threads, that keep no view beyond the caller's grace period.
+ * Threads: one writer at a time: all functions but mr_class_view and those that take a view.
+ * These are for any number of threads, that keep no view beyond the caller's grace period.
  * Errors: negative errno with a sentence; a call that fails has changed nothing.
  */
 
@@ -117,7 +118,8 @@ MR_API int mr_class_replace_all(struct mr_class *, const struct mr_class_rule *r
     uint32_t count, struct mr_error *);
 
 /* Shows all changes so far to look-ups that begin after the call. `*old` becomes null or what to
- * release when no look-up that began earlier is under way. -ENOMEM: nothing was shown, try again. */
+ * release when no look-up that began earlier is under way. -ENOMEM: nothing was shown, try
+ * again. */
 MR_API int mr_class_publish(struct mr_class *, struct mr_class_retired **old, struct mr_error *);
 MR_API void mr_class_release(struct mr_class_retired *);
 
@@ -134,10 +136,15 @@ MR_API const struct mr_class_view *mr_class_view(const struct mr_class *);
 /* Goes up by one with every publish that changed something. */
 MR_API uint64_t mr_class_generation(const struct mr_class_view *);
 
-/* The values of the rules that win, or MR_CLASS_NONE; `ids`, which may be null, gets their ids. At most
- * MR_CLASS_VECTOR keys. */
+/* The values of the rules that win, or MR_CLASS_NONE; `ids`, which may be null, gets their ids.
+ * At most MR_CLASS_VECTOR keys. */
 MR_API void mr_class_lookup(const struct mr_class_view *, const struct mr_class_key *keys,
     uint32_t *values, uint32_t *ids, unsigned count);
+
+/* The same of one key among rules of this priority and higher numbers: the next one to try when
+ * the caller has conditions of its own. */
+MR_API uint32_t mr_class_lookup_from(const struct mr_class_view *, const struct mr_class_key *key,
+    uint32_t priority);
 
 struct mr_class_match {
 	uint32_t id; /* or MR_CLASS_NONE */

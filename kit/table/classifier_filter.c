@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The classifier's filters: for each part of a packet, which tables may have a rule for it. Bits
- * are set before the rule's bucket is published and never taken back, so readers share the words with
- * the writer. What removals leave behind goes when a fresh filter, filled in small steps, takes over.
+ * are set before the rule's bucket is published and never taken back, so readers share the words
+ * with the writer. What removals leave behind goes when a fresh filter, filled in small steps,
+ * takes over.
  */
 #include "kit/table/classifier_int.h"
 

@@ -9,14 +9,14 @@
  *                └─── table[64]: masks, page pointers ── page: 64 buckets
  *                                                          └── line: a rule, more ── block: lines
  *
- * A page is found by linear hashing: bits of the hash above the bucket's six, cut to the
- * number of pages by the larger of two masks unless that leads past the last page. So a table grows
- * by one page at a time and an add never waits for a table to be copied.
+ * A page is found by linear hashing: bits of the hash above the bucket's six, cut to the number
+ * of pages by the larger of two masks unless that leads past the last page. So a table grows by
+ * one page at a time and an add never waits for a table to be copied.
  *
  * What a view points to never changes, but for the filters: these only gain bits, and a bit too
  * many costs a probe and nothing else. The writer's pages and blocks carry the epoch (number of
- * publishes) they were made in; those of the current epoch are its own, all others are copied before
- * they are changed and then retired.
+ * publishes) they were made in; those of the current epoch are its own, all others are copied
+ * before they are changed and then retired.
  */
 
 #include <string.h>
@@ -31,7 +31,7 @@
 /* Blocks of up to 1, 2, 4 ... lines come from chunks like pages do, larger ones from the heap. */
 #define CLASS_BLOCK_SIZES 6u
 #define CLASS_PORTS 1024u
-/* Words of a group of the fine filter: one for the longer prefix, the others for whole addresses. */
+/* Words of a group of the fine filter: one for the longer prefix, the others for addresses. */
 #define CLASS_GROUP 8u
 
 /* Words that rules are compared in: addresses, then extra and protocol. */
@@ -40,11 +40,12 @@
 #define CLASS_STRIDE4 64u
 #define CLASS_STRIDE6 128u
 
-/* One rule; the first of its bucket, or in a block. Nothing equals an empty one: mask 0, value ~0. */
+/* One rule; the first of its bucket, or in a block. Nothing equals an empty one: mask 0, value
+ * ~0. */
 struct class_line {
 	uint64_t rank; /* priority << 32 | id; UINT64_MAX when empty */
 	uint32_t value;
-	/* Of a bucket's first rule: the others, all of higher rank, and which tags they may have. */
+	/* Of a bucket's first rule: the others, all of higher rank, and their tags. */
 	uint16_t more_count, more_tags;
 	const struct class_line *more;
 	uint16_t sport, sport_span, dport, dport_span; /* lowest, highest - lowest */
@@ -105,8 +106,9 @@ struct class_any {
 
 struct class_family_view {
 	const struct class_filter *filter; /* null: no rules */
+	bool fine;                         /* the fine filter spares more than it costs */
 	struct class_any any;
-	uint64_t live; /* tables with rules */
+	uint64_t live;                /* tables with rules */
 	uint64_t bound[CLASS_TABLES]; /* no rule in this table or a later one has a lower rank */
 	struct class_probe table[CLASS_TABLES];
 };
@@ -135,10 +137,12 @@ struct class_family {
 	unsigned words, stride;
 	struct class_table table[CLASS_TABLES];
 	struct class_filter *filter;
-	/* Its successor, when bits have gone stale or it got too small, and how far it is filled. */
+	/* Its successor, when it has gone stale or got too small, and how far that is filled. */
 	struct class_filter *next;
 	uint32_t next_at;
 	uint32_t rules, removed; /* removed: since the filter was made */
+	uint32_t sampled;        /* rules when `fine` was last decided, 0: not yet */
+	bool fine;
 };
 
 struct class_slot {
@@ -184,7 +188,8 @@ struct class_pages {
 	uint8_t *at, *end;
 	void *free[2];
 	void *free_blocks[2][CLASS_BLOCK_SIZES];
-	size_t bytes, chunk; /* the next chunk's size */
+	size_t bytes; /* chunks and large blocks */
+	size_t chunk; /* the next one's size */
 };
 
 struct mr_class {
@@ -297,13 +302,14 @@ class_spot_of(struct class_spot *spot, const struct class_filter *f, const uint8
 	}
 	spot->coarse = (uint32_t)(x * f->key[0] >> 32) & f->coarse_mask;
 	spot->middle = (uint32_t)(y * f->key[1] >> 32) & f->fine_mask;
-	spot->fine = spot->middle + 1 + (uint32_t)(whole * f->key[2] >> 32) % (CLASS_GROUP - 1);
+	spot->fine =
+	    spot->middle + 1 + (uint32_t)((whole * f->key[2] >> 32) * (CLASS_GROUP - 1) >> 32);
 }
 
 mr_inline uint32_t
 class_port_spot(uint16_t port)
 {
-	return (port ^ (port >> 12) * 0x123u) % CLASS_PORTS;
+	return (uint16_t)(port * 40503u) / (65536u / CLASS_PORTS);
 }
 
 #define CLASS_LEN_COARSE(six) ((six) ? 32u : 16u)
@@ -342,6 +348,9 @@ int class_table_remove(struct mr_class *, struct class_family *, struct class_ta
 uint32_t class_table_crowd(const struct mr_class *, const struct class_family *,
     const struct class_table *, const struct mr_class_rule *);
 
+/* The error of a call that found no memory. */
+int class_no_memory(struct mr_error *);
+
 /* -- the writer's memory -------------------------------------------------------------------- */
 
 size_t class_map_size(size_t size);
@@ -356,6 +365,9 @@ void class_pages_close(struct class_pages *);
 /* Room for so many more; nothing that retires can fail after it. */
 int class_retire_reserve(struct mr_class *, uint32_t count);
 void class_retire(struct mr_class *, void *memory, enum class_kind);
+
+/* What the fine filter is worth for packets like these rules. */
+bool class_filter_fine(const struct class_family_view *, const struct class_core *, unsigned six);
 
 /* -- planning --------------------------------------------------------------------------------- */
 

@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Look-ups, in phases over the whole vector, each a loop that does the same for every key and has
- * few branches that depend on one: where the keys look into the filters (prefetch) and, a chunk behind,
- * which tables these leave; the bucket in the first of these (prefetch); then rounds of looking at a
- * bucket's first rule, at the others where there are some, and of finding the bucket in the next
- * table. Who goes on to what is kept as lists of positions. One body, compiled for each family.
+ * few branches that depend on one: where the keys look into the filters (prefetch) and, a chunk
+ * behind, which tables these leave; the bucket in the first of these (prefetch); then rounds of
+ * looking at a bucket's first rule, at the others where there are some, and of finding the bucket
+ * in the next table. Who goes on to what is kept as lists of positions. One body, compiled for
+ * each family.
  */
 #include "kit/table/classifier_int.h"
 
-/* Keys between a prefetch and its use. What a key does with one line runs while the lines of the next
- * ones are fetched, so that neither the core nor its memory waits for the other. */
+/* Keys between a prefetch and its use. What a key does with one line runs while the lines of the
+ * next ones are fetched, so that neither the core nor its memory waits for the other. */
 #define FILTER_LAG 32u
 #define BUCKET_LAG 24u
 
@@ -64,26 +65,35 @@ find_spots(struct class_spot spot[2], const struct class_filter *filter,
 	class_spot_of(&spot[1], filter, key->dst, six);
 }
 
-/* The tables that the filters leave. */
+#define WORD(array, i) atomic_load_explicit(&filter->array[i], memory_order_relaxed)
+
+/* The tables that the filters leave, but for the fine one. */
 mr_inline uint64_t
-filtered(const struct class_family_view *f, const struct mr_class_key *key,
+filtered_coarse(const struct class_family_view *f, const struct mr_class_key *key,
     const struct class_spot spot[2])
 {
 	const struct class_filter *filter = f->filter;
 	const struct class_any *any = &f->any;
 
-#define WORD(array, i) atomic_load_explicit(&filter->array[i], memory_order_relaxed)
 	return f->live & (WORD(coarse[0], spot[0].coarse) | any->coarse[0]) &
-	    (WORD(fine[0], spot[0].middle) | any->middle[0]) &
-	    (WORD(fine[0], spot[0].fine) | any->fine[0]) &
 	    (WORD(coarse[1], spot[1].coarse) | any->coarse[1]) &
-	    (WORD(fine[1], spot[1].middle) | any->middle[1]) &
-	    (WORD(fine[1], spot[1].fine) | any->fine[1]) &
 	    (WORD(sport, class_port_spot(key->sport)) | any->sport) &
 	    (WORD(dport, class_port_spot(key->dport)) | any->dport) &
 	    (WORD(proto, key->proto) | any->proto);
-#undef WORD
 }
+
+mr_inline uint64_t
+filtered_fine(const struct class_family_view *f, const struct class_spot spot[2])
+{
+	const struct class_filter *filter = f->filter;
+	const struct class_any *any = &f->any;
+
+	return (WORD(fine[0], spot[0].middle) | any->middle[0]) &
+	    (WORD(fine[0], spot[0].fine) | any->fine[0]) &
+	    (WORD(fine[1], spot[1].middle) | any->middle[1]) &
+	    (WORD(fine[1], spot[1].fine) | any->fine[1]);
+}
+#undef WORD
 
 /* Whether any of these tables may have a better rule. */
 mr_inline bool
@@ -93,7 +103,7 @@ worth(const struct class_family_view *f, uint64_t tables, uint64_t rank)
 	return (tables != 0) & (f->bound[__builtin_ctzll(tables | 1ull << 63)] < rank);
 }
 
-/* The bucket in the first of the tables, of which there is one; its cache lines are on their way. */
+/* The bucket in the first of the tables, of which there is one; its lines are on their way. */
 mr_inline uintptr_t
 find_bucket(const struct mr_class_view *view, uint64_t tables, const struct mr_class_key *key,
     bool six)
@@ -167,7 +177,9 @@ filter_all(const struct class_family_view *f, const struct mr_class_key *keys, s
 		if (i >= FILTER_LAG) {
 			unsigned k = todo[i - FILTER_LAG];
 
-			r->tables[k] = filtered(f, &keys[k], spot);
+			r->tables[k] = filtered_coarse(f, &keys[k], spot);
+			if (f->fine)
+				r->tables[k] &= filtered_fine(f, spot);
 			todo[left] = (uint8_t)k;
 			left += r->tables[k] != 0;
 		}
@@ -176,7 +188,8 @@ filter_all(const struct class_family_view *f, const struct mr_class_key *keys, s
 		find_spots(spot, f->filter, &keys[todo[i]], six);
 		for (unsigned k = 0; k < 2; k++) {
 			mr_prefetch(&f->filter->coarse[k][spot[k].coarse]);
-			mr_prefetch(&f->filter->fine[k][spot[k].middle]);
+			if (f->fine)
+				mr_prefetch(&f->filter->fine[k][spot[k].middle]);
 		}
 	}
 	return left;
@@ -195,11 +208,20 @@ list_add(struct list *list, unsigned k, bool keep)
 	list->count += keep;
 }
 
+mr_inline void
+next_bucket(const struct mr_class_view *view, struct run *r, unsigned k,
+    const struct mr_class_key *keys, bool six)
+{
+	r->bucket[k] = find_bucket(view, r->tables[k], &keys[k], six);
+	r->tables[k] &= r->tables[k] - 1;
+}
+
 /* The first rule of the bucket at hand; goes on to its others or to the next table. */
 mr_inline void
 look_at_first(const struct class_family_view *f, struct run *r, unsigned k,
-    const struct mr_class_key *key, struct list *next, struct list *blocks, bool six)
+    const struct mr_class_key *keys, struct list *next, struct list *blocks, bool six)
 {
+	const struct mr_class_key *key = &keys[k];
 	const struct class_line *line = line_of(r->bucket[k]);
 	bool better = line->rank < r->rank[k], match, others;
 	struct class_words w;
@@ -219,8 +241,8 @@ look_at_others(const struct class_family_view *f, struct run *r, unsigned k,
     const struct mr_class_key *key, struct list *next, bool six)
 {
 	uint32_t compared = 0;
-	const struct class_line *line = search(line_of(r->bucket[k]), r->rank[k], key, six,
-	    &compared);
+	const struct class_line *line =
+	    search(line_of(r->bucket[k]), r->rank[k], key, six, &compared);
 
 	if (line) {
 		r->rank[k] = line->rank;
@@ -236,6 +258,7 @@ lookup(const struct mr_class_view *view, const struct mr_class_key *keys, struct
 	const struct class_family_view *f = &view->family[six];
 	struct list lists[4];
 	struct list *now = &lists[0], *next = &lists[1], *blocks = &lists[2], *more = &lists[3];
+	unsigned lag;
 
 	if (!f->filter)
 		return;
@@ -246,17 +269,15 @@ lookup(const struct mr_class_view *view, const struct mr_class_key *keys, struct
 		struct list *swap = now;
 
 		next->count = more->count = 0;
-		for (unsigned i = 0; i < now->count + BUCKET_LAG; i++) {
-			if (i >= BUCKET_LAG)
-				look_at_first(f, r, now->at[i - BUCKET_LAG],
-				    &keys[now->at[i - BUCKET_LAG]], next, more, six);
-			if (i < now->count) {
-				unsigned k = now->at[i];
-
-				r->bucket[k] = find_bucket(view, r->tables[k], &keys[k], six);
-				r->tables[k] &= r->tables[k] - 1;
-			}
+		lag = MR_MIN(now->count, BUCKET_LAG);
+		for (unsigned i = 0; i < lag; i++)
+			next_bucket(view, r, now->at[i], keys, six);
+		for (unsigned i = lag; i < now->count; i++) {
+			look_at_first(f, r, now->at[i - lag], keys, next, more, six);
+			next_bucket(view, r, now->at[i], keys, six);
 		}
+		for (unsigned i = now->count - lag; i < now->count; i++)
+			look_at_first(f, r, now->at[i], keys, next, more, six);
 		/* Those of the last round: they were under way meanwhile. */
 		for (unsigned i = 0; i < blocks->count; i++)
 			look_at_others(f, r, blocks->at[i], &keys[blocks->at[i]], next, six);
@@ -283,8 +304,8 @@ lookup6(const struct mr_class_view *view, const struct mr_class_key *keys, struc
 }
 
 void
-mr_class_lookup(const struct mr_class_view *view, const struct mr_class_key *keys,
-    uint32_t *values, uint32_t *ids, unsigned count)
+mr_class_lookup(const struct mr_class_view *view, const struct mr_class_key *keys, uint32_t *values,
+    uint32_t *ids, unsigned count)
 {
 	uint8_t todo4[MR_CLASS_VECTOR + 1], todo6[MR_CLASS_VECTOR + 1];
 	unsigned fours = 0, sixes = 0;
@@ -305,6 +326,33 @@ mr_class_lookup(const struct mr_class_view *view, const struct mr_class_key *key
 	/* Without a match the rank's lower half is MR_CLASS_NONE. */
 	for (unsigned i = 0; ids && i < count; i++)
 		ids[i] = (uint32_t)r.rank[i];
+}
+
+/* A table probed in vain costs about as much as a look at the fine filter. */
+bool
+class_filter_fine(const struct class_family_view *f, const struct class_core *core, unsigned six)
+{
+	uint32_t coarse = 0, fine = 0, samples = 0;
+
+	for (uint32_t i = 0; i < core->slot_count; i += 1 + core->slot_count / 512) {
+		const struct mr_class_rule *rule = &core->slots[i].rule;
+		struct mr_class_key key = { .sport = rule->sport_hi,
+			.dport = rule->dport_hi,
+			.proto = rule->proto_mask ? rule->proto : 6 };
+		struct class_spot spot[2];
+		uint64_t tables;
+
+		if (rule->family != (six ? 6 : 4))
+			continue;
+		memcpy(key.src, rule->src, sizeof(key.src));
+		memcpy(key.dst, rule->dst, sizeof(key.dst));
+		find_spots(spot, f->filter, &key, six);
+		tables = filtered_coarse(f, &key, spot);
+		coarse += (uint32_t)__builtin_popcountll(tables);
+		fine += (uint32_t)__builtin_popcountll(tables & filtered_fine(f, spot));
+		samples++;
+	}
+	return coarse - fine > samples;
 }
 
 static unsigned
@@ -360,7 +408,8 @@ mr_class_match_one(const struct mr_class_view *view, const struct mr_class_key *
 		return;
 	key_words(&w, key, six);
 	find_spots(spot, f->filter, key, six);
-	for (tables = filtered(f, key, spot); worth(f, tables, rank); tables &= tables - 1) {
+	for (tables = filtered_coarse(f, key, spot) & filtered_fine(f, spot);
+	     worth(f, tables, rank); tables &= tables - 1) {
 		uintptr_t at = find_bucket(view, tables, key, six);
 		const struct class_line *line = line_of(at);
 
@@ -379,4 +428,52 @@ mr_class_match_one(const struct mr_class_view *view, const struct mr_class_key *
 		return;
 	match->id = (uint32_t)rank;
 	rule_of(&match->rule, best, six);
+}
+
+/* The best rule of a bucket at hand that matches, from `floor` on and below `rank`. */
+static const struct class_line *
+search_from(uintptr_t at, uint64_t floor, uint64_t rank, const struct mr_class_key *key,
+    const struct class_words *w, bool six)
+{
+	const struct class_line *head = line_of(at), *line = head->more;
+
+	if (head->rank >= rank)
+		return NULL;
+	if (head->rank >= floor && equal(head, key, w, six))
+		return head;
+	for (uint32_t i = 0; has_more(at) && i < head->more_count && line->rank < rank; i++) {
+		if (line->rank >= floor && equal(line, key, w, six))
+			return line;
+		line = (const struct class_line *)((uintptr_t)line +
+		    (six ? CLASS_STRIDE6 : CLASS_STRIDE4));
+	}
+	return NULL;
+}
+
+uint32_t
+mr_class_lookup_from(const struct mr_class_view *view, const struct mr_class_key *key,
+    uint32_t priority)
+{
+	bool six = key->family == 6;
+	const struct class_family_view *f = &view->family[six];
+	uint64_t floor = (uint64_t)priority << 32, rank = UINT64_MAX, tables;
+	uint32_t value = MR_CLASS_NONE;
+	struct class_spot spot[2];
+	struct class_words w;
+
+	if (!f->filter || (key->family != 4 && !six))
+		return MR_CLASS_NONE;
+	key_words(&w, key, six);
+	find_spots(spot, f->filter, key, six);
+	for (tables = filtered_coarse(f, key, spot) & filtered_fine(f, spot);
+	     worth(f, tables, rank); tables &= tables - 1) {
+		uintptr_t at = find_bucket(view, tables, key, six);
+		const struct class_line *line = search_from(at, floor, rank, key, &w, six);
+
+		if (line) {
+			rank = line->rank;
+			value = line->value;
+		}
+	}
+	return value;
 }

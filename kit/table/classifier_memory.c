@@ -16,7 +16,8 @@
 size_t
 class_map_size(size_t size)
 {
-	return size < CHUNK_LAST / 2 ? MR_ALIGN_UP(size, 4096ul) : MR_ALIGN_UP(size, (size_t)CHUNK_LAST);
+	return size < CHUNK_LAST / 2 ? MR_ALIGN_UP(size, 4096ul)
+				     : MR_ALIGN_UP(size, (size_t)CHUNK_LAST);
 }
 
 void *
@@ -121,6 +122,7 @@ class_block_get(struct mr_class *c, unsigned six, uint32_t lines)
 	if (block) {
 		block->born = c->epoch;
 		block->room = (uint32_t)room;
+		c->pages.bytes += n < CLASS_BLOCK_SIZES ? 0 : size;
 	}
 	return block;
 }
@@ -130,10 +132,13 @@ class_block_put(struct mr_class *c, unsigned six, struct class_block *block)
 {
 	unsigned n = block_size_of(block->room);
 
-	if (n < CLASS_BLOCK_SIZES)
+	if (n < CLASS_BLOCK_SIZES) {
 		piece_put(&c->pages.free_blocks[six][n], block);
-	else
+	} else {
+		c->pages.bytes -=
+		    sizeof(*block) + (size_t)block->room * (six ? CLASS_STRIDE6 : CLASS_STRIDE4);
 		free(block);
+	}
 }
 
 void

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Which tuples there are tables for. A rule's own tuple is cut down to a coarse grid on which the filters
- * stand too, so that most rule sets need 15 to 50 tables. Tuples of few rules give way to shorter
- * ones that fit. Where too many rules then share a bucket, those get tables as long as their
- * fields are, as far as numbers last.
+ * Which tuples there are tables for. A rule's own tuple is cut down to a coarse grid on which the
+ * filters stand too, so that most rule sets need 15 to 50 tables. Tuples of few rules give way to
+ * shorter ones that fit. Where too many rules then share a bucket, those get tables as long as
+ * their fields are, as far as numbers last.
  */
 #include "kit/table/classifier_int.h"
 

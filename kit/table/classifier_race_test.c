@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The classifier between threads: one writer adds, removes and replaces rules in batches, readers look
- * packets up all the time. Each batch leaves the rules in one of two states as a whole: those of even
- * numbers are there or those of odd numbers, never some of both, so a reader that finds both in one
- * vector has seen half a batch. Run it under ThreadSanitizer too.
+ * The classifier between threads: one writer adds, removes and replaces rules in batches, readers
+ * look packets up all the time. Each batch leaves the rules in one of two states as a whole:
+ * those of even numbers are there or those of odd numbers, never some of both, so a reader that
+ * finds both in one vector has seen half a batch. Run it under ThreadSanitizer too.
  */
 #include <pthread.h>
 #include <setjmp.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The classifier beside a linear scan on ClassBench's sets, as they are, as IPv6, and grown to 100,000
- * rules; built at once, built one by one, and while rules go and come back. */
+/* The classifier beside a linear scan on ClassBench's sets, as they are, as IPv6, and grown to
+ * 100,000 rules; built at once, built one by one, and while rules go and come back. */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -14,7 +14,8 @@
 #include "kit/table/classifier.h"
 
 static const char *const sets[] = { "acl1_1k", "acl3_1k", "acl5_1k", "fw1_1k", "fw3_1k", "fw5_1k",
-	"ipc1_1k", "acl1_10k", "acl3_10k", "acl5_10k", "fw1_10k", "fw3_10k", "fw5_10k", "ipc1_10k" };
+	"ipc1_1k", "acl1_10k", "acl3_10k", "acl5_10k", "fw1_10k", "fw3_10k", "fw5_10k",
+	"ipc1_10k" };
 
 static struct mr_class_rule *
 load(const char *set, bool flags, uint32_t *count)
@@ -144,7 +145,8 @@ rules_come_and_go(void **state)
 				uint32_t n = (uint32_t)(mr_classbench_random(&seed) % count);
 
 				if (gone[n]) {
-					assert_int_equal(mr_class_add(c, &rules[n], &id, &error), 0);
+					assert_int_equal(mr_class_add(c, &rules[n], &id, &error),
+					    0);
 					ids[n] = id;
 				} else {
 					assert_int_equal(mr_class_remove(c, ids[n], &error), 0);

@@ -10,14 +10,10 @@ table_stats(const struct class_family *family, const struct class_table *t, uint
 		for (uint32_t k = 0; k < CLASS_PAGE_LINES; k++) {
 			const struct class_line *line =
 			    (const struct class_line *)(t->page[i] + (size_t)k * family->stride);
-			const struct class_block *block =
-			    (const struct class_block *)line->more - 1;
 
 			if (line->rank == UINT64_MAX)
 				continue;
 			longest = MR_MAX(longest, 1u + line->more_count);
-			if (line->more)
-				*bytes += sizeof(*block) + (uint64_t)block->room * family->stride;
 		}
 	*bytes += t->room * (sizeof(t->page[0]) + sizeof(t->born[0]));
 	*bytes += t->published ? t->pages * sizeof(t->page[0]) : 0;

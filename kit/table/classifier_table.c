@@ -206,7 +206,8 @@ class_table_free(struct mr_class *c, struct class_family *family, struct class_t
 {
 	for (uint32_t i = 0; i < t->pages; i++)
 		for (uint32_t k = 0; k < CLASS_PAGE_LINES; k++) {
-			const struct class_line *more = line_at(t->page[i], family->stride, k)->more;
+			const struct class_line *more =
+			    line_at(t->page[i], family->stride, k)->more;
 
 			if (more)
 				class_block_put(c, family->number, block_of(more));
@@ -292,7 +293,8 @@ bucket_add(struct mr_class *c, const struct class_core *core, const struct class
 		line = (const struct class_line *)spare;
 	}
 	at = better(more, n, stride, line->rank);
-	memmove(line_at(more, stride, at + 1), line_at(more, stride, at), (size_t)(n - at) * stride);
+	memmove(line_at(more, stride, at + 1), line_at(more, stride, at),
+	    (size_t)(n - at) * stride);
 	memcpy(line_at(more, stride, at), line, size);
 	line_at(more, stride, at)->more = NULL;
 	line_at(more, stride, at)->more_count = line_at(more, stride, at)->more_tags = 0;
@@ -370,8 +372,8 @@ class_table_add(struct mr_class *c, struct class_core *core, struct class_family
 	if (!page)
 		return -ENOMEM;
 	line_fill(line, rule, id);
-	if (bucket_add(c, core, t, family, line_at(page, family->stride, class_bucket_of(hash)), line,
-		hash))
+	if (bucket_add(c, core, t, family, line_at(page, family->stride, class_bucket_of(hash)),
+		line, hash))
 		return -ENOMEM;
 	t->rank = MR_MIN(t->rank, line->rank);
 	t->rules++;
@@ -408,7 +410,8 @@ class_table_remove(struct mr_class *c, struct class_family *family, struct class
 	if (head->rank == rank && !left) {
 		line_clear(head, family->words);
 	} else {
-		/* Either the head goes and the first of the others takes its place, or one of these. */
+		/* Either the head goes and the first of the others takes its place, or one of
+		 * these. */
 		at = head->rank == rank ? 0 : better(old, left, stride, rank);
 		if (head->rank == rank)
 			memcpy(head, old, sizeof(*head) + 16 * family->words);

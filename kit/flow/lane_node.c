@@ -4,12 +4,18 @@
  * The lane's loop. A vector goes through in steps: keys; the table (two phases of its own); each
  * hit's program, whether it holds and fits; what nodes on the walk do with each packet beyond
  * edits; edits and verdicts. What is left goes to the graph in the order in which it came.
+ *
+ * What is replayed overtakes what walks, or is overtaken. Flows stay in order all the same: where
+ * some packet between two addresses has to walk although their flows are known (the last segment
+ * of a connection, behind its data), all of the vector between these two walk with it.
  */
 
 #include "kit/flow/lane_int.h"
 #include "kit/flow/program_inl.h"
 
 enum { EDGE_GRAPH };
+
+#define WALKERS_BITS 12
 
 /* A hit on its way through the steps. */
 struct hit {
@@ -26,9 +32,11 @@ struct work {
 	struct lane_worker *l;
 	const uint32_t *packets;
 	mr_verdict_t *verdicts;
-	unsigned hit_count, miss_count;
+	unsigned hit_count;
 	bool calls;    /* some hit's program has */
 	bool recorded; /* some packet was given a recording */
+	uint16_t unfit[MR_VECTOR_MAX]; /* keys of packets that conditions kept from their programs */
+	unsigned unfit_count;
 	uint32_t count[MR_LANE_COUNTER_COUNT];
 	struct hit hits[MR_VECTOR_MAX];
 };
@@ -123,7 +131,7 @@ look(struct work *w, unsigned count)
 			continue;
 		}
 		if (mr_unlikely(!mr_program_fits_inl(g, packet_at(w, b->at[i])))) {
-			w->count[MR_LANE_COUNT_CONDITION]++;
+			w->unfit[w->unfit_count++] = (uint16_t)i;
 			continue;
 		}
 		hit = &w->hits[w->hit_count++];
@@ -135,6 +143,82 @@ look(struct work *w, unsigned count)
 		w->calls |= hit->calls;
 	}
 }
+
+/* -- order ----------------------------------------------------------------------------------- */
+
+/* A set of pairs of addresses, of some of which it is not sure. */
+struct walkers {
+	uint64_t bits[(1u << WALKERS_BITS) / 64];
+};
+
+mr_inline unsigned
+walker(const uint8_t src[16], const uint8_t dst[16])
+{
+	uint64_t s[2], d[2];
+
+	memcpy(s, src, sizeof(s));
+	memcpy(d, dst, sizeof(d));
+	return (unsigned)(((s[0] ^ s[1]) * 0x9e3779b97f4a7c15ull + (d[0] ^ d[1])) *
+	    0xff51afd7ed558ccdull >> (64 - WALKERS_BITS));
+}
+
+/* Of a packet that has no key; false: it is of no flow. */
+static bool
+walker_of(const struct mr_packet *p, unsigned *out)
+{
+	const uint8_t *bytes = mr_packet_bytes_const(p), *ip;
+	uint8_t src[16] = { 0 }, dst[16] = { 0 };
+	unsigned l3 = sizeof(struct mr_eth), type;
+
+	if (p->len < l3 + sizeof(struct mr_vlan))
+		return false;
+	type = mr_load_be16(bytes + 12);
+	if (type == MR_ETH_TYPE_VLAN) {
+		l3 += sizeof(struct mr_vlan);
+		type = mr_load_be16(bytes + l3 - 2);
+	}
+	ip = bytes + l3;
+	if (type == MR_ETH_TYPE_IP4 && p->len >= l3 + sizeof(struct mr_ip4)) {
+		memcpy(src, ip + 12, 4);
+		memcpy(dst, ip + 16, 4);
+	} else if (type == MR_ETH_TYPE_IP6 && p->len >= l3 + sizeof(struct mr_ip6)) {
+		memcpy(src, ip + 8, 16);
+		memcpy(dst, ip + 24, 16);
+	} else {
+		return false;
+	}
+	*out = walker(src, dst);
+	return true;
+}
+
+/* Takes those hits out that would leave in another order than they came. */
+static mr_noinline void
+keep_order(struct work *w, const uint16_t *rest, unsigned rest_count)
+{
+	const struct mr_flow_batch *b = &w->l->batch;
+	struct walkers walkers = { 0 };
+	unsigned kept = 0, n;
+
+	for (unsigned i = 0; i < rest_count; i++)
+		if (walker_of(packet_at(w, rest[i]), &n))
+			walkers.bits[n / 64] |= 1ull << n % 64;
+	for (unsigned i = 0; i < w->unfit_count; i++) {
+		n = walker(b->key[w->unfit[i]].src, b->key[w->unfit[i]].dst);
+		walkers.bits[n / 64] |= 1ull << n % 64;
+	}
+	for (unsigned h = 0; h < w->hit_count; h++) {
+		const struct mr_flow_key *key = &b->key[w->hits[h].key];
+
+		n = walker(key->src, key->dst);
+		if (walkers.bits[n / 64] >> n % 64 & 1)
+			w->count[MR_LANE_COUNT_ORDER]++;
+		else
+			w->hits[kept++] = w->hits[h];
+	}
+	w->hit_count = kept;
+}
+
+/* -- calls ------------------------------------------------------------------------------------ */
 
 /* What one node wants to do with packets: gathered, and done. */
 struct calls {
@@ -316,7 +400,7 @@ lane_body(struct mr_node_run *run, struct mr_recorder *rec, const uint32_t *pack
 	w.l = l;
 	w.packets = packets;
 	w.verdicts = verdicts;
-	w.hit_count = w.miss_count = 0;
+	w.hit_count = w.unfit_count = 0;
 	w.calls = w.recorded = false;
 	memset(w.count, 0, sizeof(w.count));
 	lane_begin(l, run);
@@ -326,12 +410,15 @@ lane_body(struct mr_node_run *run, struct mr_recorder *rec, const uint32_t *pack
 	for (unsigned i = 0; i < count; i++)
 		verdicts[i] = mr_verdict_edge(EDGE_GRAPH);
 	look(&w, n);
+	w.count[MR_LANE_COUNT_NOT_PLAIN] = rest_count;
+	w.count[MR_LANE_COUNT_CONDITION] = w.unfit_count;
+	if (rest_count + w.unfit_count > 0 && w.hit_count > 0)
+		keep_order(&w, rest, rest_count);
 	if (w.calls)
 		call_all(&w);
 	replay(&w);
 	if (mr_unlikely(w.recorded))
 		enter_recorded(&w, count);
-	w.count[MR_LANE_COUNT_NOT_PLAIN] = rest_count;
 	for (unsigned i = 0; i < MR_LANE_COUNTER_COUNT; i++)
 		if (w.count[i])
 			mr_node_count(run, i, w.count[i]);

@@ -109,6 +109,12 @@ mr_program_at(struct mr_programs *s, uint32_t program)
 }
 
 void
+mr_programs_set_era(struct mr_programs *s, uint32_t era)
+{
+	s->builder.era = era;
+}
+
+void
 mr_programs_stats(const struct mr_programs *s, struct mr_programs_stats *out)
 {
 	*out = (struct mr_programs_stats){

@@ -46,6 +46,8 @@ write_ports(const struct bed_shape *s, struct bed_random *r, struct bed_text *t)
 		bed_say(t, "  %c: {driver: \"null\"", 'a' + (int)p);
 		if (s->use[p] == BED_CROSSED)
 			bed_say(t, ", cross-connect: %c", 'a' + (int)s->which[p]);
+		if (s->use[p] != BED_ROUTED && s->mtu[p])
+			bed_say(t, ", mtu: %u", s->mtu[p]);
 		bed_say(t, "}\n");
 	}
 }

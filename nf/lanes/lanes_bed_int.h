@@ -177,6 +177,8 @@ void bed_flows_draw(struct bed_flows *, const struct bed_shape *, struct bed_ran
 /* A vector of frames on this port: most are flows' plain packets. */
 void bed_vector(struct bed *, struct bed_flows *, const struct bed_shape *, struct bed_random *,
     unsigned port, unsigned count);
+/* Every station of a bridge is heard where it belongs. */
+void bed_stations(struct bed *);
 unsigned bed_frame_plain(const struct bed_flow *, uint32_t serial, uint8_t *frame);
 /* A neighbour says where it is: ARP or a neighbour advertisement. */
 unsigned bed_frame_neighbor(struct bed_random *, unsigned port, unsigned vlan, uint8_t *frame);

@@ -89,6 +89,7 @@ MR_API size_t mr_lane_print(struct mr_lane *, unsigned worker, uint32_t index, c
 	X(BARRED, "barred", "Packets of flows whose walk cannot be replayed.") \
 	X(STALE, "stale", "Packets that found their flow's decision out of date.") \
 	X(CONDITION, "condition", "Packets that a program's conditions kept from it.") \
+	X(ORDER, "order", "Packets that walk so as not to overtake one of theirs that must.") \
 	X(SKIPPED, "skipped", "Packets that a node on their walk wanted to see itself.") \
 	X(BUSY, "busy", "Packets not recorded: too many recordings at once.")
 /* clang-format off */

@@ -18,6 +18,8 @@ take_plan(struct lane_worker *l, struct mr_node_run *run)
 	l->first_epoch = ++l->epoch;
 	l->watch_count = 0;
 	l->watch_full = false;
+	/* A new flow must not bring an old one's program back to life. */
+	mr_programs_set_era(l->programs, l->first_epoch);
 	memset(l->classes, 0, sizeof(l->classes));
 	mr_replay_classes(run, l->classes, MR_GRAPH_NODES_MAX);
 }

@@ -121,6 +121,12 @@ mr_programs_lines(struct mr_programs *s)
 }
 
 void
+mr_programs_set_era(struct mr_programs *s, uint32_t era)
+{
+	s->builder.era = era;
+}
+
+void
 mr_programs_stats(const struct mr_programs *s, struct mr_programs_stats *out)
 {
 	*out = (struct mr_programs_stats){

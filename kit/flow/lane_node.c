@@ -213,6 +213,14 @@ walker(const uint8_t src[16], const uint8_t dst[16])
 	    0xff51afd7ed558ccdull >> (64 - WALKERS_BITS));
 }
 
+/* Whether a packet's headers may lie in its other segments: then nobody knows whose it is. */
+static bool
+hides_addresses(const struct mr_packet *p)
+{
+	return p->total > p->len &&
+	    p->len < sizeof(struct mr_eth) + sizeof(struct mr_vlan) + sizeof(struct mr_ip6);
+}
+
 /* Of a packet that has no key; false: it is of no flow. */
 static bool
 walker_of(const struct mr_packet *p, unsigned *out)
@@ -250,9 +258,12 @@ keep_order(struct work *w, const uint16_t *rest, unsigned rest_count)
 	struct walkers walkers = { 0 };
 	unsigned kept = 0, n;
 
-	for (unsigned i = 0; i < rest_count; i++)
-		if (walker_of(packet_at(w, rest[i]), &n))
+	for (unsigned i = 0; i < rest_count; i++) {
+		if (hides_addresses(packet_at(w, rest[i])))
+			memset(&walkers, 0xff, sizeof(walkers));
+		else if (walker_of(packet_at(w, rest[i]), &n))
 			walkers.bits[n / 64] |= 1ull << n % 64;
+	}
 	for (unsigned i = 0; i < w->unfit_count; i++) {
 		n = walker(b->key[w->unfit[i]].src, b->key[w->unfit[i]].dst);
 		walkers.bits[n / 64] |= 1ull << n % 64;

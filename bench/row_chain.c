@@ -84,8 +84,8 @@ make_files(struct job *job, struct mr_error *error)
 		memcpy(back[i], job->frames[i], MR_BENCH_FRAME);
 		turn_round(back[i]);
 	}
-	job->capture = mr_bench_capture(job->frames, FLOWS, job->capture_path,
-	    sizeof(job->capture_path));
+	job->capture =
+	    mr_bench_capture(job->frames, FLOWS, job->capture_path, sizeof(job->capture_path));
 	job->back = mr_bench_capture(back, FLOWS, job->back_path, sizeof(job->back_path));
 	free(back);
 	return job->capture < 0 || job->back < 0
@@ -105,16 +105,16 @@ put_routes(FILE *out, const struct job *job)
 	}
 	fprintf(out, "    neighbor:\n      static:\n");
 	for (unsigned i = 0; i < MR_BENCH_HOPS; i++)
-		fprintf(out,
-		    "        192.0.2.%u: {interface: out, mac: \"02:00:00:00:01:%02x\"}\n", 16 + i,
-		    i);
+		fprintf(out, "        192.0.2.%u: {interface: out, mac: \"02:00:00:00:01:%02x\"}\n",
+		    16 + i, i);
 }
 
 /* Rules that do not match, one of them far away from the next, and then all that is sent. */
 static void
 put_rules(FILE *out, enum chain chain)
 {
-	fprintf(out, "acl:\n  list:\n    front:\n      default: drop\n      stateful: %s\n      rule:\n",
+	fprintf(out,
+	    "acl:\n  list:\n    front:\n      default: drop\n      stateful: %s\n      rule:\n",
 	    chain == CHAIN_CONNECTIONS ? "true" : "false");
 	for (unsigned i = 0; i < RULES - 1; i++)
 		fprintf(out,

@@ -210,7 +210,11 @@ reject(const struct acl_case *c, const struct acl_rule *rule)
 	if (c->world->tracked)
 		c->p->track = mr_track_word(mr_track_connection(c->p), MR_TRACK_RELATED,
 		    !(c->p->track & MR_TRACK_REPLY));
-	return stage->out ? mr_verdict_edge(ACL_EDGE_BACK) : mr_verdict_output(stage->interface);
+	if (!stage->out)
+		return mr_verdict_output(stage->interface);
+	/* As if it came in here: whoever sent the packet this way knows the way back. */
+	c->p->port = stage->interface;
+	return mr_verdict_edge(ACL_EDGE_BACK);
 }
 
 static mr_verdict_t

@@ -409,16 +409,15 @@ ct_add(struct ct_table *t, uint32_t worker, uint32_t index, const struct ct_key 
 	}
 	for (unsigned i = 0; i < CT_KEY_WORDS; i++)
 		atomic_store_explicit(&t->cold[index].key[i], key->w[i], memory_order_release);
-	*word = (atomic_load_explicit(&c->word, memory_order_relaxed) & CT_AGE) | CT_LIVE | flags;
-	/* Release pairs with find_in's acquire. */
-	atomic_store_explicit(&c->word, *word, memory_order_release);
 	atomic_fetch_add_explicit(&t->zones[zone].connections, 1, memory_order_relaxed);
 	done = enter(t, worker, index, hash, now);
+	*word = (atomic_load_explicit(&c->word, memory_order_relaxed) & CT_AGE) | CT_LIVE | flags;
+	/* Not before it has its slot: who ends it clears that. Release pairs with find_in's acquire. */
+	if (done)
+		atomic_store_explicit(&c->word, *word, memory_order_release);
 	unlock_bucket(a);
 	if (!done) {
 		atomic_fetch_sub_explicit(&t->zones[zone].connections, 1, memory_order_relaxed);
-		/* Nobody can have found it. */
-		atomic_store_explicit(&c->word, next_age(*word), memory_order_release);
 		ct_put(t, worker, index);
 		return 0;
 	}

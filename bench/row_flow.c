@@ -28,6 +28,7 @@
 
 #define FRAMES_MIN 8192
 #define ROUTES 80
+#define ANSWERS_MORE 65536
 
 struct job {
 	struct mr_bench_bed bed;
@@ -202,20 +203,23 @@ turn_round(uint8_t *frame)
 	udp->dst = port;
 }
 
-/* Answers to all flows, as a capture. */
+/* Answers to all flows, as a capture; some twice, because the first are lost while the switch makes
+ * their port known to itself. */
 static int
-make_answers(struct job *job, char *path, size_t size)
+make_answers(struct job *job, char *path, size_t size, unsigned *count)
 {
-	uint8_t(*frames)[MR_BENCH_FRAME] = malloc((size_t)job->flows * MR_BENCH_FRAME);
-	uint32_t i;
+	uint32_t total = job->flows + ANSWERS_MORE, i;
+	uint8_t(*frames)[MR_BENCH_FRAME] = malloc((size_t)total * MR_BENCH_FRAME);
 
 	if (!frames)
 		return -ENOMEM;
-	memcpy(frames, job->frames, (size_t)job->flows * MR_BENCH_FRAME);
-	for (i = 0; i < job->flows; i++)
+	for (i = 0; i < total; i++) {
+		memcpy(frames[i], job->frames[i % job->flows], MR_BENCH_FRAME);
 		turn_round(frames[i]);
-	job->back = mr_bench_capture(frames, job->flows, path, size);
+	}
+	job->back = mr_bench_capture(frames, total, path, size);
 	free(frames);
+	*count = total;
 	return job->back;
 }
 
@@ -230,14 +234,13 @@ start_ovs(struct mr_bench_run *run, void **state, bool conntrack, char *label, s
 	char path[48], back[48];
 	struct mr_bench_ovs_config config = { .capture = job->capture_path,
 		.frame_count = job->frame_count,
-		.rules = path,
-		.back_count = job->flows };
+		.rules = path };
 	unsigned lines;
 	int rc;
 
 	rc = job->rules = mr_bench_ovs_rules_write(&rules, path, sizeof(path), &lines);
 	if (rc >= 0 && conntrack) {
-		rc = make_answers(job, back, sizeof(back));
+		rc = make_answers(job, back, sizeof(back), &config.back_count);
 		config.back = back;
 	}
 	if (rc < 0)

@@ -5,12 +5,18 @@
  * hit's program, whether it holds and fits, and its edits; those whose programs call nodes wait
  * until these have been asked, all packets at once. What is left goes to the graph in the order in
  * which it came.
+ *
+ * What is replayed leaves before what walks. Flows stay in order all the same: where some packet
+ * between two addresses has to walk although their flows are known (the last segment of a
+ * connection), those of the vector between these two that come behind it walk with it.
  */
 
 #include "kit/flow/lane_int.h"
 #include "kit/flow/program_inl.h"
 
 enum { EDGE_GRAPH };
+
+#define WALKERS_BITS 12
 
 /* A hit on its way through the steps. */
 struct hit {
@@ -27,13 +33,18 @@ struct work {
 	const uint32_t *packets;
 	mr_verdict_t *verdicts;
 	uint32_t seconds;
-	unsigned hit_count; /* whose programs call nodes */
+	unsigned hit_count; /* that wait: their programs call nodes, or order is to be kept */
 	unsigned late_count;
+	unsigned miss_count;
 	unsigned replayed;
+	bool in_order; /* some packets walk: hits wait until it is known which must not overtake */
 	bool recorded; /* some packet was given a recording */
+	uint16_t unfit[MR_VECTOR_MAX]; /* keys of packets that conditions kept from their programs */
+	unsigned unfit_count;
 	uint32_t count[MR_LANE_COUNTER_COUNT];
 	struct hit hits[MR_VECTOR_MAX];
 	uint16_t late[MR_VECTOR_MAX]; /* keys whose flows are out of date */
+	uint16_t miss[MR_VECTOR_MAX]; /* keys that have no flow */
 };
 
 static struct mr_packet *
@@ -115,8 +126,8 @@ edit(const struct work *w, const struct mr_program *g, struct mr_packet *p)
 
 /* What the flow's program says is done to the packet. */
 mr_inline void
-replay(struct work *w, uint32_t flow, uint32_t program, struct mr_program *g, struct mr_packet *p,
-    unsigned at)
+replay(struct work *w, struct mr_flow_table *table, struct mr_flow *lines, uint32_t flow,
+    uint32_t program, struct mr_program *g, struct mr_packet *p, unsigned at)
 {
 	struct lane_worker *l = w->l;
 	uint32_t length = p->total;
@@ -125,13 +136,13 @@ replay(struct work *w, uint32_t flow, uint32_t program, struct mr_program *g, st
 		w->count[MR_LANE_COUNT_CONDITION]++;
 		return;
 	}
-	mr_flow_touch(l->table, l->lines, flow, length, w->seconds);
+	mr_flow_touch(table, lines, flow, length, w->seconds);
 	lane_credit(l, w->run, program, g, 1, length);
 	w->replayed++;
 	w->verdicts[at] = g->verdict | MR_VERDICT_FINAL;
 	if (mr_unlikely((g->verdict & MR_VERDICT_CLASS) == MR_VERDICT_DROP)) {
-		mr_replay_drop(w->run, g->drop_node, g->verdict & MR_VERDICT_INDEX,
-		    &w->packets[at], 1);
+		mr_replay_drop(w->run, g->drop_node, g->verdict & MR_VERDICT_INDEX, &w->packets[at],
+		    1);
 		w->verdicts[at] = MR_VERDICT_GONE;
 	}
 }
@@ -154,7 +165,7 @@ look(struct work *w, unsigned count)
 		struct mr_program *g = &programs[line->program];
 
 		if (mr_unlikely(flow == MR_FLOW_NONE)) {
-			miss(w, i);
+			w->miss[w->miss_count++] = (uint16_t)i;
 			continue;
 		}
 		if (mr_unlikely(line->program == LANE_BARRED)) {
@@ -167,11 +178,12 @@ look(struct work *w, unsigned count)
 			continue;
 		}
 		if (mr_unlikely(!mr_program_fits_inl(g, p))) {
-			w->count[MR_LANE_COUNT_CONDITION]++;
+			w->unfit[w->unfit_count++] = (uint16_t)i;
+			w->in_order = true;
 			continue;
 		}
-		if (mr_likely(!(g->flags & MR_PROGRAM_CALLS))) {
-			replay(w, flow, line->program, g, p, at);
+		if (mr_likely(!(g->flags & MR_PROGRAM_CALLS) && !w->in_order)) {
+			replay(w, l->table, lines, flow, line->program, g, p, at);
 			continue;
 		}
 		w->hits[w->hit_count++] = (struct hit){
@@ -182,6 +194,93 @@ look(struct work *w, unsigned count)
 		};
 	}
 }
+
+/* -- order ----------------------------------------------------------------------------------- */
+
+/* A set of pairs of addresses, of some of which it is not sure. */
+struct walkers {
+	uint64_t bits[(1u << WALKERS_BITS) / 64];
+};
+
+mr_inline unsigned
+walker(const uint8_t src[16], const uint8_t dst[16])
+{
+	uint64_t s[2], d[2];
+
+	memcpy(s, src, sizeof(s));
+	memcpy(d, dst, sizeof(d));
+	return (unsigned)(((s[0] ^ s[1]) * 0x9e3779b97f4a7c15ull + (d[0] ^ d[1])) *
+	    0xff51afd7ed558ccdull >> (64 - WALKERS_BITS));
+}
+
+/* Whether a packet's headers may lie in its other segments: then nobody knows whose it is. */
+static bool
+hides_addresses(const struct mr_packet *p)
+{
+	return p->total > p->len &&
+	    p->len < sizeof(struct mr_eth) + sizeof(struct mr_vlan) + sizeof(struct mr_ip6);
+}
+
+/* Of a packet that has no key; false: it is of no flow. */
+static bool
+walker_of(const struct mr_packet *p, unsigned *out)
+{
+	const uint8_t *bytes = mr_packet_bytes_const(p), *ip;
+	uint8_t src[16] = { 0 }, dst[16] = { 0 };
+	unsigned l3 = sizeof(struct mr_eth), type;
+
+	if (p->len < l3 + sizeof(struct mr_vlan))
+		return false;
+	type = mr_load_be16(bytes + 12);
+	if (type == MR_ETH_TYPE_VLAN) {
+		l3 += sizeof(struct mr_vlan);
+		type = mr_load_be16(bytes + l3 - 2);
+	}
+	ip = bytes + l3;
+	if (type == MR_ETH_TYPE_IP4 && p->len >= l3 + sizeof(struct mr_ip4)) {
+		memcpy(src, ip + 12, 4);
+		memcpy(dst, ip + 16, 4);
+	} else if (type == MR_ETH_TYPE_IP6 && p->len >= l3 + sizeof(struct mr_ip6)) {
+		memcpy(src, ip + 8, 16);
+		memcpy(dst, ip + 24, 16);
+	} else {
+		return false;
+	}
+	*out = walker(src, dst);
+	return true;
+}
+
+/* Takes those hits out that would leave in another order than they came. */
+static mr_noinline void
+keep_order(struct work *w, const uint16_t *rest, unsigned rest_count)
+{
+	const struct mr_flow_batch *b = &w->l->batch;
+	struct walkers walkers = { 0 };
+	unsigned kept = 0, n;
+
+	for (unsigned i = 0; i < rest_count; i++) {
+		if (hides_addresses(packet_at(w, rest[i])))
+			memset(&walkers, 0xff, sizeof(walkers));
+		else if (walker_of(packet_at(w, rest[i]), &n))
+			walkers.bits[n / 64] |= 1ull << n % 64;
+	}
+	for (unsigned i = 0; i < w->unfit_count; i++) {
+		n = walker(b->key[w->unfit[i]].src, b->key[w->unfit[i]].dst);
+		walkers.bits[n / 64] |= 1ull << n % 64;
+	}
+	for (unsigned h = 0; h < w->hit_count; h++) {
+		const struct mr_flow_key *key = &b->key[w->hits[h].key];
+
+		n = walker(key->src, key->dst);
+		if (walkers.bits[n / 64] >> n % 64 & 1)
+			w->count[MR_LANE_COUNT_ORDER]++;
+		else
+			w->hits[kept++] = w->hits[h];
+	}
+	w->hit_count = kept;
+}
+
+/* -- calls ------------------------------------------------------------------------------------ */
 
 /* What one node wants to do with packets: gathered, and done. */
 struct calls {
@@ -278,9 +377,9 @@ call_all(struct work *w)
 	w->hit_count = kept;
 }
 
-/* Those whose programs call nodes, when these have agreed. */
+/* Hits that had to wait. */
 static mr_noinline void
-replay_called(struct work *w)
+replay_waiting(struct work *w)
 {
 	struct mr_program *programs = mr_programs_lines(w->l->programs);
 
@@ -288,8 +387,57 @@ replay_called(struct work *w)
 	for (unsigned h = 0; h < w->hit_count; h++) {
 		const struct hit *hit = &w->hits[h];
 
-		replay(w, hit->flow, hit->program, &programs[hit->program], packet_at(w, hit->at),
-		    hit->at);
+		replay(w, w->l->table, w->l->lines, hit->flow, hit->program,
+		    &programs[hit->program], packet_at(w, hit->at), hit->at);
+	}
+}
+
+/* One that a masked entry holds for: replayed, and with its second packet it has an entry of its
+ * own. */
+static void
+replay_wide(struct work *w, unsigned i, uint32_t wide)
+{
+	struct lane_worker *l = w->l;
+	const struct mr_flow_batch *b = &l->batch;
+	struct mr_flow *line = &l->wide_lines[wide];
+	struct mr_program *g = mr_program_at(l->programs, line->program);
+
+	if (((g->checked != l->epoch || l->watch_full) && !lane_holds(l, g)) || is_stale(g, line)) {
+		w->count[MR_LANE_COUNT_STALE]++;
+		lane_forget_wide(l, w->run, wide);
+		record(w, i);
+		return;
+	}
+	if (!mr_program_fits_inl(g, packet_at(w, b->at[i]))) {
+		w->count[MR_LANE_COUNT_CONDITION]++;
+		return;
+	}
+	w->count[MR_LANE_COUNT_WIDE]++;
+	replay(w, mr_flow_masks_table(l->masks), l->wide_lines, wide, line->program, g,
+	    packet_at(w, b->at[i]), b->at[i]);
+	if (mr_flow_door_knock(l->door, b->hash[i], w->seconds) &&
+	    mr_flow_table_get(l->table, &b->key[i]) == MR_FLOW_NONE)
+		lane_promote(l, w->run, wide, &b->key[i], b->hash[i]);
+}
+
+/* Keys without a flow: an entry for many may hold for them. Entries go while others are replayed:
+ * each is looked at when its turn comes. */
+static mr_noinline void
+miss_all(struct work *w)
+{
+	struct mr_flow_table *table = mr_flow_masks_table(w->l->masks);
+	uint32_t wide[MR_VECTOR_MAX] = { 0 };
+	uint16_t left[MR_VECTOR_MAX];
+
+	memcpy(left, w->miss, w->miss_count * sizeof(*left));
+	mr_flow_masks_find(w->l->masks, &w->l->batch, left, w->miss_count, wide);
+	for (unsigned k = 0; k < w->miss_count; k++) {
+		unsigned i = w->miss[k];
+
+		if (wide[i] && mr_flow_table_has(table, wide[i]))
+			replay_wide(w, i, wide[i]);
+		else
+			miss(w, i);
 	}
 }
 
@@ -342,7 +490,7 @@ lane_body(struct mr_node_run *run, struct mr_recorder *rec, const uint32_t *pack
 	w.packets = packets;
 	w.verdicts = verdicts;
 	w.seconds = run->seconds;
-	w.hit_count = w.late_count = w.replayed = 0;
+	w.hit_count = w.late_count = w.miss_count = w.unfit_count = w.replayed = 0;
 	w.recorded = false;
 	memset(w.count, 0, sizeof(w.count));
 	lane_begin(l, run);
@@ -351,9 +499,14 @@ lane_body(struct mr_node_run *run, struct mr_recorder *rec, const uint32_t *pack
 	mr_flow_table_find(l->table, &l->batch, n);
 	for (unsigned i = 0; i < count; i++)
 		verdicts[i] = mr_verdict_edge(EDGE_GRAPH);
+	w.in_order = rest_count > 0;
 	look(&w, n);
+	if (w.in_order && w.hit_count)
+		keep_order(&w, rest, rest_count);
 	if (w.hit_count)
-		replay_called(&w);
+		replay_waiting(&w);
+	if (w.miss_count)
+		miss_all(&w);
 	/* Not before: other packets of the vector may have used their flows. */
 	for (unsigned i = 0; i < w.late_count; i++)
 		stale(&w, w.late[i]);
@@ -361,6 +514,7 @@ lane_body(struct mr_node_run *run, struct mr_recorder *rec, const uint32_t *pack
 		enter_recorded(&w, count);
 	w.count[MR_LANE_COUNT_NOT_PLAIN] = rest_count;
 	w.count[MR_LANE_COUNT_REPLAYED] = w.replayed;
+	w.count[MR_LANE_COUNT_CONDITION] += w.unfit_count;
 	for (unsigned i = 0; i < MR_LANE_COUNTER_COUNT; i++)
 		if (w.count[i])
 			mr_node_count(run, i, w.count[i]);

@@ -108,12 +108,18 @@ MR_API int mr_programs_create(struct mr_programs **out, const struct mr_programs
     struct mr_error *);
 MR_API void mr_programs_destroy(struct mr_programs *);
 
+/* What is built from now on is not one with what was built before, however equal: it rests on
+ * things that have no cells (the graph's plan). */
+MR_API void mr_programs_set_era(struct mr_programs *, uint32_t era);
+
 /* Builds the recording's program and takes a reference for one flow: *program (never 0), and what
  * goes into the flow's line: *arg, *stamp; *fields: the fields of the key that the walk rested on,
  * those included by which the key answered for a guard. The key is the packet's whole one. */
 MR_API enum mr_program_refusal mr_program_build(struct mr_programs *, const struct mr_recording *,
     const struct mr_flow_key *, uint32_t epoch, uint32_t *program, uint32_t *arg, uint32_t *stamp,
     unsigned *fields);
+/* One flow more. */
+MR_API void mr_program_hold(struct mr_programs *, uint32_t program);
 /* One flow less. The last one frees the program: settle what it counted before. */
 MR_API void mr_program_release(struct mr_programs *, uint32_t program);
 MR_API struct mr_program *mr_program_at(struct mr_programs *, uint32_t program);

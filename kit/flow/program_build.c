@@ -401,6 +401,7 @@ emit(struct program_builder *b)
 	more->regions[0] = b->regions[0];
 	more->regions[1] = b->regions[1];
 	more->min_length = (uint16_t)e->min_length;
+	more->era = b->era;
 	b->used = sizeof(*g) + sizeof(*more);
 	if (!append_all(b))
 		return MR_PROGRAM_LONG;

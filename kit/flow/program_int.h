@@ -72,7 +72,8 @@ enum program_part {
 struct program_more {
 	const struct mr_regions *regions[2]; /* of the key's destination, source */
 	uint16_t min_length; /* p->len at least; 0: what the key promises is enough */
-	uint16_t pad[3];
+	uint16_t pad;
+	uint32_t era;
 	struct {
 		uint16_t at, count; /* `at` from the program's first byte */
 	} part[PROGRAM_PARTS];
@@ -186,6 +187,7 @@ struct program_builder {
 	unsigned cell_count, region_count, call_count, credit_count;
 	unsigned fields;
 	uint32_t arg;
+	uint32_t era; /* mr_programs_set_era */
 	bool private;
 	mr_verdict_t verdict;
 	uint16_t drop_node;

@@ -157,6 +157,9 @@ out_slot(const struct mr_worker *w, unsigned port)
 	static_assert(MR_VERDICT_FINAL / OUT_FINAL == 8, "a shift makes one of the other");
 	if (mr_unlikely(slot >= w->current->port_count))
 		return OUT_SLOTS;
+	/* Where nothing stands behind the outputs all go together, and in order. */
+	if (mr_likely(w->current->ports[slot].behind == UINT16_MAX))
+		return slot;
 	return slot + ((port & MR_VERDICT_FINAL) >> 3);
 }
 

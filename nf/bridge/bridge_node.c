@@ -101,9 +101,15 @@ classify(const struct work *w, const uint32_t *packets, unsigned count, const bo
 mr_inline void
 record_decisions(const struct work *w, const uint32_t *packets, unsigned count, const bool vlans)
 {
-	for (unsigned i = 0; w->rec && i < count; i++)
-		record_decision(w->rec, mr_packet_at(w->run->base, packets[i]), w->view,
-		    vlans ? w->b->vlan[i] : 0, vlans && w->b->tagged[i]);
+	for (unsigned i = 0; w->rec && i < count; i++) {
+		const struct mr_packet *p = mr_packet_at(w->run->base, packets[i]);
+		unsigned vlan = vlans ? w->b->vlan[i] : 0;
+
+		record_decision(w->rec, p, w->view, vlan, vlans && w->b->tagged[i]);
+		/* Also the source of what is dropped stays heard. */
+		if (w->b->src[i])
+			mr_record_call(w->rec, p, vlan, true);
+	}
 }
 
 /* -- 2: learn ----------------------------------------------------------------------- */
@@ -176,6 +182,9 @@ learn(const struct work *w, const uint32_t *packets, unsigned count)
 		if (said == MR_MAC_SAME || said == MR_MAC_REFRESHED)
 			continue;
 		record_learned(w, packets[i], i, said);
+		if (said != MR_MAC_LEARNED && said != MR_MAC_EVICTED && said != MR_MAC_MOVED)
+			mr_record_uncacheable(w->rec, mr_packet_at(w->run->base, packets[i]),
+			    "source station not learned here");
 		mr_node_count(w->run, counter[said], 1);
 		if (said == MR_MAC_EVICTED)
 			mr_node_count(w->run, MR_BRIDGE_COUNT_EVICTED, 1);

@@ -160,13 +160,10 @@ flood_limited(const struct work *w, uint32_t packet, unsigned i, enum mr_bridge_
 	const struct mr_packet *p = mr_packet_at(w->run->base, packet);
 	struct bridge_bucket *buckets = w->view->slots[w->b->slot[i]].storm;
 
-	if (storm == MR_BRIDGE_UNKNOWN)
-		mr_record_uncacheable(w->rec, p, "flooded until the station is known");
-	if (buckets && buckets[storm].interval) {
-		mr_record_uncacheable(w->rec, p, "storm limit");
-		if (!bucket_take(w, &buckets[storm]))
-			return mr_verdict_drop(drop[storm]);
-	}
+	mr_record_uncacheable(w->rec, p,
+	    storm == MR_BRIDGE_UNKNOWN ? "flooded until the station is known" : "flooded");
+	if (buckets && buckets[storm].interval && !bucket_take(w, &buckets[storm]))
+		return mr_verdict_drop(drop[storm]);
 	return flood(w, packet, i);
 }
 
@@ -181,6 +178,15 @@ decide_group(const struct work *w, uint32_t packet, unsigned i)
 		return mr_verdict_drop(MR_BRIDGE_DROP_RESERVED);
 	return flood_limited(w, packet, i,
 	    memcmp(bytes, broadcast, 6) ? MR_BRIDGE_MULTICAST : MR_BRIDGE_BROADCAST);
+}
+
+/* What a replay of this frame's way to a station has to mind. */
+static mr_noinline void
+record_sent(const struct work *w, const struct mr_packet *p, unsigned i, unsigned port)
+{
+	unsigned tag = w->view->vlans && w->b->tagged[i] ? 4 : 0;
+
+	mr_guard_length(w->rec, p, way_out(w->run, port)->mtu + HEADER + tag);
 }
 
 static mr_verdict_t
@@ -199,8 +205,11 @@ decide_known(const struct work *w, uint32_t packet, unsigned i, unsigned to)
 		return mr_verdict_drop(MR_BRIDGE_DROP_SPLIT_HORIZON);
 	if (!out->up)
 		return mr_verdict_drop(MR_BRIDGE_DROP_PORT_DOWN);
-	if (!fits_slot(w, p, i, to))
+	if (!fits_slot(w, p, i, to)) {
+		mr_record_uncacheable(w->rec, p, "too big: shorter ones pass");
 		return mr_verdict_drop(MR_BRIDGE_DROP_TOO_BIG);
+	}
+	record_sent(w, p, i, view->slots[to].port);
 	return send(w, p, i, to);
 }
 
@@ -258,19 +267,6 @@ limits(const struct work *w, unsigned from, uint32_t limit[LIMITS])
 		limit[to] = may ? out->mtu + HEADER : 0;
 	}
 	limit[view->count] = 0;
-}
-
-/* What a replay of this frame's way to a station has to mind: its size, and that its source stays
- * heard. */
-static mr_noinline void
-record_sent(const struct work *w, const struct mr_packet *p, unsigned i, unsigned port)
-{
-	bool vlans = w->view->vlans;
-	unsigned tag = vlans && w->b->tagged[i] ? 4 : 0;
-
-	mr_guard_length(w->rec, p, way_out(w->run, port)->mtu + HEADER + tag);
-	if (w->b->src[i])
-		mr_record_call(w->rec, p, vlans ? w->b->vlan[i] : 0, true);
 }
 
 /* With `limit`, that of the slot where all packets came in. */

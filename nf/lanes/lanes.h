@@ -18,10 +18,10 @@ struct mr_lane *mr_lanes_lane(struct mr_dataplane *);
 
 /* What the flow lane has for a packet. */
 enum mr_lanes_answer {
-	MR_LANES_GRAPH,    /* its interface has no lane in front */
-	MR_LANES_NO_KEY,   /* it is not plain: the graph's, always */
-	MR_LANES_NO_FLOW,  /* no packet of its flow was recorded, or not lately */
-	MR_LANES_BRIDGED,  /* flows of bridged interfaces are only known to their worker */
+	MR_LANES_GRAPH,   /* its interface has no lane in front */
+	MR_LANES_NO_KEY,  /* it is not plain: the graph's, always */
+	MR_LANES_NO_FLOW, /* no packet of its flow was recorded, or not lately */
+	MR_LANES_BRIDGED, /* flows of bridged interfaces are only known to their worker */
 	MR_LANES_FLOW,
 };
 
@@ -30,7 +30,7 @@ struct mr_lanes_flow {
 	unsigned worker;
 	uint32_t index;
 	struct mr_flow_peek flow; /* MR_LANES_FLOW */
-	char program[4096];	  /* in words, a line each; empty when the worker does not answer */
+	char program[4096];       /* in words, a line each; empty when the worker does not answer */
 };
 
 /* Looks for the flow that this packet would be replayed by, had it come in on this interface. Takes

@@ -1,0 +1,594 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "nf/lanes/lanes_bed_int.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "kit/graph/graph_int.h"
+#include "model/state.h"
+#include "nf/interface/interface.h"
+#include "nf/router/router_int.h"
+
+#define MAGIC 0x57a3c19bu
+
+uint32_t
+bed_draw(struct bed_random *r, uint32_t below)
+{
+	r->state ^= r->state << 13;
+	r->state ^= r->state >> 7;
+	r->state ^= r->state << 17;
+	return (uint32_t)((r->state * 0x2545f4914f6cdd1dull) >> 33) % below;
+}
+
+void
+bed_say(struct bed_text *t, const char *fmt, ...)
+{
+	va_list args;
+	int n;
+
+	va_start(args, fmt);
+	n = vsnprintf(t->at + t->used, t->size - t->used, fmt, args);
+	va_end(args);
+	if (n < 0 || t->used + (size_t)n >= t->size)
+		abort();
+	t->used += (size_t)n;
+}
+
+void
+bed_fail(const struct bed *b, const char *fmt, ...)
+{
+	va_list args;
+
+	fprintf(stderr, "with this configuration:\n%s\n", b->text);
+	fprintf(stderr, "lanes bed, %s: ", b->doing ? b->doing : "at the start");
+	va_start(args, fmt);
+	vfprintf(stderr, fmt, args);
+	va_end(args);
+	fputc('\n', stderr);
+	abort();
+}
+
+/* -- ports ------------------------------------------------------------------------------ */
+
+static struct bed_port *
+port_of(struct mr_port *port)
+{
+	return mr_container_of(port->driver, struct bed_port, driver);
+}
+
+static unsigned
+port_rx(struct mr_port *port, unsigned queue, unsigned worker, uint32_t *packets, unsigned max)
+{
+	struct bed_port *bp = port_of(port);
+	unsigned n = bp->wait_count;
+
+	if (bp->source)
+		return bp->source(bp, queue, worker, packets, max);
+	bed_must(bp->plane->bed, n <= max);
+	bp->wait_count = 0;
+	memcpy(packets, bp->waiting, n * sizeof(*packets));
+	for (unsigned i = 0; i < n; i++) {
+		struct mr_packet *p = mr_packet_at(port->buffers->base, packets[i]);
+
+		p->port = port->index;
+		p->queue = (uint16_t)queue;
+	}
+	return n;
+}
+
+static void
+keep(struct bed_port *bp, uint32_t packet)
+{
+	struct bed_plane *plane = bp->plane;
+	const struct mr_packet *p = mr_packet_at(plane->buffers->base, packet);
+	struct bed_sent *s;
+	uint32_t magic = 0;
+
+	if (plane->sent_count == plane->sent_room) {
+		plane->sent_room = plane->sent_room * 2 + 1024;
+		plane->sent = realloc(plane->sent, plane->sent_room * sizeof(*plane->sent));
+	}
+	while (plane->byte_count + p->total > plane->byte_room) {
+		plane->byte_room = plane->byte_room * 2 + 65536;
+		plane->bytes = realloc(plane->bytes, plane->byte_room);
+	}
+	bed_must(plane->bed, plane->sent && plane->bytes);
+	s = &plane->sent[plane->sent_count++];
+	*s = (struct bed_sent){
+		.port = (uint32_t)(bp - plane->ports),
+		.len = p->total,
+		.at = (uint32_t)plane->byte_count,
+	};
+	bed_must(plane->bed,
+	    mr_packet_read(plane->buffers, packet, 0, plane->bytes + s->at, s->len) == s->len);
+	plane->byte_count += s->len;
+	if (s->len >= 12)
+		memcpy(&magic, plane->bytes + s->at + s->len - 12, 4);
+	if (magic == MAGIC) {
+		memcpy(&s->flow, plane->bytes + s->at + s->len - 8, 4);
+		memcpy(&s->serial, plane->bytes + s->at + s->len - 4, 4);
+	}
+}
+
+static unsigned
+port_tx(struct mr_port *port, unsigned queue, unsigned worker, const uint32_t *packets,
+    unsigned count)
+{
+	struct bed_port *bp = port_of(port);
+
+	(void)queue;
+	if (bp->sink)
+		bp->sink(bp, worker, packets, count);
+	else
+		for (unsigned i = 0; i < count; i++)
+			keep(bp, packets[i]);
+	mr_packets_free(port->buffers, worker, packets, count);
+	return count;
+}
+
+static int
+port_link(struct mr_port *port)
+{
+	return atomic_load_explicit(&port_of(port)->link, memory_order_relaxed);
+}
+
+static int
+port_fd(struct mr_port *port, unsigned queue)
+{
+	(void)port;
+	(void)queue;
+	return -1;
+}
+
+static void
+take_ports(struct bed_plane *plane)
+{
+	for (unsigned k = 0; k < BED_PORTS; k++) {
+		const char name[2] = { (char)('a' + k) };
+		const struct mr_interface *i =
+		    mr_interface_find(mr_interfaces_of(plane->dp), name);
+		struct bed_port *bp = &plane->ports[k];
+
+		bed_must(plane->bed, i && i->port);
+		if (bp->port == i->port)
+			continue;
+		/* Another port than before: it begins with its link up. */
+		if (bp->port)
+			bed_must(plane->bed, bp->wait_count == 0);
+		bp->plane = plane;
+		bp->port = i->port;
+		bp->driver = *i->port->driver;
+		bp->driver.rx = port_rx;
+		bp->driver.tx = port_tx;
+		bp->driver.poll_link = port_link;
+		bp->driver.rx_fd = port_fd;
+		atomic_store_explicit(&bp->link, 1, memory_order_relaxed);
+		i->port->driver = &bp->driver;
+	}
+}
+
+/* -- life ------------------------------------------------------------------------------- */
+
+static void
+make_model(struct bed *b)
+{
+	const char *texts[64];
+	struct mr_error error;
+	size_t count = 0;
+
+	for (size_t i = 0; mr_nf_list[i]; i++) {
+		texts[count++] = mr_nf_list[i]->yang;
+		for (unsigned n = 0; mr_nf_list[i]->more_yang && mr_nf_list[i]->more_yang(n); n++)
+			texts[count++] = mr_nf_list[i]->more_yang(n);
+	}
+	mr_log_init_fd(&b->log, 2, MR_LOG_ERROR);
+	if (mr_model_create(&b->model, texts, count, &error))
+		bed_fail(b, "%s", error.text);
+}
+
+static struct mr_config *
+parse(struct bed *b, const char *text, const char *lanes)
+{
+	struct mr_config *config = NULL;
+	struct mr_report *report;
+	char *yaml;
+
+	bed_must(b, asprintf(&yaml, "%s%s", text, lanes) > 0 && mr_report_create(&report) == 0);
+	if (mr_config_parse(&config, b->model, "bed", yaml, strlen(yaml), report) == 0)
+		mr_dataplane_check(config, report);
+	if (mr_report_count(report)) {
+		mr_report_print(report, stderr);
+		bed_fail(b, "the configuration is wrong:\n%s", yaml);
+	}
+	mr_report_destroy(report);
+	free(yaml);
+	return config;
+}
+
+static const char *
+lanes_of(unsigned plane, const char *lanes, unsigned planes)
+{
+	return planes > 1 && plane == BED_GRAPH ? "lanes: {mode: graph}\n" : lanes;
+}
+
+struct bed *
+bed_open(const char *text, const char *lanes, unsigned planes)
+{
+	struct bed *b = calloc(1, sizeof(*b));
+	struct router *router;
+	struct mr_report *report;
+	struct mr_error error;
+
+	if (!b)
+		abort();
+	b->plane_count = planes;
+	make_model(b);
+	snprintf(b->text, sizeof(b->text), "%s", text);
+	for (unsigned k = 0; k < planes; k++) {
+		struct bed_plane *plane = &b->planes[k];
+
+		plane->bed = b;
+		b->configs[k] = parse(b, text, lanes_of(k, lanes, planes));
+		bed_must(b, mr_report_create(&report) == 0);
+		if (mr_dataplane_create(&plane->dp, b->configs[k], &b->log, report)) {
+			mr_report_print(report, stderr);
+			bed_fail(b, "no data plane");
+		}
+		mr_report_destroy(report);
+		plane->graph = mr_dataplane_graph(plane->dp);
+		plane->buffers = mr_dataplane_buffers(plane->dp);
+		router = mr_dataplane_state(plane->dp, &mr_nf_router);
+		plane->ip = router->base.ip;
+		plane->rib = router->base.rib;
+		take_ports(plane);
+		bed_must(b, mr_graph_commit(plane->graph, &error) == 0);
+	}
+	bed_tick(b, 1);
+	return b;
+}
+
+static void
+note_lane(struct bed *b)
+{
+	struct bed_plane *plane = &b->planes[b->plane_count - 1];
+	struct mr_node_stats s;
+
+	for (unsigned n = 0; n < mr_graph_node_count(plane->graph); n++) {
+		if (mr_graph_node_stats(plane->graph, (uint16_t)n, &s) ||
+		    strcmp(s.class->name, "flow-lane"))
+			continue;
+		for (unsigned c = 0; c < MR_LANE_COUNTER_COUNT; c++)
+			b->lane[c] += s.counters[c];
+	}
+}
+
+void
+bed_apply(struct bed *b, const char *text, const char *lanes)
+{
+	note_lane(b);
+	for (unsigned k = 0; k < b->plane_count; k++) {
+		struct mr_config *config = parse(b, text, lanes_of(k, lanes, b->plane_count));
+		struct mr_report *report;
+
+		bed_must(b, mr_report_create(&report) == 0);
+		if (mr_dataplane_apply(b->planes[k].dp, config, report)) {
+			mr_report_print(report, stderr);
+			bed_fail(b, "not applied:\n%s", text);
+		}
+		mr_report_destroy(report);
+		mr_config_destroy(b->configs[k]);
+		b->configs[k] = config;
+		take_ports(&b->planes[k]);
+	}
+	snprintf(b->text, sizeof(b->text), "%s", text);
+}
+
+void
+bed_close(struct bed *b)
+{
+	for (unsigned k = 0; k < b->plane_count; k++) {
+		struct bed_plane *plane = &b->planes[k];
+
+		mr_dataplane_destroy(plane->dp);
+		mr_config_destroy(b->configs[k]);
+		free(plane->sent);
+		free(plane->bytes);
+	}
+	mr_model_destroy(b->model);
+	free(b);
+}
+
+/* -- packets and time ------------------------------------------------------------------- */
+
+static uint32_t
+packet(struct bed_plane *plane, const uint8_t *bytes, unsigned len, unsigned split)
+{
+	struct mr_buffers *buffers = plane->buffers;
+	uint32_t first, rest;
+	struct mr_packet *p;
+
+	if (!split || split >= len)
+		return mr_packet_from(buffers, 0, bytes, len);
+	first = mr_packet_from(buffers, 0, bytes, split);
+	rest = mr_packet_from(buffers, 0, bytes + split, len - split);
+	bed_must(plane->bed, first != MR_PACKET_NONE && rest != MR_PACKET_NONE);
+	p = mr_packet_at(buffers->base, first);
+	bed_must(plane->bed, !p->next);
+	p->next = rest;
+	p->total = len;
+	p->segments = (uint16_t)(1 + mr_packet_at(buffers->base, rest)->segments);
+	return first;
+}
+
+bool
+bed_give(struct bed *b, unsigned port, const uint8_t *bytes, unsigned len, unsigned split,
+    unsigned flags)
+{
+	for (unsigned k = 0; k < b->plane_count; k++) {
+		struct bed_port *bp = &b->planes[k].ports[port];
+		uint32_t made;
+
+		if (bp->wait_count == MR_VECTOR_MAX)
+			return false;
+		made = packet(&b->planes[k], bytes, len, split);
+		bed_must(b, made != MR_PACKET_NONE);
+		mr_packet_at(b->planes[k].buffers->base, made)->flags |= (uint16_t)flags;
+		bp->waiting[bp->wait_count++] = made;
+	}
+	b->given++;
+	return true;
+}
+
+static void
+run_plane(struct bed_plane *plane)
+{
+	for (unsigned passes = 0, idle = 0; idle < 2; passes++) {
+		idle = mr_graph_pass(plane->graph, 0) ? 0 : idle + 1;
+		if (passes == 10000)
+			bed_fail(plane->bed, "packets go round and round");
+	}
+}
+
+/* -- what is compared ------------------------------------------------------------------- */
+
+static bool
+find_node(const struct bed_plane *plane, const char *name, struct mr_node_stats *s)
+{
+	for (unsigned n = 0; n < mr_graph_node_count(plane->graph); n++)
+		if (!mr_graph_node_stats(plane->graph, (uint16_t)n, s) && !strcmp(s->name, name))
+			return true;
+	return false;
+}
+
+static bool
+unequal(const char *node, const char *what, uint64_t x, uint64_t y)
+{
+	if (x == y)
+		return false;
+	fprintf(stderr, "node %s, %s: %lu, with the lane %lu\n", node, what, x, y);
+	return true;
+}
+
+/* Whether something differs. */
+static bool
+compare_node(struct bed *b, const struct mr_node_stats *x)
+{
+	struct mr_node_stats y;
+	bool bad;
+
+	if (!find_node(&b->planes[BED_FLOW], x->name, &y))
+		bed_fail(b, "node %s is in one plane only", x->name);
+	bad = unequal(x->name, "packets", x->packets, y.packets);
+	bad |= unequal(x->name, "held", x->held, y.held);
+	for (unsigned i = 0; i < x->class->drop_count; i++)
+		bad |= unequal(x->name, x->class->drops[i].name, x->drops[i], y.drops[i]);
+	for (unsigned i = 0; i < x->class->counter_count; i++)
+		bad |= unequal(x->name, x->class->counters[i].name, x->counters[i], y.counters[i]);
+	return bad;
+}
+
+/* Whether some node's counters differ; where they do is said. */
+static bool
+compare_nodes(struct bed *b)
+{
+	struct mr_node_stats s;
+	bool bad = false;
+
+	for (unsigned k = 0; k < b->plane_count; k++)
+		mr_lane_settle(mr_lanes_lane(b->planes[k].dp));
+	for (unsigned n = 0; n < mr_graph_node_count(b->planes[BED_GRAPH].graph); n++)
+		if (!mr_graph_node_stats(b->planes[BED_GRAPH].graph, (uint16_t)n, &s))
+			bad |= compare_node(b, &s);
+	return bad;
+}
+
+static int
+by_flow(const void *left, const void *right, void *user)
+{
+	const struct bed_sent *a = left, *b = right;
+	const struct bed_plane *plane = user;
+	int order;
+
+	if (a->port != b->port)
+		return a->port < b->port ? -1 : 1;
+	if (a->flow != b->flow)
+		return a->flow < b->flow ? -1 : 1;
+	/* Within a flow they stay as they left. */
+	if (a->flow)
+		return a->at < b->at ? -1 : 1;
+	if (a->len != b->len)
+		return a->len < b->len ? -1 : 1;
+	order = memcmp(plane->bytes + a->at, plane->bytes + b->at, a->len);
+	return order ? order : a->at < b->at ? -1 : 1;
+}
+
+static void
+dump(const char *whose, const struct bed_plane *plane, size_t i)
+{
+	const struct bed_sent *s = &plane->sent[i];
+
+	if (i >= plane->sent_count) {
+		fprintf(stderr, "%s: nothing more\n", whose);
+		return;
+	}
+	fprintf(stderr, "%s: port %c, %u bytes, flow %x, serial %u", whose, 'a' + (int)s->port,
+	    s->len, s->flow, s->serial);
+	for (unsigned k = 0; k < s->len && k < 160; k++)
+		fprintf(stderr, "%s%02x", k % 32 ? " " : "\n    ", plane->bytes[s->at + k]);
+	fputc('\n', stderr);
+}
+
+static void
+compare_sent(struct bed *b)
+{
+	struct bed_plane *one = &b->planes[BED_GRAPH], *two = &b->planes[BED_FLOW];
+	size_t i;
+
+	qsort_r(one->sent, one->sent_count, sizeof(*one->sent), by_flow, one);
+	qsort_r(two->sent, two->sent_count, sizeof(*two->sent), by_flow, two);
+	for (i = 0; i < MR_MIN(one->sent_count, two->sent_count); i++) {
+		const struct bed_sent *x = &one->sent[i], *y = &two->sent[i];
+
+		if (x->port != y->port || x->len != y->len || x->flow != y->flow ||
+		    memcmp(one->bytes + x->at, two->bytes + y->at, x->len))
+			break;
+		b->sent[x->port]++;
+	}
+	if (i == one->sent_count && i == two->sent_count)
+		return;
+	compare_nodes(b);
+	dump("graph", one, i);
+	dump("flow ", two, i);
+	bed_fail(b, "frames that left differ: %zu through the graph, %zu through the lane",
+	    one->sent_count, two->sent_count);
+}
+
+void
+bed_run(struct bed *b)
+{
+	for (unsigned k = 0; k < b->plane_count; k++)
+		run_plane(&b->planes[k]);
+	if (b->plane_count > 1)
+		compare_sent(b);
+	for (unsigned k = 0; k < b->plane_count; k++)
+		b->planes[k].sent_count = b->planes[k].byte_count = 0;
+}
+
+void
+bed_tick(struct bed *b, uint64_t ms)
+{
+	bed_time_pass(ms);
+	for (unsigned k = 0; k < b->plane_count; k++) {
+		struct timespec ts;
+
+		clock_gettime(CLOCK_MONOTONIC, &ts);
+		b->planes[k].graph->workers[0]->next_second = 0;
+		mr_dataplane_tick(b->planes[k].dp, (uint32_t)ts.tv_sec);
+	}
+	bed_run(b);
+}
+
+void
+bed_link(struct bed *b, unsigned port, bool up)
+{
+	for (unsigned k = 0; k < b->plane_count; k++)
+		atomic_store_explicit(&b->planes[k].ports[port].link, up, memory_order_relaxed);
+}
+
+/* -- all that is compared ----------------------------------------------------------------- */
+
+static void
+balance(struct bed *b, const struct bed_plane *plane)
+{
+	struct mr_node_stats rx;
+	struct mr_graph_totals t;
+
+	mr_graph_totals(plane->graph, &t);
+	if (t.received + t.created != t.sent + t.dropped + t.held + t.merged)
+		bed_fail(b,
+		    "received %lu + created %lu is not sent %lu + dropped %lu + held %lu + "
+		    "merged %lu",
+		    t.received, t.created, t.sent, t.dropped, t.held, t.merged);
+	bed_must(b, mr_graph_node_stats(plane->graph, MR_GRAPH_NODE_RX, &rx) == 0);
+	bed_must(b, !rx.drops[MR_RX_DROP_NO_VERDICT]);
+}
+
+/* Everything that is shown but how it was done: the lanes' own part, and calls of ports. */
+static char *
+shown(struct bed *b, struct bed_plane *plane)
+{
+	static const char *const not_these[] = { "lanes", "system" };
+	struct mr_state *state;
+	struct mr_error error;
+	struct bed_text t = { .size = 4 << 20 };
+	const char *text;
+	size_t size;
+
+	t.at = malloc(t.size);
+	bed_must(b, t.at);
+	for (size_t i = 0; mr_nf_list[i]; i++) {
+		bool skip = false;
+
+		for (unsigned k = 0; k < MR_ARRAY_COUNT(not_these); k++)
+			skip |= !strcmp(mr_nf_list[i]->name, not_these[k]);
+		if (skip)
+			continue;
+		bed_must(b, mr_state_create(&state, b->model, MR_STATE_PLAIN) == 0);
+		if (mr_dataplane_show(plane->dp, mr_nf_list[i]->name, state) ||
+		    mr_state_finish(state, &text, &size, &error))
+			bed_fail(b, "%s cannot be shown", mr_nf_list[i]->name);
+		bed_say(&t, "%s: %s\n", mr_nf_list[i]->name, text);
+		mr_state_destroy(state);
+	}
+	return t.at;
+}
+
+static void
+compare_shown(struct bed *b)
+{
+	char *one = shown(b, &b->planes[BED_GRAPH]), *two = shown(b, &b->planes[BED_FLOW]);
+	size_t i = 0, from;
+
+	while (one[i] && one[i] == two[i])
+		i++;
+	if (one[i] != two[i]) {
+		from = i > 200 ? i - 200 : 0;
+		bed_fail(b, "what is shown differs:\n%.300s\nwith the lane:\n%.300s", one + from,
+		    two + from);
+	}
+	free(one);
+	free(two);
+}
+
+void
+bed_compare(struct bed *b, bool all)
+{
+	for (unsigned k = 0; k < b->plane_count; k++)
+		balance(b, &b->planes[k]);
+	if (b->plane_count == 1)
+		return;
+	if (compare_nodes(b))
+		bed_fail(b, "counters differ");
+	if (mr_pool_used(b->planes[0].buffers->pool) != mr_pool_used(b->planes[1].buffers->pool))
+		bed_fail(b, "%u buffers in use, with the lane %u",
+		    mr_pool_used(b->planes[0].buffers->pool),
+		    mr_pool_used(b->planes[1].buffers->pool));
+	if (all)
+		compare_shown(b);
+}
+
+uint64_t
+bed_lane_count(struct bed *b, enum mr_lane_counter counter)
+{
+	struct bed_plane *plane = &b->planes[b->plane_count - 1];
+	uint64_t sum = b->lane[counter];
+	struct mr_node_stats s;
+
+	for (unsigned n = 0; n < mr_graph_node_count(plane->graph); n++)
+		if (!mr_graph_node_stats(plane->graph, (uint16_t)n, &s) &&
+		    !strcmp(s.class->name, "flow-lane"))
+			sum += s.counters[counter];
+	return sum;
+}

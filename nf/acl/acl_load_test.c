@@ -8,7 +8,7 @@
 #include "nf/acl/acl.h"
 #include "nf/acl/acl_test_int.h"
 
-static unsigned rules = 10000;
+static unsigned rules = 3000;
 
 static uint32_t
 mix(uint32_t n)
@@ -26,15 +26,17 @@ print(unsigned without, unsigned moved)
 	size_t size;
 	FILE *f = open_memstream(&text, &size);
 
-	fprintf(f, "acl:\n  interface: {a: {in: l}}\n  list:\n    l:\n      default: drop\n      rule:\n");
+	fprintf(f,
+	    "acl:\n  interface: {a: {in: l}}\n  list:\n    l:\n      default: drop\n      rule:\n");
 	for (unsigned k = 0; k <= rules; k++) {
 		unsigned i = k == rules ? moved : k;
 		uint32_t a = mix(i), b = mix(i + 1000000);
 
 		if (i == without || (k < rules && i == moved))
 			continue;
-		fprintf(f, "        - {name: r%u, source: 10.%u.%u.0/24, destination: 10.%u.%u.%u, "
-			   "protocol: %s, destination-port: %u, action: %s}\n",
+		fprintf(f,
+		    "        - {name: r%u, source: 10.%u.%u.0/24, destination: 10.%u.%u.%u, "
+		    "protocol: %s, destination-port: %u, action: %s}\n",
 		    i, a & 255, a >> 8 & 255, b & 255, b >> 8 & 255, b >> 16 & 255,
 		    a >> 31 ? "tcp" : "udp", a >> 16 & 0x7fff, b >> 31 ? "accept" : "drop");
 	}

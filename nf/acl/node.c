@@ -217,12 +217,22 @@ reject(const struct acl_case *c, const struct acl_rule *rule)
 	return mr_verdict_edge(ACL_EDGE_BACK);
 }
 
+/* What ends behind an output has passed `confirm` on its way in. */
+static mr_noinline void
+refuse(const struct acl_case *c)
+{
+	if (!mr_record_is_dry(c->rec))
+		mr_conntrack_refuse(c->stage->acl->conntrack, c->run->worker, c->p);
+}
+
 static mr_verdict_t
 verdict_of(const struct acl_case *c, const struct acl_view *view, const struct acl_rule *rule)
 {
-	switch (rule->action) {
-	case ACL_ACCEPT:
+	if (mr_likely(rule->action == ACL_ACCEPT))
 		return mr_verdict_edge(ACL_EDGE_NEXT);
+	if (c->stage->out && c->world->tracked && (c->key->extra & MR_TRACK_NEW))
+		refuse(c);
+	switch (rule->action) {
 	case ACL_REJECT:
 		return reject(c, rule);
 	default:

@@ -69,7 +69,7 @@ struct acl_stage {
 };
 
 struct acl_bind {
-	uint16_t list[2];   /* in, out; 0: none */
+	uint16_t list[2];        /* in, out; 0: none */
 	char zone[ACL_NAME_MAX]; /* control's: of its connections */
 };
 

@@ -13,10 +13,11 @@
 
 #define LASTS_MS 1500u
 
-static const char system_text[] =
-    "  a: {driver: gen, cross-connect: c, options: {flows: 256, rate: 200000, src-ip: 10.0.0.1, src-ips: 8000}}\n"
-    "  b: {driver: gen, cross-connect: c, options: {flows: 256, rate: 200000, src-ip: 10.0.0.1, src-ips: 8000}}\n"
-    "  c: {driver: \"null\"}\n";
+static const char system_text[] = "  a: {driver: gen, cross-connect: c, options: {flows: 256, "
+				  "rate: 200000, src-ip: 10.0.0.1, src-ips: 8000}}\n"
+				  "  b: {driver: gen, cross-connect: c, options: {flows: 256, "
+				  "rate: 200000, src-ip: 10.0.0.1, src-ips: 8000}}\n"
+				  "  c: {driver: \"null\"}\n";
 
 static struct mr_model *model;
 
@@ -73,15 +74,18 @@ policy(unsigned seed, bool closed)
 	size_t size;
 	FILE *f = open_memstream(&text, &size);
 
-	fprintf(f, "acl:\n  default-in: l\n  default-out: %s\n  list:\n    m: {rule: [{name: x, action: "
-		   "continue, set-mark: 3}]}\n    o:\n      rule: [{name: p, mark: 3, action: "
-		   "continue}]\n    l:\n      default: %s\n      stateful: %s\n      rule:\n",
-	    seed & 1 ? "o" : "m", closed ? "drop" : "accept", !closed && seed & 2 ? "true" : "false");
+	fprintf(f,
+	    "acl:\n  default-in: l\n  default-out: %s\n  list:\n    m: {rule: [{name: x, action: "
+	    "continue, set-mark: 3}]}\n    o:\n      rule: [{name: p, mark: 3, action: "
+	    "continue}]\n    l:\n      default: %s\n      stateful: %s\n      rule:\n",
+	    seed & 1 ? "o" : "m", closed ? "drop" : "accept",
+	    !closed && seed & 2 ? "true" : "false");
 	for (unsigned i = 0; i < 40; i++) {
 		if (!(seed * 2654435761u >> (i % 32) & 1))
 			continue;
-		fprintf(f, "        - {name: r%u, source: 10.0.%u.0/24, protocol: udp, action: %s", i, i,
-		    i % 5 == 0	     ? "jump, to: m"
+		fprintf(f, "        - {name: r%u, source: 10.0.%u.0/24, protocol: udp, action: %s",
+		    i, i,
+		    i % 5 == 0       ? "jump, to: m"
 			: i % 5 == 1 ? "drop, limit: {rate: 1000}"
 			: i % 5 == 2 ? "continue, log: {sample: 1000}"
 				     : "drop");

@@ -486,8 +486,9 @@ compare(struct acl_bed *b, unsigned list, const char *node)
 		if ((b->outcome[i] == PASSED) != pass || (pass && b->mark[i] != mark)) {
 			char *text = print_all();
 
-			fail_msg("%s\npacket %u: family %u %x > %x proto %u ports %u %u flags %x type "
-				 "%u dscp %u vlan %u fragment %u state %u: %s, mark %u, not %u",
+			fail_msg(
+			    "%s\npacket %u: family %u %x > %x proto %u ports %u %u flags %x type "
+			    "%u dscp %u vlan %u fragment %u state %u: %s, mark %u, not %u",
 			    text, i, packets[i].family, packets[i].src, packets[i].dst,
 			    packets[i].proto, packets[i].sport, packets[i].dport,
 			    packets[i].tcp_flags, packets[i].type, packets[i].dscp, packets[i].vlan,

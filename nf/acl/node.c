@@ -210,15 +210,29 @@ reject(const struct acl_case *c, const struct acl_rule *rule)
 	if (c->world->tracked)
 		c->p->track = mr_track_word(mr_track_connection(c->p), MR_TRACK_RELATED,
 		    !(c->p->track & MR_TRACK_REPLY));
-	return stage->out ? mr_verdict_edge(ACL_EDGE_BACK) : mr_verdict_output(stage->interface);
+	if (!stage->out)
+		return mr_verdict_output(stage->interface);
+	/* As if it came in here: whoever sent the packet this way knows the way back. */
+	c->p->port = stage->interface;
+	return mr_verdict_edge(ACL_EDGE_BACK);
+}
+
+/* What ends behind an output has passed `confirm` on its way in. */
+static mr_noinline void
+refuse(const struct acl_case *c)
+{
+	if (!mr_record_is_dry(c->rec))
+		mr_conntrack_refuse(c->stage->acl->conntrack, c->run->worker, c->p);
 }
 
 static mr_verdict_t
 verdict_of(const struct acl_case *c, const struct acl_view *view, const struct acl_rule *rule)
 {
-	switch (rule->action) {
-	case ACL_ACCEPT:
+	if (mr_likely(rule->action == ACL_ACCEPT))
 		return mr_verdict_edge(ACL_EDGE_NEXT);
+	if (c->stage->out && c->world->tracked && (c->key->extra & MR_TRACK_NEW))
+		refuse(c);
+	switch (rule->action) {
 	case ACL_REJECT:
 		return reject(c, rule);
 	default:

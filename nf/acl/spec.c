@@ -47,8 +47,33 @@ struct reader {
 	struct acl_spec *out;
 	unsigned families;      /* what all conditions so far allow */
 	const char *because[2]; /* the condition that ruled the version out */
+	uint64_t names;         /* which leaves may be there: a bit for several names */
 	int error;
 };
+
+/* Most rules have few of the many leaves, and looking for one means looking at all that are there. */
+static uint64_t
+name_bit(const char *name)
+{
+	size_t len = strlen(name);
+
+	return 1ull << (((uint8_t)name[0] * 7u + (uint8_t)name[len - 1] * 3u + len * 11u) & 63u);
+}
+
+static void
+note_names(struct reader *w)
+{
+	const struct mr_conf *at;
+
+	for (at = mr_conf_first(w->rule); at; at = mr_conf_sibling(at))
+		w->names |= name_bit(mr_conf_name(at));
+}
+
+static bool
+may_have(const struct reader *w, const char *name)
+{
+	return (w->names & name_bit(name)) != 0;
+}
 
 static void
 wrong(struct reader *w, const struct mr_conf *at, const char *why)
@@ -129,15 +154,17 @@ read_pair(struct reader *w, const char *leaf, enum acl_set_type type, enum acl_f
     unsigned families)
 {
 	struct acl_ranges yes[2] = { 0 }, no[2] = { 0 };
-	bool given = mr_conf_present(w->rule, leaf);
+	bool given = may_have(w, leaf) && mr_conf_present(w->rule, leaf), taken;
 	char less[40];
 
 	snprintf(less, sizeof(less), "%s-not", leaf);
-	if (!given && !mr_conf_present(w->rule, less))
+	taken = may_have(w, less) && mr_conf_present(w->rule, less);
+	if (!given && !taken)
 		return;
 	if (given)
 		collect(w, leaf, type, yes);
-	collect(w, less, type, no);
+	if (taken)
+		collect(w, less, type, no);
 	if (!given) {
 		for (unsigned i = 0; i < families; i++)
 			if (acl_ranges_add(&yes[i], 0, acl_all_ones(acl_field_bits[field + i])))
@@ -177,6 +204,8 @@ read_words(struct reader *w, const char *leaf, enum acl_field field, parse_fn *p
 	struct acl_range range;
 	char why[ACL_WHY];
 
+	if (!may_have(w, leaf))
+		return;
 	mr_conf_each(at, w->rule, leaf) {
 		w->out->has |= 1u << field;
 		if (!parse(at, &range, why))
@@ -268,7 +297,7 @@ read_fragment(struct reader *w)
 		const char *name;
 		unsigned first, last;
 	} kinds[] = { { "no", 0, 0 }, { "any", 2, 3 }, { "first", 2, 2 }, { "later", 3, 3 } };
-	const char *text = mr_conf_text(w->rule, "fragment", "");
+	const char *text = may_have(w, "fragment") ? mr_conf_text(w->rule, "fragment", "") : "";
 
 	for (unsigned i = 0; i < MR_ARRAY_COUNT(kinds); i++) {
 		if (strcmp(text, kinds[i].name))
@@ -286,6 +315,8 @@ read_states(struct reader *w)
 		"untracked" };
 	const struct mr_conf *at;
 
+	if (!may_have(w, "state"))
+		return;
 	mr_conf_each(at, w->rule, "state")
 		for (unsigned i = 0; i < MR_ARRAY_COUNT(names); i++)
 			if (!strcmp(mr_conf_value(at), names[i]))
@@ -295,7 +326,7 @@ read_states(struct reader *w)
 static void
 read_families(struct reader *w)
 {
-	const char *family = mr_conf_text(w->rule, "family", NULL);
+	const char *family = may_have(w, "family") ? mr_conf_text(w->rule, "family", NULL) : NULL;
 	char why[ACL_WHY];
 
 	if (family)
@@ -350,9 +381,12 @@ read_limit(struct reader *w)
 		const char *name;
 		unsigned seconds;
 	} units[] = { { "second", 1 }, { "minute", 60 }, { "hour", 3600 }, { "day", 86400 } };
-	const struct mr_conf *limit = mr_conf_child(w->rule, "limit");
+	const struct mr_conf *limit;
 	const char *per;
 
+	if (!may_have(w, "limit"))
+		return;
+	limit = mr_conf_child(w->rule, "limit");
 	if (!mr_conf_present(w->rule, "limit") || !mr_conf_present(limit, "rate"))
 		return;
 	per = mr_conf_text(limit, "per", "second");
@@ -369,10 +403,11 @@ read_limit(struct reader *w)
 static void
 read_log(struct reader *w)
 {
-	const struct mr_conf *log = mr_conf_child(w->rule, "log");
+	const struct mr_conf *log;
 
-	if (!mr_conf_present(w->rule, "log"))
+	if (!may_have(w, "log") || !mr_conf_present(w->rule, "log"))
 		return;
+	log = mr_conf_child(w->rule, "log");
 	w->out->flags |= ACL_SPEC_LOG;
 	w->out->sample = (uint32_t)mr_conf_uint(log, "sample", 1);
 	w->out->log_rate = (uint32_t)mr_conf_uint(log, "rate", 10);
@@ -385,8 +420,8 @@ read_action(struct reader *w)
 	static const char *const rejects[ACL_REJECTS] = { "port-unreachable", "host-unreachable",
 		"net-unreachable", "admin-prohibited", "tcp-reset" };
 	const char *action = mr_conf_text(w->rule, "action", "accept");
-	const char *with = mr_conf_text(w->rule, "reject-with", rejects[0]);
-	const char *to = mr_conf_text(w->rule, "to", NULL);
+	const char *to = may_have(w, "to") ? mr_conf_text(w->rule, "to", NULL) : NULL;
+	const char *with;
 	bool jumps;
 
 	while (w->out->action < ACL_ACTIONS - 1 && strcmp(action, acl_action_names[w->out->action]))
@@ -397,17 +432,19 @@ read_action(struct reader *w)
 	else if (!jumps && to)
 		wrong(w, mr_conf_child(w->rule, "to"), "`to` is for the actions jump and goto");
 	snprintf(w->out->to, sizeof(w->out->to), "%s", to ? to : "");
-	if (w->out->action == ACL_REJECT)
-		for (uint8_t i = 0; i < ACL_REJECTS; i++)
-			if (!strcmp(with, rejects[i]))
-				w->out->reject = i;
+	if (w->out->action != ACL_REJECT)
+		return;
+	with = mr_conf_text(w->rule, "reject-with", rejects[0]);
+	for (uint8_t i = 0; i < ACL_REJECTS; i++)
+		if (!strcmp(with, rejects[i]))
+			w->out->reject = i;
 }
 
 static void
 read_marks(struct reader *w)
 {
-	const char *mark = mr_conf_text(w->rule, "mark", NULL);
-	const char *set = mr_conf_text(w->rule, "set-mark", NULL);
+	const char *mark = may_have(w, "mark") ? mr_conf_text(w->rule, "mark", NULL) : NULL;
+	const char *set = may_have(w, "set-mark") ? mr_conf_text(w->rule, "set-mark", NULL) : NULL;
 	char why[ACL_WHY];
 
 	if (mark && !acl_text_mark(mark, &w->out->mark_value, &w->out->mark_mask, why))
@@ -424,9 +461,11 @@ acl_spec_read(struct acl_spec *out, const struct acl_reading *r, const struct mr
     const char *list)
 {
 	struct reader w = { .r = r, .rule = rule, .list = list, .out = out, .families = IP4 | IP6 };
-	const char *flags = mr_conf_text(rule, "tcp-flags", NULL);
+	const char *flags;
 	char why[ACL_WHY];
 
+	note_names(&w);
+	flags = may_have(&w, "tcp-flags") ? mr_conf_text(rule, "tcp-flags", NULL) : NULL;
 	memset(out, 0, sizeof(*out));
 	snprintf(out->name, sizeof(out->name), "%s", mr_conf_key(rule));
 	read_addresses(&w, "source", ACL_SRC4);

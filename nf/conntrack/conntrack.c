@@ -369,6 +369,26 @@ mr_conntrack_ports(const struct mr_conntrack *ct, const struct mr_packet *p, be1
 	return ct_piece_ports(ct->core, p, sport, dport);
 }
 
+void
+mr_conntrack_refuse(struct mr_conntrack *ct, unsigned worker, const struct mr_packet *p)
+{
+	uint32_t index = mr_track_connection(p), word;
+	struct ct_line *c;
+
+	if (!index || (p->track & (MR_TRACK_PIECE | MR_TRACK_REPLY)) ||
+	    mr_track_state(p) != MR_TRACK_NEW)
+		return;
+	c = &ct->core->table->lines[index];
+	word = atomic_load_explicit(&c->word, memory_order_acquire);
+	if (!(word & CT_LIVE) || (word & CT_REPLIED) ||
+	    atomic_load_explicit(&c->packets[0], memory_order_relaxed) +
+		    atomic_load_explicit(&c->packets[1], memory_order_relaxed) >
+		1)
+		return;
+	/* Where it changes right now, it stays, and expires by itself. */
+	(void)ct_end(ct->core->table, worker, index, word, CT_COUNT_ENDED);
+}
+
 const struct mr_nf mr_nf_conntrack = {
 	.name = "conntrack",
 	.doc = "which connection packets belong to",

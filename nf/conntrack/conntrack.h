@@ -27,6 +27,10 @@ void mr_conntrack_want(struct mr_conntrack *, uint16_t interface, const char *zo
 bool mr_conntrack_ports(const struct mr_conntrack *, const struct mr_packet *, be16_t *sport,
     be16_t *dport);
 
+/* By a node behind an output, of a packet that it drops: when it began its connection on the way
+ * in, and nothing followed, there is none. */
+void mr_conntrack_refuse(struct mr_conntrack *, unsigned worker, const struct mr_packet *);
+
 extern const struct mr_nf mr_nf_conntrack;
 
 #endif

@@ -90,11 +90,25 @@ mr_ip_interface_destroy(struct mr_ip *ip, uint16_t index)
 	ip->info[index].name[0] = '\0';
 }
 
+/* Only this thread writes them: no order matters. */
+static bool
+is_same(const struct mr_ip_interface *a, const struct mr_ip_interface *b)
+{
+	return mr_ip_flags(a) == mr_ip_flags(b) && mr_ip_fib4(a) == mr_ip_fib4(b) &&
+	    mr_ip_fib6(a) == mr_ip_fib6(b) && a->mac == b->mac && a->vrf == b->vrf &&
+	    a->port == b->port && a->vlan == b->vlan && a->mtu == b->mtu && a->twin == b->twin &&
+	    a->clamp4 == b->clamp4 && a->clamp6 == b->clamp6 && a->address4 == b->address4 &&
+	    a->address6[0] == b->address6[0] && a->address6[1] == b->address6[1];
+}
+
 void
 mr_ip_interface_write(struct mr_ip *ip, uint16_t index, const struct mr_ip_interface *next)
 {
 	struct mr_ip_interface *i = &ip->interfaces[index];
 
+	/* Said once a second by who looks at links: no reason to forget every flow. */
+	if (is_same(i, next))
+		return;
 	/* Release pairs with mr_ip_fib4 and mr_ip_fib6. */
 	atomic_store_explicit(&i->fib4, mr_ip_fib4(next), memory_order_release);
 	atomic_store_explicit(&i->fib6, mr_ip_fib6(next), memory_order_release);
@@ -108,11 +122,12 @@ void
 mr_ip_interface_flag(struct mr_ip *ip, uint16_t index, uint32_t flags, bool on)
 {
 	struct mr_ip_interface *i = &ip->interfaces[index];
-	uint32_t before = mr_ip_flags(i);
+	uint32_t before = mr_ip_flags(i), now = on ? before | flags : before & ~flags;
 
+	if (now == before)
+		return;
 	/* Only this thread writes it, so load and store may be two. Release as above. */
-	atomic_store_explicit(&i->flags, on ? before | flags : before & ~flags,
-	    memory_order_release);
+	atomic_store_explicit(&i->flags, now, memory_order_release);
 	mr_generation_bump(&ip->cells->interfaces);
 }
 

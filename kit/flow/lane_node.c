@@ -16,6 +16,8 @@
 enum { EDGE_GRAPH };
 
 #define WALKERS_BITS 12
+#define ETH ((unsigned)sizeof(struct mr_eth))
+#define VLAN ((unsigned)sizeof(struct mr_vlan))
 
 /* A hit on its way through the steps. */
 struct hit {
@@ -57,6 +59,10 @@ record(struct work *w, unsigned i)
 
 	if (p->record)
 		return; /* somebody traces it */
+	if (lane_begun(w->l, b->hash[i])) {
+		w->count[MR_LANE_COUNT_BEGUN]++;
+		return;
+	}
 	if (!lane_attach(w->l, w->run, p, &b->key[i], b->hash[i])) {
 		w->count[MR_LANE_COUNT_BUSY]++;
 		return;
@@ -164,24 +170,26 @@ walker(const uint8_t src[16], const uint8_t dst[16])
 
 /* Of a packet that has no key; false: it is of no flow. */
 static bool
-walker_of(const struct mr_packet *p, unsigned *out)
+walker_of(const struct work *w, unsigned at, unsigned *out)
 {
-	const uint8_t *bytes = mr_packet_bytes_const(p), *ip;
-	uint8_t src[16] = { 0 }, dst[16] = { 0 };
-	unsigned l3 = sizeof(struct mr_eth), type;
+	uint8_t bytes[ETH + VLAN + sizeof(struct mr_ip6)], src[16] = { 0 }, dst[16] = { 0 };
+	/* Also across segments. */
+	unsigned len = mr_packet_read(w->run->buffers, w->packets[at], 0, bytes, sizeof(bytes));
+	unsigned l3 = ETH, type;
+	const uint8_t *ip;
 
-	if (p->len < l3 + sizeof(struct mr_vlan))
+	if (len < ETH + VLAN)
 		return false;
 	type = mr_load_be16(bytes + 12);
 	if (type == MR_ETH_TYPE_VLAN) {
-		l3 += sizeof(struct mr_vlan);
+		l3 += VLAN;
 		type = mr_load_be16(bytes + l3 - 2);
 	}
 	ip = bytes + l3;
-	if (type == MR_ETH_TYPE_IP4 && p->len >= l3 + sizeof(struct mr_ip4)) {
+	if (type == MR_ETH_TYPE_IP4 && len >= l3 + sizeof(struct mr_ip4)) {
 		memcpy(src, ip + 12, 4);
 		memcpy(dst, ip + 16, 4);
-	} else if (type == MR_ETH_TYPE_IP6 && p->len >= l3 + sizeof(struct mr_ip6)) {
+	} else if (type == MR_ETH_TYPE_IP6 && len >= l3 + sizeof(struct mr_ip6)) {
 		memcpy(src, ip + 8, 16);
 		memcpy(dst, ip + 24, 16);
 	} else {
@@ -200,7 +208,7 @@ keep_order(struct work *w, const uint16_t *rest, unsigned rest_count)
 	unsigned kept = 0, n;
 
 	for (unsigned i = 0; i < rest_count; i++)
-		if (walker_of(packet_at(w, rest[i]), &n))
+		if (walker_of(w, rest[i], &n))
 			walkers.bits[n / 64] |= 1ull << n % 64;
 	for (unsigned i = 0; i < w->unfit_count; i++) {
 		n = walker(b->key[w->unfit[i]].src, b->key[w->unfit[i]].dst);
@@ -404,6 +412,7 @@ lane_body(struct mr_node_run *run, struct mr_recorder *rec, const uint32_t *pack
 	w.calls = w.recorded = false;
 	memset(w.count, 0, sizeof(w.count));
 	lane_begin(l, run);
+	l->vector++;
 	n = mr_flow_keys(&port->view, l->pairs, run->base, packets, count, &l->batch, rest,
 	    &rest_count);
 	mr_flow_table_find(l->table, &l->batch, n);

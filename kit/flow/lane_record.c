@@ -209,6 +209,12 @@ recorded(void *user, const struct mr_recording *r)
 }
 
 bool
+lane_begun(const struct lane_worker *l, uint64_t hash)
+{
+	return l->begun[hash % BEGUN].hash == hash && l->begun[hash % BEGUN].vector == l->vector;
+}
+
+bool
 lane_attach(struct lane_worker *l, struct mr_node_run *run, struct mr_packet *p,
     const struct mr_flow_key *key, uint64_t hash)
 {
@@ -219,5 +225,7 @@ lane_attach(struct lane_worker *l, struct mr_node_run *run, struct mr_packet *p,
 	pending = &l->pending[(p->record & ((1u << MR_RECORD_SLOT_BITS) - 1)) - 1];
 	pending->key = *key;
 	pending->hash = hash;
+	l->begun[hash % BEGUN].hash = hash;
+	l->begun[hash % BEGUN].vector = l->vector;
 	return true;
 }

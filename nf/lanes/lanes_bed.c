@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "kit/graph/graph_int.h"
+#include "kit/packet/wire.h"
 #include "model/state.h"
 #include "nf/interface/interface.h"
 #include "nf/router/router_int.h"
@@ -78,6 +79,17 @@ port_rx(struct mr_port *port, unsigned queue, unsigned worker, uint32_t *packets
 	return n;
 }
 
+/* The router draws the identification of its own datagrams in pieces from the cycles. */
+static void
+hide_fragment(uint8_t *frame, unsigned len)
+{
+	unsigned l3 = len > 18 && mr_load_be16(frame + 12) == MR_ETH_TYPE_VLAN ? 18 : 14;
+
+	if (len >= l3 + 48 && mr_load_be16(frame + l3 - 2) == MR_ETH_TYPE_IP6 &&
+	    frame[l3 + 6] == MR_IP_PROTO_FRAGMENT)
+		memset(frame + l3 + 44, 0, 4);
+}
+
 static void
 keep(struct bed_port *bp, uint32_t packet)
 {
@@ -104,6 +116,7 @@ keep(struct bed_port *bp, uint32_t packet)
 	bed_must(plane->bed,
 	    mr_packet_read(plane->buffers, packet, 0, plane->bytes + s->at, s->len) == s->len);
 	plane->byte_count += s->len;
+	hide_fragment(plane->bytes + s->at, s->len);
 	if (s->len >= 12)
 		memcpy(&magic, plane->bytes + s->at + s->len - 12, 4);
 	if (magic == MAGIC) {
@@ -283,6 +296,7 @@ bed_apply(struct bed *b, const char *text, const char *lanes)
 		take_ports(&b->planes[k]);
 	}
 	snprintf(b->text, sizeof(b->text), "%s", text);
+	memset(b->left, 0, sizeof(b->left));
 }
 
 void
@@ -455,6 +469,7 @@ compare_sent(struct bed *b)
 		    memcmp(one->bytes + x->at, two->bytes + y->at, x->len))
 			break;
 		b->sent[x->port]++;
+		b->left[x->flow % MR_ARRAY_COUNT(b->left)] = true;
 	}
 	if (i == one->sent_count && i == two->sent_count)
 		return;

@@ -101,6 +101,7 @@ struct bed {
 	uint64_t lane[MR_LANE_COUNTER_COUNT];
 	uint64_t given;
 	uint64_t sent[BED_PORTS]; /* frames compared */
+	bool left[65536];         /* of which flows frames left, under this configuration */
 	const char *doing;        /* for the line on standard error */
 };
 

@@ -60,8 +60,10 @@ struct lane_worker {
 	/* Counters: the worker writes, control reads. */
 	_Atomic uint64_t refused[MR_PROGRAM_REFUSAL_COUNT];
 	_Atomic uint64_t stale, barred;
-	/* A question from control: which flow to print, answered into text. */
-	_Atomic uint32_t asked, answered;
+	/* A question from control: which flow to print (lower half; 0: none), answered into text. The
+	 * upper half tells questions apart: control may have stopped waiting for one. */
+	_Atomic uint64_t asked, answered;
+	uint32_t questions; /* control's */
 	size_t text_length;
 	char text[PRINT_MAX];
 };

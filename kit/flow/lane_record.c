@@ -42,11 +42,11 @@ lane_begin(struct lane_worker *l, struct mr_node_run *run)
 		l->watch[i].value = value;
 	}
 	l->epoch += changed;
-	if (mr_unlikely(!l->recorder)) {
-		l->recorder = mr_replay_recorder(run);
-		if (l->recorder)
-			mr_recorder_listen(l->recorder, MR_RECORD_LANE, recorded, l);
-	}
+	l->recorder = mr_replay_recorder(run);
+	/* Another lane may have listened: one that was before us, and whose nodes are gone. It is left
+	 * at that when we go, since no recording outlives its pass. */
+	if (mr_unlikely(l->recorder && l->recorder->readers[MR_RECORD_LANE].user != l))
+		mr_recorder_listen(l->recorder, MR_RECORD_LANE, recorded, l);
 }
 
 bool

@@ -15,7 +15,7 @@
 
 enum { EDGE_GRAPH };
 
-#define WALKERS_BITS 12
+#define WALKERS_BITS 13
 #define ETH ((unsigned)sizeof(struct mr_eth))
 #define VLAN ((unsigned)sizeof(struct mr_vlan))
 
@@ -152,25 +152,44 @@ look(struct work *w, unsigned count)
 
 /* -- order ----------------------------------------------------------------------------------- */
 
-/* A set of pairs of addresses, of some of which it is not sure. */
+/* A set of pairs of addresses; with a whole vector in it, it takes one stranger in 300 for a
+ * member (Bloom, 1970). */
 struct walkers {
 	uint64_t bits[(1u << WALKERS_BITS) / 64];
 };
 
-mr_inline unsigned
+mr_inline uint64_t
 walker(const uint8_t src[16], const uint8_t dst[16])
 {
 	uint64_t s[2], d[2];
 
 	memcpy(s, src, sizeof(s));
 	memcpy(d, dst, sizeof(d));
-	return (unsigned)(((s[0] ^ s[1]) * 0x9e3779b97f4a7c15ull + (d[0] ^ d[1])) *
-	    0xff51afd7ed558ccdull >> (64 - WALKERS_BITS));
+	return ((s[0] ^ s[1]) * 0x9e3779b97f4a7c15ull + (d[0] ^ d[1])) * 0xff51afd7ed558ccdull;
+}
+
+mr_inline void
+walkers_add(struct walkers *set, uint64_t hash)
+{
+	unsigned one = (unsigned)(hash >> (64 - WALKERS_BITS));
+	unsigned two = (unsigned)(hash >> (64 - 2 * WALKERS_BITS)) % (1u << WALKERS_BITS);
+
+	set->bits[one / 64] |= 1ull << one % 64;
+	set->bits[two / 64] |= 1ull << two % 64;
+}
+
+mr_inline bool
+walkers_have(const struct walkers *set, uint64_t hash)
+{
+	unsigned one = (unsigned)(hash >> (64 - WALKERS_BITS));
+	unsigned two = (unsigned)(hash >> (64 - 2 * WALKERS_BITS)) % (1u << WALKERS_BITS);
+
+	return set->bits[one / 64] >> one % 64 & set->bits[two / 64] >> two % 64 & 1;
 }
 
 /* Of a packet that has no key; false: it is of no flow. */
 static bool
-walker_of(const struct work *w, unsigned at, unsigned *out)
+walker_of(const struct work *w, unsigned at, uint64_t *out)
 {
 	uint8_t bytes[ETH + VLAN + sizeof(struct mr_ip6)], src[16] = { 0 }, dst[16] = { 0 };
 	/* Also across segments. */
@@ -205,20 +224,21 @@ keep_order(struct work *w, const uint16_t *rest, unsigned rest_count)
 {
 	const struct mr_flow_batch *b = &w->l->batch;
 	struct walkers walkers = { 0 };
-	unsigned kept = 0, n;
+	unsigned kept = 0;
+	uint64_t hash;
 
 	for (unsigned i = 0; i < rest_count; i++)
-		if (walker_of(w, rest[i], &n))
-			walkers.bits[n / 64] |= 1ull << n % 64;
+		if (walker_of(w, rest[i], &hash))
+			walkers_add(&walkers, hash);
 	for (unsigned i = 0; i < w->unfit_count; i++) {
-		n = walker(b->key[w->unfit[i]].src, b->key[w->unfit[i]].dst);
-		walkers.bits[n / 64] |= 1ull << n % 64;
+		const struct mr_flow_key *key = &b->key[w->unfit[i]];
+
+		walkers_add(&walkers, walker(key->src, key->dst));
 	}
 	for (unsigned h = 0; h < w->hit_count; h++) {
 		const struct mr_flow_key *key = &b->key[w->hits[h].key];
 
-		n = walker(key->src, key->dst);
-		if (walkers.bits[n / 64] >> n % 64 & 1)
+		if (walkers_have(&walkers, walker(key->src, key->dst)))
 			w->count[MR_LANE_COUNT_ORDER]++;
 		else
 			w->hits[kept++] = w->hits[h];

@@ -16,8 +16,6 @@ worker_destroy(struct lane_worker *l)
 {
 	if (!l)
 		return;
-	if (l->recorder)
-		mr_recorder_listen(l->recorder, MR_RECORD_LANE, NULL, NULL);
 	mr_flow_table_destroy(l->table);
 	mr_programs_destroy(l->programs);
 	mr_flow_door_destroy(l->door);

@@ -14,6 +14,7 @@
 #define WATCH_MAX 1024u
 #define DIRTY_MAX 4096u
 #define PRINT_MAX 4096u
+#define BEGUN 256u
 
 /* A program of its own number: the flow's packets take the graph until second `arg`. */
 #define LANE_BARRED 0u
@@ -51,13 +52,21 @@ struct lane_worker {
 	struct mr_recorder *recorder;
 	struct mr_node_run *run; /* of the lane's node that ran last: valid while its pass is */
 	struct pending pending[MR_RECORD_SLOTS_MAX];
+	/* Flows of which a packet of this vector was given a recording, by the low bits of the hash. */
+	struct {
+		uint64_t hash;
+		uint64_t vector;
+	} begun[BEGUN];
+	uint64_t vector; /* grows with every vector */
 	const struct mr_node_class *classes[MR_GRAPH_NODES_MAX]; /* of this plan */
 	struct mr_flow_batch batch;
 	/* Counters: the worker writes, control reads. */
 	_Atomic uint64_t refused[MR_PROGRAM_REFUSAL_COUNT];
 	_Atomic uint64_t stale, barred;
-	/* A question from control: which flow to print, answered into text. */
-	_Atomic uint32_t asked, answered;
+	/* A question from control: which flow to print (lower half; 0: none), answered into text. The
+	 * upper half tells questions apart: control may have stopped waiting for one. */
+	_Atomic uint64_t asked, answered;
+	uint32_t questions; /* control's */
 	size_t text_length;
 	char text[PRINT_MAX];
 };
@@ -86,6 +95,8 @@ bool lane_holds(struct lane_worker *, struct mr_program *);
 /* Gives the packet a recording that will become this key's flow. */
 bool lane_attach(struct lane_worker *, struct mr_node_run *, struct mr_packet *,
     const struct mr_flow_key *, uint64_t hash);
+/* A packet of this vector has got one for this flow: one is enough. */
+bool lane_begun(const struct lane_worker *, uint64_t hash);
 /* The flow goes. */
 void lane_forget(struct lane_worker *, struct mr_node_run *, uint32_t flow);
 /* A masked entry goes. */

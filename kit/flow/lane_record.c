@@ -42,11 +42,11 @@ lane_begin(struct lane_worker *l, struct mr_node_run *run)
 		l->watch[i].value = value;
 	}
 	l->epoch += changed;
-	if (mr_unlikely(!l->recorder)) {
-		l->recorder = mr_replay_recorder(run);
-		if (l->recorder)
-			mr_recorder_listen(l->recorder, MR_RECORD_LANE, recorded, l);
-	}
+	l->recorder = mr_replay_recorder(run);
+	/* Another lane may have listened: one that was before us, and whose nodes are gone. It is left
+	 * at that when we go, since no recording outlives its pass. */
+	if (mr_unlikely(l->recorder && l->recorder->readers[MR_RECORD_LANE].user != l))
+		mr_recorder_listen(l->recorder, MR_RECORD_LANE, recorded, l);
 }
 
 bool
@@ -273,6 +273,12 @@ recorded(void *user, const struct mr_recording *r)
 }
 
 bool
+lane_begun(const struct lane_worker *l, uint64_t hash)
+{
+	return l->begun[hash % BEGUN].hash == hash && l->begun[hash % BEGUN].vector == l->vector;
+}
+
+bool
 lane_attach(struct lane_worker *l, struct mr_node_run *run, struct mr_packet *p,
     const struct mr_flow_key *key, uint64_t hash)
 {
@@ -283,5 +289,7 @@ lane_attach(struct lane_worker *l, struct mr_node_run *run, struct mr_packet *p,
 	pending = &l->pending[(p->record & ((1u << MR_RECORD_SLOT_BITS) - 1)) - 1];
 	pending->key = *key;
 	pending->hash = hash;
+	l->begun[hash % BEGUN].hash = hash;
+	l->begun[hash % BEGUN].vector = l->vector;
 	return true;
 }

@@ -84,6 +84,8 @@ lane_plan_ends(struct mr_node_run *run)
 void
 mr_lane_settle(struct mr_lane *lane)
 {
+	if (mr_graph_running(lane->graph))
+		return; /* their tick does it */
 	for (unsigned i = 0; i < lane->worker_count; i++)
 		if (lane->workers[i]->run)
 			lane_settle(lane->workers[i], lane->workers[i]->run);

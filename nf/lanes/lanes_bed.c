@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "kit/graph/graph_int.h"
+#include "kit/packet/wire.h"
 #include "model/state.h"
 #include "nf/interface/interface.h"
 #include "nf/router/router_int.h"
@@ -78,6 +79,17 @@ port_rx(struct mr_port *port, unsigned queue, unsigned worker, uint32_t *packets
 	return n;
 }
 
+/* The router draws the identification of its own datagrams in pieces from the cycles. */
+static void
+hide_fragment(uint8_t *frame, unsigned len)
+{
+	unsigned l3 = len > 18 && mr_load_be16(frame + 12) == MR_ETH_TYPE_VLAN ? 18 : 14;
+
+	if (len >= l3 + 48 && mr_load_be16(frame + l3 - 2) == MR_ETH_TYPE_IP6 &&
+	    frame[l3 + 6] == MR_IP_PROTO_FRAGMENT)
+		memset(frame + l3 + 44, 0, 4);
+}
+
 static void
 keep(struct bed_port *bp, uint32_t packet)
 {
@@ -104,6 +116,7 @@ keep(struct bed_port *bp, uint32_t packet)
 	bed_must(plane->bed,
 	    mr_packet_read(plane->buffers, packet, 0, plane->bytes + s->at, s->len) == s->len);
 	plane->byte_count += s->len;
+	hide_fragment(plane->bytes + s->at, s->len);
 	if (s->len >= 12)
 		memcpy(&magic, plane->bytes + s->at + s->len - 12, 4);
 	if (magic == MAGIC) {
@@ -283,6 +296,7 @@ bed_apply(struct bed *b, const char *text, const char *lanes)
 		take_ports(&b->planes[k]);
 	}
 	snprintf(b->text, sizeof(b->text), "%s", text);
+	memset(b->left, 0, sizeof(b->left));
 }
 
 void
@@ -455,6 +469,7 @@ compare_sent(struct bed *b)
 		    memcmp(one->bytes + x->at, two->bytes + y->at, x->len))
 			break;
 		b->sent[x->port]++;
+		b->left[x->flow % MR_ARRAY_COUNT(b->left)] = true;
 	}
 	if (i == one->sent_count && i == two->sent_count)
 		return;
@@ -499,20 +514,18 @@ bed_link(struct bed *b, unsigned port, bool up)
 
 /* -- all that is compared ----------------------------------------------------------------- */
 
-static void
-balance(struct bed *b, const struct bed_plane *plane)
+/* Packets of which nobody says what became of them. A router that is configured away takes those
+ * with it that wait for its neighbours. */
+static uint64_t
+unaccounted(struct bed *b, const struct bed_plane *plane)
 {
 	struct mr_node_stats rx;
 	struct mr_graph_totals t;
 
 	mr_graph_totals(plane->graph, &t);
-	if (t.received + t.created != t.sent + t.dropped + t.held + t.merged)
-		bed_fail(b,
-		    "received %lu + created %lu is not sent %lu + dropped %lu + held %lu + "
-		    "merged %lu",
-		    t.received, t.created, t.sent, t.dropped, t.held, t.merged);
 	bed_must(b, mr_graph_node_stats(plane->graph, MR_GRAPH_NODE_RX, &rx) == 0);
 	bed_must(b, !rx.drops[MR_RX_DROP_NO_VERDICT]);
+	return t.received + t.created - t.sent - t.dropped - t.held - t.merged;
 }
 
 /* Everything that is shown but how it was done: the lanes' own part, and calls of ports. */
@@ -565,10 +578,15 @@ compare_shown(struct bed *b)
 void
 bed_compare(struct bed *b, bool all)
 {
-	for (unsigned k = 0; k < b->plane_count; k++)
-		balance(b, &b->planes[k]);
-	if (b->plane_count == 1)
+	uint64_t lost = unaccounted(b, &b->planes[0]), lost_too;
+
+	if (b->plane_count == 1) {
+		bed_must(b, !lost);
 		return;
+	}
+	lost_too = unaccounted(b, &b->planes[BED_FLOW]);
+	if (lost != lost_too)
+		bed_fail(b, "%lu packets are unaccounted for, with the lane %lu", lost, lost_too);
 	if (compare_nodes(b))
 		bed_fail(b, "counters differ");
 	if (mr_pool_used(b->planes[0].buffers->pool) != mr_pool_used(b->planes[1].buffers->pool))

@@ -42,6 +42,7 @@ bed_one_in(struct bed_random *r, uint32_t n)
 
 /* -- time ---------------------------------------------------------------------------------- */
 
+/* In lanes_bed_time.c, or the test's own. */
 void bed_time_pass(uint64_t ms);
 
 /* -- text ---------------------------------------------------------------------------------- */
@@ -101,6 +102,7 @@ struct bed {
 	uint64_t lane[MR_LANE_COUNTER_COUNT];
 	uint64_t given;
 	uint64_t sent[BED_PORTS]; /* frames compared */
+	bool left[65536];         /* of which flows frames left, under this configuration */
 	const char *doing;        /* for the line on standard error */
 };
 

@@ -91,7 +91,7 @@ add_lane(struct mr_bench_ip_side *s, const struct mr_bench_ip_side_config *confi
     struct mr_error *error)
 {
 	struct mr_graph *graph = config->bed->graph;
-	/* Frames that take turns meet in the filter of first packets: without it all flows get in. */
+	/* One round of the frames fills the table. */
 	const struct mr_lane_config wanted = { .graph = graph,
 		.max_flows = config->flows,
 		.eager = true };

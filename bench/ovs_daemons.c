@@ -19,6 +19,7 @@
 #define BRIDGE "br0"
 
 #define TOOL_MS 90000
+#define TOOL_LOOK_MS 500
 /* A buffer with its headers, rounded as it rounds them, in bytes. */
 #define BUFFER 3072
 /* What each of its ports has beside those that are asked for. */
@@ -28,6 +29,16 @@
 /* What DPDK and the switch take themselves, in MB. */
 #define MEMORY 128
 
+/* Whether a started child has ended; it is left for whoever stops it. */
+static bool
+gone(const struct mr_bench_child *c)
+{
+	siginfo_t info = { 0 };
+
+	return c->pid > 0 && waitid(P_PID, (id_t)c->pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0 &&
+	    info.si_pid == c->pid;
+}
+
 /* Runs a tool to its end. */
 static int
 run_tool(struct mr_bench_ovs_daemons *d, char *const argv[], struct mr_error *error)
@@ -35,19 +46,23 @@ run_tool(struct mr_bench_ovs_daemons *d, char *const argv[], struct mr_error *er
 	struct mr_bench_child tool;
 	struct mr_error said;
 	char line[8];
-	int status = 0, rc;
+	int status = 0, left = TOOL_MS, rc;
 
 	rc = mr_bench_child_start(&tool, argv, false, &d->cpus, error);
 	if (rc < 0)
 		return rc;
-	/* There is no such line: it reads to the end. */
-	rc = mr_bench_child_expect(&tool, "\n", line, sizeof(line), TOOL_MS, &said);
+	/* There is no such line: it reads to the end. A switch that is gone is not waited for. */
+	do {
+		rc = mr_bench_child_expect(&tool, "\n", line, sizeof(line), TOOL_LOOK_MS, &said);
+		left -= TOOL_LOOK_MS;
+	} while (rc == -ETIMEDOUT && left > 0 && !gone(&d->vswitchd));
 	if (rc == -EPIPE && waitpid(tool.pid, &status, 0) == tool.pid) {
 		tool.pid = 0;
 		rc = 0;
 	}
 	if (rc < 0)
-		mr_error_set(error, rc, "%s: %s", argv[0], said.text);
+		mr_error_set(error, rc, "%s: %s; %s", argv[0], said.text,
+		    mr_bench_ovs_daemons_complaint(d));
 	else if (status)
 		rc = mr_error_set(error, -EIO, "%s: %s%s%s", argv[0], tool.last,
 		    *mr_bench_ovs_daemons_complaint(d) ? "; " : "", d->complaint);
@@ -91,17 +106,17 @@ start_ovsdb(struct mr_bench_ovs_daemons *d, struct mr_error *error)
 /* What it reads when it starts. Flows and their revalidation are not to depend on how long it
  * stands still between windows. */
 static int
-configure(struct mr_bench_ovs_daemons *d, const struct mr_bench_run *run, unsigned megabytes,
-    struct mr_error *error)
+configure(struct mr_bench_ovs_daemons *d, const struct mr_bench_run *run, struct mr_error *error)
 {
-	char db[80], mask[80], extra[160];
+	char db[80], mask[80];
 	char *argv[] = { (char *)"ovs-vsctl", (char *)"--retry", (char *)"--timeout=20", db,
 		(char *)"--no-wait", (char *)"init", (char *)"--", (char *)"set",
 		(char *)"Open_vSwitch", (char *)".", (char *)"other_config:dpdk-init=true", mask,
-		extra, (char *)"other_config:per-port-memory=true",
+		(char *)"other_config:dpdk-extra=\"--in-memory --no-pci --no-telemetry\"",
+		(char *)"other_config:per-port-memory=true",
 		(char *)"other_config:max-idle=3600000",
 		(char *)"other_config:max-revalidator=3600000", NULL };
-	char hex[MR_CPU_MAX / 4 + 1], memory[32];
+	char hex[MR_CPU_MAX / 4 + 1];
 	unsigned at;
 
 	/* The mask's digits: that of our core, then zeros. */
@@ -111,10 +126,6 @@ configure(struct mr_bench_ovs_daemons *d, const struct mr_bench_run *run, unsign
 	hex[at] = 0;
 	snprintf(db, sizeof(db), "--db=unix:%s/db.sock", d->dir);
 	snprintf(mask, sizeof(mask), "other_config:pmd-cpu-mask=0x%s", hex);
-	snprintf(memory, sizeof(memory), " --no-huge -m %u", megabytes);
-	snprintf(extra, sizeof(extra),
-	    "other_config:dpdk-extra=\"--in-memory --no-pci --no-telemetry%s\"",
-	    d->huge ? "" : memory);
 	return run_tool(d, argv, error);
 }
 
@@ -166,10 +177,10 @@ start(struct mr_bench_ovs_daemons *d, const struct mr_bench_run *run, const char
 		return mr_error_set(error, -EPERM, "it needs root, for a network namespace");
 	if (access(VSWITCHD, X_OK) < 0)
 		return mr_error_set(error, -ENOENT, "it is not installed (package " PACKAGE ")");
-	if ((uint64_t)sysconf(_SC_AVPHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE) >> 20 <
-		megabytes &&
-	    !mr_bench_peers_hugepages(megabytes))
-		return mr_error_set(error, -ENOMEM, "it needs %u MB for its buffers", megabytes);
+	/* Open vSwitch runs DPDK in memory, which does without files, not without hugepages. */
+	if (!mr_bench_peers_hugepages(megabytes))
+		return mr_error_set(error, -ENOMEM, "it needs %u MB in free hugepages of 2 MB",
+		    megabytes);
 	strcpy(d->dir, "/tmp/millrace-ovs-XXXXXX");
 	if (!mkdtemp(d->dir)) {
 		*d->dir = 0;
@@ -177,11 +188,10 @@ start(struct mr_bench_ovs_daemons *d, const struct mr_bench_run *run, const char
 	}
 	snprintf(d->control, sizeof(d->control), "%s/vswitchd.ctl", d->dir);
 	mr_cpu_set_add(&d->cpus, run->cpu_other >= 0 ? (unsigned)run->cpu_other : run->cpu);
-	d->huge = mr_bench_peers_hugepages(megabytes);
 	enter_dir(d->dir);
 	rc = start_ovsdb(d, error);
 	if (rc == 0)
-		rc = configure(d, run, megabytes, error);
+		rc = configure(d, run, error);
 	if (rc == 0)
 		rc = start_vswitchd(d, error);
 	if (rc == 0)

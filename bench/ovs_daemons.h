@@ -8,6 +8,8 @@
  * ovs-vsctl and ovs-ofctl. The switch runs in a network namespace of its own, because each of
  * its bridges makes an interface.
  *
+ * It needs root and free hugepages.
+ *
  * Ownership: stop ends what start began, halfway too, and removes the folder.
  * Threads: one; only the switch's polling thread runs on the measured core.
  * Errors: with what the switch logged as an error last, or what the tool said.
@@ -19,10 +21,9 @@
 struct mr_bench_ovs_daemons {
 	struct mr_bench_child ovsdb, vswitchd;
 	struct mr_cpu_set cpus; /* where everything but the polling thread runs */
-	bool huge;
-	char dir[48];        /* empty: none */
-	char control[64];    /* the switch's control socket */
-	char complaint[200]; /* mr_bench_ovs_daemons_complaint's */
+	char dir[48];           /* empty: none */
+	char control[64];       /* the switch's control socket */
+	char complaint[200];    /* mr_bench_ovs_daemons_complaint's */
 };
 
 /* With a bridge, and its ports `in`, which plays the capture, and `out`. */

@@ -190,8 +190,7 @@ note_feeding(struct mr_bench_ovs *o, struct mr_bench_run *run, struct mr_error *
 	if (rc < 0)
 		return rc;
 	qsort(values, TRIES, sizeof(values[0]), compare_values);
-	mr_bench_note(run, "; ovs %s, feeding it alone %.1f",
-	    o->daemons.huge ? "on 2 MB hugepages" : "without hugepages", values[TRIES / 2]);
+	mr_bench_note(run, "; feeding ovs alone %.1f", values[TRIES / 2]);
 	return 0;
 }
 

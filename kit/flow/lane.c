@@ -60,7 +60,7 @@ worker_create(struct lane_worker **out, struct mr_lane *lane, const struct mr_la
 	if (!rc)
 		rc = mr_programs_create(&l->programs, &programs, error);
 	if (!rc)
-		rc = mr_flow_door_create(&l->door, error);
+		rc = mr_flow_door_create(&l->door, config->max_flows, error);
 	if (!rc)
 		rc = mr_flow_masks_create(&l->masks, &wide, error);
 	if (!rc)

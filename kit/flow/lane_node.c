@@ -39,7 +39,8 @@ struct work {
 	unsigned replayed;
 	bool in_order; /* some packets walk: hits wait until it is known which must not overtake */
 	bool recorded; /* some packet was given a recording */
-	uint16_t unfit[MR_VECTOR_MAX]; /* keys of packets that conditions kept from their programs */
+	uint16_t
+	    unfit[MR_VECTOR_MAX]; /* keys of packets that conditions kept from their programs */
 	unsigned unfit_count;
 	uint32_t count[MR_LANE_COUNTER_COUNT];
 	struct hit hits[MR_VECTOR_MAX];
@@ -210,7 +211,8 @@ walker(const uint8_t src[16], const uint8_t dst[16])
 	memcpy(s, src, sizeof(s));
 	memcpy(d, dst, sizeof(d));
 	return (unsigned)(((s[0] ^ s[1]) * 0x9e3779b97f4a7c15ull + (d[0] ^ d[1])) *
-	    0xff51afd7ed558ccdull >> (64 - WALKERS_BITS));
+		0xff51afd7ed558ccdull >>
+	    (64 - WALKERS_BITS));
 }
 
 /* Whether a packet's headers may lie in its other segments: then nobody knows whose it is. */
@@ -291,7 +293,7 @@ struct calls {
 	uint8_t skip[MR_VECTOR_MAX];
 };
 
-static void
+mr_inline void
 call_add(const struct work *w, struct calls *c, unsigned n, unsigned h,
     const struct mr_program_call *call)
 {
@@ -307,30 +309,62 @@ call_add(const struct work *w, struct calls *c, unsigned n, unsigned h,
 		.six = MR_FLOW_WHERE_SIX(b->key[hit->key].where),
 	};
 	c->hit[n] = (uint16_t)h;
-	c->skip[n] = 0;
+}
+
+/* Asks the node, and writes down what it says of each hit. */
+static void
+call_node(struct work *w, uint16_t node, struct calls *c, unsigned n, uint8_t *skip)
+{
+	memset(c->skip, 0, n);
+	mr_replay_call(w->run, node, c->packets, c->args, c->replayed, c->skip, n);
+	for (unsigned i = 0; i < n; i++)
+		skip[c->hit[i]] |= c->skip[i];
+}
+
+/* What mostly is: every program has one call, for each packet, all of one node. How many hits these
+ * are, from the first on. */
+static unsigned
+call_alike(struct work *w, uint8_t *skip)
+{
+	struct mr_program *programs = mr_programs_lines(w->l->programs);
+	const struct mr_program_call *call;
+	uint16_t node = UINT16_MAX;
+	struct calls c;
+	unsigned n;
+
+	for (n = 0; n < w->hit_count; n++) {
+		if (mr_program_calls(&programs[w->hits[n].program], &call) != 1 || call->secondly ||
+		    (n > 0 && call->node != node))
+			break;
+		node = call->node;
+		call_add(w, &c, n, n, call);
+	}
+	if (n > 0)
+		call_node(w, node, &c, n, skip);
+	return n;
 }
 
 /* The `round`-th call of every program, node by node. Returns whether there are more. */
 static bool
-call_round(struct work *w, unsigned round, uint8_t *skip)
+call_round(struct work *w, unsigned first, unsigned round, uint8_t *skip)
 {
+	struct mr_program *programs = mr_programs_lines(w->l->programs);
 	uint16_t node[MR_VECTOR_MAX], next = 0;
 	const struct mr_program_call *calls;
 	unsigned left = 0, n, count;
 	bool more = false;
 	struct calls c;
 
-	for (unsigned h = 0; h < w->hit_count; h++) {
+	for (unsigned h = first; h < w->hit_count; h++) {
 		struct mr_flow *line = &w->l->lines[w->hits[h].flow];
 
 		node[h] = UINT16_MAX;
 		if (skip[h])
 			continue;
-		count = mr_program_calls(mr_program_at(w->l->programs, w->hits[h].program), &calls);
+		count = mr_program_calls(&programs[w->hits[h].program], &calls);
 		more |= count > round + 1;
 		if (round >= count ||
-		    (calls[round].secondly && line->seen == (uint16_t)w->run->seconds &&
-			line->packets))
+		    (calls[round].secondly && line->seen == (uint16_t)w->seconds && line->packets))
 			continue;
 		node[h] = next = calls[round].node;
 		left++;
@@ -339,18 +373,16 @@ call_round(struct work *w, unsigned round, uint8_t *skip)
 		uint16_t other = UINT16_MAX;
 
 		n = 0;
-		for (unsigned h = 0; h < w->hit_count; h++) {
+		for (unsigned h = first; h < w->hit_count; h++) {
 			if (node[h] != next) {
 				other = node[h] == UINT16_MAX ? other : node[h];
 				continue;
 			}
-			mr_program_calls(mr_program_at(w->l->programs, w->hits[h].program), &calls);
+			mr_program_calls(&programs[w->hits[h].program], &calls);
 			call_add(w, &c, n++, h, &calls[round]);
 			node[h] = UINT16_MAX;
 		}
-		mr_replay_call(w->run, next, c.packets, c.args, c.replayed, c.skip, n);
-		for (unsigned i = 0; i < n; i++)
-			skip[c.hit[i]] |= c.skip[i];
+		call_node(w, next, &c, n, skip);
 		left -= n;
 		next = other;
 	}
@@ -362,17 +394,17 @@ static void
 call_all(struct work *w)
 {
 	uint8_t skip[MR_VECTOR_MAX] = { 0 };
-	unsigned round = 0, kept = 0;
+	unsigned first = call_alike(w, skip), round = 0, kept = 0;
 
-	while (call_round(w, round, skip))
+	while (first < w->hit_count && call_round(w, first, round, skip))
 		round++;
 	for (unsigned h = 0; h < w->hit_count; h++) {
 		if (skip[h] & MR_REPLAY_STALE)
 			w->late[w->late_count++] = w->hits[h].key;
 		else if (skip[h])
 			w->count[MR_LANE_COUNT_SKIPPED]++;
-		else
-			w->hits[kept++] = w->hits[h];
+		else if (kept++ != h)
+			w->hits[kept - 1] = w->hits[h];
 	}
 	w->hit_count = kept;
 }

@@ -90,7 +90,7 @@ struct mr_program {
 static_assert(sizeof(struct mr_program) == MR_CACHE_LINE, "a plain program's replay is one line");
 
 enum mr_program_flag {
-	MR_PROGRAM_SIMPLE = 1u << 0, /* the first line is all there is to replay */
+	MR_PROGRAM_SIMPLE = 1u << 0, /* the first line says all that is done to the packet */
 	MR_PROGRAM_TTL6 = 1u << 1,   /* the TTL is a hop limit: no header checksum */
 	MR_PROGRAM_CALLS = 1u << 2,
 	MR_PROGRAM_SECONDLY = 1u << 3, /* has calls for the first packet in a second */

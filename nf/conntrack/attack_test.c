@@ -103,6 +103,38 @@ udp_scan(void **state)
 	bed_close(&b);
 }
 
+/* With the SYN proxy a flood leaves nothing at all, and cookies cannot be guessed. */
+static void
+syn_flood_at_the_proxy(void **state)
+{
+	struct mr_node_stats stats;
+	uint64_t seed = 6;
+	struct frame f;
+	struct bed b;
+
+	bed_open(&b, MAX, 1);
+	open_talks(&b);
+	atomic_store(&b.core->ports[0].proxy, CT_PROXY_ON);
+	for (unsigned i = 0; i < FLOOD; i++) {
+		const struct ends e = { i & 1, (uint32_t)draw(&seed), 2, (uint16_t)draw(&seed),
+			80 };
+
+		assert_int_equal(bed_one(&b, 0, frame_tcp(&f, &e, S, (uint32_t)draw(&seed), 0, 0)),
+		    0);
+		if (i % 4 == 0)
+			assert_int_equal(bed_one(&b, 0,
+					     frame_tcp(&f, &e, A, (uint32_t)draw(&seed),
+						 (uint32_t)draw(&seed), 0)),
+			    INV);
+	}
+	assert_int_equal(ct_table_used(b.core->table), TALKS);
+	assert_int_equal(talks_left(&b, 0), TALKS);
+	assert_int_equal(mr_graph_node_stats(b.graph, b.confirm[0], &stats), 0);
+	assert_int_equal(stats.counters[CT_CONFIRM_ANSWERED], FLOOD);
+	assert_int_equal(stats.counters[CT_CONFIRM_RETURNED], 0);
+	bed_close(&b);
+}
+
 /* One source with a limit: others do not feel it. */
 static void
 one_greedy_source(void **state)
@@ -191,6 +223,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(syn_flood),
 		cmocka_unit_test(udp_scan),
+		cmocka_unit_test(syn_flood_at_the_proxy),
 		cmocka_unit_test(one_greedy_source),
 		cmocka_unit_test(fragment_flood),
 		cmocka_unit_test(keys_of_one_bucket),

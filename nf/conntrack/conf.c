@@ -54,6 +54,7 @@ read_interface(struct ct_conf *out, const struct mr_conf *conf)
 {
 	struct ct_conf_interface *i = &out->interfaces[out->interface_count++];
 	const char *zone = mr_conf_text(conf, "zone", "default");
+	const char *proxy = mr_conf_text(conf, "syn-proxy", "off");
 
 	snprintf(i->name, sizeof(i->name), "%s", mr_conf_key(conf));
 	for (unsigned z = 0; z < CT_ZONES_MAX; z++)
@@ -61,6 +62,10 @@ read_interface(struct ct_conf *out, const struct mr_conf *conf)
 			i->zone = (uint16_t)z;
 	i->limits.source_max = (uint32_t)mr_conf_uint(conf, "source-max", 0);
 	i->limits.source_rate = (uint32_t)mr_conf_uint(conf, "source-rate", 0);
+	i->limits.proxy = strcmp(proxy, "on") == 0 ? CT_PROXY_ON
+	    : strcmp(proxy, "auto") == 0           ? CT_PROXY_AUTO
+						   : CT_PROXY_OFF;
+	i->limits.syn_rate = (uint32_t)mr_conf_uint(conf, "syn-proxy-rate", 1000);
 	i->limits.source_burst =
 	    (uint32_t)mr_conf_uint(conf, "source-burst", MR_MAX(i->limits.source_rate, 1u));
 }

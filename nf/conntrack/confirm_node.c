@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-#include "nf/conntrack/conntrack_int.h"
+#include "nf/conntrack/proxy_int.h"
 
 struct pass {
 	const struct ct_side *side;
@@ -77,8 +77,29 @@ join(const struct pass *s, struct mr_packet *p, const struct ct_packet *k, uint3
 	return mr_verdict_edge(0);
 }
 
+/* The SYN proxy: back with a SYN/ACK. */
 static mr_verdict_t
-create(const struct pass *s, struct mr_packet *p, struct ct_packet *k)
+answer(const struct pass *s, uint32_t packet, struct mr_packet *p, const struct ct_packet *k)
+{
+	mr_record_note(s->rec, p, "the SYN proxy answers", 0);
+	if (!ct_proxy_answer(s->side->core, s->run, packet, k))
+		return mr_verdict_drop(CT_CONFIRM_DROP_PROXY);
+	mr_node_count(s->run, CT_CONFIRM_ANSWERED, 1);
+	/* For the rules of the way out it is an answer. */
+	p->track = mr_track_word(0, MR_TRACK_ESTABLISHED, true);
+	return mr_verdict_output(p->port);
+}
+
+static bool
+returns(const struct pass *s, const struct ct_packet *k, const struct mr_packet *p)
+{
+	return !s->side->out && k->proto == MR_IP_PROTO_TCP &&
+	    atomic_load_explicit(&s->side->port->proxy, memory_order_relaxed) != CT_PROXY_OFF &&
+	    ct_proxy_returns(s->side->core, k, p, s->run->seconds);
+}
+
+static mr_verdict_t
+create(const struct pass *s, uint32_t packet, struct mr_packet *p, struct ct_packet *k)
 {
 	struct ct_table *t = s->table;
 	uint16_t zone = CT_KEY_ZONE(&k->key);
@@ -86,6 +107,7 @@ create(const struct pass *s, struct mr_packet *p, struct ct_packet *k)
 	uint32_t most =
 	    atomic_load_explicit(&s->side->port->source_connections, memory_order_relaxed);
 	uint32_t limit = atomic_load_explicit(&t->zones[zone].limit, memory_order_relaxed);
+	uint32_t cookie = 0, proxied = 0;
 	bool counted = false;
 
 	mr_record_uncacheable(s->rec, p, "begins a connection");
@@ -93,6 +115,8 @@ create(const struct pass *s, struct mr_packet *p, struct ct_packet *k)
 	index = ct_find(t, worker, &k->key, k->hash, now, &word);
 	if (index)
 		return s->dry ? mr_verdict_edge(0) : join(s, p, k, index, word);
+	if (ct_proxy_wants(s->side, s->run, k, p, s->dry))
+		return answer(s, packet, p, k);
 	if (!within_rate(s, k))
 		return refuse(s, k, CT_COUNT_RATE, CT_CONFIRM_DROP_RATE);
 	if (limit &&
@@ -105,11 +129,26 @@ create(const struct pass *s, struct mr_packet *p, struct ct_packet *k)
 	}
 	if (most && !ct_sources_enter(t->sources, &k->key, k->swapped, most, &counted))
 		return refuse(s, k, CT_COUNT_SOURCE, CT_CONFIRM_DROP_SOURCE);
+	if (returns(s, k, p)) {
+		uint64_t hash = k->hash;
+
+		if (!ct_proxy_open(s->run, packet, k, &cookie)) {
+			if (counted)
+				ct_sources_leave(t->sources, &k->key, k->swapped);
+			return mr_verdict_drop(CT_CONFIRM_DROP_PROXY);
+		}
+		mr_node_count(s->run, CT_CONFIRM_RETURNED, 1);
+		ct_classify(k, p, zone); /* it is the SYN now */
+		k->hash = hash;
+		proxied = CT_PROXIED;
+	}
 	taken = ct_take(t, worker, k->hash, now);
 	if (taken) {
 		ct_begin(t, &t->lines[taken], &t->cold[taken], k, p, now);
+		t->cold[taken].cookie = cookie;
 		index = ct_add(t, worker, taken, &k->key, k->hash,
-		    (k->swapped ? CT_SWAPPED : 0) | (counted ? CT_COUNTED : 0), now, &word);
+		    (k->swapped ? CT_SWAPPED : 0) | (counted ? CT_COUNTED : 0) | proxied, now,
+		    &word);
 	}
 	if (index != taken && counted)
 		ct_sources_leave(t->sources, &k->key, k->swapped);
@@ -156,7 +195,7 @@ confirm_body(struct mr_node_run *run, struct mr_recorder *rec, const uint32_t *p
 		ct_classify(&k, p, zone);
 		if (k.what != CT_FLOW)
 			continue;
-		verdicts[i] = create(&s, p, &k);
+		verdicts[i] = create(&s, packets[i], p, &k);
 		if (mr_unlikely(k.first) && !s.dry)
 			tell_fragments(&s, p, &k);
 	}
@@ -170,6 +209,12 @@ static const struct mr_named drops[] = {
 #undef X
 };
 
+static const struct mr_named counters[] = {
+#define X(id, name, doc) { name, doc },
+	CT_CONFIRM_COUNTERS(X)
+#undef X
+};
+
 const struct mr_node_class ct_confirm_class = {
 	.name = "confirm",
 	.doc = "begins connections for packets that passed the rules",
@@ -177,6 +222,8 @@ const struct mr_node_class ct_confirm_class = {
 	.edge_count = 1,
 	.drops = drops,
 	.drop_count = CT_CONFIRM_DROP_COUNT,
+	.counters = counters,
+	.counter_count = CT_CONFIRM_COUNTER_COUNT,
 	MR_NODE_RUN(confirm),
 	.replays = true,
 };

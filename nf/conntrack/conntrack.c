@@ -161,6 +161,9 @@ static void
 apply_limits(struct mr_conntrack *ct, struct ct_port *port, const struct ct_limits *l)
 {
 	atomic_store_explicit(&port->source_connections, l->source_max, memory_order_relaxed);
+	mr_meter_set(&port->syns, mr_graph_hz(mr_dataplane_graph(ct->dp)), l->syn_rate,
+	    MR_MAX(l->syn_rate / 10, 1u));
+	atomic_store_explicit(&port->proxy, l->proxy, memory_order_relaxed);
 	if (l->source_rate)
 		mr_meter_rate_set(&port->source_rate, mr_graph_hz(mr_dataplane_graph(ct->dp)),
 		    l->source_rate, l->source_burst);

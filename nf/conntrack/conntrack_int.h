@@ -19,6 +19,8 @@ enum ct_option {
 	CT_CHECKSUM = 1u << 2,
 };
 
+enum ct_proxy { CT_PROXY_OFF, CT_PROXY_AUTO, CT_PROXY_ON };
+
 /* Of one interface, read by workers, written in commits. */
 struct ct_port {
 	uint16_t index;
@@ -26,6 +28,8 @@ struct ct_port {
 	_Atomic uint16_t zone;
 	_Atomic uint32_t source_connections; /* 0: no limit */
 	struct mr_meter_rate source_rate;
+	_Atomic uint8_t proxy; /* enum ct_proxy */
+	struct mr_meter syns;  /* those that CT_PROXY_AUTO does not answer itself */
 };
 
 /* What workers see; made when an interface is tracked for the first time. */
@@ -79,14 +83,19 @@ extern const struct mr_node_class ct_track_class, ct_confirm_class;
 	    "came before its packet's first fragment, and too many wait already") \
 	X(LATE_FRAGMENT, "fragment-late", "its packet's first fragment did not come in time") \
 	X(EVICTED, "fragment-evicted", "waited for its first fragment, but others need the place") \
+	X(PROXY, "syn-proxy-lost", "no room to translate it; its sender will try again") \
 	X(EXPLAINED, "fragment-explained", "an explanation: it would wait for its first fragment")
 #define CT_CONFIRM_DROPS(X) \
 	X(FULL, "conntrack-full", "no room for another connection") \
 	X(ZONE, "conntrack-zone-full", "its zone has as many connections as it may") \
 	X(SOURCE, "conntrack-source-connections", "its source has as many connections as it may") \
 	X(RATE, "conntrack-source-rate", "its source begins too many connections in a second") \
+	X(PROXY, "syn-proxy-no-room", "no room for the SYN proxy's answer") \
 	X(INVALID, "conntrack-invalid", \
 	    "does not belong to the connection that a packet before it began")
+#define CT_CONFIRM_COUNTERS(X) \
+	X(ANSWERED, "syn-proxy-answered", "SYNs that the SYN proxy answered with a cookie") \
+	X(RETURNED, "syn-proxy-returned", "cookies that came back: clients that are real")
 #define CT_TRACK_COUNTERS(X) \
 	X(NEW, "new", "packets that may begin a connection, or of one not answered yet") \
 	X(ESTABLISHED, "established", "packets of connections that were answered") \
@@ -95,6 +104,7 @@ extern const struct mr_node_class ct_track_class, ct_confirm_class;
 	X(UNTRACKED, "untracked", "packets that have no connection: other protocols, discovery") \
 	X(PIECES, "fragments", "fragments other than the first of their packet") \
 	X(WAITED, "fragments-waited", "of these: had to wait for the first") \
+	X(PROXY_OPENED, "proxied", "connections that the SYN proxy opened to the server") \
 	X(AGAIN, "replaced", "connections begun again with the same addresses and ports")
 
 /* clang-format off */
@@ -109,6 +119,12 @@ enum ct_confirm_drop {
 	CT_CONFIRM_DROPS(X)
 #undef X
 	CT_CONFIRM_DROP_COUNT,
+};
+enum ct_confirm_counter {
+#define X(id, name, doc) CT_CONFIRM_##id,
+	CT_CONFIRM_COUNTERS(X)
+#undef X
+	CT_CONFIRM_COUNTER_COUNT,
 };
 enum ct_track_counter {
 #define X(id, name, doc) CT_TRACK_##id,

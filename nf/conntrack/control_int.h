@@ -10,6 +10,8 @@
 
 struct ct_limits {
 	uint32_t source_max, source_rate, source_burst; /* 0: none */
+	uint32_t syn_rate;
+	uint8_t proxy; /* enum ct_proxy */
 };
 
 /* What a configuration says, with zones by number. */

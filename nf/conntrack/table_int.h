@@ -140,7 +140,8 @@ struct ct_cold {
 	uint16_t last_win;
 	uint8_t last_scale;
 	uint8_t last_flags;
-	uint32_t spare[2];
+	uint32_t cookie; /* of a proxied one: what the client takes for the server's isn */
+	uint32_t spare;
 };
 static_assert(sizeof(struct ct_cold) == MR_CACHE_LINE, "a connection's other line");
 

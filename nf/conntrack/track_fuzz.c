@@ -96,6 +96,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			abort();
 		mr_packet_at(bed->buffers->base, packet)->port = data[at] & 1;
 		bed->core->options = data[at] >> 1 & 7;
+		bed->core->ports[0].proxy = data[at] & 16 ? CT_PROXY_ON : CT_PROXY_OFF;
 		mr_graph_inject(bed->graph, 0, bed->track[data[at] & 1], &packet, 1);
 		mr_graph_pass(bed->graph, 0);
 		at += 3 + len;

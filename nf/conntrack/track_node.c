@@ -8,9 +8,10 @@
 
 #include <string.h>
 
-#include "nf/conntrack/conntrack_int.h"
+#include "nf/conntrack/proxy_int.h"
 
 struct pass {
+	const struct ct_side *side;
 	struct ct_core *core;
 	struct mr_node_run *run;
 	struct mr_recorder *rec;
@@ -62,7 +63,10 @@ record_call(const struct pass *s, const struct mr_packet *p, const struct ct_pac
 {
 	if (!mr_recorded(s->rec, p))
 		return;
-	if (k->proto == MR_IP_PROTO_TCP && (state != CT_TCP_ESTABLISHED || !(word & CT_ASSURED)))
+	if (word & CT_PROXIED)
+		mr_record_uncacheable(s->rec, p, "the SYN proxy translates its numbers");
+	else if (k->proto == MR_IP_PROTO_TCP &&
+	    (state != CT_TCP_ESTABLISHED || !(word & CT_ASSURED)))
 		mr_record_uncacheable(s->rec, p, "its connection is not open, or closes");
 	else
 		mr_record_call(s->rec, p,
@@ -77,6 +81,18 @@ static mr_verdict_t
 begin(const struct pass *s, uint32_t packet, struct mr_packet *p, const struct ct_packet *k,
     uint16_t zone)
 {
+	uint8_t proxy = s->side->out || k->proto != MR_IP_PROTO_TCP
+	    ? CT_PROXY_OFF
+	    : atomic_load_explicit(&s->side->port->proxy, memory_order_relaxed);
+
+	if (proxy != CT_PROXY_OFF) {
+		/* Without the proxy it would be taken up midway, or not. */
+		mr_record_uncacheable(s->rec, p, "the SYN proxy looks at it");
+		if (ct_proxy_returns(s->core, k, p, s->run->seconds))
+			return say(s, p, 0, MR_TRACK_NEW, false);
+		if (proxy == CT_PROXY_ON && !ct_may_begin(k, p, false))
+			return invalid(s, p, zone);
+	}
 	if (!ct_may_begin(k, p, s->options & CT_LOOSE) ||
 	    (!k->check && sum_is_bad(s, packet, p, k)))
 		return invalid(s, p, zone);
@@ -103,6 +119,64 @@ rehearse(const struct pass *s, uint32_t index, const struct ct_packet *k, struct
 	return outcome;
 }
 
+/* The server answers: the client may talk now. */
+static bool
+open_up(const struct pass *s, struct ct_line *c, struct ct_cold *cold, uint32_t packet,
+    uint32_t reply, const struct ct_packet *k, uint32_t index, uint32_t *word)
+{
+	struct mr_packet *p = mr_packet_at(s->run->base, packet);
+	struct mr_packet *q = mr_packet_at(s->run->base, reply);
+	bool done = ct_proxy_opened(c, cold, s->run, packet, reply, k, word);
+
+	q->track = mr_track_word(index, MR_TRACK_ESTABLISHED, false);
+	mr_node_emit(s->run, reply,
+	    done ? mr_verdict_output(p->port) : mr_verdict_drop(CT_TRACK_DROP_PROXY));
+	mr_node_count(s->run, CT_TRACK_PROXY_OPENED, done);
+	return done;
+}
+
+/* A packet of a connection that the SYN proxy opened, or is opening; the line is locked, and *word
+ * its word. As ct_advance; *verdict: of those that go no further. */
+static enum ct_outcome
+proxied(const struct pass *s, uint32_t packet, struct mr_packet *p, const struct ct_packet *k,
+    uint32_t index, unsigned dir, uint32_t *word, uint8_t *timeout, mr_verdict_t *verdict)
+{
+	struct ct_line *c = &s->core->table->lines[index];
+	struct ct_cold *cold = &s->core->table->cold[index];
+	enum ct_kind kind = ct_tcp_kind(mr_packet_bytes(p)[k->l4 + 13]);
+	bool waits = c->state == CT_TCP_SYN_SENT;
+	uint32_t reply = MR_PACKET_NONE;
+	enum ct_outcome outcome;
+
+	if (waits && !dir && kind == CT_ACK) {
+		if (!ct_proxy_again(c, cold, s->run, packet, k))
+			*verdict = mr_verdict_drop(CT_TRACK_DROP_PROXY);
+		return CT_STALE;
+	}
+	if (waits && dir && kind == CT_SYNACK) {
+		reply = mr_node_copy(s->run, s->rec, packet);
+		if (reply == MR_PACKET_NONE) {
+			*verdict = mr_verdict_drop(CT_TRACK_DROP_PROXY);
+			return CT_STALE;
+		}
+	}
+	/* Refused: for the client it is open already. */
+	if (waits && dir && kind == CT_RST)
+		cold->shift = mr_load_be32(mr_packet_bytes(p) + k->l4 + 4) - cold->cookie - 1;
+	ct_proxy_before(cold, k, p, dir);
+	outcome = ct_advance(c, cold, k, p, dir, s->run->seconds, word, timeout);
+	if (reply != MR_PACKET_NONE && outcome == CT_ACCEPT) {
+		if (!open_up(s, c, cold, packet, reply, k, index, word))
+			*verdict = mr_verdict_drop(CT_TRACK_DROP_PROXY);
+		*timeout = CT_TCP_ESTABLISHED;
+		return outcome;
+	}
+	if (reply != MR_PACKET_NONE)
+		mr_node_emit(s->run, reply, mr_verdict_drop(CT_TRACK_DROP_PROXY));
+	ct_proxy_after(c, cold, k, p, dir);
+	return outcome;
+}
+
 static mr_verdict_t
 flow(const struct pass *s, uint32_t packet, struct mr_packet *p, const struct ct_packet *k,
     uint16_t zone)
@@ -111,7 +185,7 @@ flow(const struct pass *s, uint32_t packet, struct mr_packet *p, const struct ct
 	uint32_t worker = s->run->worker, now = s->run->seconds, word, before, index;
 	uint8_t timeout = CT_TIMEOUT_COUNT, state;
 	enum ct_outcome outcome;
-	mr_verdict_t verdict;
+	mr_verdict_t verdict = MR_VERDICT_NONE, said;
 	struct ct_line *c;
 	unsigned dir;
 
@@ -128,6 +202,9 @@ flow(const struct pass *s, uint32_t packet, struct mr_packet *p, const struct ct
 	if (mr_unlikely(s->dry)) {
 		outcome = rehearse(s, index, k, p, dir, &word, &state);
 		ct_unlock(c, before);
+	} else if (mr_unlikely(word & CT_PROXIED)) {
+		outcome = proxied(s, packet, p, k, index, dir, &word, &timeout, &verdict);
+		state = atomic_load_explicit(&c->state, memory_order_relaxed);
 	} else {
 		outcome = ct_advance(c, &t->cold[index], k, p, dir, now, &word, &timeout);
 		state = atomic_load_explicit(&c->state, memory_order_relaxed);
@@ -160,11 +237,11 @@ flow(const struct pass *s, uint32_t packet, struct mr_packet *p, const struct ct
 		record_call(s, p, k, index, word, dir, !dir && !(before & CT_REPLIED), state);
 	else
 		mr_record_uncacheable(s->rec, p, "its connection changes");
-	verdict = say(s, p, outcome == CT_DESTROY ? 0 : index,
+	said = say(s, p, outcome == CT_DESTROY ? 0 : index,
 	    dir || (before & CT_REPLIED) ? MR_TRACK_ESTABLISHED : MR_TRACK_NEW, dir);
 	if (outcome == CT_DESTROY)
 		p->track |= MR_TRACK_OVER;
-	return verdict;
+	return verdict == MR_VERDICT_NONE ? said : verdict;
 }
 
 /* An ICMP error: it belongs to the connection of the packet that it is about. */
@@ -312,7 +389,7 @@ static void
 track_tick(struct mr_node_run *run)
 {
 	const struct ct_side *side = run->self;
-	const struct pass s = { .core = side->core, .run = run };
+	const struct pass s = { .side = side, .core = side->core, .run = run };
 	uint16_t zone = atomic_load_explicit(&side->port->zone, memory_order_relaxed);
 	struct ct_fragments *f = side->core->fragments[run->worker];
 	uint32_t cursor = 0;
@@ -374,7 +451,7 @@ track_body(struct mr_node_run *run, struct mr_recorder *rec, const uint32_t *pac
 	const struct ct_side *side = run->self;
 	struct ct_table *t = side->core->table;
 	uint16_t zone = atomic_load_explicit(&side->port->zone, memory_order_relaxed);
-	const struct pass s = { side->core, run, rec,
+	const struct pass s = { side, side->core, run, rec,
 		atomic_load_explicit(&side->core->options, memory_order_relaxed),
 		mr_record_is_dry(rec) };
 	struct ct_packet work[MR_VECTOR_MAX];

@@ -310,3 +310,44 @@ conntrack: {drop-invalid: true, interface: [h1, h2]}
     assert drops == []
     counters = lab.show("conntrack")["zone-state"][0]["counters"]
     assert counters["created"] >= 5 and counters["invalid"] == 0
+
+
+PROXIED = """
+interface: {h1: {device: port1}, h2: {device: port2}}
+bridge: {br0: {interface: [h1, h2]}}
+conntrack: {drop-invalid: true, interface: {h1: {syn-proxy: "%s", syn-proxy-rate: 1}, h2: {}}}
+"""
+
+
+def counter(lab, node, name):
+    (found,) = [entry for entry in lab.show("nodes") if entry["name"] == node]
+    (value,) = [entry["value"] for entry in found["counter"] if entry["name"] == name]
+    return value
+
+
+@pytest.mark.parametrize("mode", ["on", "auto"])
+def test_syn_proxy(lab, mode):
+    """Transfers of real stacks in both directions, whose beginning the proxy answered."""
+    for number in (1, 2):
+        lab.add_host(number)
+    lab.start(PROXIED % mode)
+    lab.ping(1, 2, "-c", "1")
+    for six in (False, True):
+        for more in ([], ["-R"]):
+            server = lab.begin(2, "iperf3", "-s", "-1")
+            assert until(3, lambda: ":5201" in lab.in_host(2, "ss", "-ltn").stdout)
+            done = lab.in_host(1, "iperf3", "-c", "2001:db8::2" if six else "10.8.0.2", "--json",
+                               "-t", "1", "-P", "3", *more, check=False)
+            server.wait(5)
+            assert done.returncode == 0, done.stdout
+            end = json.loads(done.stdout)["end"]
+            assert end["sum_received"]["bits_per_second"] > 20e6
+    answered = counter(lab, "confirm-in@h1", "syn-proxy-answered")
+    assert answered >= (16 if mode == "on" else 4)
+    assert counter(lab, "track-in@h2", "proxied") == \
+        counter(lab, "confirm-in@h1", "syn-proxy-returned") >= (16 if mode == "on" else 4)
+    assert lab.checksum_errors(1) == {} and lab.checksum_errors(2) == {}
+    # Refused: the client hears of it at once.
+    done = lab.in_host(1, "bash", "-c", "timeout 3 bash -c 'echo > /dev/tcp/10.8.0.2/9; read -t 2 "
+                       "< /dev/tcp/10.8.0.2/9'", check=False)
+    assert done.returncode != 124

@@ -71,7 +71,8 @@ open_bed(struct bed *b)
 
 	for (; mr_nf_list[n]; n++)
 		texts[n] = mr_nf_list[n]->yang;
-	must(mr_model_create(&model, texts, n, NULL) == 0 && mr_report_create(&report) == 0);
+	must(mr_model_create(&model, texts, n, NULL) == 0);
+	must(mr_report_create(&report) == 0);
 	must(mr_config_parse(&config, model, "fuzz", text, sizeof(text) - 1, report) == 0);
 	must(mr_dataplane_create(&b->dp, config, &quiet, report) == 0);
 	graph = mr_dataplane_graph(b->dp);

@@ -37,7 +37,8 @@ struct work {
 	unsigned hit_count;
 	bool calls;    /* some hit's program has */
 	bool recorded; /* some packet was given a recording */
-	uint16_t unfit[MR_VECTOR_MAX]; /* keys of packets that conditions kept from their programs */
+	uint16_t
+	    unfit[MR_VECTOR_MAX]; /* keys of packets that conditions kept from their programs */
 	unsigned unfit_count;
 	uint32_t count[MR_LANE_COUNTER_COUNT];
 	struct hit hits[MR_VECTOR_MAX];

@@ -180,8 +180,8 @@ recorded(void *user, const struct mr_recording *r)
 	struct mr_program *g;
 	unsigned fields;
 
-	refusal = mr_program_build(l->programs, r, &p->key, l->epoch, &program, &arg, &stamp,
-	    &fields);
+	refusal =
+	    mr_program_build(l->programs, r, &p->key, l->epoch, &program, &arg, &stamp, &fields);
 	if (refusal != MR_PROGRAM_OK) {
 		mr_counter_add(&l->refused[refusal], 1);
 		bar(l, p);

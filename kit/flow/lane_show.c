@@ -47,8 +47,7 @@ mr_lane_top(const struct mr_lane *lane, unsigned worker)
 }
 
 bool
-mr_lane_peek(const struct mr_lane *lane, unsigned worker, uint32_t index,
-    struct mr_flow_peek *peek)
+mr_lane_peek(const struct mr_lane *lane, unsigned worker, uint32_t index, struct mr_flow_peek *peek)
 {
 	return mr_flow_table_peek(lane->workers[worker]->table, index, now_seconds(), peek);
 }
@@ -135,8 +134,8 @@ mr_lane_print(struct mr_lane *lane, unsigned worker, uint32_t index, char *text,
 	if (!mr_graph_running(lane->graph))
 		lane_answer(l);
 	/* Acquire pairs with lane_answer. */
-	for (unsigned i = 0;
-	     atomic_load_explicit(&l->answered, memory_order_acquire) != question; i++) {
+	for (unsigned i = 0; atomic_load_explicit(&l->answered, memory_order_acquire) != question;
+	     i++) {
 		if (i == WAIT_TIMES) {
 			/* The worker may be at it: it writes into its own text. */
 			atomic_store_explicit(&l->asked, 0, memory_order_relaxed);

@@ -94,6 +94,7 @@ void
 mr_ip_interface_write(struct mr_ip *ip, uint16_t index, const struct mr_ip_interface *next)
 {
 	struct mr_ip_interface *i = &ip->interfaces[index];
+	const struct mr_ip_interface before = *i;
 
 	/* Release pairs with mr_ip_fib4 and mr_ip_fib6. */
 	atomic_store_explicit(&i->fib4, mr_ip_fib4(next), memory_order_release);
@@ -101,7 +102,9 @@ mr_ip_interface_write(struct mr_ip *ip, uint16_t index, const struct mr_ip_inter
 	write_rest(i, next);
 	/* Release pairs with mr_ip_flags. */
 	atomic_store_explicit(&i->flags, mr_ip_flags(next), memory_order_release);
-	mr_generation_bump(&ip->cells->interfaces);
+	/* It is written once a second, mostly as it was: flows rest on it. */
+	if (memcmp(&before, i, sizeof(before)) != 0)
+		mr_generation_bump(&ip->cells->interfaces);
 }
 
 void
@@ -113,12 +116,15 @@ mr_ip_interface_flag(struct mr_ip *ip, uint16_t index, uint32_t flags, bool on)
 	/* Only this thread writes it, so load and store may be two. Release as above. */
 	atomic_store_explicit(&i->flags, on ? before | flags : before & ~flags,
 	    memory_order_release);
-	mr_generation_bump(&ip->cells->interfaces);
+	if (before != mr_ip_flags(i))
+		mr_generation_bump(&ip->cells->interfaces);
 }
 
 void
 mr_ip_interface_twin(struct mr_ip *ip, uint16_t index, uint16_t port)
 {
+	if (mr_ip_twin(&ip->interfaces[index]) == port)
+		return;
 	atomic_store_explicit(&ip->interfaces[index].twin, port, memory_order_relaxed);
 	mr_generation_bump(&ip->cells->interfaces);
 }

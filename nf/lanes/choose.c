@@ -45,7 +45,8 @@ void
 lanes_choose(const struct lanes *all, const struct mr_interface *i, struct lane_of *of)
 {
 	const struct mr_interfaces *interfaces = mr_interfaces_of(all->dp);
-	struct way way = look(mr_dataplane_graph(all->dp), mr_interface_first(interfaces, i->index));
+	struct way way =
+	    look(mr_dataplane_graph(all->dp), mr_interface_first(interfaces, i->index));
 	bool staged = mr_interface_is_staged(interfaces, i->index);
 
 	of->flow = false;

@@ -134,8 +134,8 @@ mr_lane_print(struct mr_lane *lane, unsigned worker, uint32_t index, char *text,
 	if (!mr_graph_running(lane->graph))
 		lane_answer(l);
 	/* Acquire pairs with lane_answer. */
-	for (unsigned i = 0;
-	     atomic_load_explicit(&l->answered, memory_order_acquire) != question; i++) {
+	for (unsigned i = 0; atomic_load_explicit(&l->answered, memory_order_acquire) != question;
+	     i++) {
 		if (i == WAIT_TIMES) {
 			/* The worker may be at it: it writes into its own text. */
 			atomic_store_explicit(&l->asked, 0, memory_order_relaxed);

@@ -160,8 +160,7 @@ take_ports(struct bed_plane *plane)
 {
 	for (unsigned k = 0; k < BED_PORTS; k++) {
 		const char name[2] = { (char)('a' + k) };
-		const struct mr_interface *i =
-		    mr_interface_find(mr_interfaces_of(plane->dp), name);
+		const struct mr_interface *i = mr_interface_find(mr_interfaces_of(plane->dp), name);
 		struct bed_port *bp = &plane->ports[k];
 
 		bed_must(plane->bed, i && i->port);

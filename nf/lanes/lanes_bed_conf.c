@@ -127,12 +127,13 @@ write_interface(const struct bed_shape *s, unsigned p, unsigned vlan, struct bed
 	unsigned n = BED_SUBNET(p, vlan);
 
 	if (vlan)
-		bed_say(t, "      %c.%u: {parent: %c, vlan: %u, ", 'a' + (int)p, vlan,
-		    'a' + (int)p, vlan);
+		bed_say(t, "      %c.%u: {parent: %c, vlan: %u, ", 'a' + (int)p, vlan, 'a' + (int)p,
+		    vlan);
 	else
 		bed_say(t, "      %c: {", 'a' + (int)p);
-	bed_say(t, "mac: \"02:00:00:00:aa:%02x\", address: [10.%u.0.1/24, \"2001:db8:%x::1/64\"], "
-		   "neighbor: {duplicate-detection: false}, reverse-path4: %s, reverse-path6: %s",
+	bed_say(t,
+	    "mac: \"02:00:00:00:aa:%02x\", address: [10.%u.0.1/24, \"2001:db8:%x::1/64\"], "
+	    "neighbor: {duplicate-detection: false}, reverse-path4: %s, reverse-path6: %s",
 	    vlan && bed_one_in(r, 8) ? 0x40 + p : p + 1, n, n, reverse[bed_draw(r, 6)],
 	    reverse[bed_draw(r, 6)]);
 	if (s->mtu[p])

@@ -26,7 +26,8 @@ address(uint8_t *out, bool six, unsigned net, unsigned host)
 	memset(out, 0, 16);
 	if (six) {
 		memcpy(out, "\x20\1\xd\xb8", 4);
-		mr_store_be16(out + 4, (uint16_t)(net >= 100 && net < 120 ? 0x100 + net - 100 : net));
+		mr_store_be16(out + 4,
+		    (uint16_t)(net >= 100 && net < 120 ? 0x100 + net - 100 : net));
 		mr_store_be16(out + 14, (uint16_t)host);
 		return;
 	}
@@ -519,8 +520,8 @@ bed_stations(struct bed *b)
 }
 
 void
-bed_vector(struct bed *b, struct bed_flows *flows, const struct bed_shape *s,
-    struct bed_random *r, unsigned port, unsigned count)
+bed_vector(struct bed *b, struct bed_flows *flows, const struct bed_shape *s, struct bed_random *r,
+    unsigned port, unsigned count)
 {
 	uint8_t frame[BED_FRAME_MAX + 64];
 	unsigned odd = bed_draw(r, 1000);

@@ -106,8 +106,7 @@ struct bed {
 	const char *doing;        /* for the line on standard error */
 };
 
-__attribute__((noreturn)) void bed_fail(const struct bed *, const char *fmt, ...)
-    mr_printf(2, 3);
+__attribute__((noreturn)) void bed_fail(const struct bed *, const char *fmt, ...) mr_printf(2, 3);
 #define bed_must(bed, what) \
 	do { \
 		if (!(what)) \

@@ -156,8 +156,12 @@ set_route(struct race *t, unsigned policy)
 	struct bed_plane *plane = &t->bed->planes[0];
 	uint16_t vrf = mr_ip_vrf_find(plane->ip, "r");
 	struct mr_route_hop hop = { .kind = MR_HOP_VIA, .weight = 1, .address = { 10 } };
-	struct mr_route route = { .family = MR_IP4, .len = 24, .source = MR_ROUTE_FPM, .hops = &hop,
-		.hop_count = 1, .prefix = { 10, 100 } };
+	struct mr_route route = { .family = MR_IP4,
+		.len = 24,
+		.source = MR_ROUTE_FPM,
+		.hops = &hop,
+		.hop_count = 1,
+		.prefix = { 10, 100 } };
 	struct mr_error error;
 
 	hop.address[1] = (uint8_t)(policy + 1);
@@ -276,8 +280,9 @@ no_packet_meets_the_policy_before(void **state)
 	atomic_store_explicit(&t->quiet, true, memory_order_relaxed);
 	mr_dataplane_stop(plane->dp);
 	replayed = bed_lane_count(t->bed, MR_LANE_COUNT_REPLAYED);
-	print_message("%u changes, %lu packets as they should, %lu between two policies, %lu replayed, "
-		      "%lu programs printed\n",
+	print_message(
+	    "%u changes, %lu packets as they should, %lu between two policies, %lu replayed, "
+	    "%lu programs printed\n",
 	    step, t->right, t->unsure, replayed, printed);
 	assert_int_equal(t->wrong, 0);
 	assert_true(t->right > 1000 && replayed > 1000 && printed > 0);

@@ -17,6 +17,8 @@
 
 /* A program of its own number: the flow's packets take the graph until second `arg`. */
 #define LANE_BARRED 0u
+/* How long they do before it is tried again. */
+#define LANE_BARRED_SECONDS 1u
 
 struct watch {
 	const struct mr_generation *cell;
@@ -54,7 +56,7 @@ struct lane_worker {
 		uint64_t hash;
 		uint64_t vector;
 	} begun[BEGUN];
-	uint64_t vector; /* grows with every vector */
+	uint64_t vector;                                         /* grows with every vector */
 	const struct mr_node_class *classes[MR_GRAPH_NODES_MAX]; /* of this plan */
 	struct mr_flow_batch batch;
 	/* Counters: the worker writes, control reads. */

@@ -6,9 +6,6 @@
 
 #include "kit/flow/lane_int.h"
 
-/* How long packets of a flow that cannot be replayed take the graph before it is tried again. */
-#define BARRED_SECONDS 1u
-
 /* -- what programs rest on ---------------------------------------------------------------------- */
 
 static void
@@ -120,7 +117,7 @@ idle(void *user, const struct mr_flow *line)
 	struct lane_worker *l = user;
 
 	return line->program == LANE_BARRED
-	    ? BARRED_SECONDS + 1
+	    ? LANE_BARRED_SECONDS + 1
 	    : atomic_load_explicit(&l->lane->idle_seconds, memory_order_relaxed);
 }
 
@@ -165,7 +162,7 @@ bar(struct lane_worker *l, const struct pending *p)
 
 	if (flow == MR_FLOW_NONE)
 		return;
-	mr_flow_set(&l->lines[flow], LANE_BARRED, l->run->seconds + BARRED_SECONDS, l->epoch);
+	mr_flow_set(&l->lines[flow], LANE_BARRED, l->run->seconds + LANE_BARRED_SECONDS, l->epoch);
 	mr_counter_add(&l->barred, 1);
 }
 

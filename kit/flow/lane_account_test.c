@@ -49,6 +49,31 @@ nodes_count_as_if_they_had_seen_them(void **state)
 	finish(&b);
 }
 
+/* A program whose last flow goes before its packets were settled. */
+static void
+programs_that_go_are_settled(void **state)
+{
+	struct bed b;
+
+	begin(&b, (struct mr_lane_config){ 0 }, 1);
+	learn(&b, CELL, 1);
+	for (unsigned i = 0; i < 10; i++) {
+		give(&b, CELL, 1);
+		mr_generation_bump(&b.judge.cell);
+		give(&b, CELL, 1);
+		learn(&b, (enum what)(i % 2 ? CALL : SHORT), (uint16_t)(10 + i));
+		give(&b, (enum what)(i % 2 ? CALL : SHORT), (uint16_t)(10 + i));
+	}
+	assert_counted(&b, STALE, 10);
+	assert_counted(&b, REPLAYED, 20);
+	mr_lane_settle(b.lane);
+	assert_int_equal(judge_stats(&b).packets, 52);
+	assert_int_equal(judge_stats(&b).counters[JUDGE_COUNT_PACKETS], 104);
+	assert_int_equal(b.judge.tallied, 20);
+	assert_int_equal(stats(&b, 0).programs.programs, 3);
+	finish(&b);
+}
+
 static void
 calls_with_each_packet(void **state)
 {
@@ -325,6 +350,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(nodes_count_as_if_they_had_seen_them),
+		cmocka_unit_test(programs_that_go_are_settled),
 		cmocka_unit_test(calls_with_each_packet),
 		cmocka_unit_test(calls_once_a_second),
 		cmocka_unit_test(idle_flows_go),

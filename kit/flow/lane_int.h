@@ -47,7 +47,7 @@ struct lane_worker {
 	uint32_t ticked; /* second */
 	uint32_t dirty_count;
 	struct watch watch[WATCH_MAX];
-	uint32_t dirty[DIRTY_MAX]; /* programs with packets to settle */
+	uint32_t dirty[DIRTY_MAX]; /* programs with packets to settle; they stay till then */
 	struct mr_recorder *recorder;
 	struct mr_node_run *run; /* of the lane's node that ran last: valid while its pass is */
 	struct pending pending[MR_RECORD_SLOTS_MAX];
@@ -97,10 +97,9 @@ bool lane_attach(struct lane_worker *, struct mr_node_run *, struct mr_packet *,
 /* A packet of this vector has got one for this flow: one is enough. */
 bool lane_begun(const struct lane_worker *, uint64_t hash);
 /* The flow goes. */
-void lane_forget(struct lane_worker *, struct mr_node_run *, uint32_t flow);
+void lane_forget(struct lane_worker *, uint32_t flow);
 
 /* lane_settle.c */
-void lane_settle_program(struct lane_worker *, struct mr_node_run *, uint32_t program);
 void lane_settle(struct lane_worker *, struct mr_node_run *);
 void lane_tick(struct mr_node_run *);
 void lane_plan_ends(struct mr_node_run *);
@@ -118,6 +117,7 @@ lane_credit(struct lane_worker *l, struct mr_node_run *run, uint32_t index, stru
 		if (l->dirty_count == DIRTY_MAX)
 			lane_settle(l, run);
 		l->dirty[l->dirty_count++] = index;
+		g->users++;
 	}
 	g->packets += packets;
 	g->bytes += bytes;

@@ -89,7 +89,7 @@ stale(struct work *w, unsigned i)
 {
 	mr_counter_add(&w->l->stale, 1);
 	w->count[MR_LANE_COUNT_STALE]++;
-	lane_forget(w->l, w->run, w->l->batch.found[i]);
+	lane_forget(w->l, w->l->batch.found[i]);
 	record(w, i);
 }
 
@@ -99,7 +99,7 @@ barred(struct work *w, unsigned i)
 	struct mr_flow *line = &w->l->lines[w->l->batch.found[i]];
 
 	if ((int32_t)(w->run->seconds - line->arg) >= 0 || line->stamp != w->l->epoch) {
-		lane_forget(w->l, w->run, w->l->batch.found[i]);
+		lane_forget(w->l, w->l->batch.found[i]);
 		record(w, i);
 		return;
 	}
@@ -415,7 +415,7 @@ lane_body(struct mr_node_run *run, struct mr_recorder *rec, const uint32_t *pack
     mr_verdict_t *verdicts, unsigned count)
 {
 	struct mr_lane_port *port = run->self;
-	struct lane_worker *l = port->lane->workers[run->worker];
+	struct lane_worker *l;
 	uint16_t rest[MR_VECTOR_MAX];
 	unsigned rest_count, n;
 	struct work w;
@@ -424,6 +424,7 @@ lane_body(struct mr_node_run *run, struct mr_recorder *rec, const uint32_t *pack
 		explain(run, rec, packets, verdicts, count);
 		return;
 	}
+	l = port->lane->workers[run->worker];
 	w.run = run;
 	w.rec = rec;
 	w.l = l;

@@ -78,15 +78,13 @@ watch_cells(struct lane_worker *l, const struct mr_program *g)
 /* -- flows -------------------------------------------------------------------------------------- */
 
 static void
-let_go(struct lane_worker *l, struct mr_node_run *run, uint32_t flow)
+let_go(struct lane_worker *l, uint32_t flow)
 {
 	struct mr_flow *line = &l->lines[flow];
 
 	if (line->program == LANE_BARRED)
 		mr_counter_add(&l->barred, (uint64_t)-1);
 	else
-		lane_settle_program(l, run, line->program);
-	if (line->program != LANE_BARRED)
 		mr_program_release(l->programs, line->program);
 	if (line->key.pair)
 		mr_flow_pairs_release(l->pairs, line->key.pair);
@@ -94,12 +92,12 @@ let_go(struct lane_worker *l, struct mr_node_run *run, uint32_t flow)
 }
 
 void
-lane_forget(struct lane_worker *l, struct mr_node_run *run, uint32_t flow)
+lane_forget(struct lane_worker *l, uint32_t flow)
 {
 	/* Twice in a vector: the first packet has done it. */
 	if (!mr_flow_table_has(l->table, flow))
 		return;
-	let_go(l, run, flow);
+	let_go(l, flow);
 	mr_flow_table_remove(l->table, flow);
 }
 
@@ -108,7 +106,7 @@ expired(void *user, uint32_t flow)
 {
 	struct lane_worker *l = user;
 
-	let_go(l, l->run, flow);
+	let_go(l, flow);
 }
 
 static uint32_t
@@ -135,7 +133,7 @@ add(struct lane_worker *l, const struct pending *p)
 	uint32_t flow = mr_flow_table_get(l->table, &p->key);
 
 	if (flow != MR_FLOW_NONE)
-		lane_forget(l, l->run, flow);
+		lane_forget(l, flow);
 	flow = mr_flow_table_add(l->table, &p->key, p->hash, l->run->seconds);
 	if (flow != MR_FLOW_NONE && p->key.pair)
 		mr_flow_pairs_hold(l->pairs, p->key.pair);

@@ -31,7 +31,8 @@ worker_create(struct lane_worker **out, struct mr_lane *lane, const struct mr_la
 	struct lane_worker *l = aligned_alloc(MR_CACHE_LINE, sizeof(*l));
 	const struct mr_flow_table_config table = {
 		.max = config->max_flows,
-		.idle_seconds = IDLE_SECONDS,
+		/* When a flow is first asked how long it may stay: the shortest answer there is. */
+		.idle_seconds = LANE_BARRED_SECONDS + 1,
 		.seed = config->seed,
 		.numa = -1,
 	};

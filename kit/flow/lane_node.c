@@ -102,7 +102,7 @@ stale(struct work *w, unsigned i)
 {
 	mr_counter_add(&w->l->stale, 1);
 	w->count[MR_LANE_COUNT_STALE]++;
-	lane_forget(w->l, w->run, w->l->batch.found[i]);
+	lane_forget(w->l, w->l->batch.found[i]);
 	record(w, i);
 }
 
@@ -112,7 +112,7 @@ barred(struct work *w, unsigned i)
 	struct mr_flow *line = &w->l->lines[w->l->batch.found[i]];
 
 	if ((int32_t)(w->run->seconds - line->arg) >= 0 || line->stamp != w->l->epoch) {
-		lane_forget(w->l, w->run, w->l->batch.found[i]);
+		lane_forget(w->l, w->l->batch.found[i]);
 		record(w, i);
 		return;
 	}
@@ -457,7 +457,7 @@ replay_wide(struct work *w, unsigned i, uint32_t wide)
 
 	if (((g->checked != l->epoch || l->watch_full) && !lane_holds(l, g)) || is_stale(g, line)) {
 		w->count[MR_LANE_COUNT_STALE]++;
-		lane_forget_wide(l, w->run, wide);
+		lane_forget_wide(l, wide);
 		record(w, i);
 		return;
 	}
@@ -479,7 +479,7 @@ replay_wide(struct work *w, unsigned i, uint32_t wide)
 	    packet_at(w, b->at[i]), b->at[i]);
 	if (mr_flow_door_knock(l->door, b->hash[i], w->seconds) &&
 	    mr_flow_table_get(l->table, &b->key[i]) == MR_FLOW_NONE)
-		lane_promote(l, w->run, wide, &b->key[i], b->hash[i]);
+		lane_promote(l, wide, &b->key[i], b->hash[i], w->seconds);
 }
 
 /* Keys without a flow: an entry for many may hold for them. Entries go while others are replayed:
@@ -537,7 +537,7 @@ lane_body(struct mr_node_run *run, struct mr_recorder *rec, const uint32_t *pack
     mr_verdict_t *verdicts, unsigned count)
 {
 	struct mr_lane_port *port = run->self;
-	struct lane_worker *l = port->lane->workers[run->worker];
+	struct lane_worker *l;
 	uint16_t rest[MR_VECTOR_MAX];
 	unsigned rest_count, n;
 	struct work w;
@@ -546,6 +546,7 @@ lane_body(struct mr_node_run *run, struct mr_recorder *rec, const uint32_t *pack
 		explain(run, rec, packets, verdicts, count);
 		return;
 	}
+	l = port->lane->workers[run->worker];
 	w.run = run;
 	w.rec = rec;
 	w.l = l;

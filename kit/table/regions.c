@@ -5,8 +5,8 @@
 mr_inline void
 bump_one(struct mr_generation *g)
 {
-	atomic_store_explicit(&g->value,
-	    atomic_load_explicit(&g->value, memory_order_relaxed) + 1, memory_order_release);
+	atomic_store_explicit(&g->value, atomic_load_explicit(&g->value, memory_order_relaxed) + 1,
+	    memory_order_release);
 }
 
 static void

@@ -160,8 +160,7 @@ print_lane(const json_t *lane)
 	printf("  flow %lld of worker %lld: %lld packets, %lld bytes, idle %lld s\n",
 	    number_of(lane, "flow"), number_of(lane, "worker"), number_of(lane, "packets"),
 	    number_of(lane, "bytes"), number_of(lane, "idle"));
-	json_array_foreach(program, i, line)
-		printf("  %s\n", json_string_value(line));
+	json_array_foreach(program, i, line) printf("  %s\n", json_string_value(line));
 	printf("  recorded from a walk like the one above\n");
 }
 

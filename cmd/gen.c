@@ -127,7 +127,8 @@ put_options(FILE *out, const struct gen *g, const struct mr_port_driver *driver,
 	fprintf(out, "    options: {payload: %s",
 	    mr_cmd_given(&g->args, "latency") ? "stamp" : "zero");
 	for (const struct mr_option_desc *o = driver->options; o && o->key; o++) {
-		if (!mr_cmd_given(&g->args, o->key) || (to && (strcmp(o->key, "rate") == 0 || strcmp(o->key, "backlog") == 0)))
+		if (!mr_cmd_given(&g->args, o->key) ||
+		    (to && (strcmp(o->key, "rate") == 0 || strcmp(o->key, "backlog") == 0)))
 			continue;
 		fprintf(out, ", %s: ", o->key);
 		put_text(out, mr_cmd_value(&g->args, o->key));

@@ -25,7 +25,7 @@
 struct explanation {
 	struct mr_dataplane *dp;
 	json_t *lane; /* what the flow lane has for it */
-	char *text; /* null: no memory */
+	char *text;   /* null: no memory */
 };
 
 static void

@@ -218,10 +218,10 @@ main(int argc, char **argv)
 	bool acl = argc == 5 && !strncmp(argv[1], "acl-", 4);
 	bool hash = argc == 5 && !strncmp(argv[1], "flow-table-", 11);
 	bool table = fib || acl || hash;
-	const char *mb = acl				? ACL_MB
+	const char *mb = acl                ? ACL_MB
 	    : hash && strstr(argv[1], "8m") ? "1536"
-	    : table				? "512"
-						: "64";
+	    : table                         ? "512"
+					    : "64";
 	bool huge = table && free_hugepages() * 2 >= (unsigned)atoi(mb);
 	char *eal[] = { "dpdk-base", "-m", (char *)mb, "--no-pci", "--no-telemetry",
 		"--log-level=error", "--file-prefix", prefix, "--lcores", lcores,

@@ -16,8 +16,6 @@ worker_destroy(struct lane_worker *l)
 {
 	if (!l)
 		return;
-	if (l->recorder)
-		mr_recorder_listen(l->recorder, MR_RECORD_LANE, NULL, NULL);
 	mr_flow_table_destroy(l->table);
 	mr_programs_destroy(l->programs);
 	mr_flow_door_destroy(l->door);
@@ -34,7 +32,8 @@ worker_create(struct lane_worker **out, struct mr_lane *lane, const struct mr_la
 	struct lane_worker *l = aligned_alloc(MR_CACHE_LINE, sizeof(*l));
 	const struct mr_flow_table_config table = {
 		.max = config->max_flows,
-		.idle_seconds = IDLE_SECONDS,
+		/* When a flow is first asked how long it may stay: the shortest answer there is. */
+		.idle_seconds = LANE_BARRED_SECONDS + 1,
 		.seed = config->seed,
 		.numa = -1,
 	};

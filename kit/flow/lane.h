@@ -88,6 +88,7 @@ MR_API size_t mr_lane_print(struct mr_lane *, unsigned worker, uint32_t index, c
 	X(NOT_PLAIN, "not-plain", "Packets that always take the graph: see kit/flow/key.h.") \
 	X(FIRST, "first", "Packets of flows that were not seen lately.") \
 	X(RECORDED, "recorded", "Packets whose walk was recorded.") \
+	X(BEGUN, "begun", "Packets behind one of their flow whose walk is being recorded.") \
 	X(BARRED, "barred", "Packets of flows whose walk cannot be replayed.") \
 	X(STALE, "stale", "Packets that found their flow's decision out of date.") \
 	X(CONDITION, "condition", "Packets that a program's conditions kept from it.") \

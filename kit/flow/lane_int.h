@@ -14,9 +14,12 @@
 #define WATCH_MAX 1024u
 #define DIRTY_MAX 4096u
 #define PRINT_MAX 4096u
+#define BEGUN 256u
 
 /* A program of its own number: the flow's packets take the graph until second `arg`. */
 #define LANE_BARRED 0u
+/* How long they do before it is tried again. */
+#define LANE_BARRED_SECONDS 1u
 
 struct watch {
 	const struct mr_generation *cell;
@@ -51,17 +54,25 @@ struct lane_worker {
 	uint32_t ticked; /* second */
 	uint32_t dirty_count;
 	struct watch watch[WATCH_MAX];
-	uint32_t dirty[DIRTY_MAX]; /* programs with packets to settle */
+	uint32_t dirty[DIRTY_MAX]; /* programs with packets to settle; they stay till then */
 	struct mr_recorder *recorder;
 	struct mr_node_run *run; /* of the lane's node that ran last: valid while its pass is */
 	struct pending pending[MR_RECORD_SLOTS_MAX];
+	/* Flows of which a packet of this vector was given a recording, by the low bits of the hash. */
+	struct {
+		uint64_t hash;
+		uint64_t vector;
+	} begun[BEGUN];
+	uint64_t vector;                                         /* grows with every vector */
 	const struct mr_node_class *classes[MR_GRAPH_NODES_MAX]; /* of this plan */
 	struct mr_flow_batch batch;
 	/* Counters: the worker writes, control reads. */
 	_Atomic uint64_t refused[MR_PROGRAM_REFUSAL_COUNT];
 	_Atomic uint64_t stale, barred;
-	/* A question from control: which flow to print, answered into text. */
-	_Atomic uint32_t asked, answered;
+	/* A question from control: which flow to print (lower half; 0: none), answered into text. The
+	 * upper half tells questions apart: control may have stopped waiting for one. */
+	_Atomic uint64_t asked, answered;
+	uint32_t questions; /* control's */
 	size_t text_length;
 	char text[PRINT_MAX];
 };
@@ -92,16 +103,17 @@ bool lane_holds(struct lane_worker *, struct mr_program *);
 /* Gives the packet a recording that will become this key's flow. */
 bool lane_attach(struct lane_worker *, struct mr_node_run *, struct mr_packet *,
     const struct mr_flow_key *, uint64_t hash);
+/* A packet of this vector has got one for this flow: one is enough. */
+bool lane_begun(const struct lane_worker *, uint64_t hash);
 /* The flow goes. */
-void lane_forget(struct lane_worker *, struct mr_node_run *, uint32_t flow);
+void lane_forget(struct lane_worker *, uint32_t flow);
 /* A masked entry goes. */
-void lane_forget_wide(struct lane_worker *, struct mr_node_run *, uint32_t flow);
+void lane_forget_wide(struct lane_worker *, uint32_t flow);
 /* A flow of its own for a key that a masked entry has held for so far. */
-void lane_promote(struct lane_worker *, struct mr_node_run *, uint32_t wide,
-    const struct mr_flow_key *, uint64_t hash);
+void lane_promote(struct lane_worker *, uint32_t wide, const struct mr_flow_key *, uint64_t hash,
+    uint32_t seconds);
 
 /* lane_settle.c */
-void lane_settle_program(struct lane_worker *, struct mr_node_run *, uint32_t program);
 void lane_settle(struct lane_worker *, struct mr_node_run *);
 void lane_tick(struct mr_node_run *);
 void lane_plan_ends(struct mr_node_run *);
@@ -119,6 +131,7 @@ lane_credit(struct lane_worker *l, struct mr_node_run *run, uint32_t index, stru
 		if (l->dirty_count == DIRTY_MAX)
 			lane_settle(l, run);
 		l->dirty[l->dirty_count++] = index;
+		g->users++;
 	}
 	g->packets += packets;
 	g->bytes += bytes;

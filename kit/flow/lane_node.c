@@ -16,7 +16,9 @@
 
 enum { EDGE_GRAPH };
 
-#define WALKERS_BITS 12
+#define WALKERS_BITS 13
+#define ETH ((unsigned)sizeof(struct mr_eth))
+#define VLAN ((unsigned)sizeof(struct mr_vlan))
 
 /* A hit on its way through the steps. */
 struct hit {
@@ -24,6 +26,12 @@ struct hit {
 	uint32_t program;
 	uint16_t at; /* place in the vector */
 	uint16_t key;
+};
+
+/* A set of pairs of addresses; with a whole vector in it, it takes one stranger in 300 for a
+ * member (Bloom, 1970). */
+struct walkers {
+	uint64_t bits[(1u << WALKERS_BITS) / 64];
 };
 
 struct work {
@@ -37,6 +45,7 @@ struct work {
 	unsigned late_count;
 	unsigned miss_count;
 	unsigned replayed;
+	struct walkers walkers; /* while in_order: between whom */
 	bool in_order; /* some packets walk: hits wait until it is known which must not overtake */
 	bool recorded; /* some packet was given a recording */
 	uint16_t
@@ -64,6 +73,10 @@ record(struct work *w, unsigned i)
 
 	if (p->record)
 		return; /* somebody traces it */
+	if (lane_begun(w->l, b->hash[i])) {
+		w->count[MR_LANE_COUNT_BEGUN]++;
+		return;
+	}
 	if (!lane_attach(w->l, w->run, p, &b->key[i], b->hash[i])) {
 		w->count[MR_LANE_COUNT_BUSY]++;
 		return;
@@ -89,7 +102,7 @@ stale(struct work *w, unsigned i)
 {
 	mr_counter_add(&w->l->stale, 1);
 	w->count[MR_LANE_COUNT_STALE]++;
-	lane_forget(w->l, w->run, w->l->batch.found[i]);
+	lane_forget(w->l, w->l->batch.found[i]);
 	record(w, i);
 }
 
@@ -99,7 +112,7 @@ barred(struct work *w, unsigned i)
 	struct mr_flow *line = &w->l->lines[w->l->batch.found[i]];
 
 	if ((int32_t)(w->run->seconds - line->arg) >= 0 || line->stamp != w->l->epoch) {
-		lane_forget(w->l, w->run, w->l->batch.found[i]);
+		lane_forget(w->l, w->l->batch.found[i]);
 		record(w, i);
 		return;
 	}
@@ -198,51 +211,57 @@ look(struct work *w, unsigned count)
 
 /* -- order ----------------------------------------------------------------------------------- */
 
-/* A set of pairs of addresses, of some of which it is not sure. */
-struct walkers {
-	uint64_t bits[(1u << WALKERS_BITS) / 64];
-};
-
-mr_inline unsigned
+mr_inline uint64_t
 walker(const uint8_t src[16], const uint8_t dst[16])
 {
 	uint64_t s[2], d[2];
 
 	memcpy(s, src, sizeof(s));
 	memcpy(d, dst, sizeof(d));
-	return (unsigned)(((s[0] ^ s[1]) * 0x9e3779b97f4a7c15ull + (d[0] ^ d[1])) *
-		0xff51afd7ed558ccdull >>
-	    (64 - WALKERS_BITS));
+	return ((s[0] ^ s[1]) * 0x9e3779b97f4a7c15ull + (d[0] ^ d[1])) * 0xff51afd7ed558ccdull;
 }
 
-/* Whether a packet's headers may lie in its other segments: then nobody knows whose it is. */
-static bool
-hides_addresses(const struct mr_packet *p)
+mr_inline void
+walkers_add(struct walkers *set, uint64_t hash)
 {
-	return p->total > p->len &&
-	    p->len < sizeof(struct mr_eth) + sizeof(struct mr_vlan) + sizeof(struct mr_ip6);
+	unsigned one = (unsigned)(hash >> (64 - WALKERS_BITS));
+	unsigned two = (unsigned)(hash >> (64 - 2 * WALKERS_BITS)) % (1u << WALKERS_BITS);
+
+	set->bits[one / 64] |= 1ull << one % 64;
+	set->bits[two / 64] |= 1ull << two % 64;
+}
+
+mr_inline bool
+walkers_have(const struct walkers *set, uint64_t hash)
+{
+	unsigned one = (unsigned)(hash >> (64 - WALKERS_BITS));
+	unsigned two = (unsigned)(hash >> (64 - 2 * WALKERS_BITS)) % (1u << WALKERS_BITS);
+
+	return set->bits[one / 64] >> one % 64 & set->bits[two / 64] >> two % 64 & 1;
 }
 
 /* Of a packet that has no key; false: it is of no flow. */
 static bool
-walker_of(const struct mr_packet *p, unsigned *out)
+walker_of(const struct work *w, unsigned at, uint64_t *out)
 {
-	const uint8_t *bytes = mr_packet_bytes_const(p), *ip;
-	uint8_t src[16] = { 0 }, dst[16] = { 0 };
-	unsigned l3 = sizeof(struct mr_eth), type;
+	uint8_t bytes[ETH + VLAN + sizeof(struct mr_ip6)], src[16] = { 0 }, dst[16] = { 0 };
+	/* Also across segments. */
+	unsigned len = mr_packet_read(w->run->buffers, w->packets[at], 0, bytes, sizeof(bytes));
+	unsigned l3 = ETH, type;
+	const uint8_t *ip;
 
-	if (p->len < l3 + sizeof(struct mr_vlan))
+	if (len < ETH + VLAN)
 		return false;
 	type = mr_load_be16(bytes + 12);
 	if (type == MR_ETH_TYPE_VLAN) {
-		l3 += sizeof(struct mr_vlan);
+		l3 += VLAN;
 		type = mr_load_be16(bytes + l3 - 2);
 	}
 	ip = bytes + l3;
-	if (type == MR_ETH_TYPE_IP4 && p->len >= l3 + sizeof(struct mr_ip4)) {
+	if (type == MR_ETH_TYPE_IP4 && len >= l3 + sizeof(struct mr_ip4)) {
 		memcpy(src, ip + 12, 4);
 		memcpy(dst, ip + 16, 4);
-	} else if (type == MR_ETH_TYPE_IP6 && p->len >= l3 + sizeof(struct mr_ip6)) {
+	} else if (type == MR_ETH_TYPE_IP6 && len >= l3 + sizeof(struct mr_ip6)) {
 		memcpy(src, ip + 8, 16);
 		memcpy(dst, ip + 24, 16);
 	} else {
@@ -252,29 +271,31 @@ walker_of(const struct mr_packet *p, unsigned *out)
 	return true;
 }
 
+mr_inline bool
+must_walk(const struct work *w, const struct mr_flow_key *key)
+{
+	return w->in_order && walkers_have(&w->walkers, walker(key->src, key->dst));
+}
+
 /* Takes those hits out that would leave in another order than they came. */
 static mr_noinline void
 keep_order(struct work *w, const uint16_t *rest, unsigned rest_count)
 {
 	const struct mr_flow_batch *b = &w->l->batch;
-	struct walkers walkers = { 0 };
-	unsigned kept = 0, n;
+	unsigned kept = 0;
+	uint64_t hash;
 
-	for (unsigned i = 0; i < rest_count; i++) {
-		if (hides_addresses(packet_at(w, rest[i])))
-			memset(&walkers, 0xff, sizeof(walkers));
-		else if (walker_of(packet_at(w, rest[i]), &n))
-			walkers.bits[n / 64] |= 1ull << n % 64;
-	}
+	memset(&w->walkers, 0, sizeof(w->walkers));
+	for (unsigned i = 0; i < rest_count; i++)
+		if (walker_of(w, rest[i], &hash))
+			walkers_add(&w->walkers, hash);
 	for (unsigned i = 0; i < w->unfit_count; i++) {
-		n = walker(b->key[w->unfit[i]].src, b->key[w->unfit[i]].dst);
-		walkers.bits[n / 64] |= 1ull << n % 64;
+		const struct mr_flow_key *key = &b->key[w->unfit[i]];
+
+		walkers_add(&w->walkers, walker(key->src, key->dst));
 	}
 	for (unsigned h = 0; h < w->hit_count; h++) {
-		const struct mr_flow_key *key = &b->key[w->hits[h].key];
-
-		n = walker(key->src, key->dst);
-		if (walkers.bits[n / 64] >> n % 64 & 1)
+		if (must_walk(w, &b->key[w->hits[h].key]))
 			w->count[MR_LANE_COUNT_ORDER]++;
 		else
 			w->hits[kept++] = w->hits[h];
@@ -436,11 +457,20 @@ replay_wide(struct work *w, unsigned i, uint32_t wide)
 
 	if (((g->checked != l->epoch || l->watch_full) && !lane_holds(l, g)) || is_stale(g, line)) {
 		w->count[MR_LANE_COUNT_STALE]++;
-		lane_forget_wide(l, w->run, wide);
+		lane_forget_wide(l, wide);
 		record(w, i);
 		return;
 	}
+	if (must_walk(w, &b->key[i])) {
+		w->count[MR_LANE_COUNT_ORDER]++;
+		return;
+	}
 	if (!mr_program_fits_inl(g, packet_at(w, b->at[i]))) {
+		/* Those of its flow that come behind it in this vector are still to be looked at. */
+		if (!w->in_order)
+			memset(&w->walkers, 0, sizeof(w->walkers));
+		w->in_order = true;
+		walkers_add(&w->walkers, walker(b->key[i].src, b->key[i].dst));
 		w->count[MR_LANE_COUNT_CONDITION]++;
 		return;
 	}
@@ -449,7 +479,7 @@ replay_wide(struct work *w, unsigned i, uint32_t wide)
 	    packet_at(w, b->at[i]), b->at[i]);
 	if (mr_flow_door_knock(l->door, b->hash[i], w->seconds) &&
 	    mr_flow_table_get(l->table, &b->key[i]) == MR_FLOW_NONE)
-		lane_promote(l, w->run, wide, &b->key[i], b->hash[i]);
+		lane_promote(l, wide, &b->key[i], b->hash[i], w->seconds);
 }
 
 /* Keys without a flow: an entry for many may hold for them. Entries go while others are replayed:
@@ -507,7 +537,7 @@ lane_body(struct mr_node_run *run, struct mr_recorder *rec, const uint32_t *pack
     mr_verdict_t *verdicts, unsigned count)
 {
 	struct mr_lane_port *port = run->self;
-	struct lane_worker *l = port->lane->workers[run->worker];
+	struct lane_worker *l;
 	uint16_t rest[MR_VECTOR_MAX];
 	unsigned rest_count, n;
 	struct work w;
@@ -516,6 +546,7 @@ lane_body(struct mr_node_run *run, struct mr_recorder *rec, const uint32_t *pack
 		explain(run, rec, packets, verdicts, count);
 		return;
 	}
+	l = port->lane->workers[run->worker];
 	w.run = run;
 	w.rec = rec;
 	w.l = l;
@@ -526,6 +557,7 @@ lane_body(struct mr_node_run *run, struct mr_recorder *rec, const uint32_t *pack
 	w.recorded = false;
 	memset(w.count, 0, sizeof(w.count));
 	lane_begin(l, run);
+	l->vector++;
 	n = mr_flow_keys(&port->view, l->pairs, run->base, packets, count, &l->batch, rest,
 	    &rest_count);
 	mr_flow_table_find(l->table, &l->batch, n);
@@ -535,7 +567,7 @@ lane_body(struct mr_node_run *run, struct mr_recorder *rec, const uint32_t *pack
 	look(&w, n);
 	if (mr_unlikely(l->offload != NULL) && n)
 		lane_offload_sample(l->offload, l->batch.found, n);
-	if (w.in_order && w.hit_count)
+	if (w.in_order && w.hit_count + w.miss_count > 0)
 		keep_order(&w, rest, rest_count);
 	if (w.hit_count)
 		replay_waiting(&w);

@@ -6,9 +6,6 @@
 
 #include "kit/flow/offload_int.h"
 
-/* How long packets of a flow that cannot be replayed take the graph before it is tried again. */
-#define BARRED_SECONDS 1u
-
 /* -- what programs rest on ---------------------------------------------------------------------- */
 
 static void
@@ -49,11 +46,11 @@ lane_begin(struct lane_worker *l, struct mr_node_run *run)
 	l->epoch += changed;
 	if (mr_unlikely(changed && l->offload))
 		lane_offload_changed(l);
-	if (mr_unlikely(!l->recorder)) {
-		l->recorder = mr_replay_recorder(run);
-		if (l->recorder)
-			mr_recorder_listen(l->recorder, MR_RECORD_LANE, recorded, l);
-	}
+	l->recorder = mr_replay_recorder(run);
+	/* Another lane may have listened: one that was before us, and whose nodes are gone. It is left
+	 * at that when we go, since no recording outlives its pass. */
+	if (mr_unlikely(l->recorder && l->recorder->readers[MR_RECORD_LANE].user != l))
+		mr_recorder_listen(l->recorder, MR_RECORD_LANE, recorded, l);
 }
 
 bool
@@ -88,15 +85,13 @@ watch_cells(struct lane_worker *l, const struct mr_program *g)
 /* -- flows -------------------------------------------------------------------------------------- */
 
 static void
-let_go(struct lane_worker *l, struct mr_node_run *run, struct mr_flow *line)
+let_go(struct lane_worker *l, struct mr_flow *line)
 {
 	if (mr_unlikely(l->offload != NULL))
 		lane_offload_forget(l, (uint32_t)(line - l->lines));
 	if (line->program == LANE_BARRED)
 		mr_counter_add(&l->barred, (uint64_t)-1);
 	else
-		lane_settle_program(l, run, line->program);
-	if (line->program != LANE_BARRED)
 		mr_program_release(l->programs, line->program);
 	if (line->key.pair)
 		mr_flow_pairs_release(l->pairs, line->key.pair);
@@ -104,40 +99,37 @@ let_go(struct lane_worker *l, struct mr_node_run *run, struct mr_flow *line)
 }
 
 void
-lane_forget(struct lane_worker *l, struct mr_node_run *run, uint32_t flow)
+lane_forget(struct lane_worker *l, uint32_t flow)
 {
 	/* Twice in a vector: the first packet has done it. */
 	if (!mr_flow_table_has(l->table, flow))
 		return;
-	let_go(l, run, &l->lines[flow]);
+	let_go(l, &l->lines[flow]);
 	mr_flow_table_remove(l->table, flow);
 }
 
 /* What a masked entry has of a program; its pair is no pair but the mask's number. */
 static void
-let_go_wide(struct lane_worker *l, struct mr_node_run *run, uint32_t flow)
+let_go_wide(struct lane_worker *l, uint32_t flow)
 {
-	struct mr_flow *line = &l->wide_lines[flow];
-
-	lane_settle_program(l, run, line->program);
-	mr_program_release(l->programs, line->program);
+	mr_program_release(l->programs, l->wide_lines[flow].program);
 }
 
 void
-lane_forget_wide(struct lane_worker *l, struct mr_node_run *run, uint32_t flow)
+lane_forget_wide(struct lane_worker *l, uint32_t flow)
 {
 	if (!mr_flow_table_has(mr_flow_masks_table(l->masks), flow))
 		return;
-	let_go_wide(l, run, flow);
+	let_go_wide(l, flow);
 	mr_flow_masks_remove(l->masks, flow);
 }
 
 void
-lane_promote(struct lane_worker *l, struct mr_node_run *run, uint32_t wide,
-    const struct mr_flow_key *key, uint64_t hash)
+lane_promote(struct lane_worker *l, uint32_t wide, const struct mr_flow_key *key, uint64_t hash,
+    uint32_t seconds)
 {
 	const struct mr_flow *from = &l->wide_lines[wide];
-	uint32_t flow = mr_flow_table_add(l->table, key, hash, run->seconds);
+	uint32_t flow = mr_flow_table_add(l->table, key, hash, seconds);
 
 	if (flow == MR_FLOW_NONE)
 		return;
@@ -152,7 +144,7 @@ expired(void *user, uint32_t flow)
 {
 	struct lane_worker *l = user;
 
-	let_go(l, l->run, &l->lines[flow]);
+	let_go(l, &l->lines[flow]);
 }
 
 static void
@@ -160,7 +152,7 @@ expired_wide(void *user, uint32_t flow)
 {
 	struct lane_worker *l = user;
 
-	let_go_wide(l, l->run, flow);
+	let_go_wide(l, flow);
 }
 
 static uint32_t
@@ -169,7 +161,7 @@ idle(void *user, const struct mr_flow *line)
 	struct lane_worker *l = user;
 
 	return line->program == LANE_BARRED
-	    ? BARRED_SECONDS + 1
+	    ? LANE_BARRED_SECONDS + 1
 	    : atomic_load_explicit(&l->lane->idle_seconds, memory_order_relaxed);
 }
 
@@ -188,7 +180,7 @@ add(struct lane_worker *l, const struct pending *p)
 	uint32_t flow = mr_flow_table_get(l->table, &p->key);
 
 	if (flow != MR_FLOW_NONE)
-		lane_forget(l, l->run, flow);
+		lane_forget(l, flow);
 	flow = mr_flow_table_add(l->table, &p->key, p->hash, l->run->seconds);
 	if (flow != MR_FLOW_NONE && p->key.pair)
 		mr_flow_pairs_hold(l->pairs, p->key.pair);
@@ -225,7 +217,7 @@ add_wide(struct lane_worker *l, const struct mr_flow_key *key, uint32_t program,
 	if (flow == MR_FLOW_NONE)
 		return;
 	if (l->wide_lines[flow].program)
-		let_go_wide(l, l->run, flow);
+		let_go_wide(l, flow);
 	mr_program_hold(l->programs, program);
 	mr_flow_set(&l->wide_lines[flow], program, arg, stamp);
 }
@@ -237,7 +229,7 @@ bar(struct lane_worker *l, const struct pending *p)
 
 	if (flow == MR_FLOW_NONE)
 		return;
-	mr_flow_set(&l->lines[flow], LANE_BARRED, l->run->seconds + BARRED_SECONDS, l->epoch);
+	mr_flow_set(&l->lines[flow], LANE_BARRED, l->run->seconds + LANE_BARRED_SECONDS, l->epoch);
 	mr_counter_add(&l->barred, 1);
 }
 
@@ -282,6 +274,12 @@ recorded(void *user, const struct mr_recording *r)
 }
 
 bool
+lane_begun(const struct lane_worker *l, uint64_t hash)
+{
+	return l->begun[hash % BEGUN].hash == hash && l->begun[hash % BEGUN].vector == l->vector;
+}
+
+bool
 lane_attach(struct lane_worker *l, struct mr_node_run *run, struct mr_packet *p,
     const struct mr_flow_key *key, uint64_t hash)
 {
@@ -292,5 +290,7 @@ lane_attach(struct lane_worker *l, struct mr_node_run *run, struct mr_packet *p,
 	pending = &l->pending[(p->record & ((1u << MR_RECORD_SLOT_BITS) - 1)) - 1];
 	pending->key = *key;
 	pending->hash = hash;
+	l->begun[hash % BEGUN].hash = hash;
+	l->begun[hash % BEGUN].vector = l->vector;
 	return true;
 }

@@ -29,8 +29,8 @@ give(struct mr_node_run *run, const struct mr_program_credit *c, uint64_t packet
 	}
 }
 
-void
-lane_settle_program(struct lane_worker *l, struct mr_node_run *run, uint32_t program)
+static void
+settle_program(struct lane_worker *l, struct mr_node_run *run, uint32_t program)
 {
 	struct mr_program *g = mr_program_at(l->programs, program);
 	const struct mr_program_credit *credits;
@@ -51,8 +51,10 @@ lane_settle_program(struct lane_worker *l, struct mr_node_run *run, uint32_t pro
 void
 lane_settle(struct lane_worker *l, struct mr_node_run *run)
 {
-	for (unsigned i = 0; i < l->dirty_count; i++)
-		lane_settle_program(l, run, l->dirty[i]);
+	for (unsigned i = 0; i < l->dirty_count; i++) {
+		settle_program(l, run, l->dirty[i]);
+		mr_program_release(l->programs, l->dirty[i]);
+	}
 	l->dirty_count = 0;
 }
 
@@ -90,6 +92,8 @@ lane_plan_ends(struct mr_node_run *run)
 void
 mr_lane_settle(struct mr_lane *lane)
 {
+	if (mr_graph_running(lane->graph))
+		return; /* their tick does it */
 	for (unsigned i = 0; i < lane->worker_count; i++)
 		if (lane->workers[i]->run)
 			lane_settle(lane->workers[i], lane->workers[i]->run);

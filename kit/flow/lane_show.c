@@ -106,12 +106,14 @@ void
 lane_answer(struct lane_worker *l)
 {
 	/* Acquire pairs with mr_lane_print. */
-	uint32_t asked = atomic_load_explicit(&l->asked, memory_order_acquire);
+	uint64_t asked = atomic_load_explicit(&l->asked, memory_order_acquire), now = asked;
 
 	if (mr_likely(!asked))
 		return;
-	print(l, asked);
-	atomic_store_explicit(&l->asked, 0, memory_order_relaxed);
+	print(l, (uint32_t)asked);
+	/* A later question stays. */
+	atomic_compare_exchange_strong_explicit(&l->asked, &now, 0, memory_order_relaxed,
+	    memory_order_relaxed);
 	/* Release: the text is there. */
 	atomic_store_explicit(&l->answered, asked, memory_order_release);
 }
@@ -121,25 +123,26 @@ mr_lane_print(struct mr_lane *lane, unsigned worker, uint32_t index, char *text,
 {
 	struct lane_worker *l = lane->workers[worker];
 	struct timespec pause = { .tv_nsec = WAIT_NS };
+	uint64_t question = (uint64_t)++l->questions << 32 | index;
 	size_t length;
 
 	if (!size || !index)
 		return 0;
 	text[0] = '\0';
-	atomic_store_explicit(&l->answered, 0, memory_order_relaxed);
-	atomic_store_explicit(&l->asked, index, memory_order_release);
+	/* Release pairs with lane_answer: what was read of the last answer was read before. */
+	atomic_store_explicit(&l->asked, question, memory_order_release);
 	if (!mr_graph_running(lane->graph))
 		lane_answer(l);
-	for (unsigned i = 0; i < WAIT_TIMES; i++) {
-		if (atomic_load_explicit(&l->answered, memory_order_acquire) == index)
-			break;
+	/* Acquire pairs with lane_answer. */
+	for (unsigned i = 0; atomic_load_explicit(&l->answered, memory_order_acquire) != question;
+	     i++) {
+		if (i == WAIT_TIMES) {
+			/* The worker may be at it: it writes into its own text. */
+			atomic_store_explicit(&l->asked, 0, memory_order_relaxed);
+			return 0;
+		}
 		mr_graph_wake(lane->graph);
 		nanosleep(&pause, NULL);
-	}
-	if (atomic_load_explicit(&l->answered, memory_order_acquire) != index) {
-		/* The worker may be at it: it writes into its own text. */
-		atomic_store_explicit(&l->asked, 0, memory_order_relaxed);
-		return 0;
 	}
 	length = MR_MIN(l->text_length, size - 1);
 	memcpy(text, l->text, length);

@@ -94,8 +94,6 @@ finish(struct lane_worker *l, struct mr_node_run *run, struct offload_entry *e)
 		port->driver->offload->remove(port, slot_of(o, e), &e->key);
 	if (e->flow)
 		atomic_store_explicit(&o->entry_of[e->flow], 0, memory_order_relaxed);
-	/* The program's last user settles it. */
-	lane_settle_program(l, run, e->program);
 	mr_program_release(l->programs, e->program);
 	atomic_store_explicit(&e->state, OFFLOAD_FREE, memory_order_relaxed);
 	atomic_store_explicit(&o->used, used_of(o) - 1, memory_order_relaxed);
@@ -112,7 +110,7 @@ lane_offload_forget(struct lane_worker *l, uint32_t flow)
 		return;
 	e = &o->entries[number - 1];
 	if (state_of(e) == OFFLOAD_LIVE)
-		retire(l, e, l->run->seconds);
+		retire(l, e, o->seconds);
 	e->flow = MR_FLOW_NONE;
 	atomic_store_explicit(&o->entry_of[flow], 0, memory_order_relaxed);
 }
@@ -161,7 +159,7 @@ lane_offload_changed(struct lane_worker *l)
 
 	for (uint32_t i = 0; used_of(o) && i < o->count; i++)
 		if (state_of(&o->entries[i]) == OFFLOAD_LIVE && !holds(&o->entries[i]))
-			retire(l, &o->entries[i], l->run->seconds);
+			retire(l, &o->entries[i], o->seconds);
 }
 
 /* -- into force ------------------------------------------------------------------------------------ */

@@ -205,8 +205,9 @@ struct mr_programs {
 	size_t reserved, index_size;          /* bytes */
 	uint64_t *index; /* open addressing; upper half: hash, lower: program; 0: none */
 	uint32_t index_mask;
-	uint32_t count, max;
-	uint64_t built, shared;
+	uint32_t max;
+	/* The worker writes, others read. */
+	_Atomic uint64_t count, built, shared, memory;
 	struct mr_hash_key key;
 	unsigned nodes;
 	const struct mr_node_class *const *classes;

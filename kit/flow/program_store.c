@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "kit/base/counter.h"
 #include "kit/flow/program_int.h"
 
 #if defined(__SANITIZE_ADDRESS__)
@@ -48,6 +49,13 @@ reserve(size_t size)
 	return p == MAP_FAILED ? NULL : p;
 }
 
+static void
+set_next(struct mr_programs *s, uint32_t line)
+{
+	s->line_next = line;
+	atomic_store_explicit(&s->memory, (uint64_t)line * MR_CACHE_LINE, memory_order_relaxed);
+}
+
 int
 mr_programs_create(struct mr_programs **out, const struct mr_programs_config *config,
     struct mr_error *error)
@@ -73,7 +81,7 @@ mr_programs_create(struct mr_programs **out, const struct mr_programs_config *co
 	s->nodes = config->nodes;
 	s->classes = config->classes;
 	s->line_count = (uint32_t)lines;
-	s->line_next = 1;
+	set_next(s, 1);
 	s->index_mask = (uint32_t)(slots - 1);
 	s->reserved = lines * MR_CACHE_LINE;
 	s->index_size = slots * sizeof(*s->index);
@@ -130,10 +138,10 @@ void
 mr_programs_stats(const struct mr_programs *s, struct mr_programs_stats *out)
 {
 	*out = (struct mr_programs_stats){
-		.programs = s->count,
-		.built = s->built,
-		.shared = s->shared,
-		.memory = (uint64_t)s->line_next * MR_CACHE_LINE,
+		.programs = mr_counter_get(&s->count),
+		.built = mr_counter_get(&s->built),
+		.shared = mr_counter_get(&s->shared),
+		.memory = mr_counter_get(&s->memory),
 	};
 }
 
@@ -170,7 +178,7 @@ take(struct mr_programs *s, unsigned lines)
 		return take_free(s, lines);
 	if (s->line_count - s->line_next >= lines) {
 		first = s->line_next;
-		s->line_next += lines;
+		set_next(s, first + lines);
 		return first;
 	}
 	for (unsigned more = lines + 1; more <= PROGRAM_LINES_MAX; more++) {
@@ -253,12 +261,12 @@ mr_programs_intern(struct mr_programs *s, bool private)
 		h = hash(s, fresh);
 		program = find(s, fresh, h, &slot);
 		if (program) {
-			s->shared++;
+			mr_counter_add(&s->shared, 1);
 			mr_program_at(s, program)->users++;
 			return program;
 		}
 	}
-	if (s->count == s->max)
+	if (mr_counter_get(&s->count) == s->max)
 		return 0;
 	program = take(s, fresh->lines);
 	if (!program)
@@ -268,8 +276,8 @@ mr_programs_intern(struct mr_programs *s, bool private)
 	g->users = 1;
 	if (!private)
 		s->index[slot] = (uint64_t)h << 32 | program;
-	s->count++;
-	s->built++;
+	mr_counter_add(&s->count, 1);
+	mr_counter_add(&s->built, 1);
 	return program;
 }
 
@@ -297,10 +305,11 @@ mr_program_release(struct mr_programs *s, uint32_t program)
 	if (!(g->flags & MR_PROGRAM_PRIVATE))
 		forget(s, g, program);
 	give(s, program, g->lines);
-	if (--s->count)
+	mr_counter_add(&s->count, (uint64_t)-1);
+	if (mr_counter_get(&s->count))
 		return;
 	/* Nobody's: as at the start, so that no pattern of sizes stays. */
 	ASAN_UNPOISON_MEMORY_REGION(s->base, (size_t)s->line_next * MR_CACHE_LINE);
 	memset(s->free, 0, sizeof(s->free));
-	s->line_next = 1;
+	set_next(s, 1);
 }

@@ -63,7 +63,7 @@ struct plan_node {
 struct plan_port {
 	struct mr_port *port; /* null: none */
 	uint16_t queue;
-	uint16_t owner; /* the worker that may use the queue; another hands over */
+	uint16_t owner;  /* the worker that may use the queue; another hands over */
 	uint16_t behind; /* the node that what is sent enters first; UINT16_MAX: none */
 	bool up;
 	bool settle; /* the device needs checksums, super-frames or chains settled */
@@ -97,7 +97,7 @@ struct mr_worker {
 	struct mr_recorder *recorder;      /* of this pass; null: nothing was ever traced */
 	struct vector *free_vectors;
 	struct vector *out[OUT_SLOTS]; /* what waits for each port's flush */
-	uint32_t poke;                   /* workers that were handed packets in this pass */
+	uint32_t poke;                 /* workers that were handed packets in this pass */
 	uint64_t now;
 	uint64_t next_second;
 	uint32_t seconds;
@@ -125,7 +125,7 @@ struct mr_worker {
 	_Atomic uint32_t asleep; /* worker writes, those who hand over read */
 	_Atomic bool stop;
 	_Atomic bool ending; /* another plan is about to come: nodes are told after each pass */
-	int wake;                                   /* eventfd */
+	int wake;            /* eventfd */
 	struct mr_spsc *from[MR_GRAPH_WORKERS_MAX]; /* handed over by worker i */
 	struct node_rt **rt; /* [MR_GRAPH_NODES_MAX]; control writes, plans carry copies */
 };

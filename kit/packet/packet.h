@@ -89,8 +89,9 @@ struct mr_packet {
 			uint16_t vlan;    /* the VLAN that the packet was classified into */
 			uint16_t out;     /* port index that a node chose */
 			uint8_t node[16];
-			uint32_t track; /* its connection (nf/conntrack), from there to the way out */
-			uint32_t mark;  /* a number that rules set and test, on the same way */
+			uint32_t
+			    track; /* its connection (nf/conntrack), from there to the way out */
+			uint32_t mark; /* a number that rules set and test, on the same way */
 		};
 	};
 };

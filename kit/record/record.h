@@ -37,27 +37,27 @@
 #define MR_RECORD_SNAP 128u
 
 enum mr_op_kind {
-	MR_OP_NODE,  /* entered `node`; a = its cycle stamp */
-	MR_OP_SET,   /* bytes[0..len) written at offset */
-	MR_OP_PUSH,  /* `len` bytes of room opened at offset; a SET fills them */
-	MR_OP_POP,   /* `len` bytes removed at offset */
-	MR_OP_TRIM,  /* cut to `arg` bytes */
-	MR_OP_SUM,   /* the checksum at offset took in the delta `arg`; len = enum mr_sum_kind */
-	MR_OP_TTL,   /* TTL or hop limit of the IP header at offset made one less, and the
+	MR_OP_NODE,   /* entered `node`; a = its cycle stamp */
+	MR_OP_SET,    /* bytes[0..len) written at offset */
+	MR_OP_PUSH,   /* `len` bytes of room opened at offset; a SET fills them */
+	MR_OP_POP,    /* `len` bytes removed at offset */
+	MR_OP_TRIM,   /* cut to `arg` bytes */
+	MR_OP_SUM,    /* the checksum at offset took in the delta `arg`; len = enum mr_sum_kind */
+	MR_OP_TTL,    /* TTL or hop limit of the IP header at offset made one less, and the
 			    * header checksum with it; arg = 4 or 6 */
-	MR_OP_META,  /* metadata: context = arg, a = VLAN */
-	MR_OP_GUARD, /* holds while bytes at offset, under mask b, equal a (len <= 8) */
-	MR_OP_READ,  /* read the table `text`, whose generation was a; b = its cell's address */
+	MR_OP_META,   /* metadata: context = arg, a = VLAN */
+	MR_OP_GUARD,  /* holds while bytes at offset, under mask b, equal a (len <= 8) */
+	MR_OP_READ,   /* read the table `text`, whose generation was a; b = its cell's address */
 	MR_OP_REGION, /* read the table of prefixes `text` in region `arg` of the struct mr_regions
 			    * at b, whose generation was a */
-	MR_OP_MATCH, /* table `text` matched the prefix in bytes, `len` bits long; arg = value */
-	MR_OP_NOTE,  /* for people: `text` and the number a */
-	MR_OP_COUNT, /* counter `arg` of the node, + a (or + length when a is 0) */
+	MR_OP_MATCH,  /* table `text` matched the prefix in bytes, `len` bits long; arg = value */
+	MR_OP_NOTE,   /* for people: `text` and the number a */
+	MR_OP_COUNT,  /* counter `arg` of the node, + a (or + length when a is 0) */
 	MR_OP_LENGTH, /* holds while the packet has at most `arg` bytes here */
 	MR_OP_CALL,   /* the node's `replay` with `arg`: for each packet, or (len 1) for the
 			    * first in a second */
-	MR_OP_TALLY,  /* the node's `tally` is told of the packets replayed, under the number `arg` */
-	MR_OP_USE,    /* the node read these fields of the flow's key: `arg` */
+	MR_OP_TALLY, /* the node's `tally` is told of the packets replayed, under the number `arg` */
+	MR_OP_USE,   /* the node read these fields of the flow's key: `arg` */
 	MR_OP_COPY,  /* branch `arg` begins as a copy of this one */
 	MR_OP_UNCACHEABLE, /* must not be replayed; text says why */
 	MR_OP_OUTPUT,      /* sent on port `arg`; a = its length then */

@@ -6,13 +6,13 @@
  * Generations (kit/base/generation.h) of a table of prefixes, a cell for each region of the
  * address space, so that the change of one route does not concern the flows of all others.
  *
- * Ownership: stand in the table that they speak for. Threads: as there.
+ * Ownership: stand in the table that they speak for. Threads: bumped by one, read by workers.
  */
 
 #include "kit/base/generation.h"
 
 /*
- * Regions of IPv4 are the 65,536 prefixes of 16 bits; of IPv6 the first 40 bits, folded into as
+ * Regions of IPv4 are the 65,536 prefixes of 16 bits; of IPv6 the first 32 bits, folded into as
  * many cells. A change of a shorter prefix bumps every cell that it covers.
  */
 #define MR_REGIONS 65536u
@@ -32,7 +32,7 @@ mr_region4(uint32_t first)
 mr_inline unsigned
 mr_region6(uint64_t first)
 {
-	return (unsigned)(((first >> 24) * 0x9e3779b97f4a7c15ull) >> 48);
+	return (unsigned)(((first >> 32) * 0x9e3779b97f4a7c15ull) >> 48);
 }
 
 /* The prefix changed: `address` as above, `len` its length in bits. */

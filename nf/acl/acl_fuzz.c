@@ -48,6 +48,8 @@ static const char text[] =
 
 struct bed {
 	struct mr_dataplane *dp;
+	struct mr_model *model; /* the configuration's, for as long as it is */
+	struct mr_config *config;
 	uint16_t nodes[2];
 };
 
@@ -63,17 +65,17 @@ open_bed(struct bed *b)
 {
 	static struct mr_log quiet;
 	const char *texts[64];
-	struct mr_model *model;
-	struct mr_config *config;
 	struct mr_report *report;
 	struct mr_graph *graph;
 	size_t n = 0;
 
 	for (; mr_nf_list[n]; n++)
 		texts[n] = mr_nf_list[n]->yang;
-	must(mr_model_create(&model, texts, n, NULL) == 0 && mr_report_create(&report) == 0);
-	must(mr_config_parse(&config, model, "fuzz", text, sizeof(text) - 1, report) == 0);
-	must(mr_dataplane_create(&b->dp, config, &quiet, report) == 0);
+	must(mr_model_create(&b->model, texts, n, NULL) == 0);
+	must(mr_report_create(&report) == 0);
+	must(mr_config_parse(&b->config, b->model, "fuzz", text, sizeof(text) - 1, report) == 0);
+	must(mr_dataplane_create(&b->dp, b->config, &quiet, report) == 0);
+	mr_report_destroy(report);
 	graph = mr_dataplane_graph(b->dp);
 	for (uint16_t i = 0; i < mr_graph_node_count(graph); i++) {
 		if (!strcmp(mr_graph_node_name(graph, i), "acl-in@b"))

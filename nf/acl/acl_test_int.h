@@ -59,6 +59,8 @@ int free_model(void **state);
 /* The first thing that is wrong with it, "" when nothing is. *config may be null. */
 void load(const char *yaml, struct mr_config **config, char *said, size_t size);
 
+/* Stands in front of the text, and nothing is made to lead elsewhere; null: interfaces a, b and c. */
+void bed_interfaces(const char *text);
 /* Interfaces a, b and c stand in front of the text. */
 void bed_open(struct acl_bed *, const char *yaml);
 void bed_apply(struct acl_bed *, const char *yaml);

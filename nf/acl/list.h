@@ -135,6 +135,17 @@ int acl_rules_take(struct acl_rules *, struct acl_rule *);
 void acl_rules_give(struct acl_rules *, uint32_t slot);
 void acl_rules_close(struct acl_rules *);
 
+/* line.c */
+/* A record of the list for a spec, without slot and priority; and one at another place, that counts
+ * on where `old` does. */
+int acl_record_make(struct acl_rule **out, struct acl_list *, struct acl_spec *);
+struct acl_rule *acl_record_move(const struct acl_rule *old);
+/* The lines of `then`: old ones, or new ones that still lack a priority. */
+int acl_lines_read(struct acl_list *, const struct acl_reading *, const struct mr_conf *,
+    struct acl_place *, struct mr_error *);
+/* Gives the line the priority that the plan has for it; it may become another one. */
+int acl_line_place(struct acl_list *, struct acl_line **, const struct acl_place *);
+
 /* version.c */
 void acl_line_release(struct acl_own *, struct acl_line *);
 void acl_record_release(struct acl_own *, struct acl_rule *);

@@ -12,6 +12,7 @@
 
 #include "kit/base/suggest.h"
 #include "kit/packet/wire.h"
+#include "nf/acl/spec_int.h"
 #include "nf/acl/text.h"
 #include "nf/conntrack/track.h"
 
@@ -40,17 +41,6 @@ const uint8_t acl_field_bits[ACL_FIELDS] = {
 #define IP4 1u
 #define IP6 2u
 
-struct reader {
-	const struct acl_reading *r;
-	const struct mr_conf *rule;
-	const char *list;
-	struct acl_spec *out;
-	unsigned families;      /* what all conditions so far allow */
-	const char *because[2]; /* the condition that ruled the version out */
-	uint64_t names;         /* which leaves may be there: a bit for several names */
-	int error;
-};
-
 /* Most rules have few of the many leaves, and looking for one means looking at all that are there. */
 static uint64_t
 name_bit(const char *name)
@@ -61,7 +51,7 @@ name_bit(const char *name)
 }
 
 static void
-note_names(struct reader *w)
+note_names(struct acl_reader *w)
 {
 	const struct mr_conf *at;
 
@@ -69,14 +59,14 @@ note_names(struct reader *w)
 		w->names |= name_bit(mr_conf_name(at));
 }
 
-static bool
-may_have(const struct reader *w, const char *name)
+bool
+acl_reader_may_have(const struct acl_reader *w, const char *name)
 {
 	return (w->names & name_bit(name)) != 0;
 }
 
-static void
-wrong(struct reader *w, const struct mr_conf *at, const char *why)
+void
+acl_reader_wrong(struct acl_reader *w, const struct mr_conf *at, const char *why)
 {
 	mr_report_at(w->r->report, w->r->config, at, "rule %s of list %s: %s", w->out->name,
 	    w->list, why);
@@ -84,7 +74,7 @@ wrong(struct reader *w, const struct mr_conf *at, const char *why)
 }
 
 static void
-allow(struct reader *w, unsigned families, const char *leaf)
+allow(struct acl_reader *w, unsigned families, const char *leaf)
 {
 	for (unsigned i = 0; i < 2; i++) {
 		if ((w->families & ~families) >> i & 1)
@@ -102,7 +92,8 @@ fits(enum acl_set_type wanted, enum acl_set_type set)
 }
 
 static void
-add_set(struct reader *w, const struct mr_conf *at, enum acl_set_type type, struct acl_ranges *to)
+add_set(struct acl_reader *w, const struct mr_conf *at, enum acl_set_type type,
+    struct acl_ranges *to)
 {
 	const char *name = mr_conf_value(at) + 1;
 	const struct acl_set *set = acl_set_find(w->r->sets, name);
@@ -117,13 +108,13 @@ add_set(struct reader *w, const struct mr_conf *at, enum acl_set_type type, stru
 		    mr_suggest_best(&near) ? "there is no set \"%.60s\"; did you mean \"%.40s\"?"
 					   : "there is no set \"%.60s\"",
 		    name, mr_suggest_best(&near));
-		wrong(w, at, why);
+		acl_reader_wrong(w, at, why);
 		return;
 	}
 	if (!fits(type, set->type)) {
 		snprintf(why, sizeof(why), "set %.60s does not have what %s compares with", name,
 		    mr_conf_name(at));
-		wrong(w, at, why);
+		acl_reader_wrong(w, at, why);
 		return;
 	}
 	for (unsigned i = 0; i < 2; i++)
@@ -133,7 +124,7 @@ add_set(struct reader *w, const struct mr_conf *at, enum acl_set_type type, stru
 
 /* All that a leaf-list says; of addresses to[1] is IPv6's. */
 static void
-collect(struct reader *w, const char *leaf, enum acl_set_type type, struct acl_ranges *to)
+collect(struct acl_reader *w, const char *leaf, enum acl_set_type type, struct acl_ranges *to)
 {
 	const struct mr_conf *at;
 	char why[ACL_WHY];
@@ -142,7 +133,7 @@ collect(struct reader *w, const char *leaf, enum acl_set_type type, struct acl_r
 		if (mr_conf_value(at)[0] == '@')
 			add_set(w, at, type, to);
 		else if (!acl_element_add(to, type, w->r, mr_conf_value(at), why, &w->error))
-			wrong(w, at, why);
+			acl_reader_wrong(w, at, why);
 	}
 	acl_ranges_seal(&to[0]);
 	acl_ranges_seal(&to[1]);
@@ -150,15 +141,15 @@ collect(struct reader *w, const char *leaf, enum acl_set_type type, struct acl_r
 
 /* `leaf` and `leaf`-not to one set; `field` for the first of `to`, the other one behind it. */
 static void
-read_pair(struct reader *w, const char *leaf, enum acl_set_type type, enum acl_field field,
+read_pair(struct acl_reader *w, const char *leaf, enum acl_set_type type, enum acl_field field,
     unsigned families)
 {
 	struct acl_ranges yes[2] = { 0 }, no[2] = { 0 };
-	bool given = may_have(w, leaf) && mr_conf_present(w->rule, leaf), taken;
+	bool given = acl_reader_may_have(w, leaf) && mr_conf_present(w->rule, leaf), taken;
 	char less[40];
 
 	snprintf(less, sizeof(less), "%s-not", leaf);
-	taken = may_have(w, less) && mr_conf_present(w->rule, less);
+	taken = acl_reader_may_have(w, less) && mr_conf_present(w->rule, less);
 	if (!given && !taken)
 		return;
 	if (given)
@@ -185,7 +176,7 @@ read_pair(struct reader *w, const char *leaf, enum acl_set_type type, enum acl_f
 }
 
 static void
-read_addresses(struct reader *w, const char *leaf, enum acl_field field)
+read_addresses(struct acl_reader *w, const char *leaf, enum acl_field field)
 {
 	const struct acl_ranges *to = &w->out->field[field];
 
@@ -198,18 +189,18 @@ read_addresses(struct reader *w, const char *leaf, enum acl_field field)
 typedef bool parse_fn(const struct mr_conf *, struct acl_range *, char *why);
 
 static void
-read_words(struct reader *w, const char *leaf, enum acl_field field, parse_fn *parse)
+read_words(struct acl_reader *w, const char *leaf, enum acl_field field, parse_fn *parse)
 {
 	const struct mr_conf *at;
 	struct acl_range range;
 	char why[ACL_WHY];
 
-	if (!may_have(w, leaf))
+	if (!acl_reader_may_have(w, leaf))
 		return;
 	mr_conf_each(at, w->rule, leaf) {
 		w->out->has |= 1u << field;
 		if (!parse(at, &range, why))
-			wrong(w, at, why);
+			acl_reader_wrong(w, at, why);
 		else if (acl_ranges_add(&w->out->field[field], range.first, range.last))
 			w->error = -ENOMEM;
 	}
@@ -250,7 +241,7 @@ parse_vlan(const struct mr_conf *at, struct acl_range *out, char *why)
 
 /* The protocol that another condition implies: what was said must allow it. */
 static void
-imply(struct reader *w, const char *leaf, unsigned protocol)
+imply(struct acl_reader *w, const char *leaf, unsigned protocol)
 {
 	struct acl_ranges *to = &w->out->field[ACL_PROTO];
 	char why[ACL_WHY];
@@ -258,7 +249,7 @@ imply(struct reader *w, const char *leaf, unsigned protocol)
 	if ((w->out->has >> ACL_PROTO & 1) && !acl_ranges_has(to, protocol)) {
 		snprintf(why, sizeof(why), "%s is for %s, which its protocols are not", leaf,
 		    acl_protocol_name(protocol));
-		wrong(w, mr_conf_child(w->rule, leaf), why);
+		acl_reader_wrong(w, mr_conf_child(w->rule, leaf), why);
 		return;
 	}
 	to->count = 0;
@@ -276,7 +267,7 @@ has_ports(unsigned protocol)
 }
 
 static void
-check_ports(struct reader *w)
+check_ports(struct acl_reader *w)
 {
 	bool possible = false;
 
@@ -286,18 +277,19 @@ check_ports(struct reader *w)
 	for (unsigned p = 0; p < 256; p++)
 		possible |= has_ports(p) && acl_ranges_has(&w->out->field[ACL_PROTO], p);
 	if (!possible)
-		wrong(w, mr_conf_child(w->rule, "protocol"),
+		acl_reader_wrong(w, mr_conf_child(w->rule, "protocol"),
 		    "it asks for ports, which none of its protocols has");
 }
 
 static void
-read_fragment(struct reader *w)
+read_fragment(struct acl_reader *w)
 {
 	static const struct {
 		const char *name;
 		unsigned first, last;
 	} kinds[] = { { "no", 0, 0 }, { "any", 2, 3 }, { "first", 2, 2 }, { "later", 3, 3 } };
-	const char *text = may_have(w, "fragment") ? mr_conf_text(w->rule, "fragment", "") : "";
+	const char *text =
+	    acl_reader_may_have(w, "fragment") ? mr_conf_text(w->rule, "fragment", "") : "";
 
 	for (unsigned i = 0; i < MR_ARRAY_COUNT(kinds); i++) {
 		if (strcmp(text, kinds[i].name))
@@ -309,13 +301,13 @@ read_fragment(struct reader *w)
 }
 
 static void
-read_states(struct reader *w)
+read_states(struct acl_reader *w)
 {
 	static const char *const names[] = { "new", "established", "related", "invalid",
 		"untracked" };
 	const struct mr_conf *at;
 
-	if (!may_have(w, "state"))
+	if (!acl_reader_may_have(w, "state"))
 		return;
 	mr_conf_each(at, w->rule, "state")
 		for (unsigned i = 0; i < MR_ARRAY_COUNT(names); i++)
@@ -324,9 +316,10 @@ read_states(struct reader *w)
 }
 
 static void
-read_families(struct reader *w)
+read_families(struct acl_reader *w)
 {
-	const char *family = may_have(w, "family") ? mr_conf_text(w->rule, "family", NULL) : NULL;
+	const char *family =
+	    acl_reader_may_have(w, "family") ? mr_conf_text(w->rule, "family", NULL) : NULL;
 	char why[ACL_WHY];
 
 	if (family)
@@ -349,11 +342,11 @@ read_families(struct reader *w)
 		snprintf(why, sizeof(why),
 		    "%s rules out IPv4 and %s rules out IPv6: it can match nothing", w->because[0],
 		    w->because[1]);
-	wrong(w, w->rule, why);
+	acl_reader_wrong(w, w->rule, why);
 }
 
 static void
-check_empty(struct reader *w)
+check_empty(struct acl_reader *w)
 {
 	static const struct {
 		enum acl_field field;
@@ -368,104 +361,24 @@ check_empty(struct reader *w)
 			continue;
 		snprintf(why, sizeof(why), "nothing is left of %s: it can match nothing",
 		    one[i].leaf);
-		wrong(w, w->rule, why);
+		acl_reader_wrong(w, w->rule, why);
 	}
-}
-
-/* -- what it does ------------------------------------------------------------------------------ */
-
-static void
-read_limit(struct reader *w)
-{
-	static const struct {
-		const char *name;
-		unsigned seconds;
-	} units[] = { { "second", 1 }, { "minute", 60 }, { "hour", 3600 }, { "day", 86400 } };
-	const struct mr_conf *limit;
-	const char *per;
-
-	if (!may_have(w, "limit"))
-		return;
-	limit = mr_conf_child(w->rule, "limit");
-	if (!mr_conf_present(w->rule, "limit") || !mr_conf_present(limit, "rate"))
-		return;
-	per = mr_conf_text(limit, "per", "second");
-	w->out->flags |= ACL_SPEC_LIMIT;
-	if (mr_conf_bool(limit, "over", false))
-		w->out->flags |= ACL_SPEC_OVER;
-	w->out->rate = (uint32_t)mr_conf_uint(limit, "rate", 1);
-	w->out->burst = (uint32_t)mr_conf_uint(limit, "burst", 5);
-	for (unsigned i = 0; i < MR_ARRAY_COUNT(units); i++)
-		if (!strcmp(per, units[i].name))
-			w->out->per = units[i].seconds;
-}
-
-static void
-read_log(struct reader *w)
-{
-	const struct mr_conf *log;
-
-	if (!may_have(w, "log") || !mr_conf_present(w->rule, "log"))
-		return;
-	log = mr_conf_child(w->rule, "log");
-	w->out->flags |= ACL_SPEC_LOG;
-	w->out->sample = (uint32_t)mr_conf_uint(log, "sample", 1);
-	w->out->log_rate = (uint32_t)mr_conf_uint(log, "rate", 10);
-	snprintf(w->out->prefix, sizeof(w->out->prefix), "%s", mr_conf_text(log, "prefix", ""));
-}
-
-static void
-read_action(struct reader *w)
-{
-	static const char *const rejects[ACL_REJECTS] = { "port-unreachable", "host-unreachable",
-		"net-unreachable", "admin-prohibited", "tcp-reset" };
-	const char *action = mr_conf_text(w->rule, "action", "accept");
-	const char *to = may_have(w, "to") ? mr_conf_text(w->rule, "to", NULL) : NULL;
-	const char *with;
-	bool jumps;
-
-	while (w->out->action < ACL_ACTIONS - 1 && strcmp(action, acl_action_names[w->out->action]))
-		w->out->action++;
-	jumps = w->out->action == ACL_JUMP || w->out->action == ACL_GOTO;
-	if (jumps && !to)
-		wrong(w, w->rule, "it jumps, but `to` does not say where");
-	else if (!jumps && to)
-		wrong(w, mr_conf_child(w->rule, "to"), "`to` is for the actions jump and goto");
-	snprintf(w->out->to, sizeof(w->out->to), "%s", to ? to : "");
-	if (w->out->action != ACL_REJECT)
-		return;
-	with = mr_conf_text(w->rule, "reject-with", rejects[0]);
-	for (uint8_t i = 0; i < ACL_REJECTS; i++)
-		if (!strcmp(with, rejects[i]))
-			w->out->reject = i;
-}
-
-static void
-read_marks(struct reader *w)
-{
-	const char *mark = may_have(w, "mark") ? mr_conf_text(w->rule, "mark", NULL) : NULL;
-	const char *set = may_have(w, "set-mark") ? mr_conf_text(w->rule, "set-mark", NULL) : NULL;
-	char why[ACL_WHY];
-
-	if (mark && !acl_text_mark(mark, &w->out->mark_value, &w->out->mark_mask, why))
-		wrong(w, mr_conf_child(w->rule, "mark"), why);
-	if (!set)
-		return;
-	w->out->flags |= ACL_SPEC_MARK;
-	if (!acl_text_mark(set, &w->out->set_value, &w->out->set_mask, why))
-		wrong(w, mr_conf_child(w->rule, "set-mark"), why);
 }
 
 int
 acl_spec_read(struct acl_spec *out, const struct acl_reading *r, const struct mr_conf *rule,
     const char *list)
 {
-	struct reader w = { .r = r, .rule = rule, .list = list, .out = out, .families = IP4 | IP6 };
+	struct acl_reader w = { .r = r,
+		.rule = rule,
+		.list = list,
+		.out = out,
+		.families = IP4 | IP6 };
 	const char *flags;
 	char why[ACL_WHY];
 
 	note_names(&w);
-	flags = may_have(&w, "tcp-flags") ? mr_conf_text(rule, "tcp-flags", NULL) : NULL;
+	flags = acl_reader_may_have(&w, "tcp-flags") ? mr_conf_text(rule, "tcp-flags", NULL) : NULL;
 	memset(out, 0, sizeof(*out));
 	snprintf(out->name, sizeof(out->name), "%s", mr_conf_key(rule));
 	read_addresses(&w, "source", ACL_SRC4);
@@ -483,18 +396,18 @@ acl_spec_read(struct acl_spec *out, const struct acl_reading *r, const struct mr
 	read_words(&w, "vlan", ACL_VLAN, parse_vlan);
 	read_fragment(&w);
 	read_states(&w);
-	read_marks(&w);
+	acl_read_marks(&w);
 	if (flags) {
 		if (!acl_text_tcp_flags(flags, &out->tcp_mask, &out->tcp_value, why))
-			wrong(&w, mr_conf_child(rule, "tcp-flags"), why);
+			acl_reader_wrong(&w, mr_conf_child(rule, "tcp-flags"), why);
 		imply(&w, "tcp-flags", MR_IP_PROTO_TCP);
 	}
 	read_families(&w);
 	check_empty(&w);
 	check_ports(&w);
-	read_limit(&w);
-	read_log(&w);
-	read_action(&w);
+	acl_read_limit(&w);
+	acl_read_log(&w);
+	acl_read_action(&w);
 	if (w.error)
 		acl_spec_free(out);
 	return w.error;

@@ -193,6 +193,17 @@ acl_walk(const struct acl_case *c, const struct acl_view *view, uint32_t slot)
 	}
 }
 
+/* Whether half of the bucket is there again: a flow that is over its limit gets a packet through now
+ * and then by the graph, and is judged anew only when it has been under it for a while. */
+static bool
+is_calm(const struct mr_meter *m, uint64_t now)
+{
+	uint64_t depth = atomic_load_explicit(&m->rate.depth, memory_order_relaxed);
+
+	now <<= MR_METER_FRACTION;
+	return atomic_load_explicit(&m->due, memory_order_relaxed) <= now + depth / 2;
+}
+
 /* -- for the flow lane --------------------------------------------------------------------------- */
 
 void
@@ -209,15 +220,18 @@ acl_replay(struct mr_node_run *run, const uint32_t *packets, const uint32_t *arg
 		if (skip[i])
 			continue;
 		if (!rule) {
-			skip[i] = 1;
+			skip[i] = MR_REPLAY_STALE;
 			continue;
 		}
 		switch (args[i] & ((1u << CALL_SHIFT) - 1)) {
 		case ACL_CALL_TOKEN:
-			skip[i] = !mr_meter_take(&rule->account->limit, run->now, 1);
+			if (!mr_meter_take(&rule->account->limit, run->now, 1))
+				skip[i] = MR_REPLAY_STALE;
 			break;
 		case ACL_CALL_NO_TOKEN:
-			skip[i] = mr_meter_ready(&rule->account->limit, run->now);
+			if (mr_meter_ready(&rule->account->limit, run->now))
+				skip[i] = is_calm(&rule->account->limit, run->now) ? MR_REPLAY_STALE
+										   : MR_REPLAY_SKIP;
 			break;
 		default:
 			c.p = mr_packet_at(run->base, packets[i]);

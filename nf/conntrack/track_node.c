@@ -9,21 +9,13 @@
 #include <string.h>
 
 #include "nf/conntrack/proxy_int.h"
-
-struct pass {
-	const struct ct_side *side;
-	struct ct_core *core;
-	struct mr_node_run *run;
-	struct mr_recorder *rec;
-	uint32_t options;
-	bool dry;
-};
+#include "nf/conntrack/track_int.h"
 
 static const char *const call_it[] = { CT_NOTE " new", CT_NOTE " established", CT_NOTE " related",
 	CT_NOTE " invalid", CT_NOTE " untracked" };
 
-static mr_verdict_t
-say(const struct pass *s, struct mr_packet *p, uint32_t index, unsigned state, bool reply)
+mr_verdict_t
+ct_say(const struct ct_pass *s, struct mr_packet *p, uint32_t index, unsigned state, bool reply)
 {
 	unsigned n = (unsigned)__builtin_ctz(state);
 
@@ -41,15 +33,15 @@ static_assert(1u << CT_TRACK_UNTRACKED == MR_TRACK_UNTRACKED && CT_TRACK_NEW == 
     "counters in the order of states");
 
 static mr_verdict_t
-invalid(const struct pass *s, struct mr_packet *p, uint16_t zone)
+invalid(const struct ct_pass *s, struct mr_packet *p, uint16_t zone)
 {
 	if (!s->dry)
 		ct_count(s->core->table, s->run->worker, zone, CT_COUNT_INVALID, 1);
-	return say(s, p, 0, MR_TRACK_INVALID, false);
+	return ct_say(s, p, 0, MR_TRACK_INVALID, false);
 }
 
 static bool
-sum_is_bad(const struct pass *s, uint32_t packet, const struct mr_packet *p,
+sum_is_bad(const struct ct_pass *s, uint32_t packet, const struct mr_packet *p,
     const struct ct_packet *k)
 {
 	return (s->options & CT_CHECKSUM) && ct_sum_is_bad(k, s->run->buffers, packet, p);
@@ -58,7 +50,7 @@ sum_is_bad(const struct pass *s, uint32_t packet, const struct mr_packet *p,
 /* -- recordings --------------------------------------------------------------------------- */
 
 static void
-record_call(const struct pass *s, const struct mr_packet *p, const struct ct_packet *k,
+record_call(const struct ct_pass *s, const struct mr_packet *p, const struct ct_packet *k,
     uint32_t index, uint32_t word, unsigned dir, bool fresh, uint8_t state)
 {
 	if (!mr_recorded(s->rec, p))
@@ -78,7 +70,7 @@ record_call(const struct pass *s, const struct mr_packet *p, const struct ct_pac
 /* -- a connection's packet ---------------------------------------------------------------- */
 
 static mr_verdict_t
-begin(const struct pass *s, uint32_t packet, struct mr_packet *p, const struct ct_packet *k,
+begin(const struct ct_pass *s, uint32_t packet, struct mr_packet *p, const struct ct_packet *k,
     uint16_t zone)
 {
 	uint8_t proxy = s->side->out || k->proto != MR_IP_PROTO_TCP
@@ -89,7 +81,7 @@ begin(const struct pass *s, uint32_t packet, struct mr_packet *p, const struct c
 		/* Without the proxy it would be taken up midway, or not. */
 		mr_record_uncacheable(s->rec, p, "the SYN proxy looks at it");
 		if (ct_proxy_returns(s->core, k, p, s->run->seconds))
-			return say(s, p, 0, MR_TRACK_NEW, false);
+			return ct_say(s, p, 0, MR_TRACK_NEW, false);
 		if (proxy == CT_PROXY_ON && !ct_may_begin(k, p, false))
 			return invalid(s, p, zone);
 	}
@@ -99,12 +91,12 @@ begin(const struct pass *s, uint32_t packet, struct mr_packet *p, const struct c
 	/* Dropped ones are replayed for as long as nobody begins that connection. */
 	if (mr_recorded(s->rec, p))
 		mr_record_call(s->rec, p, CT_ARG_NEW, false);
-	return say(s, p, 0, MR_TRACK_NEW, false);
+	return ct_say(s, p, 0, MR_TRACK_NEW, false);
 }
 
 /* An explanation: what would become of it. */
 static enum ct_outcome
-rehearse(const struct pass *s, uint32_t index, const struct ct_packet *k, struct mr_packet *p,
+rehearse(const struct ct_pass *s, uint32_t index, const struct ct_packet *k, struct mr_packet *p,
     unsigned dir, uint32_t *word, uint8_t *state)
 {
 	struct ct_line line;
@@ -121,7 +113,7 @@ rehearse(const struct pass *s, uint32_t index, const struct ct_packet *k, struct
 
 /* The server answers: the client may talk now. */
 static bool
-open_up(const struct pass *s, struct ct_line *c, struct ct_cold *cold, uint32_t packet,
+open_up(const struct ct_pass *s, struct ct_line *c, struct ct_cold *cold, uint32_t packet,
     uint32_t reply, const struct ct_packet *k, uint32_t index, uint32_t *word)
 {
 	struct mr_packet *p = mr_packet_at(s->run->base, packet);
@@ -138,7 +130,7 @@ open_up(const struct pass *s, struct ct_line *c, struct ct_cold *cold, uint32_t 
 /* A packet of a connection that the SYN proxy opened, or is opening; the line is locked, and *word
  * its word. As ct_advance; *verdict: of those that go no further. */
 static enum ct_outcome
-proxied(const struct pass *s, uint32_t packet, struct mr_packet *p, const struct ct_packet *k,
+proxied(const struct ct_pass *s, uint32_t packet, struct mr_packet *p, const struct ct_packet *k,
     uint32_t index, unsigned dir, uint32_t *word, uint8_t *timeout, mr_verdict_t *verdict)
 {
 	struct ct_line *c = &s->core->table->lines[index];
@@ -178,7 +170,7 @@ proxied(const struct pass *s, uint32_t packet, struct mr_packet *p, const struct
 }
 
 static mr_verdict_t
-flow(const struct pass *s, uint32_t packet, struct mr_packet *p, const struct ct_packet *k,
+flow(const struct ct_pass *s, uint32_t packet, struct mr_packet *p, const struct ct_packet *k,
     uint16_t zone)
 {
 	struct ct_table *t = s->core->table;
@@ -237,7 +229,7 @@ flow(const struct pass *s, uint32_t packet, struct mr_packet *p, const struct ct
 		record_call(s, p, k, index, word, dir, !dir && !(before & CT_REPLIED), state);
 	else
 		mr_record_uncacheable(s->rec, p, "its connection changes");
-	said = say(s, p, outcome == CT_DESTROY ? 0 : index,
+	said = ct_say(s, p, outcome == CT_DESTROY ? 0 : index,
 	    dir || (before & CT_REPLIED) ? MR_TRACK_ESTABLISHED : MR_TRACK_NEW, dir);
 	if (outcome == CT_DESTROY)
 		p->track |= MR_TRACK_OVER;
@@ -246,7 +238,7 @@ flow(const struct pass *s, uint32_t packet, struct mr_packet *p, const struct ct
 
 /* An ICMP error: it belongs to the connection of the packet that it is about. */
 static mr_verdict_t
-about(const struct pass *s, uint32_t packet, struct mr_packet *p, const struct ct_packet *k,
+about(const struct ct_pass *s, uint32_t packet, struct mr_packet *p, const struct ct_packet *k,
     uint16_t zone)
 {
 	uint32_t word, index = 0;
@@ -260,155 +252,13 @@ about(const struct pass *s, uint32_t packet, struct mr_packet *p, const struct c
 	if (!s->dry)
 		ct_count(s->core->table, s->run->worker, zone, CT_COUNT_RELATED, 1);
 	/* It goes against the packet that it quotes. */
-	return say(s, p, index, MR_TRACK_RELATED, k->swapped == !!(word & CT_SWAPPED));
-}
-
-/* -- fragments ---------------------------------------------------------------------------- */
-
-static uint64_t
-fragment_hash(const struct pass *s, const struct ct_packet *k, const struct mr_packet *p,
-    uint16_t zone)
-{
-	struct ct_key key;
-
-	ct_fragment_key(k, p, &key);
-	key.w[4] |= (uint64_t)zone << 32;
-	return ct_hash(s->core->table, &key);
-}
-
-static void
-drop_all(const struct pass *s, uint32_t packet, enum ct_track_drop why)
-{
-	while (packet != MR_PACKET_NONE) {
-		uint32_t next = mr_packet_at(s->run->base, packet)->hash;
-
-		mr_node_release(s->run, packet, mr_verdict_drop(why));
-		packet = next;
-	}
-}
-
-/* What the first fragment was found to be holds for this one. */
-static mr_verdict_t
-follow(const struct pass *s, struct mr_packet *p, const struct ct_fragment *e, uint16_t l3,
-    uint16_t l4, uint32_t end, bool six)
-{
-	struct ct_fragments *f = s->core->fragments[s->run->worker];
-	uint32_t index = e->track & MR_TRACK_CONNECTION;
-	unsigned state = e->track >> MR_TRACK_STATE_SHIFT & MR_TRACK_STATES;
-	mr_verdict_t verdict;
-
-	if (e->tcp && index && !s->dry) {
-		struct ct_line *c = &s->core->table->lines[index];
-		const uint8_t *ip = mr_packet_bytes_const(p) + l3;
-		uint32_t offset = six ? mr_load_be16(mr_packet_bytes_const(p) + l4 - 6) & 0xfff8u
-				      : (mr_load_be16(ip + 6) & MR_IP4_FRAG_OFFSET) * 8u;
-		uint32_t word = atomic_load_explicit(&c->word, memory_order_acquire);
-
-		/* It may be another one's by now: then its window is wider by a packet. */
-		if ((word & CT_LIVE) && ct_lock(c, &word)) {
-			ct_tcp_extend(c, !!(e->track & MR_TRACK_REPLY),
-			    e->base + offset + (end - l4));
-			ct_unlock(c, word);
-		}
-	}
-	verdict = say(s, p, 0, state, e->track & MR_TRACK_REPLY);
-	p->track |= MR_TRACK_PIECE | (uint32_t)s->run->worker << 16 | ct_fragment_number(f, e);
-	return verdict;
-}
-
-static mr_verdict_t
-piece(const struct pass *s, uint32_t packet, struct mr_packet *p, const struct ct_packet *k,
-    uint16_t zone)
-{
-	struct ct_fragments *f;
-	struct ct_fragment *e;
-	uint32_t evicted;
-	uint64_t hash = fragment_hash(s, k, p, zone);
-
-	mr_record_uncacheable(s->rec, p, "a fragment");
-	mr_node_count(s->run, CT_TRACK_PIECES, 1);
-	/* An explanation has no worker, and no table. */
-	if (s->dry)
-		return mr_verdict_drop(CT_TRACK_DROP_EXPLAINED);
-	f = s->core->fragments[s->run->worker];
-	e = ct_fragment_make(f, hash, s->run->node, s->run->seconds, &evicted);
-	drop_all(s, evicted, CT_TRACK_DROP_EVICTED);
-	if (!e)
-		return mr_verdict_drop(CT_TRACK_DROP_EARLY_FRAGMENT);
-	if (e->track)
-		return follow(s, p, e, k->l3, k->l4, k->end, k->six);
-	mr_node_count(s->run, CT_TRACK_WAITED, 1);
-	if (!ct_fragment_wait(f, e, s->run->node, s->run->base, packet))
-		return mr_verdict_drop(CT_TRACK_DROP_EARLY_FRAGMENT);
-	return MR_VERDICT_HELD;
-}
-
-/* Those that waited for the first. */
-static void
-let_go(const struct pass *s, uint32_t packet, const struct ct_fragment *e, uint16_t zone)
-{
-	while (packet != MR_PACKET_NONE) {
-		struct mr_packet *p = mr_packet_at(s->run->base, packet);
-		uint32_t next = p->hash;
-		struct ct_packet k;
-
-		ct_classify(&k, p, zone);
-		mr_node_release(s->run, packet, follow(s, p, e, k.l3, k.l4, k.end, k.six));
-		packet = next;
-	}
-}
-
-/* Remembers the first fragment, and lets go of those that waited for it. */
-static void
-lead(const struct pass *s, struct mr_packet *p, const struct ct_packet *k, uint16_t zone)
-{
-	struct ct_fragments *f;
-	struct ct_fragment *e;
-	uint32_t evicted;
-
-	mr_record_uncacheable(s->rec, p, "a fragment");
-	if (s->dry)
-		return;
-	f = s->core->fragments[s->run->worker];
-	e = ct_fragment_make(f, fragment_hash(s, k, p, zone), s->run->node, s->run->seconds,
-	    &evicted);
-	drop_all(s, evicted, CT_TRACK_DROP_EVICTED);
-	if (!e)
-		return; /* those that follow will not be known */
-	e->track = p->track;
-	e->tcp = k->proto == MR_IP_PROTO_TCP;
-	memcpy(&e->ports, mr_packet_bytes_const(p) + k->l4, sizeof(e->ports));
-	/* Where the data would begin, if the header were data too. */
-	if (e->tcp)
-		e->base = mr_load_be32(mr_packet_bytes_const(p) + k->l4 + 4) - (k->payload - k->l4);
-	if (e->waiting && e->node == s->run->node)
-		let_go(s, ct_fragment_take(f, e), e, zone);
-}
-
-static void
-track_tick(struct mr_node_run *run)
-{
-	const struct ct_side *side = run->self;
-	const struct pass s = { .side = side, .core = side->core, .run = run };
-	uint16_t zone = atomic_load_explicit(&side->port->zone, memory_order_relaxed);
-	struct ct_fragments *f = side->core->fragments[run->worker];
-	uint32_t cursor = 0;
-	struct ct_fragment *e;
-
-	while ((e = ct_fragments_due(f, run->node, run->seconds, &cursor)) != NULL) {
-		uint32_t first = ct_fragment_take(f, e);
-
-		if (e->track)
-			let_go(&s, first, e, zone);
-		else
-			drop_all(&s, first, CT_TRACK_DROP_LATE_FRAGMENT);
-	}
+	return ct_say(s, p, index, MR_TRACK_RELATED, k->swapped == !!(word & CT_SWAPPED));
 }
 
 /* -- the vector --------------------------------------------------------------------------- */
 
 static mr_verdict_t
-track_one(const struct pass *s, uint32_t packet, struct mr_packet *p, const struct ct_packet *k,
+track_one(const struct ct_pass *s, uint32_t packet, struct mr_packet *p, const struct ct_packet *k,
     uint16_t zone)
 {
 	mr_verdict_t verdict;
@@ -420,14 +270,14 @@ track_one(const struct pass *s, uint32_t packet, struct mr_packet *p, const stru
 	case CT_ABOUT:
 		return about(s, packet, p, k, zone);
 	case CT_PIECE:
-		return piece(s, packet, p, k, zone);
+		return ct_piece(s, packet, p, k, zone);
 	case CT_UNTRACKED:
-		return say(s, p, 0, MR_TRACK_UNTRACKED, false);
+		return ct_say(s, p, 0, MR_TRACK_UNTRACKED, false);
 	default:
 		return invalid(s, p, zone);
 	}
 	if (mr_unlikely(k->first))
-		lead(s, p, k, zone);
+		ct_lead(s, p, k, zone);
 	return verdict;
 }
 
@@ -451,7 +301,7 @@ track_body(struct mr_node_run *run, struct mr_recorder *rec, const uint32_t *pac
 	const struct ct_side *side = run->self;
 	struct ct_table *t = side->core->table;
 	uint16_t zone = atomic_load_explicit(&side->port->zone, memory_order_relaxed);
-	const struct pass s = { side, side->core, run, rec,
+	const struct ct_pass s = { side, side->core, run, rec,
 		atomic_load_explicit(&side->core->options, memory_order_relaxed),
 		mr_record_is_dry(rec) };
 	struct ct_packet work[MR_VECTOR_MAX];
@@ -517,5 +367,5 @@ const struct mr_node_class ct_track_class = {
 	MR_NODE_RUN(track),
 	.replays = true,
 	.replay = ct_replay,
-	.tick = track_tick,
+	.tick = ct_track_tick,
 };

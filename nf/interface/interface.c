@@ -448,12 +448,15 @@ mr_interface_use(struct mr_interfaces *all, uint16_t index, uint16_t node)
 	interface_record_aim(all, r);
 }
 
-/* Whether this instance of a function takes the interface's packets. */
+/* Whether this instance of a function takes the interface's packets. What has no name is no
+ * instance, but says something about interfaces (lanes). */
 static bool
 takes(const struct mr_conf *instance, const char *interface)
 {
 	const struct mr_conf *member;
 
+	if (!*mr_conf_key(instance))
+		return false;
 	mr_conf_each(member, instance, "interface")
 		if (!strcmp(mr_conf_text(member, "parent", mr_conf_key(member)), interface) &&
 		    !mr_conf_bool(member, "loopback", false))

@@ -42,6 +42,7 @@ MR_NODE_FUNCTIONS(cross)
 const struct mr_node_class interface_cross_class = {
 	.name = "cross-connect",
 	.doc = "sends everything on through one other interface",
+	.by_address = true, /* takes frames to any, which without this have no key */
 	.replays = true,
 	MR_NODE_RUN(cross),
 };

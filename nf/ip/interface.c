@@ -90,15 +90,21 @@ mr_ip_interface_destroy(struct mr_ip *ip, uint16_t index)
 	ip->info[index].name[0] = '\0';
 }
 
-/* Only this thread writes them: no order matters. */
+/* As far as nodes can see. */
 static bool
 is_same(const struct mr_ip_interface *a, const struct mr_ip_interface *b)
 {
-	return mr_ip_flags(a) == mr_ip_flags(b) && mr_ip_fib4(a) == mr_ip_fib4(b) &&
-	    mr_ip_fib6(a) == mr_ip_fib6(b) && a->mac == b->mac && a->vrf == b->vrf &&
-	    a->port == b->port && a->vlan == b->vlan && a->mtu == b->mtu && a->twin == b->twin &&
-	    a->clamp4 == b->clamp4 && a->clamp6 == b->clamp6 && a->address4 == b->address4 &&
-	    a->address6[0] == b->address6[0] && a->address6[1] == b->address6[1];
+	uint8_t one[16], two[16];
+
+	mr_ip_address6(a, one);
+	mr_ip_address6(b, two);
+	return mr_ip_fib4(a) == mr_ip_fib4(b) && mr_ip_fib6(a) == mr_ip_fib6(b) &&
+	    mr_ip_mac(a) == mr_ip_mac(b) && mr_ip_flags(a) == mr_ip_flags(b) &&
+	    mr_ip_vrf(a) == mr_ip_vrf(b) && mr_ip_port(a) == mr_ip_port(b) &&
+	    mr_ip_vlan(a) == mr_ip_vlan(b) && mr_ip_mtu(a) == mr_ip_mtu(b) &&
+	    mr_ip_twin(a) == mr_ip_twin(b) && mr_ip_clamp4(a) == mr_ip_clamp4(b) &&
+	    mr_ip_clamp6(a) == mr_ip_clamp6(b) && mr_ip_address4(a) == mr_ip_address4(b) &&
+	    memcmp(one, two, sizeof(one)) == 0;
 }
 
 void
@@ -106,7 +112,7 @@ mr_ip_interface_write(struct mr_ip *ip, uint16_t index, const struct mr_ip_inter
 {
 	struct mr_ip_interface *i = &ip->interfaces[index];
 
-	/* Said once a second by who looks at links: no reason to forget every flow. */
+	/* What did not change outdates no flow. */
 	if (is_same(i, next))
 		return;
 	/* Release pairs with mr_ip_fib4 and mr_ip_fib6. */
@@ -122,12 +128,12 @@ void
 mr_ip_interface_flag(struct mr_ip *ip, uint16_t index, uint32_t flags, bool on)
 {
 	struct mr_ip_interface *i = &ip->interfaces[index];
-	uint32_t before = mr_ip_flags(i), now = on ? before | flags : before & ~flags;
+	uint32_t before = mr_ip_flags(i), after = on ? before | flags : before & ~flags;
 
-	if (now == before)
+	if (after == before)
 		return;
 	/* Only this thread writes it, so load and store may be two. Release as above. */
-	atomic_store_explicit(&i->flags, now, memory_order_release);
+	atomic_store_explicit(&i->flags, after, memory_order_release);
 	mr_generation_bump(&ip->cells->interfaces);
 }
 

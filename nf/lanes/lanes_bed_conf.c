@@ -16,12 +16,13 @@ static void
 plan_ports(struct bed_shape *s, struct bed_random *r)
 {
 	static const unsigned mtus[] = { 0, 0, 0, 600, 1280, 1400 };
+	bool alike = bed_draw(r, 2);
 
 	for (unsigned p = 0; p < BED_PORTS; p++) {
 		s->use[p] = BED_UNUSED;
 		s->which[p] = 0;
 		s->mtu[p] = mtus[bed_draw(r, MR_ARRAY_COUNT(mtus))];
-		s->vlans[p] = bed_draw(r, 2);
+		s->vlans[p] = alike && p ? s->vlans[0] : bed_draw(r, 2);
 	}
 }
 
@@ -72,13 +73,13 @@ static void
 write_member(const struct bed_shape *s, unsigned p, struct bed_random *r, struct bed_text *t)
 {
 	bed_say(t, "      %c: {", 'a' + (int)p);
-	if (s->vlans[p] && bed_draw(r, 2))
+	if (s->vlans[p] && bed_draw(r, 8))
 		bed_say(t, "trunk: \"7,8\"%s", bed_draw(r, 2) ? ", native: 7" : "");
 	else if (s->vlans[p])
 		bed_say(t, "access: %u", vlan_of[bed_draw(r, 2)]);
 	else
-		bed_say(t, "learning: %s", bed_one_in(r, 6) ? "false" : "true");
-	if (bed_one_in(r, 6))
+		bed_say(t, "learning: %s", bed_one_in(r, 12) ? "false" : "true");
+	if (bed_one_in(r, 12))
 		bed_say(t, ", isolated: true");
 	bed_say(t, "}\n");
 }
@@ -122,23 +123,24 @@ static void
 write_interface(const struct bed_shape *s, unsigned p, unsigned vlan, struct bed_random *r,
     struct bed_text *t)
 {
-	static const char *const reverse[] = { "off", "off", "loose", "strict" };
+	static const char *const reverse[] = { "off", "off", "off", "off", "loose", "strict" };
 	unsigned n = BED_SUBNET(p, vlan);
 
 	if (vlan)
-		bed_say(t, "      %c.%u: {parent: %c, vlan: %u, ", 'a' + (int)p, vlan,
-		    'a' + (int)p, vlan);
+		bed_say(t, "      %c.%u: {parent: %c, vlan: %u, ", 'a' + (int)p, vlan, 'a' + (int)p,
+		    vlan);
 	else
 		bed_say(t, "      %c: {", 'a' + (int)p);
-	bed_say(t, "mac: \"02:00:00:00:aa:%02x\", address: [10.%u.0.1/24, \"2001:db8:%x::1/64\"], "
-		   "neighbor: {duplicate-detection: false}, reverse-path4: %s, reverse-path6: %s",
-	    vlan && bed_one_in(r, 8) ? 0x40 + p : p + 1, n, n, reverse[bed_draw(r, 4)],
-	    reverse[bed_draw(r, 4)]);
+	bed_say(t,
+	    "mac: \"02:00:00:00:aa:%02x\", address: [10.%u.0.1/24, \"2001:db8:%x::1/64\"], "
+	    "neighbor: {duplicate-detection: false}, reverse-path4: %s, reverse-path6: %s",
+	    vlan && bed_one_in(r, 8) ? 0x40 + p : p + 1, n, n, reverse[bed_draw(r, 6)],
+	    reverse[bed_draw(r, 6)]);
 	if (s->mtu[p])
 		bed_say(t, ", mtu: %u", s->mtu[p] < 1280 && bed_draw(r, 2) ? 1280 : s->mtu[p]);
 	if (bed_one_in(r, 4))
 		bed_say(t, ", clamp-mss: true");
-	if (bed_one_in(r, 4))
+	if (bed_draw(r, 6))
 		bed_say(t, ", redirects: false");
 	bed_say(t, "}\n");
 }
@@ -165,7 +167,7 @@ write_route(const unsigned *subnets, unsigned count, unsigned k, bool six, struc
     struct bed_text *t)
 {
 	static const char *const actions[] = { "blackhole", "unreachable", "prohibit" };
-	static const unsigned hosts[] = { 9, 9, 9, 0x10, 0x11, 0x66 };
+	static const unsigned hosts[] = { 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 0x10, 0x11, 0x12, 0x66 };
 	unsigned hops = bed_draw(r, 2) ? 1 : 2 + bed_draw(r, 3), first = bed_draw(r, count);
 
 	if (k == BED_ROUTES)
@@ -174,13 +176,13 @@ write_route(const unsigned *subnets, unsigned count, unsigned k, bool six, struc
 		bed_say(t, "      \"2001:db8:%x::/48\": {", 0x100 + k);
 	else
 		bed_say(t, "      10.%u.0.0/16: {", 100 + k);
-	if (bed_one_in(r, 6)) {
+	if (bed_one_in(r, 8)) {
 		bed_say(t, "action: %s}\n", actions[bed_draw(r, 3)]);
 		return;
 	}
 	bed_say(t, "via: [");
 	for (unsigned h = 0; h < MR_MIN(hops, count); h++) {
-		unsigned n = subnets[(first + h) % count], host = hosts[bed_draw(r, 6)];
+		unsigned n = subnets[(first + h) % count], host = hosts[bed_draw(r, 14)];
 
 		if (six)
 			bed_say(t, "%s\"2001:db8:%x::%x\"", h ? ", " : "", n, host);

@@ -26,7 +26,8 @@ address(uint8_t *out, bool six, unsigned net, unsigned host)
 	memset(out, 0, 16);
 	if (six) {
 		memcpy(out, "\x20\1\xd\xb8", 4);
-		mr_store_be16(out + 4, (uint16_t)(net >= 100 && net < 120 ? 0x100 + net - 100 : net));
+		mr_store_be16(out + 4,
+		    (uint16_t)(net >= 100 && net < 120 ? 0x100 + net - 100 : net));
 		mr_store_be16(out + 14, (uint16_t)host);
 		return;
 	}
@@ -38,11 +39,11 @@ address(uint8_t *out, bool six, unsigned net, unsigned host)
 static void
 draw_addresses(struct bed_flow *f, unsigned subnet, struct bed_random *r)
 {
-	static const unsigned hosts[] = { 9, 9, 0x10, 0x11, 0x66, 1, 0xff };
+	static const unsigned hosts[] = { 9, 9, 9, 9, 0x10, 0x11, 0x66, 1, 0xff };
 	unsigned net, host;
 
 	/* From its own subnet; sometimes from elsewhere, which reverse path filters refuse. */
-	if (bed_one_in(r, 6))
+	if (bed_one_in(r, 10))
 		address(f->src, f->six, 100 + bed_draw(r, BED_ROUTES), 2 + bed_draw(r, 3));
 	else
 		address(f->src, f->six, subnet, 9 + bed_draw(r, 12));
@@ -101,6 +102,19 @@ bed_flows_draw(struct bed_flows *flows, const struct bed_shape *s, struct bed_ra
 
 /* -- plain frames ------------------------------------------------------------------------- */
 
+/* The port of the station spoken to: mostly one of the same bridge. */
+static unsigned
+partner(const struct bed_flow *f, const struct bed_shape *s)
+{
+	for (unsigned k = 0; k < BED_PORTS && f->dport % 16; k++) {
+		unsigned p = (f->to_mac + k) % BED_PORTS;
+
+		if (p != f->port && s->use[p] == BED_BRIDGED && s->which[p] == s->which[f->port])
+			return p;
+	}
+	return f->to_mac % BED_PORTS;
+}
+
 static unsigned
 ethernet(const struct bed_flow *f, const struct bed_shape *s, uint8_t *frame, unsigned type)
 {
@@ -113,7 +127,7 @@ ethernet(const struct bed_flow *f, const struct bed_shape *s, uint8_t *frame, un
 	/* Behind a bridge: to another station, of any port. */
 	if (s && s->use[f->port] != BED_ROUTED) {
 		frame[4] = 0xee;
-		frame[5] = (uint8_t)(f->to_mac % BED_PORTS * 4 + f->dport % 4);
+		frame[5] = (uint8_t)(partner(f, s) * 4 + f->dport % 4);
 	}
 	if (f->vlan) {
 		mr_store_be16(frame + 12, MR_ETH_TYPE_VLAN);
@@ -506,8 +520,8 @@ bed_stations(struct bed *b)
 }
 
 void
-bed_vector(struct bed *b, struct bed_flows *flows, const struct bed_shape *s,
-    struct bed_random *r, unsigned port, unsigned count)
+bed_vector(struct bed *b, struct bed_flows *flows, const struct bed_shape *s, struct bed_random *r,
+    unsigned port, unsigned count)
 {
 	uint8_t frame[BED_FRAME_MAX + 64];
 	unsigned odd = bed_draw(r, 1000);
@@ -516,7 +530,10 @@ bed_vector(struct bed *b, struct bed_flows *flows, const struct bed_shape *s,
 	for (unsigned i = 0, tries = 0; i < count && tries < count * 16; tries++) {
 		struct bed_flow *f = &flows->at[bed_draw(r, BED_FLOWS)];
 
-		if (f->port != port)
+		/* Those that lead nowhere are fewer. */
+		if (f->port != port ||
+		    (f->serial > 8 && !b->left[f->number % MR_ARRAY_COUNT(b->left)] &&
+			bed_draw(r, 6)))
 			continue;
 		i++;
 		/* Odd frames make the others of their flow walk, too: some flows have many in some

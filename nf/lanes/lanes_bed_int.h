@@ -7,7 +7,8 @@
  * same frames in the same vectors, the same changes; but packets of the one take the graph, of the
  * other the flow lane. What leaves, what is counted and what is shown must be equal.
  *
- *   lanes_bed.c          the planes, their ports, what is compared
+ *   lanes_bed.c          the planes and their ports
+ *   lanes_bed_compare.c  what is compared
  *   lanes_bed_conf.c     random configurations, by a list of generators
  *   lanes_bed_frames.c   random frames: flows that repeat, and everything that is not plain
  *   lanes_bed_time.c     time and random numbers are the test's own (defines clock_gettime)
@@ -42,6 +43,7 @@ bed_one_in(struct bed_random *r, uint32_t n)
 
 /* -- time ---------------------------------------------------------------------------------- */
 
+/* In lanes_bed_time.c, or the test's own. */
 void bed_time_pass(uint64_t ms);
 
 /* -- text ---------------------------------------------------------------------------------- */
@@ -101,11 +103,11 @@ struct bed {
 	uint64_t lane[MR_LANE_COUNTER_COUNT];
 	uint64_t given;
 	uint64_t sent[BED_PORTS]; /* frames compared */
+	bool left[65536];         /* of which flows frames left, under this configuration */
 	const char *doing;        /* for the line on standard error */
 };
 
-__attribute__((noreturn)) void bed_fail(const struct bed *, const char *fmt, ...)
-    mr_printf(2, 3);
+__attribute__((noreturn)) void bed_fail(const struct bed *, const char *fmt, ...) mr_printf(2, 3);
 #define bed_must(bed, what) \
 	do { \
 		if (!(what)) \
@@ -129,6 +131,8 @@ void bed_tick(struct bed *, uint64_t ms);
 void bed_link(struct bed *, unsigned port, bool up);
 /* Nodes' counters, drops, buffers, balance; `all`: and everything that is shown. */
 void bed_compare(struct bed *, bool all);
+/* The frames that left since the last bed_run, which does this. */
+void bed_compare_sent(struct bed *);
 /* The sum of a counter of the second plane's lane nodes, configurations gone by included. */
 uint64_t bed_lane_count(struct bed *, enum mr_lane_counter);
 

@@ -6,14 +6,16 @@
                           +--> AF_XDP -> flow lane, router -----+
 """
 import json
+import os
 import shutil
+import subprocess
 import sys
 import time
 
 import pytest
 import yaml
 
-from lab import until
+from lab import millrace, until
 from router_lab import RouterLab
 
 SENDER = """
@@ -66,7 +68,6 @@ class OffloadLab(RouterLab):
         return tree
 
     def begin_receiver(self, number):
-        import subprocess
         process = self.begin(number, sys.executable, "-c", RECEIVER, stdout=subprocess.PIPE, text=True)
         assert process.stdout.readline() == "ready\n"
         return process
@@ -77,7 +78,6 @@ class OffloadLab(RouterLab):
                                 str(seconds)).stdout)
 
     def begin_sender(self, source, address, port=5000, rate=1000, seconds=3.0):
-        import subprocess
         return self.begin(source, sys.executable, "-c", SENDER, address, str(port), str(rate), str(seconds),
                           stdout=subprocess.PIPE, text=True)
 
@@ -120,8 +120,8 @@ def lab(namespaces):
     made.close()
 
 
-def begin(lab, **options):
-    lab.start(text_of(lab.tree(**options)))
+def begin(lab, tree=None):
+    lab.start(text_of(tree or lab.tree()))
     if "mode: generic" in lab.said():
         pytest.skip("no native XDP on this kernel's veths")
     assert lab.ping4(1, 2) == 3 and lab.ping6(1, 2) == 3
@@ -135,7 +135,7 @@ def test_hot_flow_goes_by_the_kernel(lab, address):
     begin(lab)
     receiver = lab.begin_receiver(2)
     before = lab.counters("h1")
-    sender = lab.begin_sender(1, address, rate=2000, seconds=8)
+    sender = lab.begin_sender(1, address, rate=2000, seconds=6)
     assert until(6, lambda: lab.offload()["flows"] == 1)
     time.sleep(0.5)
     # From here on we see almost nothing of it.
@@ -151,7 +151,7 @@ def test_hot_flow_goes_by_the_kernel(lab, address):
     time.sleep(2.5)
     assert told(receiver) == sent
     after = lab.counters("h1")
-    assert after["offloaded"] > 2000 * 2
+    assert after["offloaded"] > 2000
     assert lab.offload()["packets"] == after["offloaded"]
     udp = sum(after[key] - before[key] for key in ("offloaded", "replayed", "recorded", "first"))
     # Pings, neighbour discovery and the like have some too.
@@ -160,22 +160,22 @@ def test_hot_flow_goes_by_the_kernel(lab, address):
 
 
 def test_change_takes_effect_at_once(lab):
-    begin(lab)
-    receiver = lab.begin_receiver(2)
-    sender = lab.begin_sender(1, "10.9.2.2", rate=2000, seconds=9)
-    assert until(6, lambda: lab.offload()["flows"] == 1)
-    time.sleep(1)
-    # A black hole for the host: when the command returns, nothing more arrives.
+    lab.in_host(2, "ip", "address", "add", "10.50.0.1/32", "dev", "lo")
     tree = lab.tree()
-    tree["router"]["default"]["route"] = {"10.9.2.2/32": {"action": "blackhole"}}
-    lab.write(text_of(tree))
-    lab.switch.send_signal(1)
-    assert until(5, lambda: "ip-input/blackhole" in lab.drops() or
-                 any(key.endswith("/blackhole") for key in lab.drops()))
+    tree["router"]["default"]["route"] = {"10.50.0.0/16": {"via": ["10.9.2.2"]}}
+    begin(lab, tree=tree)
+    receiver = lab.begin_receiver(2)
+    sender = lab.begin_sender(1, "10.50.0.1", rate=2000, seconds=20)
+    assert until(6, lambda: lab.offload()["flows"] == 1)
+    # A black hole: with its first drop, nothing more arrives.
+    tree["router"]["default"]["route"] = {"10.50.0.0/16": {"action": "blackhole"}}
+    lab.reload(text_of(tree))
+    assert until(5, lambda: lab.drops().get("ip-input/blackhole"))
     arrived = lab.snmp(2, "Udp", "InDatagrams")
-    time.sleep(1)
+    time.sleep(0.5)
     assert lab.snmp(2, "Udp", "InDatagrams") == arrived
-    lab.reload(text_of(lab.tree()))
+    tree["router"]["default"]["route"] = {"10.50.0.0/16": {"via": ["10.9.2.2"]}}
+    lab.reload(text_of(tree))
     assert until(5, lambda: lab.snmp(2, "Udp", "InDatagrams") > arrived)
     sender.kill()
     receiver.kill()
@@ -201,8 +201,7 @@ def test_trace_sees_all(lab):
     receiver = lab.begin_receiver(2)
     sender = lab.begin_sender(1, "10.9.2.2", rate=2000, seconds=10)
     assert until(6, lambda: lab.offload()["flows"] == 1)
-    from lab import millrace
-    done = millrace("trace", "--socket", lab.socket, "h1", "--count", "20", check=False)
+    done = millrace("trace", "--socket", lab.socket, "--count", "20", check=False)
     assert done.returncode == 0 and done.stdout.count("4000") >= 5, done.stdout + done.stderr
     assert until(6, lambda: lab.offload()["flows"] == 1)
     sender.kill()
@@ -220,22 +219,34 @@ def test_who_cannot_says_why(lab):
     lab.stop()
 
 
+def cpu_seconds(pid):
+    with open("/proc/%d/stat" % pid, encoding="ascii") as file:
+        fields = file.read().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def test_speed(lab, capsys):
     """Not judged, for the machine may be busy: printed."""
     if not shutil.which("iperf3"):
         pytest.skip("needs iperf3")
-    rates = {}
-    for offload in (False, True):
-        lab.start(text_of(lab.tree(offload=offload)))
+    for offload in (False, True, False, True):
+        tree = lab.tree()
+        tree["lanes"]["offload"] = offload
+        lab.start(text_of(tree))
         assert lab.ping4(1, 2) == 3
         server = lab.begin(2, "iperf3", "-s", "-1")
         assert until(5, lambda: ":5201 " in lab.in_host(2, "ss", "-Htln").stdout)
-        done = lab.in_host(1, "iperf3", "-c", "10.9.2.2", "-u", "-b", "0", "-l", "64", "-t", "4", "-O", "2", "-J")
-        server.wait(10)
-        rates[offload] = json.loads(done.stdout)["end"]["sum"]["packets"] / \
-            json.loads(done.stdout)["end"]["sum"]["seconds"]
-        lost = json.loads(done.stdout)["end"]["sum"]["lost_percent"]
+        client = lab.begin(1, "iperf3", "-c", "10.9.2.2", "-u", "-b", "0", "-l", "64", "-t", "5")
+        time.sleep(3)
+        cpu, packets, start = cpu_seconds(lab.switch.pid), lab.snmp(2, "Udp", "InDatagrams"), time.monotonic()
+        time.sleep(1.5)
+        passed = time.monotonic() - start
+        packets = lab.snmp(2, "Udp", "InDatagrams") - packets
+        cpu = cpu_seconds(lab.switch.pid) - cpu
         with capsys.disabled():
-            print("\noffload %s: %.0f packets/s of 64 bytes sent, %.1f %% lost" % (offload, rates[offload], lost))
+            print("\noffload %s: %.0f packets/s of 64 bytes arrived, millrace used %.0f %% of a CPU" %
+                  (offload, packets / passed, 100 * cpu / passed))
+        client.wait(10)
+        server.kill()
         lab.stop()
-    assert all(rates.values())
+        assert packets > 0

@@ -250,4 +250,5 @@ const struct mr_nf mr_nf_lanes = {
 	.abort = lanes_abort,
 	.tick = lanes_tick,
 	.show = lanes_show,
+	.stream = lanes_stream,
 };

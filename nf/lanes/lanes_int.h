@@ -55,6 +55,10 @@ void lanes_offload(struct lanes *);
 /* Gives back what a lane that goes has of the ports that are still there. */
 void lanes_offload_end(struct lanes *, struct mr_lane *);
 
+/* stream.c */
+int lanes_stream(void *state, const char *name, const struct mr_nf_query *, struct mr_nf_stream *,
+    struct mr_error *);
+
 /* show.c */
 void lanes_show(void *state, struct mr_state *);
 

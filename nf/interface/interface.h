@@ -39,11 +39,12 @@ void mr_interface_use(struct mr_interfaces *, uint16_t index, uint16_t node);
  * Stages: nodes of other functions in front of an interface's user, and behind what is sent on
  * it, each an instance for this interface. Edge 0 leads on to the next stage.
  *
- *   in    port -> LANE -> plug-ins' nodes -> TRACK -> FILTER -> CONFIRM -> the user
+ *   in    port -> LANE -> plug-ins' nodes -> RULES -> TRACK -> FILTER -> CONFIRM -> the user
  *   out   any output on the port -> TRACK -> FILTER -> the port
  */
 enum mr_interface_stage {
 	MR_STAGE_LANE,    /* the flow lane, in front of everything; in only */
+	MR_STAGE_RULES,   /* flow rules; in only */
 	MR_STAGE_TRACK,   /* finds the packet's connection */
 	MR_STAGE_FILTER,  /* rules */
 	MR_STAGE_CONFIRM, /* what passed the rules makes a connection; in only */

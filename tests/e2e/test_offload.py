@@ -196,6 +196,35 @@ def test_link_down_and_up(lab):
     lab.stop()
 
 
+def test_flows_and_rules_are_shown(lab):
+    tree = lab.tree()
+    tree["flow-rules"] = {"rule": {
+        "counted": {"priority": 1, "match": {"protocol": "udp", "destination-port": "4000"}, "action": "pass"},
+        "no-echo": {"priority": 2, "match": {"protocol": "udp", "destination-port": "7"}, "action": "drop"}}}
+    begin(lab, tree=tree)
+    receiver = lab.begin_receiver(2)
+    sender = lab.begin_sender(1, "10.9.2.2", rate=2000, seconds=5)
+    assert until(6, lambda: lab.offload()["flows"] == 1)
+    socket = ("--socket", lab.socket)
+    shown = json.loads(millrace("show", "flows", "--top", "1", "--program", "--json", *socket).stdout)
+    assert [(flow["interface"], flow["source"], flow["destination-port"], flow["offloaded"]) for flow in shown] == \
+        [("h1", "10.9.1.2", 4000, True)]
+    assert "send on h2" in shown[0]["program"]
+    text = millrace("show", "flows", "10.9.2.2", "--protocol", "udp", *socket).stdout
+    assert "udp 10.9.1.2:5000 > 10.9.2.2:4000" in text and "offloaded" in text
+    assert millrace("show", "flows", "--port", "9", *socket).stdout == "no flows\n"
+    assert int(millrace("show", "flows", "--count", "-i", "h1", "--port", "4000", *socket).stdout) == 1
+    assert millrace("show", "flows", "--protocol", "nonsense", *socket, check=False).returncode == 1
+    sent = int(sender.communicate(timeout=20)[0])
+    # The rule has counted what went by the graph, by the lane and by the kernel.
+    lab.send(1, "10.9.2.2", port=5001, rate=10, seconds=0.5)
+    time.sleep(2.5)
+    rules = {rule["name"]: int(rule["packets"]) for rule in lab.show("flow-rules")["rule"]}
+    assert sent < rules["counted"] <= sent + 10 and rules["no-echo"] == 0
+    receiver.kill()
+    lab.stop()
+
+
 def test_trace_sees_all(lab):
     begin(lab)
     receiver = lab.begin_receiver(2)

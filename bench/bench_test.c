@@ -10,6 +10,7 @@
 #include "bench/child.h"
 #include "bench/measure.h"
 #include "bench/net.h"
+#include "bench/ovs_ctl.h"
 #include "bench/report.h"
 #include "kit/packet/checksum.h"
 
@@ -231,6 +232,31 @@ test_frame(void **state)
 	assert_int_equal(mr_checksum_l4_verify(frame, sizeof(frame)), MR_CHECKSUM_GOOD);
 }
 
+static void
+test_ovs_answer(void **state)
+{
+	char good[] =
+	    "{\"id\":0,\"result\":\"packets: 12\\n\\tsays \\\"error\\\":\\\\ 7\",\"error\":null}";
+	char bad[] = "{\"error\":\"no such command\",\"id\":0,\"result\":null}";
+	char cut[] = "{\"id\":0,\"result\":\"packets\\";
+	char other[] = "{\"id\":0,\"method\":\"echo\"}";
+	uint64_t number;
+	bool failed;
+	char *text;
+
+	text = mr_bench_ovs_answer(good, &failed);
+	assert_string_equal(text, "packets: 12\n\tsays \"error\":\\ 7");
+	assert_false(failed);
+	assert_true(mr_bench_ovs_number(text, "packets:", &number));
+	assert_int_equal(number, 12);
+	assert_false(mr_bench_ovs_number(text, "says", &number));
+	assert_false(mr_bench_ovs_number(text, "bytes:", &number));
+	assert_string_equal(mr_bench_ovs_answer(bad, &failed), "no such command");
+	assert_true(failed);
+	assert_null(mr_bench_ovs_answer(cut, &failed));
+	assert_null(mr_bench_ovs_answer(other, &failed));
+}
+
 int
 main(void)
 {
@@ -240,6 +266,7 @@ main(void)
 		cmocka_unit_test(test_child),
 		cmocka_unit_test(test_measure),
 		cmocka_unit_test(test_frame),
+		cmocka_unit_test(test_ovs_answer),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

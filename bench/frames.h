@@ -28,6 +28,11 @@ void *mr_bench_alloc_large(size_t size);
 FILE *mr_bench_file(char *path, size_t size, int *fd);
 int mr_bench_file_done(FILE *, int fd);
 
+/* A UDP datagram that fills the frame, checksums right, to an address from 198.51.100.2 or
+ * 2001:db8::2, from and to random ports from 1024 on. */
+void mr_bench_udp(uint8_t frame[MR_BENCH_FRAME], bool ip6, const uint8_t mac[6],
+    const uint8_t dst[16], uint64_t *rng);
+
 /* Frames as a capture in such a file, and as they are; returns the descriptor. */
 int mr_bench_capture(const uint8_t (*frames)[MR_BENCH_FRAME], uint32_t count, char *path,
     size_t size);

@@ -91,7 +91,10 @@ add_lane(struct mr_bench_ip_side *s, const struct mr_bench_ip_side_config *confi
     struct mr_error *error)
 {
 	struct mr_graph *graph = config->bed->graph;
-	const struct mr_lane_config wanted = { .graph = graph, .max_flows = config->flows };
+	/* One round of the frames fills the table. */
+	const struct mr_lane_config wanted = { .graph = graph,
+		.max_flows = config->flows,
+		.eager = true };
 	struct mr_flow_view view = { .port = 0 };
 	uint16_t node;
 	int rc;

@@ -30,8 +30,10 @@ start(struct mr_bench_run *run, const char *variant, void **state, char *label, 
 	if (!c)
 		return mr_error_set(error, -ENOMEM, "no memory for a peer");
 	rc = mr_bench_child_start(c, argv, false, &run->allowed, error);
+	/* rte_acl may build for minutes. */
 	if (rc == 0)
-		rc = mr_bench_child_expect(c, "ready ", line, sizeof(line), 10000, error);
+		rc = mr_bench_child_expect(c, "ready ", line, sizeof(line),
+		    strncmp(run->row->name, "acl-", 4) ? 10000 : 300000, error);
 	if (rc < 0) {
 		mr_error_prefix(error, HELPER);
 		mr_bench_child_stop(c, NULL);

@@ -53,7 +53,7 @@ mr_bench_peers_hugepages(unsigned megabytes)
 }
 
 pid_t
-mr_bench_peers_worker(pid_t process)
+mr_bench_peers_thread(pid_t process, const char *wanted)
 {
 	char path[320], name[32];
 	struct dirent *entry;
@@ -66,7 +66,7 @@ mr_bench_peers_worker(pid_t process)
 	while (dir && !thread && (entry = readdir(dir))) {
 		snprintf(path, sizeof(path), "/proc/%d/task/%s/comm", process, entry->d_name);
 		f = fopen(path, "re");
-		if (f && fgets(name, sizeof(name), f) && strstr(name, "worker"))
+		if (f && fgets(name, sizeof(name), f) && strstr(name, wanted))
 			thread = atoi(entry->d_name);
 		if (f)
 			fclose(f);
@@ -74,4 +74,10 @@ mr_bench_peers_worker(pid_t process)
 	if (dir)
 		closedir(dir);
 	return thread;
+}
+
+pid_t
+mr_bench_peers_worker(pid_t process)
+{
+	return mr_bench_peers_thread(process, "worker");
 }

@@ -17,6 +17,9 @@ bool mr_bench_peers_find(const char *name, char *path, size_t size);
 /* Whether so much memory is there in free hugepages of 2 MB. */
 bool mr_bench_peers_hugepages(unsigned megabytes);
 
+/* The first of a process's threads that has this in its name; 0: not found. */
+pid_t mr_bench_peers_thread(pid_t process, const char *name);
+
 /* The thread of a DPDK program's only lcore beside the main one, "lcore-worker-1"; 0: not
  * found. */
 pid_t mr_bench_peers_worker(pid_t process);

@@ -23,7 +23,6 @@
 #include "bench/ip_side.h"
 #include "bench/peer_l3fwd.h"
 #include "bench/routes.h"
-#include "kit/packet/checksum.h"
 #include "kit/packet/wire.h"
 
 #define FRAMES_MIN 8192
@@ -44,47 +43,6 @@ struct job {
 };
 
 static const uint8_t router_mac[6] = { 2, 0, 0, 0, 0, 1 };
-static const uint8_t sender_mac[6] = { 2, 0, 0, 0, 0, 2 };
-
-/* A UDP datagram that fills the frame, checksums right. */
-static void
-make_frame(uint8_t frame[MR_BENCH_FRAME], bool ip6, const uint8_t dst[16], uint64_t *rng)
-{
-	struct mr_eth *eth = (struct mr_eth *)frame;
-	struct mr_ip4 *ip4 = (struct mr_ip4 *)(eth + 1);
-	struct mr_ip6 *to6 = (struct mr_ip6 *)(eth + 1);
-	struct mr_udp *udp = ip6 ? (struct mr_udp *)(to6 + 1) : (struct mr_udp *)(ip4 + 1);
-	uint16_t len = (uint16_t)(frame + MR_BENCH_FRAME - (uint8_t *)udp);
-	uint64_t sum;
-
-	memset(frame, 0, MR_BENCH_FRAME);
-	memcpy(eth->dst, router_mac, 6);
-	memcpy(eth->src, sender_mac, 6);
-	udp->src = mr_be16((uint16_t)(1024 + mr_bench_draw(rng, 64512)));
-	udp->dst = mr_be16((uint16_t)(1024 + mr_bench_draw(rng, 64512)));
-	udp->len = mr_be16(len);
-	if (ip6) {
-		eth->type = mr_be16(MR_ETH_TYPE_IP6);
-		to6->version_class_flow = mr_be32(0x60000000);
-		to6->payload_len = mr_be16(len);
-		to6->next = 17;
-		to6->hop_limit = 64;
-		memcpy(to6->src, (const uint8_t[]){ 0x20, 0x01, 0x0d, 0xb8, [15] = 2 }, 16);
-		memcpy(to6->dst, dst, 16);
-		sum = mr_checksum_pseudo6(to6->src, to6->dst, 17, len);
-	} else {
-		eth->type = mr_be16(MR_ETH_TYPE_IP4);
-		ip4->version_ihl = 0x45;
-		ip4->total_len = mr_be16((uint16_t)(sizeof(*ip4) + len));
-		ip4->ttl = 64;
-		ip4->proto = 17;
-		ip4->src = mr_be32(0xc6336402); /* 198.51.100.2 */
-		memcpy(&ip4->dst, dst, 4);
-		ip4->check = mr_checksum_finish(mr_checksum_add(0, ip4, sizeof(*ip4)));
-		sum = mr_checksum_pseudo4(ip4->src, ip4->dst, 17, len);
-	}
-	udp->check = mr_checksum_finish_udp(mr_checksum_add(sum, udp, len));
-}
 
 static int
 make_frames(struct job *job, uint32_t flows, bool ip6, struct mr_error *error)
@@ -103,7 +61,7 @@ make_frames(struct job *job, uint32_t flows, bool ip6, struct mr_error *error)
 			continue;
 		}
 		mr_bench_routes_draw(&job->routes, &rng, dst);
-		make_frame(job->frames[i], ip6, dst, &rng);
+		mr_bench_udp(job->frames[i], ip6, router_mac, dst, &rng);
 	}
 	return 0;
 }

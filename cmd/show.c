@@ -18,16 +18,32 @@ static const struct mr_cmd_option options[] = {
 	    .doc = "routes: of this router only",
 	    .complete = "@router" },
 	{ .name = "source",
-	    .value = "NAME",
-	    .doc = "routes: from there only",
+	    .value = "NAME|ADDRESS",
+	    .doc = "routes: from there only; connections: begun by this address or prefix",
 	    .complete = "local|connected|neighbor|static|fpm|kernel" },
 	{ .name = "family", .value = "4|6", .doc = "routes: IPv4 or IPv6 only", .complete = "4|6" },
-	{ .name = "count", .doc = "routes: how many there are" },
+	{ .name = "count", .doc = "routes, connections: how many there are" },
 	{ .name = "diff", .doc = "routes: where the FIB is not what the routes ask for" },
 	{ .name = "against",
 	    .value = "FILE",
 	    .doc = "routes: compare with FILE, of ip route, FRR or BIRD (-: standard input)",
 	    .complete = "@file" },
+	{ .name = "protocol",
+	    .value = "NAME",
+	    .doc = "connections: of this protocol only",
+	    .complete = "tcp|udp|icmp|icmpv6|sctp|gre|esp" },
+	{ .name = "destination",
+	    .value = "ADDRESS",
+	    .doc = "connections: to this address or prefix only" },
+	{ .name = "address", .value = "ADDRESS", .doc = "connections: with this end, either one" },
+	{ .name = "port", .value = "NUMBER", .doc = "connections: with this port, either one" },
+	{ .name = "zone", .value = "NAME", .doc = "connections: of this zone only" },
+	{ .name = "state",
+	    .value = "NAME",
+	    .doc = "connections: in this state only",
+	    .complete =
+		"syn-sent|syn-recv|established|fin-wait|close-wait|last-ack|time-wait|close|"
+		"syn-sent2|unreplied|replied|assured" },
 	{ .name = "socket",
 	    .value = "PATH",
 	    .doc = "control socket of the millrace to ask",
@@ -69,7 +85,9 @@ what_at(unsigned n, struct what *w)
 		w->part = system_parts[n - 1];
 	if (n == MR_ARRAY_COUNT(system_parts) + 1)
 		*w = (struct what){ .function = "router", .part = "routes" };
-	return n <= MR_ARRAY_COUNT(system_parts) + 1;
+	if (n == MR_ARRAY_COUNT(system_parts) + 2)
+		*w = (struct what){ .function = "conntrack", .part = "connections" };
+	return n <= MR_ARRAY_COUNT(system_parts) + 2;
 }
 
 /* As people say it: "interfaces", but "packets", "memory" and "system". */
@@ -77,8 +95,8 @@ static void
 plural(const struct what *w, char *text, size_t size)
 {
 	const char *name = name_of(w);
-	bool one =
-	    !strcmp(name, "system") || !strcmp(name, "memory") || name[strlen(name) - 1] == 's';
+	bool one = !strcmp(name, "system") || !strcmp(name, "memory") ||
+	    !strcmp(name, "conntrack") || name[strlen(name) - 1] == 's';
 
 	snprintf(text, size, "%s%s", name, one ? "" : "s");
 }
@@ -202,6 +220,8 @@ show_run(const struct mr_cmd *cmd, int argc, char **argv)
 		return unknown(args.words[0]);
 	if (what.part && strcmp(what.part, "routes") == 0)
 		return mr_show_routes(&args);
+	if (what.part && strcmp(what.part, "connections") == 0)
+		return mr_show_connections(&args);
 	snprintf(target, sizeof(target), "/state/%s", what.function);
 	if (mr_client_fetch(mr_cmd_value(&args, "socket"), target, &text, &size, &error)) {
 		fprintf(stderr, "millrace show: %s\n", error.text);
@@ -231,7 +251,8 @@ const struct mr_cmd mr_cmd_show = {
 	.usage = "WHAT [NAME]",
 	.help =
 	    "WHAT is interfaces, bridges (or another function's name), nodes, drops, workers,\n"
-	    "plugins, packets, memory, routes or system. With NAME only that one, in full. Columns "
+	    "plugins, packets, memory, routes, connections or system. With NAME only that one, in "
+	    "full. Columns "
 	    "and\n"
 	    "rows of zeros are left out, and what is seldom asked for; --all shows them.\n"
 	    "\n"
@@ -241,11 +262,15 @@ const struct mr_cmd mr_cmd_show = {
 	    "FRR's\n"
 	    "\"show ip route json\", of BIRD's \"show route\". Both exit with 1 if there is any.\n"
 	    "\n"
+	    "connections take an address of either end, and --protocol, --source, --destination,\n"
+	    "--port, --zone, --state.\n"
+	    "\n"
 	    "  millrace show interfaces\n"
 	    "  millrace show bridge br0\n"
 	    "  millrace show drops --json\n"
 	    "  millrace show routes 192.0.2.1\n"
 	    "  millrace show routes --vrf main --source fpm --count\n"
+	    "  millrace show connections 192.0.2.1 --protocol tcp --state established\n"
 	    "  vtysh -c 'show ip route json' | millrace show routes --against -",
 	.options = options,
 	.complete = "@what",

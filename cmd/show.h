@@ -20,5 +20,12 @@ bool mr_cmd_show_find(const char *word, const char **function, const char **part
 
 /* `show routes`, whose answer comes in pieces. Returns an exit status. */
 int mr_show_routes(const struct mr_cmd_args *);
+/* `show connections`, likewise. */
+int mr_show_connections(const struct mr_cmd_args *);
+
+/* Prints what `target` answers; `array`: its lines as entries of a JSON array. *bytes: how much of
+ * it there was. `what` is the word behind show, for errors. */
+int mr_show_pass_on(const struct mr_cmd_args *, const char *what, const char *target, bool array,
+    uint64_t *bytes);
 
 #endif

@@ -34,51 +34,6 @@ complain(const char *text)
 	return MR_EXIT_FAILED;
 }
 
-/* Prints some of an answer. As an array, it is made of lines that are objects: the end of a line is
- * held back until it is known whether another follows. */
-static bool
-print_some(const char *text, size_t size, bool array, bool *ended)
-{
-	if (!array)
-		return fwrite(text, 1, size, stdout) == size;
-	for (size_t i = 0; i < size; i++) {
-		if (*ended)
-			fputs(",\n", stdout);
-		*ended = text[i] == '\n';
-		if (!*ended)
-			putchar(text[i]);
-	}
-	return !ferror(stdout);
-}
-
-/* Prints the answer; *bytes: how much of it there was. */
-static int
-pass_on(const struct mr_cmd_args *args, const char *target, bool array, uint64_t *bytes)
-{
-	struct mr_client client;
-	struct mr_error error;
-	char buffer[65536];
-	bool ended = false;
-	long n;
-
-	*bytes = 0;
-	if (mr_client_get(&client, mr_cmd_value(args, "socket"), target, &error))
-		return complain(error.text);
-	if (array)
-		putchar('[');
-	while ((n = mr_client_read(&client, buffer, sizeof(buffer))) != 0) {
-		if (n == -EINTR)
-			continue;
-		if (n < 0 || !print_some(buffer, (size_t)n, array, &ended))
-			break;
-		*bytes += (uint64_t)n;
-	}
-	mr_client_close(&client);
-	if (array)
-		puts("]");
-	return n == 0 ? MR_EXIT_OK : complain("the answer broke off");
-}
-
 /* -- against another program's routes ----------------------------------------------------- */
 
 struct comparison {
@@ -261,7 +216,7 @@ mr_show_routes(const struct mr_cmd_args *args)
 	    target, sizeof(target));
 	if (mr_cmd_given(args, "source"))
 		mr_client_param(target, sizeof(target), "source", mr_cmd_value(args, "source"));
-	status = pass_on(args, target, array, &bytes);
+	status = mr_show_pass_on(args, "routes", target, array, &bytes);
 	if (status == MR_EXIT_OK && mr_cmd_given(args, "diff") && bytes > 0)
 		return MR_EXIT_FAILED;
 	if (status == MR_EXIT_OK && mr_cmd_given(args, "diff"))

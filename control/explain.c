@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <event2/buffer.h>
+#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,12 +17,14 @@
 #include "kit/graph/explain.h"
 #include "kit/packet/wire_eth.h"
 #include "nf/interface/interface.h"
+#include "nf/lanes/lanes.h"
 
 #define FRAME_MIN 14
 #define FRAME_MAX 65535
 
 struct explanation {
 	struct mr_dataplane *dp;
+	json_t *lane; /* what the flow lane has for it */
 	char *text; /* null: no memory */
 };
 
@@ -30,7 +33,7 @@ recorded(void *user, const struct mr_recording *r)
 {
 	struct explanation *e = user;
 
-	e->text = recording_json(e->dp, r);
+	e->text = recording_json(e->dp, r, e->lane);
 }
 
 /* Returns the frame's length, or 0 when the client has been told what is wrong. */
@@ -68,6 +71,40 @@ answer(struct evhttp_request *req, const char *text)
 		evbuffer_free(body);
 }
 
+/* Which flow of the flow lane the packet would have been replayed by, and what that does. */
+static json_t *
+flow_json(struct mr_dataplane *dp, uint16_t port, uint32_t packet)
+{
+	static const char *const words[] = {
+		[MR_LANES_GRAPH] = "graph",
+		[MR_LANES_NO_KEY] = "flow lane, but packets like this take the graph",
+		[MR_LANES_NO_FLOW] = "flow lane, which knows no flow of it: the graph",
+		[MR_LANES_BRIDGED] = "flow lane, if its worker knows a flow of it",
+		[MR_LANES_FLOW] = "flow lane: replayed",
+	};
+	struct mr_lanes_flow found;
+	enum mr_lanes_answer answer = mr_lanes_find(dp, port, packet, &found);
+	json_t *o = json_object(), *lines;
+	char *save = NULL;
+
+	json_object_set_new(o, "taken", json_string(words[answer]));
+	if (found.reason)
+		json_object_set_new(o, "reason", json_string(found.reason));
+	if (answer != MR_LANES_FLOW)
+		return o;
+	json_object_set_new(o, "worker", json_integer(found.worker));
+	json_object_set_new(o, "flow", json_integer(found.index));
+	json_object_set_new(o, "packets", json_integer((json_int_t)found.flow.packets));
+	json_object_set_new(o, "bytes", json_integer((json_int_t)found.flow.bytes));
+	json_object_set_new(o, "idle", json_integer(found.flow.idle));
+	lines = json_array();
+	for (char *line = strtok_r(found.program, "\n", &save); line;
+	     line = strtok_r(NULL, "\n", &save))
+		json_array_append_new(lines, json_string(line));
+	json_object_set_new(o, "program", lines);
+	return o;
+}
+
 static void
 explain(struct mr_server *s, struct evhttp_request *req, uint16_t port, const uint8_t *frame,
     unsigned len)
@@ -79,11 +116,14 @@ explain(struct mr_server *s, struct evhttp_request *req, uint16_t port, const ui
 	packet = mr_packet_from(mr_dataplane_buffers(e.dp), MR_POOL_SHARED, frame, len);
 	if (packet == MR_PACKET_NONE)
 		server_fail(req, 503, "no packet buffer is free");
+	else if (!(e.lane = flow_json(e.dp, port, packet)))
+		server_fail(req, 503, "no memory");
 	else if (mr_graph_explain(mr_dataplane_graph(e.dp), port, packet, recorded, &e, &error))
 		server_fail(req, 503, "%s", error.text);
 	else
 		answer(req, e.text);
 	free(e.text);
+	json_decref(e.lane);
 }
 
 void

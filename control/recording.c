@@ -183,7 +183,7 @@ describe(struct mr_dataplane *dp, const struct mr_recording *r, const struct mr_
 }
 
 char *
-recording_json(struct mr_dataplane *dp, const struct mr_recording *r)
+recording_json(struct mr_dataplane *dp, const struct mr_recording *r, json_t *lane)
 {
 	json_t *root = json_object(), *ops = json_array();
 	char summary[MR_PACKET_PRINT_MAX];
@@ -194,6 +194,8 @@ recording_json(struct mr_dataplane *dp, const struct mr_recording *r)
 	set_number(root, "length", r->length);
 	set_text(root, "packet", summary);
 	set_hex(root, "bytes", r->snap, r->snapped);
+	if (lane)
+		json_object_set(root, "lane", lane);
 	if (r->flags & MR_RECORDING_TRUNCATED)
 		json_object_set_new(root, "truncated", json_true());
 	for (unsigned i = 0; i < r->count; i++) {

@@ -7,6 +7,7 @@
 #include <event2/event.h>
 #include <event2/http.h>
 #include <event2/keyvalq_struct.h>
+#include <jansson.h>
 
 #include "control/server.h"
 
@@ -43,7 +44,8 @@ void server_fail(struct evhttp_request *, int code, const char *fmt, ...) mr_pri
 const char *server_param(const struct evkeyvalq *, const char *name, const char *fallback);
 
 /* A recording as one line of JSON, to be freed; null without memory. */
-char *recording_json(struct mr_dataplane *, const struct mr_recording *);
+/* `lane`: what the flow lane has for the packet; null: not said. */
+char *recording_json(struct mr_dataplane *, const struct mr_recording *, json_t *lane);
 
 /* The resources. */
 void server_function_stream(struct mr_server *, struct evhttp_request *, const char *function,

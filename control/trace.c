@@ -17,7 +17,7 @@ step(struct stream *st)
 	if (!out)
 		return true;
 	while (a->done < a->count && (r = mr_probe_recording(a->probe, a->done)) != NULL) {
-		char *text = recording_json(a->server->config.dataplane, r);
+		char *text = recording_json(a->server->config.dataplane, r, NULL);
 
 		if (text)
 			evbuffer_add_printf(out, "%s\n", text);

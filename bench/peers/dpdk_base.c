@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * DPDK's side of the rows ring-*, pool and fib4-*, a process of its own:
+ * DPDK's side of the rows ring-*, pool, fib4-*, acl-* and flow-table-*, a process of its own:
  *
  *   dpdk-base ROW CPU OTHER-CPU ELEMENT-SIZE
  *
- * says "ready NAME" when it is set up, answers "window CYCLES" with "took CYCLES
- * OBJECTS", and ends at "quit" or the end of its input. Its loops are those of
- * bench/row_ring.c, bench/row_pool.c and bench/row_fib.c, with DPDK's calls in the place of ours.
+ * says "ready NAME" when it is set up, answers "window CYCLES" with "took CYCLES OBJECTS", and
+ * ends at "quit" or the end of its input. Its loops are those of bench/row_ring.c,
+ * bench/row_pool.c, bench/row_fib.c and bench/row_acl.c, with DPDK's calls in the place of ours.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -190,9 +190,8 @@ start_producer(struct job *job, unsigned cpu)
 		fail("pin the producer", rc);
 }
 
-/* A table of a million prefixes takes so much, with what rte_rib keeps beside it. */
-#define FIB_MB 512u
-#define FIB_MB_WORD "512"
+/* Rules take so much, with what rte_acl needs to build a context. */
+#define ACL_MB "3072"
 
 /* Of 2 MB. */
 static unsigned
@@ -213,14 +212,22 @@ main(int argc, char **argv)
 {
 	static struct job job;
 	char lcores[32], prefix[32], line[64];
-	/* Without hugepages unless it is for a table, and there are some. */
+	/* Without hugepages unless it is for a table, and there are some. A table of a million
+	 * prefixes takes 512 MB with what rte_rib keeps beside it, one of 8 million flows 1.2 GB. */
 	bool fib = argc == 5 && !strncmp(argv[1], "fib4-", 5);
-	bool huge = fib && free_hugepages() * 2 >= FIB_MB;
-	char *eal[] = { "dpdk-base", "-m", fib ? FIB_MB_WORD : "64", "--no-pci", "--no-telemetry",
+	bool acl = argc == 5 && !strncmp(argv[1], "acl-", 4);
+	bool hash = argc == 5 && !strncmp(argv[1], "flow-table-", 11);
+	bool table = fib || acl || hash;
+	const char *mb = acl				? ACL_MB
+	    : hash && strstr(argv[1], "8m") ? "1536"
+	    : table				? "512"
+						: "64";
+	bool huge = table && free_hugepages() * 2 >= (unsigned)atoi(mb);
+	char *eal[] = { "dpdk-base", "-m", (char *)mb, "--no-pci", "--no-telemetry",
 		"--log-level=error", "--file-prefix", prefix, "--lcores", lcores,
 		huge ? "--in-memory" : "--no-huge", "--no-shconf",
 		"--force-max-simd-bitwidth=512" };
-	int eal_count = (int)(sizeof(eal) / sizeof(eal[0])) - !fib;
+	int eal_count = (int)(sizeof(eal) / sizeof(eal[0])) - !table;
 	uint64_t cycles, took, objects;
 	bool cross, mpmc;
 
@@ -235,6 +242,10 @@ main(int argc, char **argv)
 	mpmc = strstr(argv[1], "-mpmc");
 	if (fib)
 		job.window = set_up_fib(argv[1], huge);
+	else if (acl)
+		job.window = set_up_acl(argv[1], huge);
+	else if (hash)
+		job.window = set_up_hash(argv[1], huge);
 	else if (!strcmp(argv[1], "pool"))
 		set_up_pool(&job);
 	else

@@ -17,5 +17,7 @@ _Noreturn void fail(const char *what, int error);
 
 /* Fills a table for the row and says that it is ready. */
 dpdk_window *set_up_fib(const char *row, bool huge);
+dpdk_window *set_up_acl(const char *row, bool huge);
+dpdk_window *set_up_hash(const char *row, bool huge);
 
 #endif

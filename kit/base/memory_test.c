@@ -142,6 +142,36 @@ test_here(void **state)
 	assert_true(bytes < UINT64_MAX);
 }
 
+/* Zeros, whatever the size; memory only where touched. */
+static void
+test_reserve(void **state)
+{
+	static const size_t sizes[] = { 2, 5000, 2 * MB, 3 * MB + 1, 64 * 1024 * MB };
+	struct mr_error error = { 0 };
+	uint8_t *p;
+	void *out;
+
+	for (size_t i = 0; i < MR_ARRAY_COUNT(sizes); i++) {
+		assert_int_equal(mr_memory_reserve(&out, sizes[i], -1, "test", &error), 0);
+		p = out;
+		assert_int_equal((uintptr_t)p % (sizes[i] >= 2 * MB ? 2 * MB : 4096), 0);
+		assert_int_equal(p[0], 0);
+		assert_int_equal(p[sizes[i] - 1], 0);
+		p[sizes[i] - 1] = 1;
+		mr_memory_touch(p, 0, MR_MIN(sizes[i], (size_t)10000));
+		assert_int_equal(p[0], 0);
+		mr_memory_touch(p, sizes[i] - 1, sizes[i]);
+		assert_int_equal(p[sizes[i] - 1], 1);
+		mr_memory_release(p, sizes[i]);
+	}
+	mr_memory_release(NULL, 5);
+	assert_true(mr_memory_reserve(&out, 0, -1, "test", &error) < 0);
+	assert_null(out);
+	assert_true(mr_memory_reserve(&out, SIZE_MAX, -1, "test", &error) < 0);
+	assert_true(mr_memory_reserve(&out, 4096, 4000, "test", &error) < 0);
+	assert_true(strstr(error.text, "4000"));
+}
+
 int
 main(void)
 {
@@ -151,6 +181,7 @@ main(void)
 		cmocka_unit_test(test_version_1),
 		cmocka_unit_test(test_node),
 		cmocka_unit_test(test_here),
+		cmocka_unit_test(test_reserve),
 	};
 	int failed;
 

@@ -4,36 +4,68 @@
 
 #include "kit/flow/table.h"
 
-#define PLACES 32768u
+#define SETS_MIN (1u << 13)
+#define SETS_MAX (1u << 22)
+#define WAYS 4u
 
-/* Of a hash: the middle names the place, 24 bits above are kept with the second's last 8. */
+/* Of a hash: 22 bits in the middle name the set, the 24 from bit 40 on are kept with the second's
+ * last 8. */
 struct mr_flow_door {
-	MR_CACHE_ALIGNED uint32_t place[PLACES];
+	uint32_t (*set)[WAYS];
+	uint32_t mask;
 };
-static_assert(sizeof(struct mr_flow_door) == 128u << 10, "128 KiB");
 
 int
-mr_flow_door_create(struct mr_flow_door **out, struct mr_error *error)
+mr_flow_door_create(struct mr_flow_door **out, uint32_t flows, struct mr_error *error)
 {
-	*out = aligned_alloc(MR_CACHE_LINE, sizeof(**out));
-	if (!*out)
+	struct mr_flow_door *door = calloc(1, sizeof(*door));
+	uint32_t sets = SETS_MIN;
+
+	/* Twice as many places as flows: those that take turns seldom push each other out. */
+	while (sets < SETS_MAX && sets * WAYS / 2 < flows)
+		sets *= 2;
+	if (door) {
+		door->mask = sets - 1;
+		/* Zeros that are not there until touched. */
+		door->set = calloc(sets, sizeof(*door->set));
+	}
+	if (!door || !door->set) {
+		mr_flow_door_destroy(door);
 		return mr_error_set(error, -ENOMEM, "flow lane's door: no memory");
-	memset(*out, 0, sizeof(**out));
+	}
+	*out = door;
 	return 0;
 }
 
 void
 mr_flow_door_destroy(struct mr_flow_door *door)
 {
+	if (!door)
+		return;
+	free(door->set);
 	free(door);
 }
 
 bool
 mr_flow_door_knock(struct mr_flow_door *door, uint64_t hash, uint32_t seconds)
 {
-	uint32_t *place = &door->place[(hash >> 20) % PLACES], old = *place;
-	uint32_t now = (uint32_t)(hash >> 40) << 8 | (seconds & 0xff);
+	uint32_t *set = door->set[(hash >> 18) & door->mask];
+	uint32_t now = (uint32_t)(hash >> 40) << 8 | (seconds & 0xff), oldest = 0;
 
-	*place = now;
-	return (old >> 8) == (now >> 8) && (uint8_t)(now - old) <= MR_FLOW_DOOR_SECONDS;
+	for (unsigned i = 0; i < WAYS; i++) {
+		if (set[i] && (set[i] ^ now) >> 8 == 0) {
+			bool lately = (uint8_t)(now - set[i]) <= MR_FLOW_DOOR_SECONDS;
+
+			set[i] = now;
+			return lately;
+		}
+		if (!set[i]) {
+			set[i] = now;
+			return false;
+		}
+		if ((uint8_t)(now - set[i]) > (uint8_t)(now - set[oldest]))
+			oldest = i;
+	}
+	set[oldest] = now;
+	return false;
 }

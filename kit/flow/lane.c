@@ -8,6 +8,8 @@
 
 #define IDLE_SECONDS 60u
 #define PROGRAMS_MIN 4096u
+/* Entries that hold for many flows. */
+#define WIDE_MAX 65536u
 
 static void
 worker_destroy(struct lane_worker *l)
@@ -17,6 +19,7 @@ worker_destroy(struct lane_worker *l)
 	mr_flow_table_destroy(l->table);
 	mr_programs_destroy(l->programs);
 	mr_flow_door_destroy(l->door);
+	mr_flow_masks_destroy(l->masks);
 	mr_flow_pairs_destroy(l->pairs);
 	free(l);
 }
@@ -30,6 +33,12 @@ worker_create(struct lane_worker **out, struct mr_lane *lane, const struct mr_la
 		.max = config->max_flows,
 		/* When a flow is first asked how long it may stay: the shortest answer there is. */
 		.idle_seconds = LANE_BARRED_SECONDS + 1,
+		.seed = config->seed,
+		.numa = -1,
+	};
+	const struct mr_flow_table_config wide = {
+		.max = MR_MIN(config->max_flows, WIDE_MAX),
+		.idle_seconds = IDLE_SECONDS,
 		.seed = config->seed,
 		.numa = -1,
 	};
@@ -50,11 +59,15 @@ worker_create(struct lane_worker **out, struct mr_lane *lane, const struct mr_la
 	if (!rc)
 		rc = mr_programs_create(&l->programs, &programs, error);
 	if (!rc)
-		rc = mr_flow_door_create(&l->door, error);
+		rc = mr_flow_door_create(&l->door, config->max_flows, error);
+	if (!rc)
+		rc = mr_flow_masks_create(&l->masks, &wide, error);
 	if (!rc)
 		rc = mr_flow_pairs_create(&l->pairs, config->seed, -1, error);
-	if (!rc)
-		l->lines = mr_flow_table_lines(l->table);
+	if (rc)
+		return rc;
+	l->lines = mr_flow_table_lines(l->table);
+	l->wide_lines = mr_flow_table_lines(mr_flow_masks_table(l->masks));
 	return rc;
 }
 

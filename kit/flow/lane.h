@@ -82,6 +82,7 @@ MR_API size_t mr_lane_print(struct mr_lane *, unsigned worker, uint32_t index, c
 /* X(constant, name, doc): what a lane's node counts. */
 #define MR_LANE_COUNTERS(X) \
 	X(REPLAYED, "replayed", "Packets that a flow's program was done to.") \
+	X(WIDE, "wide", "Of these, by an entry that holds for many flows.") \
 	X(NOT_PLAIN, "not-plain", "Packets that always take the graph: see kit/flow/key.h.") \
 	X(FIRST, "first", "Packets of flows that were not seen lately.") \
 	X(RECORDED, "recorded", "Packets whose walk was recorded.") \

@@ -6,6 +6,7 @@
 
 #include "kit/base/counter.h"
 #include "kit/flow/lane.h"
+#include "kit/flow/mask.h"
 #include "kit/flow/pairs.h"
 #include "kit/flow/table_inl.h"
 #include "kit/graph/replay.h"
@@ -37,6 +38,8 @@ struct lane_worker {
 	struct mr_flow *lines;
 	struct mr_programs *programs;
 	struct mr_flow_door *door;
+	struct mr_flow_masks *masks;
+	struct mr_flow *wide_lines; /* of masked entries */
 	struct mr_flow_pairs *pairs;
 	uint64_t plan;        /* the graph's that flows are recorded under */
 	uint32_t epoch;       /* grows whenever something that programs rest on may have changed */
@@ -98,6 +101,11 @@ bool lane_attach(struct lane_worker *, struct mr_node_run *, struct mr_packet *,
 bool lane_begun(const struct lane_worker *, uint64_t hash);
 /* The flow goes. */
 void lane_forget(struct lane_worker *, uint32_t flow);
+/* A masked entry goes. */
+void lane_forget_wide(struct lane_worker *, uint32_t flow);
+/* A flow of its own for a key that a masked entry has held for so far. */
+void lane_promote(struct lane_worker *, struct mr_node_run *, uint32_t wide,
+    const struct mr_flow_key *, uint64_t hash);
 
 /* lane_settle.c */
 void lane_settle(struct lane_worker *, struct mr_node_run *);

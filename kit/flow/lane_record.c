@@ -78,10 +78,8 @@ watch_cells(struct lane_worker *l, const struct mr_program *g)
 /* -- flows -------------------------------------------------------------------------------------- */
 
 static void
-let_go(struct lane_worker *l, uint32_t flow)
+let_go(struct lane_worker *l, struct mr_flow *line)
 {
-	struct mr_flow *line = &l->lines[flow];
-
 	if (line->program == LANE_BARRED)
 		mr_counter_add(&l->barred, (uint64_t)-1);
 	else
@@ -97,8 +95,39 @@ lane_forget(struct lane_worker *l, uint32_t flow)
 	/* Twice in a vector: the first packet has done it. */
 	if (!mr_flow_table_has(l->table, flow))
 		return;
-	let_go(l, flow);
+	let_go(l, &l->lines[flow]);
 	mr_flow_table_remove(l->table, flow);
+}
+
+/* What a masked entry has of a program; its pair is no pair but the mask's number. */
+static void
+let_go_wide(struct lane_worker *l, uint32_t flow)
+{
+	mr_program_release(l->programs, l->wide_lines[flow].program);
+}
+
+void
+lane_forget_wide(struct lane_worker *l, uint32_t flow)
+{
+	if (!mr_flow_table_has(mr_flow_masks_table(l->masks), flow))
+		return;
+	let_go_wide(l, flow);
+	mr_flow_masks_remove(l->masks, flow);
+}
+
+void
+lane_promote(struct lane_worker *l, struct mr_node_run *run, uint32_t wide,
+    const struct mr_flow_key *key, uint64_t hash)
+{
+	const struct mr_flow *from = &l->wide_lines[wide];
+	uint32_t flow = mr_flow_table_add(l->table, key, hash, run->seconds);
+
+	if (flow == MR_FLOW_NONE)
+		return;
+	if (key->pair)
+		mr_flow_pairs_hold(l->pairs, key->pair);
+	mr_program_hold(l->programs, from->program);
+	mr_flow_set(&l->lines[flow], from->program, from->arg, from->stamp);
 }
 
 static void
@@ -106,7 +135,15 @@ expired(void *user, uint32_t flow)
 {
 	struct lane_worker *l = user;
 
-	let_go(l, flow);
+	let_go(l, &l->lines[flow]);
+}
+
+static void
+expired_wide(void *user, uint32_t flow)
+{
+	struct lane_worker *l = user;
+
+	let_go_wide(l, flow);
 }
 
 static uint32_t
@@ -124,6 +161,7 @@ lane_age(struct lane_worker *l, struct mr_node_run *run, unsigned budget)
 {
 	l->run = run;
 	mr_flow_table_age(l->table, run->seconds, budget, idle, expired, l);
+	mr_flow_masks_age(l->masks, run->seconds, budget / 4, idle, expired_wide, l);
 }
 
 /* An entry for this key that is fresh: MR_FLOW_NONE when the table is full. */
@@ -151,6 +189,28 @@ expect_reverse(struct lane_worker *l, const struct mr_flow_key *key, const struc
 	mr_flow_key_reverse(key, &back);
 	back.where |= MR_FLOW_WHERE(g->verdict & MR_VERDICT_INDEX & ~MR_VERDICT_FINAL, 0, 0, 0);
 	mr_flow_door_knock(l->door, mr_flow_table_hash(l->table, &back), l->run->seconds);
+}
+
+/* Where the walk rested on a part of the key only, it holds for all flows that agree in it. Not
+ * where nodes are called with a flow's own state. */
+static void
+add_wide(struct lane_worker *l, const struct mr_flow_key *key, uint32_t program, uint32_t arg,
+    uint32_t stamp, unsigned fields)
+{
+	const struct mr_program *g = mr_program_at(l->programs, program);
+	enum mr_flow_masks_refusal why;
+	uint32_t flow;
+
+	if ((fields & MR_FLOW_ALL & ~MR_FLOW_L2) == (MR_FLOW_ALL & ~MR_FLOW_L2) ||
+	    (g->flags & (MR_PROGRAM_CALLS | MR_PROGRAM_PRIVATE)) || key->pair)
+		return;
+	flow = mr_flow_masks_add(l->masks, fields | MR_FLOW_PORT, key, l->run->seconds, &why);
+	if (flow == MR_FLOW_NONE)
+		return;
+	if (l->wide_lines[flow].program)
+		let_go_wide(l, flow);
+	mr_program_hold(l->programs, program);
+	mr_flow_set(&l->wide_lines[flow], program, arg, stamp);
 }
 
 static void
@@ -200,6 +260,7 @@ recorded(void *user, const struct mr_recording *r)
 	/* The packet that was recorded is the flow's first; the graph has counted it. */
 	mr_flow_touch(l->table, l->lines, flow, r->length, l->run->seconds);
 	mr_counter_add(&l->refused[MR_PROGRAM_OK], 1);
+	add_wide(l, &p->key, program, arg, stamp, fields);
 	expect_reverse(l, &p->key, g);
 }
 

@@ -90,7 +90,7 @@ struct mr_program {
 static_assert(sizeof(struct mr_program) == MR_CACHE_LINE, "a plain program's replay is one line");
 
 enum mr_program_flag {
-	MR_PROGRAM_SIMPLE = 1u << 0, /* the first line is all there is to replay */
+	MR_PROGRAM_SIMPLE = 1u << 0, /* the first line says all that is done to the packet */
 	MR_PROGRAM_TTL6 = 1u << 1,   /* the TTL is a hop limit: no header checksum */
 	MR_PROGRAM_CALLS = 1u << 2,
 	MR_PROGRAM_SECONDLY = 1u << 3, /* has calls for the first packet in a second */
@@ -118,9 +118,13 @@ MR_API void mr_programs_set_era(struct mr_programs *, uint32_t era);
 MR_API enum mr_program_refusal mr_program_build(struct mr_programs *, const struct mr_recording *,
     const struct mr_flow_key *, uint32_t epoch, uint32_t *program, uint32_t *arg, uint32_t *stamp,
     unsigned *fields);
+/* One flow more. */
+MR_API void mr_program_hold(struct mr_programs *, uint32_t program);
 /* One flow less. The last one frees the program: settle what it counted before. */
 MR_API void mr_program_release(struct mr_programs *, uint32_t program);
 MR_API struct mr_program *mr_program_at(struct mr_programs *, uint32_t program);
+/* [program]: each is at least one line. */
+MR_API struct mr_program *mr_programs_lines(struct mr_programs *);
 
 /* Whether everything that it rests on is as it was, but for regions. */
 MR_API bool mr_program_holds(const struct mr_program *);

@@ -366,10 +366,10 @@ append_all(struct program_builder *b)
 }
 
 static bool
-simple(const struct head_result *e, const struct program_builder *b)
+simple(const struct head_result *e)
 {
 	return !e->guard_count && !e->move_count && !e->fix_count && !e->write_count &&
-	    !e->min_length && !b->call_count;
+	    !e->min_length;
 }
 
 static enum mr_program_refusal
@@ -389,9 +389,8 @@ emit(struct program_builder *b)
 	g->write_len = (uint8_t)e->first_len;
 	g->headroom = (uint8_t)(MR_MAX(b->head.grow, 0) + (int)(PROGRAM_WRITE_MAX - e->first_len));
 	memcpy(g->write + PROGRAM_WRITE_MAX - e->first_len, e->first, e->first_len);
-	g->flags =
-	    (uint8_t)((simple(e, b) ? MR_PROGRAM_SIMPLE : 0) | (e->ttl6 ? MR_PROGRAM_TTL6 : 0) |
-		(b->call_count ? MR_PROGRAM_CALLS : 0) | (b->private ? MR_PROGRAM_PRIVATE : 0));
+	g->flags = (uint8_t)((simple(e) ? MR_PROGRAM_SIMPLE : 0) | (e->ttl6 ? MR_PROGRAM_TTL6 : 0) |
+	    (b->call_count ? MR_PROGRAM_CALLS : 0) | (b->private ? MR_PROGRAM_PRIVATE : 0));
 	for (unsigned i = 0; i < b->call_count; i++)
 		g->flags |= b->calls[i].secondly ? MR_PROGRAM_SECONDLY : 0;
 	g->regions = (uint8_t)((b->regions[0] ? MR_PROGRAM_REGION_DST : 0) |

@@ -260,15 +260,12 @@ round_of(struct bed *b, struct tally *t)
 	/* Whoever agrees in what the walk rested on may be replayed by the same program. */
 	for (unsigned i = 0; i < 2; i++) {
 		other = relative(b, &f, fields);
+		if (original->len < oracle_min(&other))
+			continue;
 		p = oracle_clone(original);
 		oracle_shape(&other, mr_packet_bytes(p));
-		p->len = (uint16_t)MR_MAX(oracle_min(&other), (unsigned)p->len - draw(b, 30));
-		p->len = MR_MIN(p->len, original->len);
+		p->len -= (uint16_t)draw(b, original->len - oracle_min(&other) + 1);
 		p->total = p->len;
-		if (p->len < oracle_min(&other)) {
-			free(p);
-			continue;
-		}
 		check(b, program, p, &fits);
 		t->related += fits;
 	}

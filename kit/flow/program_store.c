@@ -117,6 +117,18 @@ mr_program_at(struct mr_programs *s, uint32_t program)
 }
 
 void
+mr_program_hold(struct mr_programs *s, uint32_t program)
+{
+	mr_program_at(s, program)->users++;
+}
+
+struct mr_program *
+mr_programs_lines(struct mr_programs *s)
+{
+	return (struct mr_program *)s->base;
+}
+
+void
 mr_programs_set_era(struct mr_programs *s, uint32_t era)
 {
 	s->builder.era = era;

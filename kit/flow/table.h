@@ -121,11 +121,11 @@ MR_API bool mr_flow_table_peek(const struct mr_flow_table *, uint32_t index, uin
 MR_API uint32_t mr_flow_table_top(const struct mr_flow_table *);
 
 /* Who was seen once: a flow earns its entry with its second packet. True: this hash was here
- * before, within the last MR_FLOW_DOOR_SECONDS. Direct-mapped, keyed by the hash, a fixed 128 KiB; of
+ * before, within the last MR_FLOW_DOOR_SECONDS. Sets of four, keyed by the hash, 8 bytes for each flow; of
  * the hash 39 bits are compared, so one stranger in 16 million is let in at once. */
 #define MR_FLOW_DOOR_SECONDS 8u
 struct mr_flow_door;
-MR_API int mr_flow_door_create(struct mr_flow_door **out, struct mr_error *);
+MR_API int mr_flow_door_create(struct mr_flow_door **out, uint32_t flows, struct mr_error *);
 MR_API void mr_flow_door_destroy(struct mr_flow_door *);
 MR_API bool mr_flow_door_knock(struct mr_flow_door *, uint64_t hash, uint32_t seconds);
 

@@ -1,6 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "kit/flow/table_int.h"
-
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -8,9 +6,7 @@
 
 #include <cmocka.h>
 
-#include "kit/flow/table_inl.h"
-
-#define SECOND 1000u
+#include "kit/flow/table_test_int.h"
 
 static struct mr_flow_batch batch;
 static uint64_t state = 88172645463325252ull;
@@ -22,99 +18,6 @@ draw(void)
 	state ^= state >> 7;
 	state ^= state << 17;
 	return state * 0x2545f4914f6cdd1dull;
-}
-
-static struct mr_flow_table *
-make(uint32_t max, uint32_t idle)
-{
-	struct mr_flow_table_config config = { .max = max,
-		.idle_seconds = idle,
-		.seed = 7,
-		.numa = -1 };
-	struct mr_error error = { 0 };
-	struct mr_flow_table *t;
-
-	if (mr_flow_table_create(&t, &config, &error))
-		fail_msg("%s", error.text);
-	return t;
-}
-
-/* The n-th key: IPv4 and IPv6, some of which differ in one field only. */
-static struct mr_flow_key
-key_of(uint32_t n)
-{
-	struct mr_flow_key key = { .where = MR_FLOW_WHERE(1, 0, 6, n & 1) };
-
-	memcpy(key.src, &n, sizeof(n));
-	if (n & 1)
-		memset(key.dst, 0x20, 16);
-	else
-		memcpy(key.dst, "\x0a\x00\x00\x01", 4);
-	key.sport = (be16_t)(n * 3);
-	key.dport = mr_be16(443);
-	return key;
-}
-
-static uint32_t
-add(struct mr_flow_table *t, const struct mr_flow_key *key)
-{
-	return mr_flow_table_add(t, key, mr_flow_table_hash(t, key), SECOND);
-}
-
-static struct mr_flow_table_stats
-stats_of(const struct mr_flow_table *t)
-{
-	struct mr_flow_table_stats s;
-
-	mr_flow_table_stats(t, &s);
-	return s;
-}
-
-/* Every chain is in order, every flow stands in the chain where it is looked for, no bucket is
- * lost. */
-static void
-check_buckets(const struct mr_flow_table *t)
-{
-	uint64_t entries = 0, overflow = 0, free_count = 0;
-
-	for (uint32_t at = 0; at < t->count; at++) {
-		uint32_t b = at;
-		unsigned depth = 0;
-
-		do {
-			const struct flow_bucket *bucket = &t->buckets[b];
-			unsigned used = flow_used(bucket);
-
-			for (unsigned i = 0; i < FLOW_WAYS; i++) {
-				uint32_t flow = bucket->index[i];
-				uint64_t hash;
-
-				if (i >= used) {
-					assert_int_equal(flow, MR_FLOW_NONE);
-					assert_int_equal(bucket->tag[i], 0);
-					continue;
-				}
-				assert_true(mr_flow_table_has(t, flow));
-				hash = mr_flow_table_hash(t, &t->lines[flow].key);
-				assert_int_equal(flow_bucket_of(t, hash), at);
-				assert_int_equal(flow_tag(hash), bucket->tag[i]);
-			}
-			if (depth != 1 && bucket->link & FLOW_NEXT)
-				assert_int_equal(used, FLOW_WAYS);
-			if (depth > 1)
-				assert_int_equal(used, FLOW_WAYS);
-			if (depth > 0)
-				assert_true(used > 0 && b >= t->limit);
-			overflow += depth > 0;
-			entries += used;
-			depth++;
-			b = bucket->link & FLOW_NEXT;
-		} while (b);
-	}
-	for (uint32_t b = t->overflow_free; b; b = t->buckets[b].link & FLOW_NEXT)
-		free_count++;
-	assert_int_equal(overflow + free_count, t->overflow_fresh - t->limit);
-	assert_int_equal(entries, stats_of(t).flows);
 }
 
 /* found[] of keys n0 .. n0 + count, by all variants alike. */
@@ -508,185 +411,21 @@ test_counters(void **s)
 	mr_flow_table_destroy(t);
 }
 
-struct told {
-	struct mr_flow_table *t;
-	uint32_t flows[1000];
-	unsigned count;
-	uint32_t remove, idle;
-	bool fold;
-};
-
-static void
-tell(void *user, uint32_t flow)
-{
-	struct told *told = user;
-
-	assert_true(mr_flow_table_has(told->t, flow));
-	told->flows[told->count++] = flow;
-	if (told->fold) {
-		for (uint32_t i = 1; i <= mr_flow_table_top(told->t); i++)
-			mr_flow_table_fold(told->t, i);
-	}
-	if (told->remove) {
-		mr_flow_table_remove(told->t, told->remove);
-		told->remove = 0;
-	}
-}
-
-static uint32_t
-idle_of(void *user, const struct mr_flow *line)
-{
-	struct told *told = user;
-
-	return line->program == 1 ? told->idle : 30;
-}
-
-static void
-test_age(void **s)
-{
-	struct mr_flow_table *t = make(100, 30);
-	struct mr_flow *lines = mr_flow_table_lines(t);
-	struct told told = { .t = t };
-	uint32_t flow[4];
-
-	for (unsigned n = 0; n < 4; n++) {
-		struct mr_flow_key key = key_of(n);
-
-		flow[n] = add(t, &key);
-	}
-	assert_int_equal(mr_flow_table_age(t, SECOND, 64, NULL, tell, &told), 0);
-	mr_flow_touch(t, lines, flow[1], 64, SECOND + 20);
-	mr_flow_touch(t, lines, flow[2], 64, SECOND + 29);
-	assert_int_equal(mr_flow_table_age(t, SECOND + 29, 64, NULL, tell, &told), 0);
-	assert_int_equal(mr_flow_table_age(t, SECOND + 30, 64, NULL, tell, &told), 2);
-	assert_int_equal(told.flows[0] + told.flows[1], flow[0] + flow[3]);
-	assert_false(mr_flow_table_has(t, flow[0]));
-	assert_int_equal(mr_flow_table_age(t, SECOND + 49, 64, NULL, tell, &told), 0);
-	assert_int_equal(mr_flow_table_age(t, SECOND + 50, 64, NULL, tell, &told), 1);
-	assert_int_equal(told.flows[2], flow[1]);
-	/* Late, and without anybody who wants to know. */
-	assert_int_equal(mr_flow_table_age(t, SECOND + 500, 64, NULL, NULL, NULL), 1);
-	assert_int_equal(stats_of(t).flows, 0);
-	assert_int_equal(stats_of(t).expired, 4);
-	assert_int_equal(stats_of(t).removed, 4);
-	check_buckets(t);
-	mr_flow_table_destroy(t);
-}
-
-/* The callback folds, and removes another that is due in the same batch, or itself. */
-static void
-test_age_remove(void **s)
-{
-	struct mr_flow_table *t = make(100, 30);
-	struct told told = { .t = t, .fold = true };
-	unsigned expired;
-
-	for (unsigned round = 0; round < 2; round++) {
-		for (unsigned n = 0; n < 10; n++) {
-			struct mr_flow_key key = key_of(n);
-
-			mr_flow_touch(t, t->lines,
-			    mr_flow_table_add(t, &key, mr_flow_table_hash(t, &key),
-				SECOND + 100 * round),
-			    64, SECOND + 100 * round);
-		}
-		told.count = 0;
-		/* Timers of one tick come in any order; the last added comes first. */
-		told.remove = mr_flow_table_top(t) - 9 * round;
-		expired = mr_flow_table_age(t, SECOND + 100 * round + 30, 64, NULL, tell, &told);
-		assert_int_equal(expired, told.count);
-		assert_true(told.count == 9 || told.count == 10);
-		assert_int_equal(stats_of(t).flows, 0);
-		assert_int_equal(mr_timer_count(t->wheel), 0);
-		check_buckets(t);
-	}
-	mr_flow_table_destroy(t);
-}
-
-/* What says how long: days, for ever; `seen` has 16 bits only. */
-static void
-test_age_long(void **s)
-{
-	struct mr_flow_table *t = make(10, 30);
-	struct mr_flow *lines = mr_flow_table_lines(t);
-	struct told told = { .t = t, .idle = 432000 };
-	struct mr_flow_key key = key_of(1);
-	uint32_t flow = add(t, &key), at = SECOND, last;
-	struct mr_flow_peek peek;
-
-	mr_flow_set(&lines[flow], 1, 0, 0);
-	/* A packet after each 60,000 seconds: looks in between. */
-	for (unsigned i = 0; i < 5; i++) {
-		mr_flow_touch(t, lines, flow, 64, at);
-		for (unsigned k = 0; k < 60; k++)
-			mr_flow_table_age(t, at += 1000, 64, idle_of, tell, &told);
-	}
-	last = at;
-	mr_flow_touch(t, lines, flow, 64, last);
-	/* Silent for five days, but not a second more. */
-	for (; at < last + 432000 - 100; at += 100)
-		assert_int_equal(mr_flow_table_age(t, at, 64, idle_of, tell, &told), 0);
-	assert_int_equal(mr_flow_table_age(t, last + 431999, 64, idle_of, tell, &told), 0);
-	assert_true(mr_flow_table_peek(t, flow, last + 431999, &peek));
-	assert_int_equal(peek.idle, 431999);
-	assert_int_equal(peek.packets, 6);
-	assert_int_equal(mr_flow_table_age(t, last + 432000, 64, idle_of, tell, &told), 1);
-	/* For ever; until it changes its mind. */
-	flow = mr_flow_table_add(t, &key, mr_flow_table_hash(t, &key), at);
-	mr_flow_set(&lines[flow], 1, 0, 0);
-	told.idle = 0;
-	last = at;
-	for (; at < last + 10000000; at += 5000)
-		assert_int_equal(mr_flow_table_age(t, at, 64, idle_of, tell, &told), 0);
-	assert_true(mr_flow_table_has(t, flow));
-	told.idle = 30;
-	for (unsigned i = 0; i <= FLOW_LOOK_SECONDS / 1000 + 1; i++)
-		mr_flow_table_age(t, at += 1000, 64, idle_of, tell, &told);
-	assert_false(mr_flow_table_has(t, flow));
-	mr_flow_table_destroy(t);
-}
-
-/* No call does more than its budget, and all is done in the end. */
-static void
-test_age_budget(void **s)
-{
-	enum { FLOWS = 100000 };
-	struct mr_flow_table *t = make(FLOWS, 300);
-	unsigned calls = 0, expired = 0, most = 0;
-
-	for (uint32_t n = 0; n < FLOWS; n++) {
-		struct mr_flow_key key = key_of(n);
-
-		assert_true(add(t, &key));
-	}
-	while (stats_of(t).flows) {
-		unsigned n = mr_flow_table_age(t, SECOND + 300, 100, NULL, NULL, NULL);
-
-		most = MR_MAX(most, n);
-		expired += n;
-		assert_true(++calls < FLOWS);
-	}
-	assert_true(most <= 100);
-	assert_int_equal(expired, FLOWS);
-	check_buckets(t);
-	mr_flow_table_destroy(t);
-}
-
 static void
 test_door(void **s)
 {
 	struct mr_flow_door *door;
 	unsigned kept = 0;
 
-	assert_int_equal(mr_flow_door_create(&door, NULL), 0);
+	assert_int_equal(mr_flow_door_create(&door, 16384, NULL), 0);
 	assert_false(mr_flow_door_knock(door, 0x123456789abcdef0ull, 100));
 	assert_true(mr_flow_door_knock(door, 0x123456789abcdef0ull, 100));
 	assert_true(mr_flow_door_knock(door, 0x123456789abcdef0ull, 100 + MR_FLOW_DOOR_SECONDS));
 	assert_false(mr_flow_door_knock(door, 0x123456789abcdef0ull, 130));
 	assert_true(mr_flow_door_knock(door, 0x123456789abcdef0ull, 130));
 	/* Any of the bits that count. */
-	for (unsigned bit = 20; bit < 64; bit++) {
-		bool same = bit >= 35 && bit < 40;
+	for (unsigned bit = 18; bit < 64; bit++) {
+		bool same = bit >= 31 && bit < 40;
 
 		assert_int_equal(mr_flow_door_knock(door, 0x123456789abcdef0ull ^ 1ull << bit, 130),
 		    same);
@@ -699,7 +438,7 @@ test_door(void **s)
 	state = 99;
 	for (unsigned i = 0; i < 30000; i++)
 		kept += mr_flow_door_knock(door, draw(), 200);
-	assert_true(kept > 30000 / 4);
+	assert_true(kept > 30000 / 2);
 	mr_flow_door_destroy(door);
 	mr_flow_door_destroy(NULL);
 }
@@ -715,10 +454,6 @@ main(void)
 		cmocka_unit_test(test_full),
 		cmocka_unit_test(test_adversary),
 		cmocka_unit_test(test_counters),
-		cmocka_unit_test(test_age),
-		cmocka_unit_test(test_age_remove),
-		cmocka_unit_test(test_age_long),
-		cmocka_unit_test(test_age_budget),
 		cmocka_unit_test(test_door),
 	};
 

@@ -96,6 +96,12 @@ struct mr_replayed {
 	uint8_t six;
 };
 
+/* Why a packet is not to be replayed. */
+enum mr_replay_skip {
+	MR_REPLAY_SKIP = 1,  /* this one */
+	MR_REPLAY_STALE = 2, /* what was recorded holds no more: record its flow anew */
+};
+
 typedef void mr_node_fn(struct mr_node_run *, const uint32_t *packets, mr_verdict_t *verdicts,
     unsigned count);
 
@@ -117,8 +123,9 @@ struct mr_node_class {
 	 * whatever its decision rests on is recorded, or is a field of the flow's key. */
 	bool replays;
 	/* What it does beyond edits with packets that are replayed (mr_record_call): updates the
-	 * state `args[i]` of `packets[i]`, which are as they came in. Sets skip[i] where the packet must
-	 * take the graph instead, and leaves no trace of that one. */
+	 * state `args[i]` of `packets[i]`, which are as they came in. Sets skip[i] (enum
+	 * mr_replay_skip) where the packet must take the graph instead, and leaves no trace of that
+	 * one. */
 	void (*replay)(struct mr_node_run *, const uint32_t *packets, const uint32_t *args,
 	    const struct mr_replayed *, uint8_t *skip, unsigned count);
 	/* So many packets were replayed that it told to be counted (mr_record_tally). */

@@ -157,6 +157,9 @@ out_slot(const struct mr_worker *w, unsigned port)
 	static_assert(MR_VERDICT_FINAL / OUT_FINAL == 8, "a shift makes one of the other");
 	if (mr_unlikely(slot >= w->current->port_count))
 		return OUT_SLOTS;
+	/* Where nothing stands behind the outputs all go together, and in order. */
+	if (mr_likely(w->current->ports[slot].behind == UINT16_MAX))
+		return slot;
 	return slot + ((port & MR_VERDICT_FINAL) >> 3);
 }
 
@@ -521,6 +524,8 @@ is_pending(const struct mr_worker *w)
 void
 mr_worker_flush(struct mr_worker *w)
 {
+	/* What a flow lane replayed came before those of its flow that walked (kit/flow/lane_node.c). */
+	flush_slots(w, OUT_FINAL);
 	flush_slots(w, 0);
 	/* What stands behind an output may send on another port. */
 	while (mr_unlikely(is_pending(w))) {

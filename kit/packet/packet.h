@@ -55,6 +55,8 @@ enum mr_packet_flag {
 	MR_PACKET_GSO_TCP4 = 1u << 3,
 	MR_PACKET_GSO_TCP6 = 1u << 4,
 	MR_PACKET_GSO_UDP = 1u << 5,
+	/* A rule made it, as the answer to a packet that it rejects: other rules let it pass. */
+	MR_PACKET_ANSWER = 1u << 6,
 };
 #define MR_PACKET_GSO (MR_PACKET_GSO_TCP4 | MR_PACKET_GSO_TCP6 | MR_PACKET_GSO_UDP)
 /* What the way out has to settle when its device cannot. */

@@ -34,6 +34,7 @@
 #define MR_PORT_QUEUES_MAX 64
 
 struct mr_port;
+struct mr_port_offload;
 
 enum mr_port_cap {
 	/* tx understands MR_PACKET_CSUM_PARTIAL. */
@@ -165,6 +166,8 @@ struct mr_port_driver {
 	/* The device's state: 1 up, 0 down, -ENODEV vanished. Cheap; called once a second. */
 	int (*poll_link)(struct mr_port *);
 	void (*stats)(struct mr_port *, struct mr_port_stats *);
+	/* Treats packets of known flows by itself (kit/port/offload.h); null: it cannot. */
+	const struct mr_port_offload *offload;
 };
 
 /* Opens with the driver of that name: checks the options against the driver's

@@ -6,7 +6,7 @@
  * What a packet knows of its connection, in its metadata line's `track`: which one, in what
  * state it was for this packet, in which direction it goes. Written by the node `track` of the
  * interface where it came in; whoever reads it elsewhere has to know that such a node was
- * there, because nobody else initialises it.
+ * there, because nobody else initialises it. Packets that are made here have 0 in it.
  */
 
 #include "kit/packet/packet.h"
@@ -22,6 +22,10 @@ enum mr_track_state {
 
 #define MR_TRACK_CONNECTION 0x00ffffffu /* 0: none (yet) */
 #define MR_TRACK_STATE_SHIFT 24
+#define MR_TRACK_STATES 31u
+#define MR_TRACK_OVER (1u << 29) /* its connection ended with this packet: none is to begin */
+/* A fragment other than its packet's first: its ports are what mr_conntrack_ports says. */
+#define MR_TRACK_PIECE (1u << 30)
 #define MR_TRACK_REPLY (1u << 31) /* against the direction of the first packet */
 
 mr_inline uint32_t
@@ -33,9 +37,10 @@ mr_track_word(uint32_t connection, unsigned state, bool reply)
 mr_inline unsigned
 mr_track_state(const struct mr_packet *p)
 {
-	return p->track >> MR_TRACK_STATE_SHIFT & 31u;
+	return p->track >> MR_TRACK_STATE_SHIFT & MR_TRACK_STATES;
 }
 
+/* Of a piece (MR_TRACK_PIECE): not its connection, but where its first fragment is remembered. */
 mr_inline uint32_t
 mr_track_connection(const struct mr_packet *p)
 {

@@ -227,7 +227,7 @@ echo_one(const struct icmp_work *w, uint32_t packet)
 	drop = r.version == 4 ? echo4(&e) : echo6(&e);
 	if (drop >= 0)
 		return mr_verdict_drop((unsigned)drop);
-	icmp_forget(p);
+	icmp_made(p);
 	meta->flags = MR_IP_META_ORIGIN;
 	icmp_count(w, mr_ip_vrf(e.in), r.version == 4 ? ICMP_ECHO4 : ICMP_ECHO6);
 	return r.version == 4 ? mr_verdict_edge(ICMP_ECHO_FORWARD4) : leave6(&e);

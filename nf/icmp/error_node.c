@@ -284,7 +284,7 @@ send_error(struct error *e)
 
 	if (!(e->family == MR_IP4 ? make4(e) : make6(e)))
 		return mr_verdict_drop(ICMP_ERROR_DROP_NOT_SENT);
-	icmp_forget(e->p);
+	icmp_made(e->p);
 	meta->flags = MR_IP_META_ORIGIN;
 	meta->icmp_type = 0;
 	meta->icmp_code = 0;

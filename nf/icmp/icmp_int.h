@@ -176,6 +176,8 @@ void icmp_pop(const struct icmp_work *, uint32_t packet, unsigned at, unsigned l
 bool icmp_settle(const struct icmp_work *, uint32_t packet);
 /* What the source promised holds no longer. */
 void icmp_forget(struct mr_packet *);
+/* Likewise, and it belongs to no connection: it is the router's own from here. */
+void icmp_made(struct mr_packet *);
 /* Sends a packet back to the station where its Ethernet header says it came from; false
  * when there is no such header. */
 bool icmp_reflect(const struct icmp_work *, struct mr_packet *, const struct mr_ip_interface *);

@@ -259,6 +259,14 @@ icmp_forget(struct mr_packet *p)
 	p->hash = 0;
 }
 
+void
+icmp_made(struct mr_packet *p)
+{
+	icmp_forget(p);
+	p->track = 0;
+	p->mark = 0;
+}
+
 bool
 icmp_reflect(const struct icmp_work *w, struct mr_packet *p, const struct mr_ip_interface *i)
 {

@@ -480,7 +480,8 @@ mr_interface_claim(struct mr_report *report, const struct mr_config *config,
 	for (other = mr_conf_first(mr_conf_root(config)); other; other = mr_conf_sibling(other)) {
 		if (!strcmp(mr_conf_name(other), mr_conf_name(mine)))
 			break;
-		if (takes(other, interface))
+		/* What is no list's entry (connection tracking) only looks at packets. */
+		if (*mr_conf_key(other) && takes(other, interface))
 			mr_report_at(report, config, at,
 			    "interface %s is in %s %s and cannot be in %s as well", interface,
 			    mr_conf_name(other), mr_conf_key(other), user);

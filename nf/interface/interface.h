@@ -63,6 +63,9 @@ bool mr_interface_is_staged(const struct mr_interfaces *, uint16_t index);
 /* The node that comes after the lane: where the interface's packets would enter without it. */
 uint16_t mr_interface_first(const struct mr_interfaces *, uint16_t index);
 
+/* The node behind all stages: where the interface's packets end up. */
+uint16_t mr_interface_user(const struct mr_interfaces *, uint16_t index);
+
 /* For a port that is no interface of the configuration (a twin, a tunnel): an index that no
  * interface will get until it is released. -ENOSPC. The port, and its place in the graph, are the
  * caller's. */

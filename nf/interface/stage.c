@@ -104,6 +104,14 @@ mr_interface_stage_out(struct mr_interfaces *all, uint16_t index, enum mr_interf
 }
 
 uint16_t
+mr_interface_user(const struct mr_interfaces *all, uint16_t index)
+{
+	const struct record *r = interface_record_at(all, index);
+
+	return r ? r->use : NO_NODE;
+}
+
+uint16_t
 mr_interface_first(const struct mr_interfaces *all, uint16_t index)
 {
 	const struct record *r = interface_record_at(all, index);

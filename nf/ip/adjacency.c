@@ -45,6 +45,9 @@ publish(struct mr_ip *ip, uint32_t index, mr_verdict_t verdict, unsigned mtu, un
 	uint64_t control = (uint64_t)verdict | (uint64_t)mtu << 16 | (uint64_t)interface << 32 |
 	    (uint64_t)len << 48 | (uint64_t)flags << 56;
 
+	/* Relaxed: only this thread writes it. What stays as it was outdates no flow. */
+	if (atomic_load_explicit(&ip->adjacencies[index].control, memory_order_relaxed) == control)
+		return;
 	/* Release pairs with the acquire of the forwarding nodes: the header is there. */
 	atomic_store_explicit(&ip->adjacencies[index].control, control, memory_order_release);
 	mr_generation_bump(&ip->cells->adjacencies[index % MR_IP_CELLS]);
@@ -349,6 +352,7 @@ mr_adjacency_complete(struct mr_ip *ip, uint32_t index, const uint8_t *header, u
 	control |= (uint64_t)(second ? MR_ADJACENCY_SECOND : 0u) << 56 | (uint64_t)len << 48;
 	/* Release: a reader that takes the header by this word, complete as before, sees it whole. */
 	atomic_store_explicit(&line->control, control, memory_order_release);
+	mr_generation_bump(&ip->cells->adjacencies[index % MR_IP_CELLS]);
 	a->complete = true;
 	a->switched = c->grace;
 	republish(ip, index);

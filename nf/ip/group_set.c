@@ -126,9 +126,13 @@ owner_of(const struct set *set, const struct deal_member *deal, uint32_t bucket)
 static void
 store(const struct set *set, uint32_t bucket, unsigned owner)
 {
+	_Atomic uint32_t *place = &set->ip->buckets[set->base + bucket];
+	uint32_t adjacency = set->members[owner].adjacency;
+
 	/* Relaxed: an adjacency is published on its own, and stays while the set does. */
-	atomic_store_explicit(&set->ip->buckets[set->base + bucket], set->members[owner].adjacency,
-	    memory_order_relaxed);
+	if (atomic_load_explicit(place, memory_order_relaxed) == adjacency)
+		return;
+	atomic_store_explicit(place, adjacency, memory_order_relaxed);
 	mr_generation_bump(ip_bucket_cell(set->ip, (uint32_t)set->base));
 }
 

@@ -90,41 +90,56 @@ mr_ip_interface_destroy(struct mr_ip *ip, uint16_t index)
 	ip->info[index].name[0] = '\0';
 }
 
+/* As far as nodes can see. */
+static bool
+is_same(const struct mr_ip_interface *a, const struct mr_ip_interface *b)
+{
+	uint8_t one[16], two[16];
+
+	mr_ip_address6(a, one);
+	mr_ip_address6(b, two);
+	return mr_ip_fib4(a) == mr_ip_fib4(b) && mr_ip_fib6(a) == mr_ip_fib6(b) &&
+	    mr_ip_mac(a) == mr_ip_mac(b) && mr_ip_flags(a) == mr_ip_flags(b) &&
+	    mr_ip_vrf(a) == mr_ip_vrf(b) && mr_ip_port(a) == mr_ip_port(b) &&
+	    mr_ip_vlan(a) == mr_ip_vlan(b) && mr_ip_mtu(a) == mr_ip_mtu(b) &&
+	    mr_ip_twin(a) == mr_ip_twin(b) && mr_ip_clamp4(a) == mr_ip_clamp4(b) &&
+	    mr_ip_clamp6(a) == mr_ip_clamp6(b) && mr_ip_address4(a) == mr_ip_address4(b) &&
+	    memcmp(one, two, sizeof(one)) == 0;
+}
+
 void
 mr_ip_interface_write(struct mr_ip *ip, uint16_t index, const struct mr_ip_interface *next)
 {
 	struct mr_ip_interface *i = &ip->interfaces[index];
-	const struct mr_ip_interface before = *i;
 
+	/* What did not change outdates no flow. */
+	if (is_same(i, next))
+		return;
 	/* Release pairs with mr_ip_fib4 and mr_ip_fib6. */
 	atomic_store_explicit(&i->fib4, mr_ip_fib4(next), memory_order_release);
 	atomic_store_explicit(&i->fib6, mr_ip_fib6(next), memory_order_release);
 	write_rest(i, next);
 	/* Release pairs with mr_ip_flags. */
 	atomic_store_explicit(&i->flags, mr_ip_flags(next), memory_order_release);
-	/* It is written once a second, mostly as it was: flows rest on it. */
-	if (memcmp(&before, i, sizeof(before)) != 0)
-		mr_generation_bump(&ip->cells->interfaces);
+	mr_generation_bump(&ip->cells->interfaces);
 }
 
 void
 mr_ip_interface_flag(struct mr_ip *ip, uint16_t index, uint32_t flags, bool on)
 {
 	struct mr_ip_interface *i = &ip->interfaces[index];
-	uint32_t before = mr_ip_flags(i);
+	uint32_t before = mr_ip_flags(i), after = on ? before | flags : before & ~flags;
 
+	if (after == before)
+		return;
 	/* Only this thread writes it, so load and store may be two. Release as above. */
-	atomic_store_explicit(&i->flags, on ? before | flags : before & ~flags,
-	    memory_order_release);
-	if (before != mr_ip_flags(i))
-		mr_generation_bump(&ip->cells->interfaces);
+	atomic_store_explicit(&i->flags, after, memory_order_release);
+	mr_generation_bump(&ip->cells->interfaces);
 }
 
 void
 mr_ip_interface_twin(struct mr_ip *ip, uint16_t index, uint16_t port)
 {
-	if (mr_ip_twin(&ip->interfaces[index]) == port)
-		return;
 	atomic_store_explicit(&ip->interfaces[index].twin, port, memory_order_relaxed);
 	mr_generation_bump(&ip->cells->interfaces);
 }

@@ -90,6 +90,7 @@ put_in_front(struct lanes *all, const struct mr_interface *i, struct lane_of *of
 
 	if (!view.bridged && mr_dataplane_address(all->dp, i->index, 0, mac))
 		memcpy(&view.mac, mac, sizeof(mac));
+	of->view = view;
 	snprintf(name, sizeof(name), "flow-lane@%s", i->name);
 	if (mr_lane_port_create(&of->port, all->lane, &view, name, &of->node, &error)) {
 		mr_log(mr_dataplane_log(all->dp), MR_LOG_ERROR, "lanes: %s", error.text);
@@ -179,6 +180,38 @@ mr_lanes_lane(struct mr_dataplane *dp)
 	struct lanes *all = mr_dataplane_state(dp, &mr_nf_lanes);
 
 	return all ? all->lane : NULL;
+}
+
+enum mr_lanes_answer
+mr_lanes_find(struct mr_dataplane *dp, uint16_t interface, uint32_t packet,
+    struct mr_lanes_flow *found)
+{
+	struct lanes *all = mr_dataplane_state(dp, &mr_nf_lanes);
+	const struct lane_of *of = &all->of[interface];
+	struct mr_flow_batch *batch;
+	unsigned rest_count, keyed;
+	uint16_t rest[1];
+	bool there;
+
+	memset(found, 0, sizeof(*found));
+	found->reason = of->reason;
+	if (!of->flow)
+		return MR_LANES_GRAPH;
+	if (of->view.bridged)
+		return MR_LANES_BRIDGED;
+	batch = malloc(sizeof(*batch));
+	if (!batch)
+		return MR_LANES_NO_FLOW;
+	keyed = mr_flow_keys(&of->view, NULL, mr_dataplane_buffers(dp)->base, &packet, 1, batch,
+	    rest, &rest_count);
+	there = keyed &&
+	    mr_lane_find(all->lane, &batch->key[0], &found->worker, &found->index, &found->flow);
+	free(batch);
+	if (!there)
+		return keyed ? MR_LANES_NO_FLOW : MR_LANES_NO_KEY;
+	mr_lane_print(all->lane, found->worker, found->index, found->program,
+	    sizeof(found->program));
+	return MR_LANES_FLOW;
 }
 
 const struct mr_nf mr_nf_lanes = {

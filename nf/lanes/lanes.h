@@ -16,6 +16,28 @@
 /* The data plane's flow lane; null before the first configuration. */
 struct mr_lane *mr_lanes_lane(struct mr_dataplane *);
 
+/* What the flow lane has for a packet. */
+enum mr_lanes_answer {
+	MR_LANES_GRAPH,   /* its interface has no lane in front */
+	MR_LANES_NO_KEY,  /* it is not plain: the graph's, always */
+	MR_LANES_NO_FLOW, /* no packet of its flow was recorded, or not lately */
+	MR_LANES_BRIDGED, /* flows of bridged interfaces are only known to their worker */
+	MR_LANES_FLOW,
+};
+
+struct mr_lanes_flow {
+	const char *reason; /* why its interface has this lane */
+	unsigned worker;
+	uint32_t index;
+	struct mr_flow_peek flow; /* MR_LANES_FLOW */
+	char program[4096];       /* in words, a line each; empty when the worker does not answer */
+};
+
+/* Looks for the flow that this packet would be replayed by, had it come in on this interface. Takes
+ * as long as looking at all flows. */
+enum mr_lanes_answer mr_lanes_find(struct mr_dataplane *, uint16_t interface, uint32_t packet,
+    struct mr_lanes_flow *);
+
 extern const struct mr_nf mr_nf_lanes;
 
 #endif

@@ -19,6 +19,7 @@ struct lane_of {
 	const char *reason;
 	uint16_t node; /* valid while flow */
 	struct mr_lane_port *port;
+	struct mr_flow_view view;
 };
 
 struct lanes_settings {

@@ -267,7 +267,7 @@ test_expressions(void **state)
 
 		assert_int_equal(
 		    xdp_expression_compile("filter", expressions[i], &program, &count, &error), 0);
-		assert_int_equal(xdp_steer_assemble(&e, expressions[i], NULL, -1, 0, &error), 0);
+		assert_int_equal(xdp_steer_assemble(&e, expressions[i], NULL, -1, 0, NULL, &error), 0);
 		fd = load(&e);
 		for (k = 0; k < PACKETS; k++) {
 			unsigned len = make_packet(bytes);
@@ -296,7 +296,7 @@ test_filter_and_leave(void **state)
 
 	assert_int_equal(xdp_expression_compile("filter", "ip or ip6", &filter, &count, &error), 0);
 	assert_int_equal(xdp_expression_compile("leave", "tcp port 22", &leave, &count, &error), 0);
-	assert_int_equal(xdp_steer_assemble(&e, "ip or ip6", "tcp port 22", -1, 0, &error), 0);
+	assert_int_equal(xdp_steer_assemble(&e, "ip or ip6", "tcp port 22", -1, 0, NULL, &error), 0);
 	fd = load(&e);
 	for (k = 0; k < 1000; k++) {
 		unsigned len = make_packet(bytes);
@@ -458,7 +458,7 @@ test_refused(void **state)
 	assert_int_equal(xdp_expression_compile("filter", "tcp prot 22", &program, &count, &error),
 	    -EINVAL);
 	assert_non_null(strstr(error.text, "tcp prot 22"));
-	assert_int_equal(xdp_steer_assemble(&e, "ip6 protochain 6", NULL, -1, 0, &error), -ELOOP);
+	assert_int_equal(xdp_steer_assemble(&e, "ip6 protochain 6", NULL, -1, 0, NULL, &error), -ELOOP);
 	assert_non_null(strstr(error.text, "protochain"));
 	ebpf_release(&e);
 }

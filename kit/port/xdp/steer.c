@@ -4,6 +4,7 @@
  *
  *	if the driver holds a VLAN tag: make room, write it into the frame
  *	if not filter(frame) or leave(frame): goto pass
+ *	forward what is of a known flow (offload_code.c)
  *	if bpf_redirect_map(sockets, ctx->rx_queue_index, XDP_PASS) == XDP_REDIRECT: return it
  *  pass:
  *	take a tag that we wrote out again; return XDP_PASS
@@ -130,7 +131,7 @@ emit_expression(struct ebpf *e, const char *what, const char *text, bool inverte
 
 int
 xdp_steer_assemble(struct ebpf *e, const char *filter, const char *leave, int map_fd, int tag_kfunc,
-    struct mr_error *error)
+    const struct xdp_offload_code *offload, struct mr_error *error)
 {
 	int pass = ebpf_label(e), drop = ebpf_label(e);
 	int rc = 0;
@@ -144,6 +145,8 @@ xdp_steer_assemble(struct ebpf *e, const char *filter, const char *leave, int ma
 		rc = emit_expression(e, "leave", leave, true, pass, error);
 	if (rc)
 		return rc;
+	if (offload)
+		xdp_offload_emit(e, offload);
 
 	if (map_fd < 0) {
 		ebpf_mov_imm(e, 0, XDP_TX);
@@ -178,7 +181,7 @@ int
 xdp_steer_check_filters(const char *filter, const char *leave, struct mr_error *error)
 {
 	struct ebpf e = { 0 };
-	int rc = xdp_steer_assemble(&e, filter, leave, -1, 0, error);
+	int rc = xdp_steer_assemble(&e, filter, leave, -1, 0, NULL, error);
 
 	ebpf_release(&e);
 	return rc;
@@ -191,30 +194,40 @@ find_tag_kfunc(void)
 	return xdp_btf_find_kernel("bpf_xdp_metadata_rx_vlan_tag");
 }
 
+/* *fd: the program, in the kernel. */
 static int
-load(struct xdp_steer *s, const struct xdp_steer_config *config, unsigned flags, int tag_kfunc,
+load(const struct xdp_steer *s, const struct xdp_offload_code *offload, int *fd,
     struct mr_error *error)
 {
 	/* Kernel functions are for programs under the GPL; this one is ours to give under
 	 * both licences. */
-	const char *licence = tag_kfunc ? "Dual BSD/GPL" : "Apache-2.0";
-	LIBBPF_OPTS(bpf_prog_load_opts, opts, .prog_flags = flags, .expected_attach_type = BPF_XDP);
+	const char *licence = s->tag_kfunc ? "Dual BSD/GPL" : "Apache-2.0";
+	LIBBPF_OPTS(bpf_prog_load_opts, opts, .prog_flags = s->flags,
+	    .expected_attach_type = BPF_XDP);
 	struct ebpf e = { 0 };
 	int rc;
 
-	if (tag_kfunc)
-		opts.prog_ifindex = (uint32_t)config->ifindex;
-	rc = xdp_steer_assemble(&e, config->filter, config->leave, s->map_fd, tag_kfunc, error);
+	if (s->tag_kfunc)
+		opts.prog_ifindex = (uint32_t)s->ifindex;
+	rc = xdp_steer_assemble(&e, s->filter, s->leave, s->map_fd, s->tag_kfunc, offload, error);
 	if (!rc) {
-		s->prog_fd = bpf_prog_load(BPF_PROG_TYPE_XDP, "millrace_steer", licence, e.insns,
-		    e.count, &opts);
-		rc = s->prog_fd < 0 ? s->prog_fd : 0;
+		*fd = bpf_prog_load(BPF_PROG_TYPE_XDP, "millrace_steer", licence, e.insns, e.count,
+		    &opts);
+		rc = *fd < 0 ? *fd : 0;
 		if (rc)
 			mr_error_set(error, rc, "the kernel refused the steering program: %s",
 			    strerror(-rc));
 	}
 	ebpf_release(&e);
 	return rc;
+}
+
+static int
+load_as(struct xdp_steer *s, unsigned flags, int tag_kfunc, struct mr_error *error)
+{
+	s->flags = flags;
+	s->tag_kfunc = tag_kfunc;
+	return load(s, NULL, &s->prog_fd, error);
 }
 
 /* The best program that this kernel takes: with tags, without, without frames of
@@ -226,16 +239,15 @@ load_best(struct xdp_steer *s, const struct xdp_steer_config *config, struct mr_
 	int rc = -ENOTSUP;
 
 	if (tag_kfunc) {
-		rc =
-		    load(s, config, PROG_XDP_HAS_FRAGS | PROG_XDP_DEV_BOUND_ONLY, tag_kfunc, error);
+		rc = load_as(s, PROG_XDP_HAS_FRAGS | PROG_XDP_DEV_BOUND_ONLY, tag_kfunc, error);
 		s->frags = s->tags = !rc;
 	}
 	if (rc) {
-		rc = load(s, config, PROG_XDP_HAS_FRAGS, 0, error);
+		rc = load_as(s, PROG_XDP_HAS_FRAGS, 0, error);
 		s->frags = !rc;
 	}
 	if (rc == -EINVAL)
-		rc = load(s, config, 0, 0, error);
+		rc = load_as(s, 0, 0, error);
 	if (rc == -EPERM)
 		return mr_error_set(error, rc,
 		    "no permission to load the steering program (CAP_BPF, CAP_NET_ADMIN)");
@@ -317,7 +329,11 @@ xdp_steer_open(struct xdp_steer *s, const struct xdp_steer_config *config, struc
 	if (s->map_fd < 0)
 		return mr_error_set(error, s->map_fd, "no map of sockets: %s",
 		    strerror(-s->map_fd));
-	rc = load_best(s, config, error);
+	s->ifindex = config->ifindex;
+	s->filter = strdup(config->filter ? config->filter : "");
+	s->leave = strdup(config->leave ? config->leave : "");
+	rc = s->filter && s->leave ? load_best(s, config, error)
+				   : mr_error_set(error, -ENOMEM, "no memory for the filters");
 	if (!rc)
 		rc = attach(s, config, error);
 	if (rc)
@@ -339,6 +355,31 @@ xdp_steer_close(struct xdp_steer *s)
 	close_fd(&s->link_fd);
 	close_fd(&s->prog_fd);
 	close_fd(&s->map_fd);
+	free(s->filter);
+	free(s->leave);
+	s->filter = s->leave = NULL;
+}
+
+int
+xdp_steer_change(struct xdp_steer *s, const struct xdp_offload_code *offload,
+    struct mr_error *error)
+{
+	int fd = -1, rc;
+
+	if (s->link_fd < 0)
+		return mr_error_set(error, -ENODEV, "no steering program is attached");
+	rc = load(s, offload, &fd, error);
+	if (rc)
+		return rc;
+	rc = bpf_link_update(s->link_fd, fd, NULL);
+	if (rc) {
+		close(fd);
+		return mr_error_set(error, rc, "the steering program could not be replaced: %s",
+		    strerror(-rc));
+	}
+	close(s->prog_fd);
+	s->prog_fd = fd;
+	return 0;
 }
 
 int

@@ -20,6 +20,7 @@
 
 #include "kit/base/error.h"
 #include "kit/port/xdp/ebpf.h"
+#include "kit/port/xdp/offload.h"
 
 struct xdp_steer_config {
 	int ifindex;
@@ -34,10 +35,19 @@ struct xdp_steer {
 	int map_fd, prog_fd, link_fd;
 	bool frags; /* frames of several buffers may come */
 	bool tags;  /* VLAN tags are put back */
+	/* For the next program. */
+	int ifindex;
+	char *filter, *leave;
+	unsigned flags;
+	int tag_kfunc;
 };
 
 int xdp_steer_open(struct xdp_steer *, const struct xdp_steer_config *, struct mr_error *);
 void xdp_steer_close(struct xdp_steer *);
+
+/* From the next frame on, the program forwards known flows by itself (offload.h), or (null) does not
+ * any more. The old one stays when that fails. */
+int xdp_steer_change(struct xdp_steer *, const struct xdp_offload_code *, struct mr_error *);
 
 /* Frames of that queue go to that socket from now on, or to the kernel again. */
 int xdp_steer_take(struct xdp_steer *, unsigned queue, int socket, struct mr_error *);
@@ -51,8 +61,8 @@ int xdp_steer_check_free(int ifindex, const char *device, struct mr_error *);
 
 /* The program alone, for xdp_steer_open and for tests: jumps to a socket of the map, or, with
  * map_fd -1, returns XDP_TX for what it would take. `tag_kfunc` is the BTF id of
- * bpf_xdp_metadata_rx_vlan_tag, 0 to leave tags alone. */
+ * bpf_xdp_metadata_rx_vlan_tag, 0 to leave tags alone; `offload` may be null. */
 int xdp_steer_assemble(struct ebpf *, const char *filter, const char *leave, int map_fd,
-    int tag_kfunc, struct mr_error *);
+    int tag_kfunc, const struct xdp_offload_code *offload, struct mr_error *);
 
 #endif

@@ -116,6 +116,7 @@ detach(struct xdp_port *x)
 	/* First the program: then drivers stop receiving into our buffers. In zero-copy mode they
 	 * finish behind our back. */
 	xdp_steer_close(&x->steer);
+	xdp_offload_functions.close(&x->port);
 	xdp_sockets_close(x);
 	if (x->mode == XDP_MODE_ZEROCOPY)
 		nanosleep(&pause, NULL);
@@ -412,4 +413,5 @@ const struct mr_port_driver mr_port_driver_xdp = {
 	.tx_idle = xdp_tx_idle,
 	.poll_link = xdp_poll_link,
 	.stats = xdp_stats,
+	.offload = &xdp_offload_functions,
 };

@@ -27,6 +27,7 @@
 
 #include "kit/port/port.h"
 #include "kit/port/xdp/device.h"
+#include "kit/port/xdp/offload.h"
 #include "kit/port/xdp/steer.h"
 
 #define XDP_CHUNK (MR_PACKET_STRIDE - MR_PACKET_META_SIZE)
@@ -99,6 +100,7 @@ struct xdp_port {
 	struct xsk_umem *umem;
 	struct xdp_device device;
 	struct xdp_steer steer;
+	struct xdp_offload offload;
 };
 
 /* The place of a buffer in `held`: strides from the arena's start. */

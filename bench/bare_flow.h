@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef MR_BENCH_BARE_FLOW_H
+#define MR_BENCH_BARE_FLOW_H
+
+/*
+ * The floor of the rows about flows: takes buffers, copies the next frames into them, finds each
+ * one's flow by addresses, protocol and ports, writes the Ethernet addresses that stand there,
+ * counts the TTL down, with IPv4's checksum, and gives the buffers back. Whole keys in lines of 64
+ * bytes, two flows a line. It believes every header, and finds every flow.
+ *
+ * Ownership: close frees everything; frames and buffers are the caller's and outlive it.
+ * Threads: one. Errors: no memory.
+ */
+
+#include "bench/frames.h"
+#include "kit/packet/buffers.h"
+
+struct mr_bench_bare_flow;
+
+/* Frames: IPv4 and UDP, `count` of them, a power of two; the flows are theirs. `hops` is what hop
+ * each one has among `macs`. */
+int mr_bench_bare_flow_open(struct mr_bench_bare_flow **out,
+    const uint8_t (*frames)[MR_BENCH_FRAME], uint32_t count, const uint8_t *hops,
+    const uint8_t (*macs)[2][6], struct mr_buffers *buffers);
+void mr_bench_bare_flow_close(struct mr_bench_bare_flow *);
+
+/* A vector of packets; how many it was. */
+unsigned mr_bench_bare_flow_turn(struct mr_bench_bare_flow *);
+
+#endif

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "bench/plane_side.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "nf/dataplane.h"
+#include "nf/lanes/lanes.h"
+
+#define MODULES_MAX 64
+
+struct mr_bench_plane {
+	struct mr_model *model;
+	struct mr_config *config;
+	struct mr_dataplane *dp;
+	struct mr_log log;
+};
+
+static int
+make_model(struct mr_bench_plane *p, struct mr_error *error)
+{
+	const char *texts[MODULES_MAX];
+	size_t count = 0;
+
+	for (size_t i = 0; mr_nf_list[i]; i++) {
+		texts[count++] = mr_nf_list[i]->yang;
+		for (unsigned n = 0; mr_nf_list[i]->more_yang && mr_nf_list[i]->more_yang(n); n++)
+			texts[count++] = mr_nf_list[i]->more_yang(n);
+	}
+	return mr_model_create(&p->model, texts, count, error);
+}
+
+static int
+make_plane(struct mr_bench_plane *p, const char *yaml, struct mr_error *error)
+{
+	struct mr_report *report;
+
+	if (mr_report_create(&report))
+		return mr_error_set(error, -ENOMEM, "no memory");
+	if (mr_config_parse(&p->config, p->model, "bench", yaml, strlen(yaml), report) == 0)
+		mr_dataplane_check(p->config, report);
+	if (mr_report_count(report) == 0)
+		mr_dataplane_create(&p->dp, p->config, &p->log, report);
+	if (mr_report_count(report))
+		mr_report_print(report, stderr);
+	mr_report_destroy(report);
+	return p->dp ? 0 : mr_error_set(error, -EINVAL, "the bench's configuration is wrong");
+}
+
+int
+mr_bench_plane_open(struct mr_bench_plane **out, const char *yaml, struct mr_error *error)
+{
+	struct mr_bench_plane *p = calloc(1, sizeof(*p));
+	int rc;
+
+	*out = p;
+	if (!p)
+		return mr_error_set(error, -ENOMEM, "no memory for a data plane");
+	mr_log_init_fd(&p->log, 2, MR_LOG_ERROR);
+	rc = make_model(p, error);
+	if (rc == 0)
+		rc = make_plane(p, yaml, error);
+	return rc;
+}
+
+struct mr_graph *
+mr_bench_plane_graph(struct mr_bench_plane *p)
+{
+	return mr_dataplane_graph(p->dp);
+}
+
+struct mr_lane *
+mr_bench_plane_lane(struct mr_bench_plane *p)
+{
+	return mr_lanes_lane(p->dp);
+}
+
+uint64_t
+mr_bench_plane_counter(struct mr_bench_plane *p, const char *node, const char *counter)
+{
+	const struct mr_graph *graph = mr_dataplane_graph(p->dp);
+	struct mr_node_stats stats;
+
+	for (uint16_t i = 0; i < mr_graph_node_count(graph); i++) {
+		if (strcmp(mr_graph_node_name(graph, i), node) != 0 ||
+		    mr_graph_node_stats(graph, i, &stats))
+			continue;
+		for (unsigned k = 0; k < stats.class->counter_count; k++)
+			if (strcmp(stats.class->counters[k].name, counter) == 0)
+				return stats.counters[k];
+	}
+	return 0;
+}
+
+void
+mr_bench_plane_close(struct mr_bench_plane *p)
+{
+	if (!p)
+		return;
+	mr_dataplane_destroy(p->dp);
+	mr_config_destroy(p->config);
+	mr_model_destroy(p->model);
+	free(p);
+}

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef MR_BENCH_PLANE_SIDE_H
+#define MR_BENCH_PLANE_SIDE_H
+
+/*
+ * Our side of rows about chains of functions: a whole data plane, made from a configuration as
+ * users write one, whose one worker is run here.
+ *
+ * Ownership: close frees everything; null is fine. Threads: one.
+ */
+
+#include "bench/bench.h"
+#include "kit/graph/graph.h"
+#include "kit/flow/lane.h"
+
+struct mr_bench_plane;
+
+int mr_bench_plane_open(struct mr_bench_plane **out, const char *yaml, struct mr_error *);
+struct mr_graph *mr_bench_plane_graph(struct mr_bench_plane *);
+struct mr_lane *mr_bench_plane_lane(struct mr_bench_plane *);
+/* A node's counter by their names; 0 where there is none. */
+uint64_t mr_bench_plane_counter(struct mr_bench_plane *, const char *node, const char *counter);
+void mr_bench_plane_close(struct mr_bench_plane *);
+
+#endif

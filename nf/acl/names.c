@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "nf/acl/names_int.h"
+
+#define ONE(name, n) \
+	{ \
+		name, n, n \
+	}
+#define TYPE(name, n) \
+	{ \
+		name, (n) << 8, (n) << 8 | 255 \
+	}
+#define CODE(name, type, code) \
+	{ \
+		name, (type) << 8 | (code), (type) << 8 | (code) \
+	}
+
+const struct acl_name acl_protocols[] = {
+	ONE("icmp", 1),
+	ONE("igmp", 2),
+	ONE("ipip", 4),
+	ONE("tcp", 6),
+	ONE("udp", 17),
+	ONE("dccp", 33),
+	ONE("ipv6", 41),
+	ONE("gre", 47),
+	ONE("esp", 50),
+	ONE("ah", 51),
+	ONE("icmpv6", 58),
+	ONE("ipv6-icmp", 58),
+	ONE("ospf", 89),
+	ONE("pim", 103),
+	ONE("comp", 108),
+	ONE("vrrp", 112),
+	ONE("l2tp", 115),
+	ONE("sctp", 132),
+	ONE("udplite", 136),
+	{ 0 },
+};
+
+const struct acl_name acl_services[] = {
+	ONE("ftp-data", 20),
+	ONE("ftp", 21),
+	ONE("ssh", 22),
+	ONE("telnet", 23),
+	ONE("smtp", 25),
+	ONE("domain", 53),
+	ONE("bootps", 67),
+	ONE("bootpc", 68),
+	ONE("tftp", 69),
+	ONE("http", 80),
+	ONE("pop3", 110),
+	ONE("ntp", 123),
+	ONE("imap2", 143),
+	ONE("snmp", 161),
+	ONE("snmp-trap", 162),
+	ONE("bgp", 179),
+	ONE("ldap", 389),
+	ONE("https", 443),
+	ONE("submissions", 465),
+	ONE("isakmp", 500),
+	ONE("syslog", 514),
+	ONE("dhcpv6-client", 546),
+	ONE("dhcpv6-server", 547),
+	ONE("submission", 587),
+	ONE("ldaps", 636),
+	ONE("imaps", 993),
+	ONE("pop3s", 995),
+	ONE("mysql", 3306),
+	ONE("ipsec-nat-t", 4500),
+	ONE("sip", 5060),
+	ONE("mdns", 5353),
+	ONE("postgresql", 5432),
+	ONE("http-alt", 8080),
+	{ 0 },
+};
+
+const struct acl_name acl_icmp4[] = {
+	TYPE("echo-reply", 0),
+	TYPE("destination-unreachable", 3),
+	CODE("net-unreachable", 3, 0),
+	CODE("host-unreachable", 3, 1),
+	CODE("prot-unreachable", 3, 2),
+	CODE("port-unreachable", 3, 3),
+	CODE("frag-needed", 3, 4),
+	CODE("net-prohibited", 3, 9),
+	CODE("host-prohibited", 3, 10),
+	CODE("admin-prohibited", 3, 13),
+	TYPE("source-quench", 4),
+	TYPE("redirect", 5),
+	TYPE("echo-request", 8),
+	TYPE("router-advertisement", 9),
+	TYPE("router-solicitation", 10),
+	TYPE("time-exceeded", 11),
+	TYPE("parameter-problem", 12),
+	TYPE("timestamp-request", 13),
+	TYPE("timestamp-reply", 14),
+	TYPE("info-request", 15),
+	TYPE("info-reply", 16),
+	TYPE("address-mask-request", 17),
+	TYPE("address-mask-reply", 18),
+	{ 0 },
+};
+
+const struct acl_name acl_icmp6[] = {
+	TYPE("destination-unreachable", 1),
+	CODE("no-route", 1, 0),
+	CODE("admin-prohibited", 1, 1),
+	CODE("addr-unreachable", 1, 3),
+	CODE("port-unreachable", 1, 4),
+	TYPE("packet-too-big", 2),
+	TYPE("time-exceeded", 3),
+	TYPE("parameter-problem", 4),
+	TYPE("echo-request", 128),
+	TYPE("echo-reply", 129),
+	TYPE("mld-listener-query", 130),
+	TYPE("mld-listener-report", 131),
+	TYPE("mld-listener-done", 132),
+	TYPE("nd-router-solicit", 133),
+	TYPE("nd-router-advert", 134),
+	TYPE("nd-neighbor-solicit", 135),
+	TYPE("nd-neighbor-advert", 136),
+	TYPE("nd-redirect", 137),
+	TYPE("router-renumbering", 138),
+	TYPE("ind-neighbor-solicit", 141),
+	TYPE("ind-neighbor-advert", 142),
+	TYPE("mld2-listener-report", 143),
+	{ 0 },
+};
+
+const struct acl_name acl_dscps[] = {
+	ONE("cs0", 0),
+	ONE("be", 0),
+	ONE("lephb", 1),
+	ONE("cs1", 8),
+	ONE("af11", 10),
+	ONE("af12", 12),
+	ONE("af13", 14),
+	ONE("cs2", 16),
+	ONE("af21", 18),
+	ONE("af22", 20),
+	ONE("af23", 22),
+	ONE("cs3", 24),
+	ONE("af31", 26),
+	ONE("af32", 28),
+	ONE("af33", 30),
+	ONE("cs4", 32),
+	ONE("af41", 34),
+	ONE("af42", 36),
+	ONE("af43", 38),
+	ONE("cs5", 40),
+	ONE("va", 44),
+	ONE("ef", 46),
+	ONE("cs6", 48),
+	ONE("cs7", 56),
+	{ 0 },
+};

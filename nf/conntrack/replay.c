@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * What `track` does with packets of the flow lane: they are of an open connection, in its window,
+ * or take the graph. The flags of a line's word never change here.
+ */
+
+#include <string.h>
+
+#include "nf/conntrack/conntrack_int.h"
+#include "nf/conntrack/tcp_inl.h"
+
+struct ends {
+	uint32_t src, dst;
+	uint16_t sport, dport;
+};
+
+/* The last four bytes of the addresses, and what stands for ports. */
+mr_inline bool
+ends_of(struct ends *e, const uint8_t *bytes, const struct mr_replayed *r, uint8_t proto)
+{
+	const uint8_t *ip = bytes + r->l3, *l4 = bytes + r->l4;
+	bool asks;
+
+	memcpy(&e->src, ip + (r->six ? 20 : 12), 4);
+	memcpy(&e->dst, ip + (r->six ? 36 : 16), 4);
+	if (mr_unlikely(proto == MR_IP_PROTO_ICMP || proto == MR_IP_PROTO_ICMP6))
+		return ct_icmp_ports(r->six, l4[0], l4[1], mr_load_be16(l4 + 4), &e->sport,
+		    &e->dport, &asks);
+	e->sport = mr_load_be16(l4);
+	e->dport = mr_load_be16(l4 + 2);
+	return true;
+}
+
+/* One that began nothing: has somebody begun its connection meanwhile? Returns what to skip. */
+static mr_noinline uint8_t
+still_none(const struct ct_side *side, struct mr_node_run *run, uint32_t packet,
+    const struct mr_replayed *r)
+{
+	struct mr_packet *p = mr_packet_at(run->base, packet);
+	struct ct_table *t = side->core->table;
+	struct ct_packet k;
+	uint64_t hash;
+	uint32_t word;
+
+	ct_classify(&k, p, atomic_load_explicit(&side->port->zone, memory_order_relaxed));
+	if (k.what != CT_FLOW || (k.proto == MR_IP_PROTO_TCP && !(r->tcp & MR_TCP_ACK)))
+		return MR_REPLAY_SKIP;
+	if ((atomic_load_explicit(&side->core->options, memory_order_relaxed) & CT_CHECKSUM) &&
+	    ct_sum_is_bad(&k, run->buffers, packet, p))
+		return MR_REPLAY_SKIP;
+	hash = ct_hash(t, &k.key);
+	if (ct_guess(t, hash) && ct_find(t, run->worker, &k.key, hash, run->seconds, &word))
+		return MR_REPLAY_STALE;
+	mr_node_count(run, CT_TRACK_NEW, 1);
+	return 0;
+}
+
+mr_inline bool
+tcp(struct ct_line *c, const uint8_t *bytes, const struct mr_replayed *r, unsigned dir,
+    uint8_t *timeout)
+{
+	const uint8_t *ip = bytes + r->l3, *l4 = bytes + r->l4;
+	uint32_t end =
+	    r->six ? r->l3 + 40u + mr_load_be16(ip + 4) : r->l3 + (uint32_t)mr_load_be16(ip + 2);
+	struct ct_half *from = &c->half[dir];
+	uint32_t len = end - r->l4 - (l4[12] >> 4) * 4u, win;
+	struct ct_segment s = {
+		.seq = mr_load_be32(l4 + 4),
+		.ack = mr_load_be32(l4 + 8),
+		.win = mr_load_be16(l4 + 14),
+		.flags = r->tcp,
+	};
+
+	if (mr_unlikely(
+		(r->tcp & (MR_TCP_ACK | MR_TCP_SYN | MR_TCP_FIN | MR_TCP_RST)) != MR_TCP_ACK ||
+		atomic_load_explicit(&c->state, memory_order_relaxed) != CT_TCP_ESTABLISHED ||
+		!from->maxwin))
+		return false;
+	s.end = s.seq + len;
+	if (mr_likely(ct_window_check(from, &c->half[!dir], s.seq, s.ack, s.end) == CT_WINDOW_IN)) {
+		win = (uint32_t)s.win << (c->scale >> 4 * dir & 15u);
+		ct_window_move(c, dir, &s, s.ack, s.end, win);
+		ct_window_note(c, dir, &s);
+	} else if (!(c->flags[dir] & CT_HALF_LIBERAL)) {
+		return false;
+	}
+	c->last_kind = (uint8_t)(CT_ACK | (dir ? CT_LAST_REPLY : 0));
+	*timeout = ct_open_timeout(c);
+	return true;
+}
+
+/* All but TCP: what becomes of its time; false: the graph has to look. */
+mr_inline bool
+other(const struct ct_table *t, struct ct_line *c, uint32_t index, uint32_t word, uint32_t now,
+    uint8_t *timeout)
+{
+	*timeout = atomic_load_explicit(&c->timeout, memory_order_relaxed);
+	return *timeout != CT_UDP || !(word & CT_REPLIED) ||
+	    (int32_t)(now - atomic_load_explicit(&t->cold[index].created, memory_order_relaxed)) <=
+	    2;
+}
+
+mr_inline uint8_t
+one(const struct ct_side *side, struct mr_node_run *run, const uint8_t *bytes, uint32_t arg,
+    const struct mr_replayed *r)
+{
+	struct ct_table *t = side->core->table;
+	uint32_t index = arg & MR_TRACK_CONNECTION, now = run->seconds;
+	struct ct_line *c = &t->lines[index];
+	uint32_t word = atomic_load_explicit(&c->word, memory_order_acquire);
+	uint8_t proto = bytes[r->l3 + (r->six ? 6 : 9)], timeout;
+	unsigned dir = !!(arg & CT_ARG_REPLY);
+	struct ends e;
+	bool good;
+
+	/* The same connection, answered as it was then. */
+	if (mr_unlikely(((word >> CT_AGE_SHIFT ^ arg >> CT_ARG_AGE_SHIFT) & CT_ARG_AGE) ||
+		!(word & CT_LIVE) || !(word & CT_REPLIED) != !!(arg & CT_ARG_NEW)))
+		return MR_REPLAY_STALE;
+	if (mr_unlikely(!ends_of(&e, bytes, r, proto)) ||
+	    c->check !=
+		(dir ? ct_check_of(e.dst, e.src, e.dport, e.sport)
+		     : ct_check_of(e.src, e.dst, e.sport, e.dport)) ||
+	    ct_is_over(t, c, now))
+		return MR_REPLAY_STALE;
+	if (!side->core->alone && !ct_lock(c, &word))
+		return MR_REPLAY_STALE;
+	if (mr_likely(proto == MR_IP_PROTO_TCP))
+		good = (word & CT_ASSURED) && tcp(c, bytes, r, dir, &timeout);
+	else
+		good = other(t, c, index, word, now, &timeout);
+	if (mr_likely(good)) {
+		atomic_store_explicit(&c->packets[dir],
+		    atomic_load_explicit(&c->packets[dir], memory_order_relaxed) + 1,
+		    memory_order_relaxed);
+		atomic_store_explicit(&c->timeout, timeout, memory_order_relaxed);
+		atomic_store_explicit(&c->seen, now, memory_order_relaxed);
+	}
+	if (!side->core->alone)
+		ct_unlock(c, word);
+	return good ? 0 : MR_REPLAY_SKIP;
+}
+
+void
+ct_replay(struct mr_node_run *run, const uint32_t *packets, const uint32_t *args,
+    const struct mr_replayed *replayed, uint8_t *skip, unsigned count)
+{
+	const struct ct_side *side = run->self;
+	struct ct_table *t = side->core->table;
+	unsigned fresh = 0, known = 0;
+
+	for (unsigned i = 0; i < count; i++)
+		mr_prefetch_write(&t->lines[args[i] & MR_TRACK_CONNECTION]);
+	for (unsigned i = 0; i < count; i++) {
+		struct mr_packet *p = mr_packet_at(run->base, packets[i]);
+
+		if (mr_unlikely(!(args[i] & MR_TRACK_CONNECTION))) {
+			skip[i] = still_none(side, run, packets[i], &replayed[i]);
+			continue;
+		}
+		skip[i] = one(side, run, mr_packet_bytes_const(p), args[i], &replayed[i]);
+		fresh += !skip[i] & !!(args[i] & CT_ARG_NEW);
+		known += !skip[i] & !(args[i] & CT_ARG_NEW);
+	}
+	if (fresh)
+		mr_node_count(run, CT_TRACK_NEW, fresh);
+	if (known)
+		mr_node_count(run, CT_TRACK_ESTABLISHED, known);
+}

@@ -18,6 +18,9 @@ bool mr_cmd_show_what(unsigned n, char *text, size_t size);
  * is not null. */
 bool mr_cmd_show_find(const char *word, const char **function, const char **part);
 
+/* `show flows`, likewise. */
+int mr_show_flows(const struct mr_cmd_args *);
+
 /* `show routes`, whose answer comes in pieces. Returns an exit status. */
 int mr_show_routes(const struct mr_cmd_args *);
 /* `show connections`, likewise. */

@@ -5,6 +5,7 @@
  * a flow is looked after every nine hours at least, so that they are enough, and what it
  * said is kept in the cold part.
  */
+#include "kit/flow/table_inl.h"
 #include "kit/flow/table_int.h"
 
 /* Flows that are looked after together, their memory fetched before. */
@@ -40,6 +41,16 @@ mr_flow_table_fold(struct mr_flow_table *t, uint32_t flow)
 	atomic_store_explicit((_Atomic uint16_t *)&line->packets, 0, memory_order_relaxed);
 	flow_store(&line->bytes, 0);
 	atomic_store_explicit(&cold->version, version | FLOW_LIVE, memory_order_release);
+}
+
+void
+mr_flow_table_account(struct mr_flow_table *t, uint32_t flow, uint64_t packets, uint64_t bytes,
+    uint32_t seconds)
+{
+	/* One as any other, which says when; the rest where it is folded to. */
+	mr_flow_touch(t, t->lines, flow, 0, seconds);
+	mr_counter_add(&t->cold[flow].packets, packets - 1);
+	mr_counter_add(&t->cold[flow].bytes, bytes);
 }
 
 /* One whose timer was due: whether it was idle for long enough. If not, the timer is armed. */

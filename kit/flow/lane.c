@@ -4,7 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "kit/flow/lane_int.h"
+#include "kit/flow/offload_int.h"
 
 #define IDLE_SECONDS 60u
 #define PROGRAMS_MIN 4096u
@@ -21,6 +21,7 @@ worker_destroy(struct lane_worker *l)
 	mr_flow_door_destroy(l->door);
 	mr_flow_masks_destroy(l->masks);
 	mr_flow_pairs_destroy(l->pairs);
+	lane_offload_destroy(l->offload);
 	free(l);
 }
 
@@ -84,8 +85,13 @@ mr_lane_create(struct mr_lane **out, const struct mr_lane_config *config, struct
 	lane->worker_count = mr_graph_worker_count(config->graph);
 	mr_lane_set_idle(lane, config->idle_seconds);
 	rc = 0;
-	for (unsigned i = 0; i < lane->worker_count && !rc; i++)
+	for (unsigned i = 0; i < lane->worker_count && !rc; i++) {
 		rc = worker_create(&lane->workers[i], lane, config, error);
+		if (!rc && config->offload_flows)
+			rc = lane_offload_create(lane, lane->workers[i], config->offload_flows, i,
+			    config->max_flows, error);
+	}
+	mr_lane_offload_set_rate(lane, config->offload_rate);
 	if (rc) {
 		mr_lane_destroy(lane);
 		return rc;
@@ -101,6 +107,7 @@ mr_lane_destroy(struct mr_lane *lane)
 		return;
 	for (unsigned i = 0; i < lane->worker_count; i++)
 		worker_destroy(lane->workers[i]);
+	free(lane->offload);
 	free(lane);
 }
 
@@ -129,6 +136,7 @@ mr_lane_port_create(struct mr_lane_port **out, struct mr_lane *lane,
 		free(port);
 		return rc;
 	}
+	atomic_store_explicit(&lane->nodes[view->port], port->node, memory_order_relaxed);
 	*node = port->node;
 	*out = port;
 	return 0;

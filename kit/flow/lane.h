@@ -43,6 +43,8 @@ struct mr_lane_config {
 	uint32_t idle_seconds; /* a flow without packets goes; 0: 60 */
 	uint64_t seed;         /* of the hashes, 0: random */
 	bool eager;            /* the first packet of a flow is recorded, not the second */
+	/* kit/flow/offload.h: of each worker, 0: none; and packets a second that make one hot. */
+	uint32_t offload_flows, offload_rate;
 };
 
 MR_API int mr_lane_create(struct mr_lane **out, const struct mr_lane_config *, struct mr_error *);
@@ -92,7 +94,8 @@ MR_API size_t mr_lane_print(struct mr_lane *, unsigned worker, uint32_t index, c
 	X(CONDITION, "condition", "Packets that a program's conditions kept from it.") \
 	X(ORDER, "order", "Packets that walk so as not to overtake one of theirs that must.") \
 	X(SKIPPED, "skipped", "Packets that a node on their walk wanted to see itself.") \
-	X(BUSY, "busy", "Packets not recorded: too many recordings at once.")
+	X(BUSY, "busy", "Packets not recorded: too many recordings at once.") \
+	X(OFFLOADED, "offloaded", "Packets that the port they came in by did it to.")
 /* clang-format off */
 enum mr_lane_counter {
 #define X(id, name, doc) MR_LANE_COUNT_##id,

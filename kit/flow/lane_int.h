@@ -32,6 +32,9 @@ struct pending {
 	uint64_t hash;
 };
 
+struct lane_offload;
+struct offload_ports;
+
 struct lane_worker {
 	MR_CACHE_ALIGNED struct mr_lane *lane;
 	struct mr_flow_table *table;
@@ -41,7 +44,8 @@ struct lane_worker {
 	struct mr_flow_masks *masks;
 	struct mr_flow *wide_lines; /* of masked entries */
 	struct mr_flow_pairs *pairs;
-	uint64_t plan;        /* the graph's that flows are recorded under */
+	struct lane_offload *offload; /* null: none */
+	uint64_t plan;                /* the graph's that flows are recorded under */
 	uint32_t epoch;       /* grows whenever something that programs rest on may have changed */
 	uint32_t first_epoch; /* of this plan: programs checked before are of another one */
 	uint32_t seconds;
@@ -78,6 +82,8 @@ struct mr_lane {
 	_Atomic uint32_t idle_seconds;
 	bool eager;
 	unsigned worker_count;
+	struct offload_ports *offload;       /* null: none */
+	_Atomic uint16_t nodes[MR_PORT_MAX]; /* of each port, of the draft */
 	struct lane_worker *workers[MR_GRAPH_WORKERS_MAX];
 };
 

@@ -11,7 +11,7 @@
  * connection), those of the vector between these two that come behind it walk with it.
  */
 
-#include "kit/flow/lane_int.h"
+#include "kit/flow/offload_int.h"
 #include "kit/flow/program_inl.h"
 
 enum { EDGE_GRAPH };
@@ -565,6 +565,8 @@ lane_body(struct mr_node_run *run, struct mr_recorder *rec, const uint32_t *pack
 		verdicts[i] = mr_verdict_edge(EDGE_GRAPH);
 	w.in_order = rest_count > 0;
 	look(&w, n);
+	if (mr_unlikely(l->offload != NULL) && n)
+		lane_offload_sample(l->offload, l->batch.found, n);
 	if (w.in_order && w.hit_count + w.miss_count > 0)
 		keep_order(&w, rest, rest_count);
 	if (w.hit_count)

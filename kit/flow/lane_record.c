@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-#include "kit/flow/lane_int.h"
+#include "kit/flow/offload_int.h"
 
 /* -- what programs rest on ---------------------------------------------------------------------- */
 
@@ -30,8 +30,13 @@ lane_begin(struct lane_worker *l, struct mr_node_run *run)
 
 	l->run = run;
 	lane_answer(l);
-	if (mr_unlikely(l->plan != mr_replay_plan(run)))
+	if (mr_unlikely(l->plan != mr_replay_plan(run))) {
 		take_plan(l, run);
+		if (l->offload)
+			lane_offload_end(l, run);
+	}
+	if (mr_unlikely(l->offload && lane_offload_must_end(l)))
+		lane_offload_end(l, run);
 	for (unsigned i = 0; i < l->watch_count; i++) {
 		uint32_t value = mr_generation_read(l->watch[i].cell);
 
@@ -39,6 +44,8 @@ lane_begin(struct lane_worker *l, struct mr_node_run *run)
 		l->watch[i].value = value;
 	}
 	l->epoch += changed;
+	if (mr_unlikely(changed && l->offload))
+		lane_offload_changed(l);
 	l->recorder = mr_replay_recorder(run);
 	/* Another lane may have listened: one that was before us, and whose nodes are gone. It is left
 	 * at that when we go, since no recording outlives its pass. */
@@ -80,6 +87,8 @@ watch_cells(struct lane_worker *l, const struct mr_program *g)
 static void
 let_go(struct lane_worker *l, struct mr_flow *line)
 {
+	if (mr_unlikely(l->offload != NULL))
+		lane_offload_forget(l, (uint32_t)(line - l->lines));
 	if (line->program == LANE_BARRED)
 		mr_counter_add(&l->barred, (uint64_t)-1);
 	else

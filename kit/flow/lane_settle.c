@@ -2,7 +2,7 @@
 
 /* What was replayed is told to those in whose name it was done. */
 
-#include "kit/flow/lane_int.h"
+#include "kit/flow/offload_int.h"
 
 /* Timers looked after in the tick of a second, and buckets of address pairs. */
 #define TICK_BUDGET 262144u
@@ -69,6 +69,8 @@ lane_tick(struct mr_node_run *run)
 		return;
 	l->ticked = run->seconds;
 	lane_begin(l, run);
+	if (l->offload)
+		lane_offload_tick(l, run);
 	lane_settle(l, run);
 	lane_age(l, run, TICK_BUDGET);
 	mr_flow_pairs_sweep(l->pairs, SWEEP_BUDGET);
@@ -78,9 +80,13 @@ void
 lane_plan_ends(struct mr_node_run *run)
 {
 	struct mr_lane_port *port = run->self;
+	struct lane_worker *l = port->lane->workers[run->worker];
 
-	lane_settle(port->lane->workers[run->worker], run);
-	lane_answer(port->lane->workers[run->worker]);
+	/* What ports have stays with them while the worker sleeps. */
+	if (l->offload && (mr_replay_plan_ends(run) || lane_offload_must_end(l)))
+		lane_offload_end(l, run);
+	lane_settle(l, run);
+	lane_answer(l);
 }
 
 void

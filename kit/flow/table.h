@@ -95,6 +95,10 @@ MR_API void mr_flow_table_prepare(struct mr_flow_table *, uint32_t flows);
 /* Adds the hot counters to the totals: before they overflow (mr_flow_touch does), and for people. */
 MR_API void mr_flow_table_fold(struct mr_flow_table *, uint32_t flow);
 
+/* Packets that were treated elsewhere, the last of them in this second. */
+MR_API void mr_flow_table_account(struct mr_flow_table *, uint32_t flow, uint64_t packets,
+    uint64_t bytes, uint32_t seconds);
+
 /* Ageing, once per pass: looks after at most `budget` timers. Flows that were idle for
  * idle_seconds (or for what `idle` says of them, when it is given) are handed to `expired` and then
  * removed. `expired` may remove and add flows itself, also this one. Returns how many it was

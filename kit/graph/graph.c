@@ -554,3 +554,15 @@ mr_graph_detach(struct mr_graph *g, struct mr_probe *probe)
 		return;
 	}
 }
+
+uint64_t
+mr_graph_plan(const struct mr_graph *g)
+{
+	return g->generation;
+}
+
+bool
+mr_graph_is_probed(const struct mr_graph *g)
+{
+	return g->probe_count > 0;
+}

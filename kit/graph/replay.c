@@ -9,6 +9,14 @@ mr_replay_plan(const struct mr_node_run *run)
 	return run->owner->current->generation;
 }
 
+bool
+mr_replay_plan_ends(const struct mr_node_run *run)
+{
+	/* Acquire pairs with announce() in graph.c. */
+	return !run->owner->graph->started ||
+	    atomic_load_explicit(&run->owner->ending, memory_order_acquire);
+}
+
 unsigned
 mr_replay_classes(const struct mr_node_run *run, const struct mr_node_class **classes, unsigned max)
 {

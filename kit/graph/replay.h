@@ -16,6 +16,9 @@
 /* Grows with every plan: two equal numbers, one plan. */
 MR_API uint64_t mr_replay_plan(const struct mr_node_run *);
 
+/* In a class's plan_ends: whether the plan is about to end, and the worker not only about to sleep. */
+MR_API bool mr_replay_plan_ends(const struct mr_node_run *);
+
 /* Its nodes: indices below `count`, null where there is none. */
 MR_API unsigned mr_replay_classes(const struct mr_node_run *, const struct mr_node_class **,
     unsigned max);

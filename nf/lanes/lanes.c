@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "kit/flow/offload.h"
 #include "nf/lanes/lanes_int.h"
 
 extern const char mr_yang_lanes[];
@@ -32,6 +33,9 @@ read_settings(struct lanes_settings *s, const struct mr_config *config)
 	s->mode = wish_of(at, "mode");
 	s->flows = (uint32_t)mr_conf_uint(at, "flows", 1048576);
 	s->idle = (uint32_t)mr_conf_uint(at, "idle-timeout", 60);
+	s->offload = mr_conf_bool(at, "offload", false);
+	s->offload_flows = (uint32_t)mr_conf_uint(at, "offload-flows", 4096);
+	s->offload_rate = (uint32_t)mr_conf_uint(at, "offload-rate", 1000);
 	if (!at)
 		return;
 	mr_conf_each(entry, at, "interface") {
@@ -74,9 +78,12 @@ lanes_prepare(void *state, const struct mr_config *config, struct mr_error *erro
 
 	read_settings(&all->next, config);
 	all->next_lane = all->lane;
-	if (all->lane && all->next.flows == all->now.flows)
+	if (all->lane && all->next.flows == all->now.flows &&
+	    all->next.offload == all->now.offload &&
+	    all->next.offload_flows == all->now.offload_flows)
 		return 0;
 	wanted.max_flows = all->next.flows;
+	wanted.offload_flows = all->next.offload ? all->next.offload_flows : 0;
 	return mr_lane_create(&all->next_lane, &wanted, error);
 }
 
@@ -107,11 +114,15 @@ lanes_commit(void *state)
 	struct lanes *all = state;
 	const struct mr_interface *i;
 
+	/* What the functions before this one have changed holds from here on. */
+	if (all->lane)
+		mr_lane_offload_pause(all->lane, true);
 	all->old = all->next_lane == all->lane ? NULL : all->lane;
 	all->lane = all->next_lane;
 	all->next_lane = NULL;
 	all->now = all->next;
 	mr_lane_set_idle(all->lane, all->now.idle);
+	mr_lane_offload_set_rate(all->lane, all->now.offload_rate);
 	memcpy(all->before, all->of, sizeof(all->before));
 	memset(all->of, 0, sizeof(all->of));
 	for (unsigned p = 0; p < MR_PORT_MAX; p++)
@@ -138,8 +149,21 @@ lanes_finish(void *state)
 	for (unsigned p = 0; p < MR_PORT_MAX; p++)
 		mr_lane_port_destroy(all->before[p].port);
 	memset(all->before, 0, sizeof(all->before));
+	if (all->old)
+		lanes_offload_end(all, all->old);
 	mr_lane_destroy(all->old);
 	all->old = NULL;
+	lanes_offload(all);
+}
+
+/* The last function's: whatever the others have changed since the last time, they have. */
+static void
+lanes_tick(void *state, uint32_t seconds)
+{
+	struct lanes *all = state;
+
+	if (all->lane)
+		lanes_offload(all);
 }
 
 static void
@@ -224,5 +248,7 @@ const struct mr_nf mr_nf_lanes = {
 	.commit = lanes_commit,
 	.finish = lanes_finish,
 	.abort = lanes_abort,
+	.tick = lanes_tick,
 	.show = lanes_show,
+	.stream = lanes_stream,
 };

@@ -20,11 +20,15 @@ struct lane_of {
 	uint16_t node; /* valid while flow */
 	struct mr_lane_port *port;
 	struct mr_flow_view view;
+	bool offloads; /* its port forwards flows by itself */
+	char offload_reason[120];
 };
 
 struct lanes_settings {
 	enum lane_wish mode;
 	uint32_t flows, idle;
+	bool offload;
+	uint32_t offload_flows, offload_rate;
 	struct {
 		char name[MR_PORT_NAME_MAX];
 		enum lane_wish wish;
@@ -44,6 +48,16 @@ struct lanes {
 
 /* choose.c: whether packets of the interface take the flow lane, and why. */
 void lanes_choose(const struct lanes *, const struct mr_interface *, struct lane_of *);
+
+/* offload.c */
+/* Tells the lane which ports there are, and that something may have changed. */
+void lanes_offload(struct lanes *);
+/* Gives back what a lane that goes has of the ports that are still there. */
+void lanes_offload_end(struct lanes *, struct mr_lane *);
+
+/* stream.c */
+int lanes_stream(void *state, const char *name, const struct mr_nf_query *, struct mr_nf_stream *,
+    struct mr_error *);
 
 /* show.c */
 void lanes_show(void *state, struct mr_state *);

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "kit/flow/offload.h"
 #include "nf/lanes/lanes_int.h"
 
 static void
@@ -18,6 +19,21 @@ show_counters(const struct lanes *all, const struct lane_of *of, struct mr_state
 }
 
 static void
+show_offload(const struct lanes *all, unsigned worker, struct mr_state *st)
+{
+	struct mr_lane_offload_stats s;
+
+	mr_lane_offload_stats(all->lane, worker, &s);
+	mr_state_open(st, "offload");
+	mr_state_uint(st, "flows", s.flows);
+	mr_state_uint(st, "added", s.added);
+	mr_state_uint(st, "refused", s.refused);
+	mr_state_uint(st, "packets", s.packets);
+	mr_state_uint(st, "bytes", s.bytes);
+	mr_state_close(st);
+}
+
+static void
 show_worker(const struct lanes *all, unsigned worker, struct mr_state *st)
 {
 	const struct mr_named *outcomes = mr_program_refusals();
@@ -29,6 +45,8 @@ show_worker(const struct lanes *all, unsigned worker, struct mr_state *st)
 	mr_state_uint(st, "barred", s.barred);
 	mr_state_uint(st, "programs", s.programs.programs);
 	mr_state_uint(st, "memory", s.flows.memory + s.programs.memory);
+	if (all->now.offload)
+		show_offload(all, worker, st);
 	mr_state_open(st, "counters");
 	mr_state_uint(st, "added", s.flows.added);
 	mr_state_uint(st, "removed", s.flows.removed);
@@ -64,6 +82,11 @@ lanes_show(void *state, struct mr_state *st)
 		mr_state_list(st, "interface", i->name);
 		mr_state_text(st, "taken", of->flow ? "flow" : "graph");
 		mr_state_text(st, "reason", of->reason);
+		if (all->now.offload) {
+			mr_state_bool(st, "offload", of->offloads);
+			if (!of->offloads)
+				mr_state_text(st, "offload-reason", of->offload_reason);
+		}
 		if (of->flow)
 			show_counters(all, of, st);
 		mr_state_close(st);

@@ -323,25 +323,28 @@ one_lane_after_another(void **state)
 	finish(&b);
 }
 
-/* The last packet of a flow has to walk; those before it in the vector do not fall behind. */
+/* One of a flow has to walk: those in front of it are replayed and leave before it, those behind it
+ * walk, too. */
 static void
 flows_keep_their_order(void **state)
 {
-	uint32_t packets[3];
+	static const unsigned lengths[5] = { 60, 61, SHORT_LENGTH + 1, 62, SHORT_LENGTH + 2 };
+	uint32_t packets[5];
 	struct bed b;
 
 	begin(&b, (struct mr_lane_config){ 0 }, 1);
 	learn(&b, SHORT, 1);
-	learn(&b, SEND, 1);
-	packets[0] = packet(&b, SHORT, 1, FRAME);
-	packets[1] = packet(&b, SEND, 1, FRAME);
-	packets[2] = packet(&b, SHORT, 1, SHORT_LENGTH + 1);
-	for (unsigned i = 0; i < 3; i++)
+	b.sent = 0;
+	for (unsigned i = 0; i < 5; i++) {
+		packets[i] = packet(&b, SHORT, 1, lengths[i]);
 		mr_packet_at(b.buffers->base, packets[i])->port = 0;
-	mr_graph_inject(b.graph, 0, b.nodes[0], packets, 3);
-	assert_counted(&b, CONDITION, 1);
+	}
+	mr_graph_inject(b.graph, 0, b.nodes[0], packets, 5);
+	assert_int_equal(b.sent, 5);
+	assert_memory_equal(b.lengths, lengths, sizeof(lengths));
+	assert_counted(&b, CONDITION, 2);
 	assert_counted(&b, ORDER, 1);
-	assert_counted(&b, REPLAYED, 1);
+	assert_counted(&b, REPLAYED, 2);
 	finish(&b);
 }
 

@@ -26,7 +26,7 @@
 /* What the node does with a packet: its destination's last byte. */
 enum what { SEND, DROP, REFUSE, SHORT, CELL, REGION, CALL, SECONDLY };
 enum { JUDGE_DROP_OTHER, JUDGE_DROP_ASKED };
-enum { JUDGE_COUNT_PACKETS };
+enum { JUDGE_COUNT_PACKETS, JUDGE_COUNT_LONG };
 
 #define SHORT_LENGTH 90u
 #define L3 14u
@@ -61,7 +61,7 @@ judge_one(struct mr_node_run *run, struct mr_recorder *rec, struct mr_packet *p)
 		mr_guard_length(rec, p, SHORT_LENGTH);
 		if (p->total > SHORT_LENGTH) {
 			mr_record_uncacheable(rec, p, "long");
-			return mr_verdict_drop(JUDGE_DROP_OTHER);
+			mr_node_count(run, JUDGE_COUNT_LONG, 1);
 		}
 		break;
 	case CELL:
@@ -121,13 +121,13 @@ judge_tally(struct mr_node_run *run, uint32_t number, uint64_t packets, uint64_t
 }
 
 static const struct mr_named judge_drops[] = { { "other", "" }, { "asked", "" } };
-static const struct mr_named judge_counters[] = { { "packets", "" } };
+static const struct mr_named judge_counters[] = { { "packets", "" }, { "long", "" } };
 static const struct mr_node_class judge_class = {
 	.name = "judge",
 	.drops = judge_drops,
 	.drop_count = 2,
 	.counters = judge_counters,
-	.counter_count = 1,
+	.counter_count = 2,
 	.replays = true,
 	.replay = judge_replay,
 	.tally = judge_tally,
@@ -148,6 +148,7 @@ struct bed {
 	struct mr_error error;
 	uint8_t last[256]; /* frame that left */
 	unsigned last_len;
+	unsigned lengths[8], sent; /* of all that left, the last eight */
 	uint32_t seconds;
 };
 
@@ -160,6 +161,9 @@ port_tx(struct mr_port *port, unsigned queue, unsigned worker, const uint32_t *p
 	const struct mr_packet *p = mr_packet_at(port->buffers->base, packets[count - 1]);
 
 	(void)queue;
+	for (unsigned i = 0; i < count; i++)
+		bed->lengths[bed->sent++ % 8] =
+		    mr_packet_at(port->buffers->base, packets[i])->total;
 	bed->last_len = p->total;
 	memcpy(bed->last, mr_packet_bytes_const(p), MR_MIN(p->total, 256u));
 	mr_packets_free(port->buffers, worker, packets, count);

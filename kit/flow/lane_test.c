@@ -210,7 +210,7 @@ a_length(void **state)
 	assert_counted(&b, REPLAYED, 1);
 	inject(&b, 0, 0, packet(&b, SHORT, 1, SHORT_LENGTH + 1));
 	assert_counted(&b, CONDITION, 1);
-	assert_int_equal(judge_stats(&b).drops[JUDGE_DROP_OTHER], 1);
+	assert_int_equal(judge_stats(&b).counters[JUDGE_COUNT_LONG], 1);
 	/* The flow is none the worse for it. */
 	give(&b, SHORT, 1);
 	assert_counted(&b, REPLAYED, 2);

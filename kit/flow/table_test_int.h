@@ -3,7 +3,12 @@
 #define MR_KIT_FLOW_TABLE_TEST_INT_H
 
 /* What the tests of the flow table share: tables, keys by number, and whether a table's buckets are
- * in order. Include cmocka's headers before. */
+ * in order. */
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
 
 #include <string.h>
 

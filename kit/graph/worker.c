@@ -524,6 +524,8 @@ is_pending(const struct mr_worker *w)
 void
 mr_worker_flush(struct mr_worker *w)
 {
+	/* What a flow lane replayed came before those of its flow that walked (kit/flow/lane_node.c). */
+	flush_slots(w, OUT_FINAL);
 	flush_slots(w, 0);
 	/* What stands behind an output may send on another port. */
 	while (mr_unlikely(is_pending(w))) {

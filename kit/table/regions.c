@@ -28,7 +28,7 @@ mr_regions_changed4(struct mr_regions *r, uint32_t address, unsigned len)
 void
 mr_regions_changed6(struct mr_regions *r, uint64_t address, unsigned len)
 {
-	uint64_t first = len ? address & (~0ull << (64 - len)) : 0;
+	uint64_t first = len >= 32 ? address : len ? address & (~0ull << (64 - len)) : 0;
 
 	if (len < 17)
 		bump(r, 0, MR_REGIONS);

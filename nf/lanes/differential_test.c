@@ -203,6 +203,7 @@ change_configuration(struct test *t)
 	}
 	bed_apply(t->bed, t->text, LANES);
 	bed_flows_draw(&t->flows, &t->shape, &t->random, 20);
+	bed_stations(t->bed);
 	traffic(t);
 	neighbors_heard(t, 60);
 }

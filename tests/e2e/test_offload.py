@@ -182,6 +182,7 @@ def test_change_takes_effect_at_once(lab):
     lab.stop()
 
 
+@pytest.mark.slow
 def test_link_down_and_up(lab):
     begin(lab)
     receiver = lab.begin_receiver(2)
@@ -254,6 +255,7 @@ def cpu_seconds(pid):
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
+@pytest.mark.slow
 def test_speed(lab, capsys):
     """Not judged, for the machine may be busy: printed."""
     if not shutil.which("iperf3"):

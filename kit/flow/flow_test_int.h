@@ -236,7 +236,7 @@ make(const struct frame *f, uint8_t *b)
 		memcpy(b + l3 + 16, f->dst, 4);
 		sum = mr_checksum_add(0, b + l3, 20);
 		mr_store_be16(b + l3 + 10, 0);
-		*(be16_t *)(void *)(b + l3 + 10) = (be16_t)~mr_checksum_fold(sum);
+		mr_store_be16(b + l3 + 10, mr_be16(mr_checksum_finish(sum)));
 	}
 	mr_store_be16(b + l4, f->sport);
 	mr_store_be16(b + l4 + 2, f->dport);
@@ -260,10 +260,10 @@ make(const struct frame *f, uint8_t *b)
 	else if (f->proto == MR_IP_PROTO_ICMP)
 		sum = 0;
 	else
-		sum = mr_checksum_pseudo4(*(be32_t *)(void *)(b + l3 + 12),
-		    *(be32_t *)(void *)(b + l3 + 16), f->proto, (uint16_t)end);
+		sum = mr_checksum_pseudo4(mr_be32(mr_load_be32(b + l3 + 12)),
+		    mr_be32(mr_load_be32(b + l3 + 16)), f->proto, (uint16_t)end);
 	sum = mr_checksum_add(sum, b + l4, end);
-	*(be16_t *)(void *)(b + l4 + sum_at) = (be16_t)~mr_checksum_fold(sum);
+	mr_store_be16(b + l4 + sum_at, mr_be16(mr_checksum_finish(sum)));
 	assert_int_equal(mr_checksum_l4_verify(b, len), MR_CHECKSUM_GOOD);
 	return len;
 }

@@ -149,7 +149,8 @@ print_lane(const json_t *lane)
 	const json_t *program = json_object_get(lane, "program"), *line;
 	size_t i;
 
-	if (!lane)
+	/* Of interfaces without the flow lane `show lanes` says why. */
+	if (!lane || strcmp(text_of(lane, "taken"), "graph") == 0)
 		return;
 	printf("lane: %s", text_of(lane, "taken"));
 	if (*text_of(lane, "reason"))

@@ -212,7 +212,8 @@ print_part(const struct mr_cmd_args *args, const char *name, json_t *part)
 		putchar('\n');
 		return MR_EXIT_OK;
 	}
-	if (json_is_array(part) && json_array_size(part) == 0)
+	if ((json_is_array(part) && json_array_size(part) == 0) ||
+	    (json_is_object(part) && json_object_size(part) == 0))
 		printf("no %s\n", args->words[0]);
 	else
 		mr_render(stdout, name, part, mr_cmd_given(args, "all") || entry);

@@ -8,28 +8,12 @@
 #include "nf/dataplane.h"
 #include "nf/lanes/lanes.h"
 
-#define MODULES_MAX 64
-
 struct mr_bench_plane {
 	struct mr_model *model;
 	struct mr_config *config;
 	struct mr_dataplane *dp;
 	struct mr_log log;
 };
-
-static int
-make_model(struct mr_bench_plane *p, struct mr_error *error)
-{
-	const char *texts[MODULES_MAX];
-	size_t count = 0;
-
-	for (size_t i = 0; mr_nf_list[i]; i++) {
-		texts[count++] = mr_nf_list[i]->yang;
-		for (unsigned n = 0; mr_nf_list[i]->more_yang && mr_nf_list[i]->more_yang(n); n++)
-			texts[count++] = mr_nf_list[i]->more_yang(n);
-	}
-	return mr_model_create(&p->model, texts, count, error);
-}
 
 static int
 make_plane(struct mr_bench_plane *p, const char *yaml, struct mr_error *error)
@@ -58,7 +42,7 @@ mr_bench_plane_open(struct mr_bench_plane **out, const char *yaml, struct mr_err
 	if (!p)
 		return mr_error_set(error, -ENOMEM, "no memory for a data plane");
 	mr_log_init_fd(&p->log, 2, MR_LOG_ERROR);
-	rc = make_model(p, error);
+	rc = mr_nf_model(&p->model, error);
 	if (rc == 0)
 		rc = make_plane(p, yaml, error);
 	return rc;

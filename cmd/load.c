@@ -5,28 +5,12 @@
 
 #include "nf/dataplane.h"
 
-#define MODULES_MAX 128
-
 int
 mr_load_model(struct mr_model **out)
 {
-	const char *texts[MODULES_MAX];
 	struct mr_error error = { 0 };
-	size_t count = 0;
-	int rc;
+	int rc = mr_nf_model(out, &error);
 
-	for (unsigned i = 0; mr_nf_list[i] && count < MODULES_MAX; i++) {
-		const char *more;
-
-		texts[count++] = mr_nf_list[i]->yang;
-		for (unsigned n = 0; mr_nf_list[i]->more_yang && count < MODULES_MAX; n++) {
-			more = mr_nf_list[i]->more_yang(n);
-			if (!more)
-				break;
-			texts[count++] = more;
-		}
-	}
-	rc = mr_model_create(out, texts, count, &error);
 	if (rc)
 		fprintf(stderr, "millrace: %s\n", error.text);
 	return rc;

@@ -85,4 +85,7 @@ struct mr_nf {
 /* Ends with a null pointer. */
 extern const struct mr_nf *const mr_nf_list[];
 
+/* The model of a data plane with all functions: the modules of each. */
+int mr_nf_model(struct mr_model **out, struct mr_error *);
+
 #endif

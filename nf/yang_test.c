@@ -16,8 +16,6 @@
  * configuration, and everything that can be written or read is described.
  */
 
-#define MODULES_MAX 64
-
 static struct mr_model *model;
 static unsigned items;
 
@@ -78,19 +76,10 @@ an_empty_file_is_a_configuration(void **state)
 static int
 setup(void **state)
 {
-	const char *texts[MODULES_MAX];
 	struct mr_error error;
-	size_t count = 0;
 
-	for (size_t i = 0; mr_nf_list[i]; i++) {
-		const struct mr_nf *nf = mr_nf_list[i];
-
-		texts[count++] = nf->yang;
-		for (unsigned n = 0; nf->more_yang && nf->more_yang(n); n++)
-			texts[count++] = nf->more_yang(n);
-	}
-	if (!count || !mr_model_create(&model, texts, count, &error))
-		return count ? 0 : -1;
+	if (!mr_nf_model(&model, &error))
+		return 0;
 	print_error("%s\n", error.text);
 	return -1;
 }

@@ -19,13 +19,9 @@ static struct mr_model *model;
 int
 make_model(void **state)
 {
-	const char *texts[64];
 	struct mr_error error;
-	size_t n = 0;
 
-	for (; mr_nf_list[n]; n++)
-		texts[n] = mr_nf_list[n]->yang;
-	return mr_model_create(&model, texts, n, &error);
+	return mr_nf_model(&model, &error);
 }
 
 int

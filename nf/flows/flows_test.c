@@ -26,19 +26,10 @@ static const char ports[] = "interface:\n"
 static int
 make_model(void **state)
 {
-	const char *texts[96];
 	struct mr_error error;
-	size_t count = 0;
 
-	for (size_t i = 0; mr_nf_list[i]; i++) {
-		texts[count++] = mr_nf_list[i]->yang;
-		for (unsigned n = 0; mr_nf_list[i]->more_yang && mr_nf_list[i]->more_yang(n); n++)
-			texts[count++] = mr_nf_list[i]->more_yang(n);
-	}
 	mr_log_init_fd(&quiet, 2, MR_LOG_ERROR);
-	if (mr_model_create(&model, texts, count, &error))
-		fail_msg("%s", error.text);
-	return 0;
+	return mr_nf_model(&model, &error);
 }
 
 static int

@@ -22,17 +22,10 @@ static struct mr_log quiet;
 static int
 make_model(void **state)
 {
-	const char *texts[64];
 	struct mr_error error;
-	size_t n = 0;
 
-	for (unsigned i = 0; mr_nf_list[i]; i++) {
-		texts[n++] = mr_nf_list[i]->yang;
-		for (unsigned k = 0; mr_nf_list[i]->more_yang && mr_nf_list[i]->more_yang(k); k++)
-			texts[n++] = mr_nf_list[i]->more_yang(k);
-	}
 	mr_log_init_fd(&quiet, 2, MR_LOG_ERROR);
-	return mr_model_create(&model, texts, n, &error);
+	return mr_nf_model(&model, &error);
 }
 
 static int

@@ -185,17 +185,10 @@ take_ports(struct bed_plane *plane)
 static void
 make_model(struct bed *b)
 {
-	const char *texts[64];
 	struct mr_error error;
-	size_t count = 0;
 
-	for (size_t i = 0; mr_nf_list[i]; i++) {
-		texts[count++] = mr_nf_list[i]->yang;
-		for (unsigned n = 0; mr_nf_list[i]->more_yang && mr_nf_list[i]->more_yang(n); n++)
-			texts[count++] = mr_nf_list[i]->more_yang(n);
-	}
 	mr_log_init_fd(&b->log, 2, MR_LOG_ERROR);
-	if (mr_model_create(&b->model, texts, count, &error))
+	if (mr_nf_model(&b->model, &error))
 		bed_fail(b, "%s", error.text);
 }
 

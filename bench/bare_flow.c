@@ -153,3 +153,20 @@ mr_bench_bare_flow_turn(struct mr_bench_bare_flow *b)
 	mr_buffers_put(b->buffers, 0, packets, n);
 	return n;
 }
+
+int
+mr_bench_bare_flow_window(struct mr_bench_bare_flow *b, struct mr_bench_run *run, double *value,
+    struct mr_error *error)
+{
+	uint64_t start = mr_cycles(), now, count = 0;
+
+	do {
+		for (unsigned i = 0; i < 16; i++)
+			count += mr_bench_bare_flow_turn(b);
+		now = mr_cycles();
+	} while (now - start < run->window);
+	if (!count)
+		return mr_error_set(error, -EIO, "no buffers");
+	*value = (double)(now - start) / (double)count;
+	return 0;
+}

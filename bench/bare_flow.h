@@ -12,6 +12,7 @@
  * Threads: one. Errors: no memory.
  */
 
+#include "bench/bench.h"
 #include "bench/frames.h"
 #include "kit/packet/buffers.h"
 
@@ -26,5 +27,8 @@ void mr_bench_bare_flow_close(struct mr_bench_bare_flow *);
 
 /* A vector of packets; how many it was. */
 unsigned mr_bench_bare_flow_turn(struct mr_bench_bare_flow *);
+/* A window of them: cycles per packet. */
+int mr_bench_bare_flow_window(struct mr_bench_bare_flow *, struct mr_bench_run *, double *value,
+    struct mr_error *);
 
 #endif

@@ -64,7 +64,7 @@ mr_bench_bed_port(struct mr_bench_bed *bed, const char *driver, const char *devi
 }
 
 int
-mr_bench_bed_window(struct mr_bench_bed *bed, struct mr_bench_run *run, double *value,
+mr_bench_graph_window(struct mr_graph *graph, struct mr_bench_run *run, double *value,
     struct mr_error *error)
 {
 	uint64_t start = mr_cycles(), now, count = 0;
@@ -72,11 +72,18 @@ mr_bench_bed_window(struct mr_bench_bed *bed, struct mr_bench_run *run, double *
 
 	do {
 		for (i = 0; i < 16; i++)
-			count += mr_graph_pass(bed->graph, 0);
+			count += mr_graph_pass(graph, 0);
 		now = mr_cycles();
 	} while (now - start < run->window);
 	if (!count)
 		return mr_error_set(error, -EIO, "no packet arrived");
 	*value = (double)(now - start) / (double)count;
 	return 0;
+}
+
+int
+mr_bench_bed_window(struct mr_bench_bed *bed, struct mr_bench_run *run, double *value,
+    struct mr_error *error)
+{
+	return mr_bench_graph_window(bed->graph, run, value, error);
 }

@@ -31,7 +31,9 @@ void mr_bench_bed_close(struct mr_bench_bed *);
 int mr_bench_bed_port(struct mr_bench_bed *, const char *driver, const char *device,
     const struct mr_option *options, size_t count, struct mr_error *);
 
-/* A window: passes of the graph; cycles per packet received. */
+/* A window: passes of the graph's first worker; cycles per packet received. */
+int mr_bench_graph_window(struct mr_graph *, struct mr_bench_run *, double *value,
+    struct mr_error *);
 int mr_bench_bed_window(struct mr_bench_bed *, struct mr_bench_run *, double *value,
     struct mr_error *);
 

@@ -70,6 +70,20 @@ mr_bench_file_done(FILE *f, int fd)
 	return -EIO;
 }
 
+void
+mr_bench_answer(uint8_t frame[MR_BENCH_FRAME])
+{
+	struct mr_ip4 *ip = (struct mr_ip4 *)(frame + sizeof(struct mr_eth));
+	struct mr_udp *udp = (struct mr_udp *)(ip + 1);
+	be32_t address = ip->src;
+	be16_t port = udp->src;
+
+	ip->src = ip->dst;
+	ip->dst = address;
+	udp->src = udp->dst;
+	udp->dst = port;
+}
+
 int
 mr_bench_capture(const uint8_t (*frames)[MR_BENCH_FRAME], uint32_t count, char *path, size_t size)
 {

@@ -33,6 +33,9 @@ int mr_bench_file_done(FILE *, int fd);
 void mr_bench_udp(uint8_t frame[MR_BENCH_FRAME], bool ip6, const uint8_t mac[6],
     const uint8_t dst[16], uint64_t *rng);
 
+/* Such an IPv4 frame as its answer: addresses and ports exchanged, checksums what they were. */
+void mr_bench_answer(uint8_t frame[MR_BENCH_FRAME]);
+
 /* Frames as a capture in such a file, and as they are; returns the descriptor. */
 int mr_bench_capture(const uint8_t (*frames)[MR_BENCH_FRAME], uint32_t count, char *path,
     size_t size);

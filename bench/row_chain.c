@@ -7,8 +7,8 @@
  *
  *   [pcap] -- flow lane -- (connections) -- rules -- router: 80 prefixes -- [null]
  *
- * Peer: Open vSwitch's userspace datapath with 80 rules that route; tracking connections for
- * chain-3. The floor is the same as of the rows flow-*: one bare table.
+ * The floor is that of the rows flow-*: one bare table. No peer: Open vSwitch beside chain-1 is
+ * bench/row_flow.c's.
  */
 #include "bench/bench.h"
 
@@ -18,16 +18,14 @@
 #include <unistd.h>
 
 #include "bench/bare_flow.h"
+#include "bench/bed.h"
 #include "bench/frames.h"
-#include "bench/ovs_rules.h"
-#include "bench/peer_ovs.h"
 #include "bench/plane_side.h"
-#include "kit/packet/wire.h"
+#include "bench/routes.h"
 
 #define FLOWS 8192u
 #define ROUTES 80u
 #define RULES 100u
-#define ANSWERS_MORE 65536u
 /* Rounds of the frames until everything is recorded, and until that is checked. */
 #define ROUNDS 12u
 
@@ -42,25 +40,11 @@ struct job {
 	uint8_t (*frames)[MR_BENCH_FRAME];
 	uint8_t *hops;
 	uint8_t macs[MR_BENCH_HOPS][2][6];
-	int capture, back, more, rules; /* memory files; -1: none */
+	int capture, back; /* memory files; -1: none */
 	char capture_path[48], back_path[48];
 };
 
 static const uint8_t router_mac[6] = { 2, 0, 0, 0, 0, 1 };
-
-static void
-turn_round(uint8_t *frame)
-{
-	struct mr_ip4 *ip = (struct mr_ip4 *)(frame + sizeof(struct mr_eth));
-	struct mr_udp *udp = (struct mr_udp *)(ip + 1);
-	be32_t address = ip->src;
-	be16_t port = udp->src;
-
-	ip->src = ip->dst;
-	ip->dst = address;
-	udp->src = udp->dst;
-	udp->dst = port;
-}
 
 static int
 make_files(struct job *job, struct mr_error *error)
@@ -82,7 +66,7 @@ make_files(struct job *job, struct mr_error *error)
 		mr_bench_routes_draw(&job->routes, &rng, dst);
 		mr_bench_udp(job->frames[i], false, router_mac, dst, &rng);
 		memcpy(back[i], job->frames[i], MR_BENCH_FRAME);
-		turn_round(back[i]);
+		mr_bench_answer(back[i]);
 	}
 	job->capture =
 	    mr_bench_capture(job->frames, FLOWS, job->capture_path, sizeof(job->capture_path));
@@ -183,7 +167,7 @@ static void
 teardown(struct mr_bench_run *run)
 {
 	struct job *job = run->state;
-	const int files[] = { job->capture, job->back, job->more, job->rules };
+	const int files[] = { job->capture, job->back };
 
 	mr_bench_bare_flow_close(job->bare);
 	mr_buffers_destroy(job->buffers);
@@ -222,7 +206,7 @@ setup(struct mr_bench_run *run, struct mr_error *error)
 	if (!job)
 		return mr_error_set(error, -ENOMEM, "no memory");
 	run->state = job;
-	job->capture = job->back = job->more = job->rules = -1;
+	job->capture = job->back = -1;
 	for (unsigned i = 0; i < MR_BENCH_HOPS; i++) {
 		memcpy(job->macs[i][0], (const uint8_t[]){ 2, 0, 0, 0, 1, (uint8_t)i }, 6);
 		memcpy(job->macs[i][1], (const uint8_t[]){ 2, 0, 0, 0, 0, 3 }, 6);
@@ -248,34 +232,16 @@ static int
 ours(struct mr_bench_run *run, double *value, struct mr_error *error)
 {
 	struct job *job = run->state;
-	uint64_t start = mr_cycles(), now, count = 0;
 
-	do {
-		for (unsigned i = 0; i < 16; i++)
-			count += mr_graph_pass(job->graph, 0);
-		now = mr_cycles();
-	} while (now - start < run->window);
-	if (!count)
-		return mr_error_set(error, -EIO, "no packet arrived");
-	*value = (double)(now - start) / (double)count;
-	return 0;
+	return mr_bench_graph_window(job->graph, run, value, error);
 }
 
 static int
 bare(struct mr_bench_run *run, double *value, struct mr_error *error)
 {
 	struct job *job = run->state;
-	uint64_t start = mr_cycles(), now, count = 0;
 
-	do {
-		for (unsigned i = 0; i < 16; i++)
-			count += mr_bench_bare_flow_turn(job->bare);
-		now = mr_cycles();
-	} while (now - start < run->window);
-	if (!count)
-		return mr_error_set(error, -EIO, "no buffers");
-	*value = (double)(now - start) / (double)count;
-	return 0;
+	return mr_bench_bare_flow_window(job->bare, run, value, error);
 }
 
 #define ROW(name_, text_, chain_) \

@@ -174,33 +174,8 @@ static int
 bare(struct mr_bench_run *run, double *value, struct mr_error *error)
 {
 	struct job *job = run->state;
-	uint64_t start = mr_cycles(), now, count = 0;
-	unsigned i;
 
-	do {
-		for (i = 0; i < 16; i++)
-			count += mr_bench_bare_flow_turn(job->bare);
-		now = mr_cycles();
-	} while (now - start < run->window);
-	if (!count)
-		return mr_error_set(error, -EIO, "no buffers");
-	*value = (double)(now - start) / (double)count;
-	return 0;
-}
-
-/* Addresses and ports exchanged: checksums stay what they are. */
-static void
-turn_round(uint8_t *frame)
-{
-	struct mr_ip4 *ip = (struct mr_ip4 *)(frame + sizeof(struct mr_eth));
-	struct mr_udp *udp = (struct mr_udp *)(ip + 1);
-	be32_t address = ip->src;
-	be16_t port = udp->src;
-
-	ip->src = ip->dst;
-	ip->dst = address;
-	udp->src = udp->dst;
-	udp->dst = port;
+	return mr_bench_bare_flow_window(job->bare, run, value, error);
 }
 
 /* Answers to all flows, as a capture; some twice, because the first are lost while the switch makes
@@ -215,7 +190,7 @@ make_answers(struct job *job, char *path, size_t size, unsigned *count)
 		return -ENOMEM;
 	for (i = 0; i < total; i++) {
 		memcpy(frames[i], job->frames[i % job->flows], MR_BENCH_FRAME);
-		turn_round(frames[i]);
+		mr_bench_answer(frames[i]);
 	}
 	job->back = mr_bench_capture(frames, total, path, size);
 	free(frames);

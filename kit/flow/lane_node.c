@@ -11,57 +11,11 @@
  * connection), those of the vector between these two that come behind it walk with it.
  */
 
+#include "kit/flow/lane_work_int.h"
 #include "kit/flow/offload_int.h"
 #include "kit/flow/program_inl.h"
 
 enum { EDGE_GRAPH };
-
-#define WALKERS_BITS 13
-#define ETH ((unsigned)sizeof(struct mr_eth))
-#define VLAN ((unsigned)sizeof(struct mr_vlan))
-
-/* A hit on its way through the steps. */
-struct hit {
-	uint32_t flow;
-	uint32_t program;
-	uint16_t at; /* place in the vector */
-	uint16_t key;
-};
-
-/* A set of pairs of addresses; with a whole vector in it, it takes one stranger in 300 for a
- * member (Bloom, 1970). */
-struct walkers {
-	uint64_t bits[(1u << WALKERS_BITS) / 64];
-};
-
-struct work {
-	struct mr_node_run *run;
-	struct mr_recorder *rec;
-	struct lane_worker *l;
-	const uint32_t *packets;
-	mr_verdict_t *verdicts;
-	uint32_t seconds;
-	unsigned hit_count; /* that wait: their programs call nodes, or order is to be kept */
-	unsigned late_count;
-	unsigned miss_count;
-	unsigned replayed;
-	struct walkers walkers; /* while in_order: between whom */
-	bool in_order; /* some packets walk: hits wait until it is known which must not overtake */
-	bool recorded; /* some packet was given a recording */
-	uint16_t
-	    unfit[MR_VECTOR_MAX]; /* keys of packets that conditions kept from their programs */
-	unsigned unfit_count;
-	uint32_t count[MR_LANE_COUNTER_COUNT];
-	struct hit hits[MR_VECTOR_MAX];
-	uint16_t late[MR_VECTOR_MAX]; /* keys whose flows are out of date */
-	uint16_t miss[MR_VECTOR_MAX]; /* keys that have no flow */
-};
-
-static struct mr_packet *
-packet_at(const struct work *w, unsigned at)
-{
-	return mr_packet_at(w->run->base, w->packets[at]);
-}
 
 /* -- what goes to the graph ------------------------------------------------------------------ */
 
@@ -209,234 +163,13 @@ look(struct work *w, unsigned count)
 	}
 }
 
-/* -- order ----------------------------------------------------------------------------------- */
-
-mr_inline uint64_t
-walker(const uint8_t src[16], const uint8_t dst[16])
-{
-	uint64_t s[2], d[2];
-
-	memcpy(s, src, sizeof(s));
-	memcpy(d, dst, sizeof(d));
-	return ((s[0] ^ s[1]) * 0x9e3779b97f4a7c15ull + (d[0] ^ d[1])) * 0xff51afd7ed558ccdull;
-}
-
-mr_inline void
-walkers_add(struct walkers *set, uint64_t hash)
-{
-	unsigned one = (unsigned)(hash >> (64 - WALKERS_BITS));
-	unsigned two = (unsigned)(hash >> (64 - 2 * WALKERS_BITS)) % (1u << WALKERS_BITS);
-
-	set->bits[one / 64] |= 1ull << one % 64;
-	set->bits[two / 64] |= 1ull << two % 64;
-}
-
-mr_inline bool
-walkers_have(const struct walkers *set, uint64_t hash)
-{
-	unsigned one = (unsigned)(hash >> (64 - WALKERS_BITS));
-	unsigned two = (unsigned)(hash >> (64 - 2 * WALKERS_BITS)) % (1u << WALKERS_BITS);
-
-	return set->bits[one / 64] >> one % 64 & set->bits[two / 64] >> two % 64 & 1;
-}
-
-/* Of a packet that has no key; false: it is of no flow. */
-static bool
-walker_of(const struct work *w, unsigned at, uint64_t *out)
-{
-	uint8_t bytes[ETH + VLAN + sizeof(struct mr_ip6)], src[16] = { 0 }, dst[16] = { 0 };
-	/* Also across segments. */
-	unsigned len = mr_packet_read(w->run->buffers, w->packets[at], 0, bytes, sizeof(bytes));
-	unsigned l3 = ETH, type;
-	const uint8_t *ip;
-
-	if (len < ETH + VLAN)
-		return false;
-	type = mr_load_be16(bytes + 12);
-	if (type == MR_ETH_TYPE_VLAN) {
-		l3 += VLAN;
-		type = mr_load_be16(bytes + l3 - 2);
-	}
-	ip = bytes + l3;
-	if (type == MR_ETH_TYPE_IP4 && len >= l3 + sizeof(struct mr_ip4)) {
-		memcpy(src, ip + 12, 4);
-		memcpy(dst, ip + 16, 4);
-	} else if (type == MR_ETH_TYPE_IP6 && len >= l3 + sizeof(struct mr_ip6)) {
-		memcpy(src, ip + 8, 16);
-		memcpy(dst, ip + 24, 16);
-	} else {
-		return false;
-	}
-	*out = walker(src, dst);
-	return true;
-}
-
-mr_inline bool
-must_walk(const struct work *w, const struct mr_flow_key *key)
-{
-	return w->in_order && walkers_have(&w->walkers, walker(key->src, key->dst));
-}
-
-/* Takes those hits out that would leave in another order than they came. */
-static mr_noinline void
-keep_order(struct work *w, const uint16_t *rest, unsigned rest_count)
-{
-	const struct mr_flow_batch *b = &w->l->batch;
-	unsigned kept = 0;
-	uint64_t hash;
-
-	memset(&w->walkers, 0, sizeof(w->walkers));
-	for (unsigned i = 0; i < rest_count; i++)
-		if (walker_of(w, rest[i], &hash))
-			walkers_add(&w->walkers, hash);
-	for (unsigned i = 0; i < w->unfit_count; i++) {
-		const struct mr_flow_key *key = &b->key[w->unfit[i]];
-
-		walkers_add(&w->walkers, walker(key->src, key->dst));
-	}
-	for (unsigned h = 0; h < w->hit_count; h++) {
-		if (must_walk(w, &b->key[w->hits[h].key]))
-			w->count[MR_LANE_COUNT_ORDER]++;
-		else
-			w->hits[kept++] = w->hits[h];
-	}
-	w->hit_count = kept;
-}
-
-/* -- calls ------------------------------------------------------------------------------------ */
-
-/* What one node wants to do with packets: gathered, and done. */
-struct calls {
-	uint32_t packets[MR_VECTOR_MAX];
-	uint32_t args[MR_VECTOR_MAX];
-	struct mr_replayed replayed[MR_VECTOR_MAX];
-	uint16_t hit[MR_VECTOR_MAX];
-	uint8_t skip[MR_VECTOR_MAX];
-};
-
-mr_inline void
-call_add(const struct work *w, struct calls *c, unsigned n, unsigned h,
-    const struct mr_program_call *call)
-{
-	const struct mr_flow_batch *b = &w->l->batch;
-	const struct hit *hit = &w->hits[h];
-
-	c->packets[n] = w->packets[hit->at];
-	c->args[n] = call->from_flow ? w->l->lines[hit->flow].arg : call->arg;
-	c->replayed[n] = (struct mr_replayed){
-		.l3 = b->l3[hit->key],
-		.l4 = b->l4[hit->key],
-		.tcp = b->tcp[hit->key],
-		.six = MR_FLOW_WHERE_SIX(b->key[hit->key].where),
-	};
-	c->hit[n] = (uint16_t)h;
-}
-
-/* Asks the node, and writes down what it says of each hit. */
-static void
-call_node(struct work *w, uint16_t node, struct calls *c, unsigned n, uint8_t *skip)
-{
-	memset(c->skip, 0, n);
-	mr_replay_call(w->run, node, c->packets, c->args, c->replayed, c->skip, n);
-	for (unsigned i = 0; i < n; i++)
-		skip[c->hit[i]] |= c->skip[i];
-}
-
-/* What mostly is: every program has one call, for each packet, all of one node. How many hits these
- * are, from the first on. */
-static unsigned
-call_alike(struct work *w, uint8_t *skip)
-{
-	struct mr_program *programs = mr_programs_lines(w->l->programs);
-	const struct mr_program_call *call;
-	uint16_t node = UINT16_MAX;
-	struct calls c;
-	unsigned n;
-
-	for (n = 0; n < w->hit_count; n++) {
-		if (mr_program_calls(&programs[w->hits[n].program], &call) != 1 || call->secondly ||
-		    (n > 0 && call->node != node))
-			break;
-		node = call->node;
-		call_add(w, &c, n, n, call);
-	}
-	if (n > 0)
-		call_node(w, node, &c, n, skip);
-	return n;
-}
-
-/* The `round`-th call of every program, node by node. Returns whether there are more. */
-static bool
-call_round(struct work *w, unsigned first, unsigned round, uint8_t *skip)
-{
-	struct mr_program *programs = mr_programs_lines(w->l->programs);
-	uint16_t node[MR_VECTOR_MAX], next = 0;
-	const struct mr_program_call *calls;
-	unsigned left = 0, n, count;
-	bool more = false;
-	struct calls c;
-
-	for (unsigned h = first; h < w->hit_count; h++) {
-		struct mr_flow *line = &w->l->lines[w->hits[h].flow];
-
-		node[h] = UINT16_MAX;
-		if (skip[h])
-			continue;
-		count = mr_program_calls(&programs[w->hits[h].program], &calls);
-		more |= count > round + 1;
-		if (round >= count ||
-		    (calls[round].secondly && line->seen == (uint16_t)w->seconds && line->packets))
-			continue;
-		node[h] = next = calls[round].node;
-		left++;
-	}
-	while (left > 0) {
-		uint16_t other = UINT16_MAX;
-
-		n = 0;
-		for (unsigned h = first; h < w->hit_count; h++) {
-			if (node[h] != next) {
-				other = node[h] == UINT16_MAX ? other : node[h];
-				continue;
-			}
-			mr_program_calls(&programs[w->hits[h].program], &calls);
-			call_add(w, &c, n++, h, &calls[round]);
-			node[h] = UINT16_MAX;
-		}
-		call_node(w, next, &c, n, skip);
-		left -= n;
-		next = other;
-	}
-	return more;
-}
-
-/* Takes hits out that a node wants to see itself. */
-static void
-call_all(struct work *w)
-{
-	uint8_t skip[MR_VECTOR_MAX] = { 0 };
-	unsigned first = call_alike(w, skip), round = 0, kept = 0;
-
-	while (first < w->hit_count && call_round(w, first, round, skip))
-		round++;
-	for (unsigned h = 0; h < w->hit_count; h++) {
-		if (skip[h] & MR_REPLAY_STALE)
-			w->late[w->late_count++] = w->hits[h].key;
-		else if (skip[h])
-			w->count[MR_LANE_COUNT_SKIPPED]++;
-		else if (kept++ != h)
-			w->hits[kept - 1] = w->hits[h];
-	}
-	w->hit_count = kept;
-}
-
 /* Hits that had to wait. */
 static mr_noinline void
 replay_waiting(struct work *w)
 {
 	struct mr_program *programs = mr_programs_lines(w->l->programs);
 
-	call_all(w);
+	lane_call_all(w);
 	for (unsigned h = 0; h < w->hit_count; h++) {
 		const struct hit *hit = &w->hits[h];
 
@@ -568,7 +301,7 @@ lane_body(struct mr_node_run *run, struct mr_recorder *rec, const uint32_t *pack
 	if (mr_unlikely(l->offload != NULL) && n)
 		lane_offload_sample(l->offload, l->batch.found, n);
 	if (w.in_order && w.hit_count + w.miss_count > 0)
-		keep_order(&w, rest, rest_count);
+		lane_keep_order(&w, rest, rest_count);
 	if (w.hit_count)
 		replay_waiting(&w);
 	if (w.miss_count)

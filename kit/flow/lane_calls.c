@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/* What nodes do with packets that are replayed, beyond edits: all of a vector at once. */
+
+#include "kit/flow/lane_work_int.h"
+
+/* What one node wants to do with packets: gathered, and done. */
+struct calls {
+	uint32_t packets[MR_VECTOR_MAX];
+	uint32_t args[MR_VECTOR_MAX];
+	struct mr_replayed replayed[MR_VECTOR_MAX];
+	uint16_t hit[MR_VECTOR_MAX];
+	uint8_t skip[MR_VECTOR_MAX];
+};
+
+mr_inline void
+call_add(const struct work *w, struct calls *c, unsigned n, unsigned h,
+    const struct mr_program_call *call)
+{
+	const struct mr_flow_batch *b = &w->l->batch;
+	const struct hit *hit = &w->hits[h];
+
+	c->packets[n] = w->packets[hit->at];
+	c->args[n] = call->from_flow ? w->l->lines[hit->flow].arg : call->arg;
+	c->replayed[n] = (struct mr_replayed){
+		.l3 = b->l3[hit->key],
+		.l4 = b->l4[hit->key],
+		.tcp = b->tcp[hit->key],
+		.six = MR_FLOW_WHERE_SIX(b->key[hit->key].where),
+	};
+	c->hit[n] = (uint16_t)h;
+}
+
+/* Asks the node, and writes down what it says of each hit. */
+static void
+call_node(struct work *w, uint16_t node, struct calls *c, unsigned n, uint8_t *skip)
+{
+	memset(c->skip, 0, n);
+	mr_replay_call(w->run, node, c->packets, c->args, c->replayed, c->skip, n);
+	for (unsigned i = 0; i < n; i++)
+		skip[c->hit[i]] |= c->skip[i];
+}
+
+/* What mostly is: every program has one call, for each packet, all of one node. How many hits these
+ * are, from the first on. */
+static unsigned
+call_alike(struct work *w, uint8_t *skip)
+{
+	struct mr_program *programs = mr_programs_lines(w->l->programs);
+	const struct mr_program_call *call;
+	uint16_t node = UINT16_MAX;
+	struct calls c;
+	unsigned n;
+
+	for (n = 0; n < w->hit_count; n++) {
+		if (mr_program_calls(&programs[w->hits[n].program], &call) != 1 || call->secondly ||
+		    (n > 0 && call->node != node))
+			break;
+		node = call->node;
+		call_add(w, &c, n, n, call);
+	}
+	if (n > 0)
+		call_node(w, node, &c, n, skip);
+	return n;
+}
+
+/* The `round`-th call of every program, node by node. Returns whether there are more. */
+static bool
+call_round(struct work *w, unsigned first, unsigned round, uint8_t *skip)
+{
+	struct mr_program *programs = mr_programs_lines(w->l->programs);
+	uint16_t node[MR_VECTOR_MAX], next = 0;
+	const struct mr_program_call *calls;
+	unsigned left = 0, n, count;
+	bool more = false;
+	struct calls c;
+
+	for (unsigned h = first; h < w->hit_count; h++) {
+		struct mr_flow *line = &w->l->lines[w->hits[h].flow];
+
+		node[h] = UINT16_MAX;
+		if (skip[h])
+			continue;
+		count = mr_program_calls(&programs[w->hits[h].program], &calls);
+		more |= count > round + 1;
+		if (round >= count ||
+		    (calls[round].secondly && line->seen == (uint16_t)w->seconds && line->packets))
+			continue;
+		node[h] = next = calls[round].node;
+		left++;
+	}
+	while (left > 0) {
+		uint16_t other = UINT16_MAX;
+
+		n = 0;
+		for (unsigned h = first; h < w->hit_count; h++) {
+			if (node[h] != next) {
+				other = node[h] == UINT16_MAX ? other : node[h];
+				continue;
+			}
+			mr_program_calls(&programs[w->hits[h].program], &calls);
+			call_add(w, &c, n++, h, &calls[round]);
+			node[h] = UINT16_MAX;
+		}
+		call_node(w, next, &c, n, skip);
+		left -= n;
+		next = other;
+	}
+	return more;
+}
+
+void
+lane_call_all(struct work *w)
+{
+	uint8_t skip[MR_VECTOR_MAX] = { 0 };
+	unsigned first = call_alike(w, skip), round = 0, kept = 0;
+
+	while (first < w->hit_count && call_round(w, first, round, skip))
+		round++;
+	for (unsigned h = 0; h < w->hit_count; h++) {
+		if (skip[h] & MR_REPLAY_STALE)
+			w->late[w->late_count++] = w->hits[h].key;
+		else if (skip[h])
+			w->count[MR_LANE_COUNT_SKIPPED]++;
+		else if (kept++ != h)
+			w->hits[kept - 1] = w->hits[h];
+	}
+	w->hit_count = kept;
+}

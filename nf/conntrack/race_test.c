@@ -112,9 +112,9 @@ one_entry_for_each_key(void **state)
 		pthread_join(threads[i], NULL);
 	atomic_store(&stop, true);
 	pthread_join(other, NULL);
-	for (uint32_t b = 0; b <= table->mask; b++)
-		for (unsigned i = 0; i < CT_WAYS; i++)
-			slots += table->buckets[b].slot[i] != 0;
+	for (uint32_t b = 0; b <= table->slots.mask; b++)
+		for (unsigned i = 0; i < MR_SLOTS_WAYS; i++)
+			slots += table->slots.buckets[b].slot[i] != 0;
 	for (uint32_t i = 1; i <= table->top; i++) {
 		uint32_t word = table->lines[i].word, found, seen;
 		struct ct_key key;

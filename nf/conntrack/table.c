@@ -8,19 +8,6 @@
 
 #include "nf/conntrack/source_int.h"
 
-#if defined(__SANITIZE_THREAD__)
-#define CT_TSAN 1
-#elif defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-#define CT_TSAN 1
-#endif
-#endif
-/* The sanitizer takes a vector load for a plain one. */
-#if defined(__x86_64__) && !defined(CT_TSAN)
-#define CT_SSE 1
-#include <emmintrin.h>
-#endif
-
 #define POOL_CACHE 256u
 #define EARLY_BUCKETS 8u /* how far to look for a connection to give up */
 
@@ -52,7 +39,6 @@ ct_table_create(struct ct_table **out, uint32_t max, uint32_t workers, struct mr
 	};
 	struct mr_pool_config pool = { .name = "connections", .first = 1, .stride = 1 };
 	struct ct_table *t = aligned_alloc(MR_CACHE_LINE, sizeof(*t));
-	uint32_t buckets = 64;
 	int rc;
 
 	if (!t)
@@ -60,14 +46,10 @@ ct_table_create(struct ct_table **out, uint32_t max, uint32_t workers, struct mr
 	memset(t, 0, sizeof(*t));
 	t->max = max;
 	t->workers = workers;
-	while (buckets < max / 8)
-		buckets *= 2;
-	t->mask = buckets - 1;
-	t->buckets = reserve(buckets * sizeof(*t->buckets));
 	t->lines = reserve(lines_of(t) * sizeof(*t->lines));
 	t->cold = reserve(lines_of(t) * sizeof(*t->cold));
 	t->zones = aligned_alloc(MR_CACHE_LINE, CT_ZONES_MAX * sizeof(*t->zones));
-	if (!t->buckets || !t->lines || !t->cold || !t->zones) {
+	if (!t->lines || !t->cold || !t->zones) {
 		rc = mr_error_set(error, -ENOMEM, "no memory for %u connections", max);
 		goto fail;
 	}
@@ -81,7 +63,9 @@ ct_table_create(struct ct_table **out, uint32_t max, uint32_t workers, struct mr
 	pool.workers = workers;
 	pool.cache = POOL_CACHE;
 	pool.guard = MR_POOL_GUARD_OFF;
-	rc = mr_hash_key_random(&t->key, error);
+	rc = mr_slots_create(&t->slots, max, error);
+	if (!rc)
+		rc = mr_hash_key_random(&t->key, error);
 	if (!rc)
 		rc = mr_pool_create(&t->pool, &pool, error);
 	if (!rc)
@@ -112,67 +96,19 @@ ct_table_destroy(struct ct_table *t)
 		munmap(t->cold, lines_of(t) * sizeof(*t->cold));
 	if (t->lines)
 		munmap(t->lines, lines_of(t) * sizeof(*t->lines));
-	if (t->buckets)
-		munmap(t->buckets, (t->mask + 1ul) * sizeof(*t->buckets));
+	mr_slots_destroy(&t->slots);
 	free(t);
 }
 
-/* Which slots have this tag and an index, as bits. A hint until the key is compared. */
-mr_inline unsigned
-matches(const struct ct_bucket *b, uint32_t tag)
-{
-	unsigned m = 0;
-
-#ifdef CT_SSE
-	const __m128i want = _mm_set1_epi32((int)(tag >> 24));
-
-	for (unsigned i = 0; i < 4; i++) {
-		__m128i v = _mm_load_si128((const __m128i *)b + i);
-		__m128i same = _mm_cmpeq_epi32(_mm_srli_epi32(v, 24), want);
-
-		m |= (unsigned)_mm_movemask_ps(_mm_castsi128_ps(same)) << 4 * i;
-	}
-	m &= (1u << CT_WAYS) - 1;
-#else
-	for (unsigned i = 0; i < CT_WAYS; i++)
-		m |= (unsigned)((atomic_load_explicit(&b->slot[i], memory_order_relaxed) >> 24) ==
-			 tag >> 24)
-		    << i;
-#endif
-	return m;
-}
-
-mr_inline uint32_t
-slot_index(const struct ct_bucket *b, unsigned i)
-{
-	/* Acquire pairs with the claim in ct_add: who sees the index sees the line. */
-	return atomic_load_explicit(&b->slot[i], memory_order_acquire) & 0xffffffu;
-}
-
 uint32_t
-ct_guess(const struct ct_table *t, uint64_t hash)
+ct_find(struct ct_table *t, uint32_t worker, const struct ct_key *key, uint64_t hash, uint32_t now,
+    uint32_t *word)
 {
-	const struct ct_bucket *b = ct_first(t, hash);
-	unsigned m = matches(b, ct_tag(hash));
-
-	if (m && slot_index(b, (unsigned)__builtin_ctz(m)))
-		return slot_index(b, (unsigned)__builtin_ctz(m));
-	b = ct_second(t, hash);
-	m = matches(b, ct_tag(hash));
-	return m ? slot_index(b, (unsigned)__builtin_ctz(m)) : 0;
-}
-
-static uint32_t
-find_in(struct ct_table *t, uint32_t worker, const struct ct_bucket *b, uint32_t tag,
-    const struct ct_key *key, uint32_t now, uint32_t *word)
-{
-	for (unsigned m = matches(b, tag); m; m &= m - 1) {
-		uint32_t index = slot_index(b, (unsigned)__builtin_ctz(m));
+	mr_slots_each(index, &t->slots, hash)
+	{
 		struct ct_line *c = &t->lines[index];
 		uint32_t w;
 
-		if (!index)
-			continue;
 		/* Acquire pairs with ct_add's release: a live word's key is there. */
 		w = atomic_load_explicit(&c->word, memory_order_acquire);
 		if (!(w & CT_LIVE) || !ct_key_equal(&t->cold[index], key))
@@ -190,32 +126,7 @@ find_in(struct ct_table *t, uint32_t worker, const struct ct_bucket *b, uint32_t
 	return 0;
 }
 
-uint32_t
-ct_find(struct ct_table *t, uint32_t worker, const struct ct_key *key, uint64_t hash, uint32_t now,
-    uint32_t *word)
-{
-	uint32_t index = find_in(t, worker, ct_first(t, hash), ct_tag(hash), key, now, word);
-
-	if (index)
-		return index;
-	return find_in(t, worker, ct_second(t, hash), ct_tag(hash), key, now, word);
-}
-
 /* -- the end ------------------------------------------------------------------------------ */
-
-static bool
-clear_slot(struct ct_bucket *b, uint32_t value)
-{
-	for (unsigned i = 0; i < CT_WAYS; i++) {
-		uint32_t want = value;
-
-		if (atomic_load_explicit(&b->slot[i], memory_order_relaxed) == value &&
-		    atomic_compare_exchange_strong_explicit(&b->slot[i], &want, 0,
-			memory_order_relaxed, memory_order_relaxed))
-			return true;
-	}
-	return false;
-}
 
 /* Its word is not live any more, by this thread's doing. */
 static void
@@ -228,8 +139,7 @@ let_go(struct ct_table *t, uint32_t worker, uint32_t index, uint32_t word, enum 
 	ct_key_load(&t->cold[index], &key);
 	hash = ct_hash(t, &key);
 	zone = CT_KEY_ZONE(&key);
-	if (!clear_slot(ct_first(t, hash), ct_tag(hash) | index))
-		(void)clear_slot(ct_second(t, hash), ct_tag(hash) | index);
+	(void)mr_slots_clear(&t->slots, hash, index);
 	if (word & CT_COUNTED)
 		ct_sources_leave(t->sources, &key, word & CT_SWAPPED);
 	atomic_fetch_sub_explicit(&t->zones[zone].connections, 1, memory_order_relaxed);
@@ -270,12 +180,13 @@ ct_end_locked(struct ct_table *t, uint32_t worker, uint32_t index, uint32_t word
 
 /* Of the bucket's connections the one that may be given up and was quiet longest. */
 static uint32_t
-idlest(struct ct_table *t, const struct ct_bucket *b, uint32_t now, uint32_t *idle, uint32_t *word)
+idlest(struct ct_table *t, const struct mr_slots_bucket *b, uint32_t now, uint32_t *idle,
+    uint32_t *word)
 {
 	uint32_t best = 0;
 
-	for (unsigned i = 0; i < CT_WAYS; i++) {
-		uint32_t index = slot_index(b, i), w, quiet;
+	for (unsigned i = 0; i < MR_SLOTS_WAYS; i++) {
+		uint32_t index = mr_slots_at(b, i), w, quiet;
 		struct ct_line *c = &t->lines[index];
 		uint8_t state;
 
@@ -308,7 +219,7 @@ give_up_one(struct ct_table *t, uint32_t worker, uint64_t hash, uint32_t now, un
 
 	for (unsigned i = 0; i < reach && !best; i++) {
 		idle = 0;
-		index = idlest(t, &t->buckets[(hash + i) & t->mask], now, &idle, &word);
+		index = idlest(t, mr_slots_first(&t->slots, hash + i), now, &idle, &word);
 		if (index)
 			best = index;
 	}
@@ -335,75 +246,28 @@ ct_put(struct ct_table *t, uint32_t worker, uint32_t index)
 	mr_pool_put(t->pool, worker, &index, 1);
 }
 
-static unsigned
-used_slots(const struct ct_bucket *b)
-{
-	unsigned n = 0;
-
-	for (unsigned i = 0; i < CT_WAYS; i++)
-		n += atomic_load_explicit(&b->slot[i], memory_order_relaxed) != 0;
-	return n;
-}
-
-static bool
-claim_slot(struct ct_bucket *b, uint32_t value)
-{
-	for (unsigned i = 0; i < CT_WAYS; i++) {
-		uint32_t want = 0;
-
-		/* Release pairs with slot_index. */
-		if (!atomic_load_explicit(&b->slot[i], memory_order_relaxed) &&
-		    atomic_compare_exchange_strong_explicit(&b->slot[i], &want, value,
-			memory_order_release, memory_order_relaxed))
-			return true;
-	}
-	return false;
-}
-
-static void
-lock_bucket(struct ct_bucket *b)
-{
-	/* Acquire pairs with unlock_bucket. */
-	while (atomic_exchange_explicit(&b->lock, 1, memory_order_acquire))
-		mr_relax();
-}
-
-static void
-unlock_bucket(struct ct_bucket *b)
-{
-	atomic_store_explicit(&b->lock, 0, memory_order_release);
-}
-
 static bool
 enter(struct ct_table *t, uint32_t worker, uint32_t index, uint64_t hash, uint32_t now)
 {
-	struct ct_bucket *a = ct_first(t, hash), *b = ct_second(t, hash);
-	uint32_t value = ct_tag(hash) | index;
-
-	if (used_slots(b) < used_slots(a)) {
-		if (claim_slot(b, value) || claim_slot(a, value))
-			return true;
-	} else if (claim_slot(a, value) || claim_slot(b, value)) {
+	if (mr_slots_claim(&t->slots, hash, index))
 		return true;
-	}
-	/* Both are full: as when the table is. */
-	return give_up_one(t, worker, hash, now, 1) && claim_slot(a, value);
+	/* Both buckets are full: as when the table is. */
+	return give_up_one(t, worker, hash, now, 1) && mr_slots_claim(&t->slots, hash, index);
 }
 
 uint32_t
 ct_add(struct ct_table *t, uint32_t worker, uint32_t index, const struct ct_key *key, uint64_t hash,
     uint32_t flags, uint32_t now, uint32_t *word)
 {
-	struct ct_bucket *a = ct_first(t, hash);
 	struct ct_line *c = &t->lines[index];
 	uint16_t zone = CT_KEY_ZONE(key);
 	uint32_t other, top;
 	bool done;
 
-	lock_bucket(a);
+	mr_slots_lock(&t->slots, hash);
 	other = ct_find(t, worker, key, hash, now, word);
 	if (other) {
-		unlock_bucket(a);
+		mr_slots_unlock(&t->slots, hash);
 		ct_put(t, worker, index);
 		return other;
 	}
@@ -415,7 +279,7 @@ ct_add(struct ct_table *t, uint32_t worker, uint32_t index, const struct ct_key 
 	/* Not before it has its slot: who ends it clears that. Release pairs with find_in's acquire. */
 	if (done)
 		atomic_store_explicit(&c->word, *word, memory_order_release);
-	unlock_bucket(a);
+	mr_slots_unlock(&t->slots, hash);
 	if (!done) {
 		atomic_fetch_sub_explicit(&t->zones[zone].connections, 1, memory_order_relaxed);
 		ct_put(t, worker, index);

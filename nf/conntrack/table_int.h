@@ -6,7 +6,7 @@
  * The table of connections: one for all workers, because the two directions of a connection may
  * arrive on different ones.
  *
- *   bucket   64 bytes: 15 slots of (tag, index) and a lock bit
+ *   slots    from a hash to the lines that may have it (kit/table/slots.h)
  *   line     64 bytes: the state that every packet reads and writes
  *   cold     64 bytes: the key, and what only unusual packets need
  *
@@ -37,8 +37,8 @@
 #include "kit/base/hash.h"
 #include "kit/base/pool.h"
 #include "kit/packet/packet.h"
+#include "kit/table/slots.h"
 
-#define CT_WAYS 15u
 #define CT_ZONES_MAX 256u
 #define CT_MAX_LIMIT (8u << 20)
 
@@ -145,12 +145,6 @@ struct ct_cold {
 };
 static_assert(sizeof(struct ct_cold) == MR_CACHE_LINE, "a connection's other line");
 
-struct ct_bucket {
-	MR_CACHE_ALIGNED _Atomic uint32_t slot[CT_WAYS]; /* tag in the top byte; 0: empty */
-	_Atomic uint32_t lock;
-};
-static_assert(sizeof(struct ct_bucket) == MR_CACHE_LINE, "a bucket is one line");
-
 /* X(constant, name, doc): counted for each zone. */
 #define CT_COUNTS(X) \
 	X(CREATED, "created", "connections begun") \
@@ -183,10 +177,9 @@ struct ct_zone {
 struct ct_sources;
 
 struct ct_table {
-	struct ct_bucket *buckets;
+	struct mr_slots slots;
 	struct ct_line *lines;
 	struct ct_cold *cold;
-	uint32_t mask; /* buckets - 1 */
 	uint32_t max;
 	uint32_t workers;
 	struct mr_hash_key key;
@@ -206,27 +199,6 @@ mr_inline uint64_t
 ct_hash(const struct ct_table *t, const struct ct_key *key)
 {
 	return mr_hash_words(&t->key, key->w, CT_KEY_WORDS);
-}
-
-mr_inline struct ct_bucket *
-ct_first(const struct ct_table *t, uint64_t hash)
-{
-	return &t->buckets[hash & t->mask];
-}
-
-mr_inline struct ct_bucket *
-ct_second(const struct ct_table *t, uint64_t hash)
-{
-	uint32_t second = (uint32_t)(hash >> 28) & t->mask;
-
-	/* There are at least two. */
-	return &t->buckets[second ^ (second == (hash & t->mask))];
-}
-
-mr_inline uint32_t
-ct_tag(uint64_t hash)
-{
-	return (uint32_t)(hash >> 56) << 24;
 }
 
 mr_inline void
@@ -265,9 +237,6 @@ ct_is_over(const struct ct_table *t, const struct ct_line *c, uint32_t now)
 	/* Another worker's clock may be a moment ahead. */
 	return (int32_t)(now - seen) > 0 && now - seen > limit;
 }
-
-/* The slot of either bucket that may be the key's: an index to prefetch; 0: none. */
-uint32_t ct_guess(const struct ct_table *, uint64_t hash);
 
 /* The live connection with this key, and the word that it was seen with; 0: none. One past its
  * time is ended. Not locked: the line may change hands. */

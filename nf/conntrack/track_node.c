@@ -323,8 +323,7 @@ track_body(struct mr_node_run *run, struct mr_recorder *rec, const uint32_t *pac
 		at[n] = (uint16_t)i;
 		if (work[n].what == CT_FLOW || work[n].what == CT_ABOUT) {
 			work[n].hash = ct_hash(t, &work[n].key);
-			mr_prefetch(ct_first(t, work[n].hash));
-			mr_prefetch(ct_second(t, work[n].hash));
+			mr_slots_prefetch(&t->slots, work[n].hash);
 		}
 		n++;
 	}
@@ -333,7 +332,7 @@ track_body(struct mr_node_run *run, struct mr_recorder *rec, const uint32_t *pac
 
 		if (work[i].what != CT_FLOW)
 			continue;
-		guess = ct_guess(t, work[i].hash);
+		guess = mr_slots_guess(&t->slots, work[i].hash);
 		mr_prefetch_write(&t->lines[guess]);
 		mr_prefetch(&t->cold[guess]);
 	}

@@ -57,6 +57,8 @@ enum mr_packet_flag {
 	MR_PACKET_GSO_UDP = 1u << 5,
 	/* A rule made it, as the answer to a packet that it rejects: other rules let it pass. */
 	MR_PACKET_ANSWER = 1u << 6,
+	/* Its source is already one of this machine's own: nobody translates it again. */
+	MR_PACKET_TRANSLATED = 1u << 7,
 };
 #define MR_PACKET_GSO (MR_PACKET_GSO_TCP4 | MR_PACKET_GSO_TCP6 | MR_PACKET_GSO_UDP)
 /* What the way out has to settle when its device cannot. */

@@ -59,6 +59,8 @@ enum mr_packet_flag {
 	MR_PACKET_ANSWER = 1u << 6,
 	/* Rules wrote `mark`. */
 	MR_PACKET_MARKED = 1u << 7,
+	/* Its source was made a service's by a load balancer: NAT leaves it alone. */
+	MR_PACKET_TRANSLATED = 1u << 8,
 };
 #define MR_PACKET_GSO (MR_PACKET_GSO_TCP4 | MR_PACKET_GSO_TCP6 | MR_PACKET_GSO_UDP)
 /* What the way out has to settle when its device cannot. */

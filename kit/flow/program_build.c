@@ -112,7 +112,7 @@ op_count(struct program_builder *b, const struct mr_node_class *class, const str
 		.counter = (uint8_t)op->arg,
 		.node = op->node,
 		.times = (uint32_t)op->a,
-		.grown = op->a ? 0 : b->head.grow,
+		.grown = op->a ? 0 : mr_program_head_grown(&b->head),
 	    });
 }
 
@@ -126,7 +126,7 @@ op_tally(struct program_builder *b, const struct mr_node_class *class, const str
 		.kind = MR_CREDIT_TALLY,
 		.node = op->node,
 		.times = op->arg,
-		.grown = b->head.grow,
+		.grown = mr_program_head_grown(&b->head),
 	    });
 }
 
@@ -269,6 +269,7 @@ one(struct mr_programs *s, const struct mr_op *op, const struct mr_flow_key *key
 	case MR_OP_TRIM:
 	case MR_OP_SUM:
 	case MR_OP_TTL:
+	case MR_OP_FAMILY:
 	case MR_OP_GUARD:
 	case MR_OP_LENGTH:
 		return mr_program_head_op(&b->head, op);
@@ -384,7 +385,7 @@ is_open(const struct head_result *e)
 static bool
 simple(const struct head_result *e)
 {
-	return is_open(e) && !e->move_count && !e->fix_count && !e->write_count;
+	return is_open(e) && !e->move_count && !e->fix_count && !e->write_count && !e->family;
 }
 
 static enum mr_program_refusal
@@ -404,9 +405,10 @@ emit(struct program_builder *b)
 	g->write_len = (uint8_t)e->first_len;
 	g->headroom = (uint8_t)(MR_MAX(b->head.grow, 0) + (int)(PROGRAM_WRITE_MAX - e->first_len));
 	memcpy(g->write + PROGRAM_WRITE_MAX - e->first_len, e->first, e->first_len);
-	g->flags = (uint8_t)((e->ttl6 ? MR_PROGRAM_TTL6 : 0) |
-	    (b->call_count ? MR_PROGRAM_CALLS : 0) | (b->private ? MR_PROGRAM_PRIVATE : 0) |
-	    (b->valued ? MR_PROGRAM_VALUES : 0) | (b->patched ? MR_PROGRAM_PATCH : 0));
+	g->flags =
+	    (uint16_t)((e->ttl6 ? MR_PROGRAM_TTL6 : 0) | (b->call_count ? MR_PROGRAM_CALLS : 0) |
+		(b->private ? MR_PROGRAM_PRIVATE : 0) | (b->valued ? MR_PROGRAM_VALUES : 0) |
+		(b->patched ? MR_PROGRAM_PATCH : 0) | (e->family ? MR_PROGRAM_FAMILY : 0));
 	if (simple(e))
 		g->flags |= MR_PROGRAM_SIMPLE;
 	else if (is_open(e))
@@ -420,6 +422,8 @@ emit(struct program_builder *b)
 	more->regions[0] = b->regions[0];
 	more->regions[1] = b->regions[1];
 	more->min_length = (uint16_t)e->min_length;
+	more->family = (uint8_t)e->family;
+	more->family_at = (uint8_t)e->family_at;
 	more->era = b->era;
 	b->used = sizeof(*g) + sizeof(*more);
 	if (b->patched) {

@@ -69,6 +69,9 @@ struct lane_worker {
 		uint64_t hash;
 		uint64_t vector;
 	} begun[BEGUN];
+	/* Hashes of flows that go back where new ones came from: to knock with the next vector. */
+	uint64_t expected[MR_VECTOR_MAX];
+	unsigned expected_count;
 	uint64_t vector;                                         /* grows with every vector */
 	const struct mr_node_class *classes[MR_GRAPH_NODES_MAX]; /* of this plan */
 	struct mr_flow_batch batch;

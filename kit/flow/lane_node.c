@@ -329,6 +329,8 @@ miss_all(struct work *w)
 	uint32_t wide[MR_VECTOR_MAX] = { 0 };
 	uint16_t left[MR_VECTOR_MAX];
 
+	for (unsigned k = 0; k < w->miss_count; k++)
+		mr_flow_door_prefetch(w->l->door, w->l->batch.hash[w->miss[k]]);
 	memcpy(left, w->miss, w->miss_count * sizeof(*left));
 	mr_flow_masks_find(w->l->masks, &w->l->batch, left, w->miss_count, wide);
 	for (unsigned k = 0; k < w->miss_count; k++) {
@@ -422,7 +424,9 @@ lane_body(struct mr_node_run *run, struct mr_recorder *rec, const uint32_t *pack
 	for (unsigned i = 0; i < MR_LANE_COUNTER_COUNT; i++)
 		if (w.count[i])
 			mr_node_count(run, i, w.count[i]);
-	lane_age(l, run, 8);
+	/* As many go as come: each new flow is looked after once when it may still stay, and once when it
+	 * goes. */
+	lane_age(l, run, 8 + 2 * w.count[MR_LANE_COUNT_RECORDED]);
 }
 MR_NODE_FUNCTIONS(lane)
 

@@ -53,6 +53,7 @@ struct nat_event {
 	uint8_t inside[16]; /* the subscriber; IPv4: the first four bytes */
 	be32_t address;     /* outside */
 	uint16_t first, last;
+	uint32_t now, since; /* seconds: of this, and of when it was given */
 };
 
 struct nat_pool_config {

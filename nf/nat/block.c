@@ -225,6 +225,10 @@ nat_blocks_return(struct nat_pool *p, unsigned worker, uint32_t number, uint32_t
 
 		nat_lock(&a->lock);
 		closed = nat_ports_close(p, address, first, first + p->config.block_size - 1);
+		block = (first - p->port_first) / p->config.block_size;
+		if (closed)
+			atomic_store_explicit(&p->holders[address * p->blocks_of + block],
+			    NAT_WAITING, memory_order_relaxed);
 		nat_unlock(&a->lock);
 		if (!closed)
 			continue;
@@ -233,7 +237,6 @@ nat_blocks_return(struct nat_pool *p, unsigned worker, uint32_t number, uint32_t
 		atomic_store(&list[count], 0);
 		atomic_store_explicit(&s->blocks, count, memory_order_release);
 		atomic_fetch_sub_explicit(&p->blocks_used, 1, memory_order_relaxed);
-		block = (first - p->port_first) / p->config.block_size;
 		tell(p, worker, NAT_BLOCK_RETURNED, number, address * p->blocks_of + block, now);
 		nat_quarantine_put(p, worker, address, NAT_PROTOS, block, now);
 	}
@@ -306,4 +309,65 @@ nat_blocks_take(struct nat_pool *p, unsigned worker, uint32_t number, enum nat_p
 	}
 	nat_unlock(&s->lock);
 	return result;
+}
+
+/* -- to look at --------------------------------------------------------------------------- */
+
+static bool
+look(const struct nat_pool *p, uint32_t block, struct nat_event *event)
+{
+	struct nat_address *a = &p->addresses[block / p->blocks_of];
+	uint32_t holder;
+
+	/* Who has it under the lock stays who has it. */
+	nat_lock(&a->lock);
+	holder = atomic_load_explicit(&p->holders[block], memory_order_relaxed);
+	if (holder && holder != NAT_WAITING)
+		nat_block_event(p, holder, block, event);
+	nat_unlock(&a->lock);
+	return holder && holder != NAT_WAITING;
+}
+
+static bool
+share_at(const struct nat_pool *p, uint32_t address, uint32_t port, struct nat_event *event)
+{
+	uint32_t slot = (port - p->port_first) / p->share_ports;
+	uint64_t n = (uint64_t)address * p->share + slot;
+	uint32_t first = p->port_first + slot * p->share_ports;
+	be32_t inside;
+
+	if (slot >= p->share || n > p->config.inside.last - p->config.inside.first)
+		return false;
+	inside = mr_be32(p->config.inside.first + (uint32_t)n);
+	memcpy(event->inside, &inside, sizeof(inside));
+	event->address = p->addresses[address].address;
+	event->first = (uint16_t)first;
+	event->last = (uint16_t)(first + p->share_ports - 1);
+	return true;
+}
+
+bool
+nat_pool_block_of(const struct nat_pool *p, be32_t address, be16_t port, struct nat_event *event)
+{
+	uint32_t index = nat_pool_index(p, address), number = mr_be16(port), block;
+
+	memset(event, 0, sizeof(*event));
+	if (index == UINT32_MAX || number < p->port_first || number > p->port_last)
+		return false;
+	if (p->config.deterministic)
+		return share_at(p, index, number, event);
+	if (!p->config.block_size)
+		return false;
+	block = (number - p->port_first) / p->config.block_size;
+	return block < p->blocks_of && look(p, index * p->blocks_of + block, event);
+}
+
+bool
+nat_pool_next_block(const struct nat_pool *p, uint32_t *cursor, struct nat_event *event)
+{
+	memset(event, 0, sizeof(*event));
+	while (*cursor < p->block_count)
+		if (look(p, (*cursor)++, event))
+			return true;
+	return false;
 }

@@ -35,6 +35,34 @@ note(void *arg, unsigned worker, const struct nat_event *e)
 	*(e->kind == NAT_BLOCK_GIVEN ? &b->given : &b->returned) += 1;
 }
 
+/* The pool says what the log does. */
+static void
+check_look(struct nat_pool *p, const struct books *b)
+{
+	uint32_t cursor = 0, count = 0;
+	struct nat_event e;
+	be32_t inside;
+
+	for (unsigned a = 0; a < 4; a++)
+		for (unsigned port = 0; port < 65536; port += 7) {
+			bool held =
+			    nat_pool_block_of(p, mr_be32(OUTSIDE + a), mr_be16((uint16_t)port), &e);
+
+			memcpy(&inside, e.inside, 4);
+			assert_int_equal(held, b->holder[a][port] != 0);
+			if (held)
+				assert_int_equal(mr_be32(inside) - INSIDE + 1, b->holder[a][port]);
+		}
+	for (; nat_pool_next_block(p, &cursor, &e); count++) {
+		memcpy(&inside, e.inside, 4);
+		assert_int_equal(b->holder[mr_be32(e.address) - OUTSIDE][e.last],
+		    mr_be32(inside) - INSIDE + 1);
+		assert_int_equal(e.since, 5);
+	}
+	assert_int_equal(count, b->given - b->returned);
+	assert_false(nat_pool_block_of(p, mr_be32(1), mr_be16(5000), &e));
+}
+
 static void
 subscribers_keep_to_their_blocks(void **state)
 {
@@ -63,6 +91,7 @@ subscribers_keep_to_their_blocks(void **state)
 			    books.holder[mr_be32(out->address) - OUTSIDE][mr_be16(out->port)],
 			    n + 1);
 		}
+	check_look(p, &books);
 	/* One line of a log for a hundred mappings (RFC 6888 REQ-14). */
 	assert_int_equal(books.given, 90);
 	nat_pool_state(p, &s);
@@ -167,7 +196,9 @@ deterministic_ports_follow_from_the_address(void **state)
 		struct nat_range range;
 		struct nat_pool_config c = pool_config(&range, cases[i].addresses);
 		struct nat_outside out;
+		struct nat_event e;
 		struct nat_pool *p;
+		be32_t inside;
 
 		c.port_first = (uint16_t)cases[i].first;
 		c.port_last = (uint16_t)cases[i].last;
@@ -187,6 +218,11 @@ deterministic_ports_follow_from_the_address(void **state)
 				assert_int_equal(take(p, 5 + n, NAT_UDP, 1, 1, 0, &out), NAT_TAKEN);
 				assert_int_equal(mr_be32(out.address), OUTSIDE + address);
 				assert_in_range(mr_be16(out.port), first, first + ports - 1);
+				assert_true(nat_pool_block_of(p, out.address, out.port, &e));
+				memcpy(&inside, e.inside, 4);
+				assert_int_equal(mr_be32(inside), INSIDE + 5 + n);
+				assert_int_equal(e.first, first);
+				assert_int_equal(e.last, first + ports - 1);
 			}
 			if (ports < 3)
 				assert_int_equal(take(p, 5 + n, NAT_UDP, 1, 1, 0, &out),

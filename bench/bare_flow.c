@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bench/turns.h"
 #include "kit/packet/wire.h"
 
 /* Addresses, ports, protocol. */
@@ -116,9 +117,10 @@ mr_bench_bare_flow_close(struct mr_bench_bare_flow *b)
 	free(b);
 }
 
-unsigned
-mr_bench_bare_flow_turn(struct mr_bench_bare_flow *b)
+static unsigned
+turn(void *user)
 {
+	struct mr_bench_bare_flow *b = user;
 	uint32_t packets[MR_VECTOR_MAX];
 	uint64_t at[MR_VECTOR_MAX];
 	struct mr_packet *p;
@@ -158,15 +160,5 @@ int
 mr_bench_bare_flow_window(struct mr_bench_bare_flow *b, struct mr_bench_run *run, double *value,
     struct mr_error *error)
 {
-	uint64_t start = mr_cycles(), now, count = 0;
-
-	do {
-		for (unsigned i = 0; i < 16; i++)
-			count += mr_bench_bare_flow_turn(b);
-		now = mr_cycles();
-	} while (now - start < run->window);
-	if (!count)
-		return mr_error_set(error, -EIO, "no buffers");
-	*value = (double)(now - start) / (double)count;
-	return 0;
+	return mr_bench_turns(run, turn, b, value, error);
 }

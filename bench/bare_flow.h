@@ -25,9 +25,7 @@ int mr_bench_bare_flow_open(struct mr_bench_bare_flow **out,
     const uint8_t (*macs)[2][6], struct mr_buffers *buffers);
 void mr_bench_bare_flow_close(struct mr_bench_bare_flow *);
 
-/* A vector of packets; how many it was. */
-unsigned mr_bench_bare_flow_turn(struct mr_bench_bare_flow *);
-/* A window of them: cycles per packet. */
+/* A window: cycles per packet. */
 int mr_bench_bare_flow_window(struct mr_bench_bare_flow *, struct mr_bench_run *, double *value,
     struct mr_error *);
 

@@ -86,10 +86,11 @@ void mr_health_work(struct mr_health *);
 /* Its first check begins within a fifth of a second. `tag` is the caller's. */
 int mr_health_add(struct mr_health *, const struct mr_health_config *, uint64_t tag,
     struct mr_health_target **out, struct mr_error *);
+/* What holds until its first check has ended, instead of healthy. */
+void mr_health_presume(struct mr_health_target *, bool healthy);
 void mr_health_remove(struct mr_health_target *);
 /* Whether it is asked in just this way. */
 bool mr_health_is(const struct mr_health_target *, const struct mr_health_config *);
-void mr_health_set_tag(struct mr_health_target *, uint64_t tag);
 void mr_health_state(const struct mr_health_target *, struct mr_health_state *);
 
 #endif

@@ -167,9 +167,9 @@ health_target_free(struct mr_health_target *t)
 }
 
 void
-mr_health_set_tag(struct mr_health_target *t, uint64_t tag)
+mr_health_presume(struct mr_health_target *t, bool healthy)
 {
-	t->tag = tag;
+	t->healthy = healthy;
 }
 
 void

@@ -15,7 +15,7 @@
 
 #include "kit/base/def.h"
 
-#define CHECK_HTTP_TEXT_MAX 128u
+#define CHECK_HTTP_TEXT_MAX 255u
 #define CHECK_HTTP_LINE_MAX 256u
 #define CHECK_HTTP_BYTES_MAX 65536u /* of one answer: what lies behind is not looked at */
 

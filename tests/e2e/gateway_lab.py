@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What stands around a gateway: web servers (nginx) and what loads them (wrk, h2load), in the
-namespaces of a lab."""
+"""What stands around a gateway: web servers (nginx) and what loads them (wrk, h2load, connections
+that stay open), in the namespaces of a lab."""
+import json
 import os
 import re
 import shutil
 import signal
+import subprocess
+import sys
 
 from lab import run, until
 
@@ -20,7 +23,7 @@ PATH = "/usr/sbin:/usr/bin:/sbin:/bin:" + os.environ.get("PATH", "")
 
 class Nginx:
     """A web server in the namespace of a host, which says its own name on every page. /bad answers
-    500, /slow as slowly as it can."""
+    500."""
 
     CONFIG = """
 daemon off;
@@ -42,7 +45,6 @@ http {
 	server {
 		%(listen)s
 		location = /bad { return 500 "bad\\n"; }
-		location = /big { root %(folder)s; limit_rate 256k; }
 		location / { return 200 "%(name)s\\n"; }
 	}
 }
@@ -116,3 +118,42 @@ def h2load(lab, host, url, requests=1000, clients=10, streams=10):
     found = re.search(r"(\d+) done, (\d+) succeeded, (\d+) failed, (\d+) errored", done.stdout)
     assert found, done.stdout + done.stderr
     return int(found.group(2)), int(found.group(3)) + int(found.group(4))
+
+
+class OpenConnections:
+    """Many TCP connections of a host that stay open; each may ask for a page again and again."""
+
+    PROGRAM = os.path.join(os.path.dirname(os.path.abspath(__file__)), "open_connections.py")
+
+    def __init__(self, lab, host, address, port, count):
+        self.lab = lab
+        self.process = lab.begin(host, "/usr/bin/python3", self.PROGRAM, address, str(port), str(count),
+                                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=sys.stderr, text=True)
+        self.opened = json.loads(self.process.stdout.readline())["opened"]
+
+    def ask(self):
+        """All of them ask. Returns {who answered: how many}; "broken" those that nobody did."""
+        self.process.stdin.write("ask\n")
+        self.process.stdin.flush()
+        return json.loads(self.process.stdout.readline())
+
+    def close(self):
+        self.process.stdin.close()
+        self.process.wait(30)
+        self.process.stdout.close()
+        self.lab.processes.remove(self.process)
+
+
+def udp_names(lab, host, address, port, first, count):
+    """Datagrams from that many ports of a host: who answered each, by port; absent: nobody did."""
+    program = os.path.join(os.path.dirname(OpenConnections.PROGRAM), "udp_names.py")
+    done = lab.in_host(host, "/usr/bin/python3", program, "ask", address, str(port), str(first), str(count))
+    return {int(port): name for port, name in json.loads(done.stdout).items()}
+
+
+def udp_server(lab, host, name, port):
+    """Answers every datagram with its name."""
+    program = os.path.join(os.path.dirname(OpenConnections.PROGRAM), "udp_names.py")
+    server = lab.begin(host, "/usr/bin/python3", program, "serve", name, str(port))
+    assert until(5, lambda: re.search(r":%d\s" % port, lab.in_host(host, "ss", "-Hlun").stdout))
+    return server

@@ -6,6 +6,7 @@
 
 #include "kit/flow/program_inl.h"
 #include "kit/flow/program_int.h"
+#include "kit/record/family.h"
 
 const struct mr_named *
 mr_program_refusals(void)
@@ -107,16 +108,30 @@ write_rest(const struct mr_program *g, uint8_t *bytes)
 		copy(bytes + writes[i].at, (const uint8_t *)g + writes[i].data, writes[i].len);
 }
 
+static bool
+has_headroom(const struct mr_program *g, const struct mr_packet *p)
+{
+	int more = g->flags & MR_PROGRAM_FAMILY && program_more(g)->family == 6 ? 20 : 0;
+
+	return (int)mr_packet_headroom(p) >= MR_MAX(g->grow, 0) + more;
+}
+
 bool
 mr_program_edit_more(const struct mr_program *g, struct mr_packet *p)
 {
-	uint8_t *bytes = mr_packet_bytes(p);
-	bool room = mr_packet_headroom(p) >= g->headroom;
+	uint8_t *bytes;
 	const void *first;
 	unsigned count;
+	bool room;
 
-	if ((int)mr_packet_headroom(p) < g->grow)
+	if (!has_headroom(g, p))
 		return false;
+	/* What the key says of the packet makes it plain. */
+	if ((g->flags & MR_PROGRAM_FAMILY) &&
+	    !mr_edit_family(NULL, p, program_more(g)->family_at, program_more(g)->family))
+		return false;
+	bytes = mr_packet_bytes(p);
+	room = mr_packet_headroom(p) >= g->headroom;
 	count = program_part(g, PROGRAM_MOVES, &first);
 	for (const struct program_move *m = first; count > 0; m++, count--)
 		copy(bytes + m->to, bytes + m->from, m->len);
@@ -199,7 +214,10 @@ mr_program_edit(const struct mr_program *g, struct mr_recorder *rec, struct mr_p
 {
 	if (mr_likely(!mr_recorded(rec, p)))
 		return mr_program_edit_inl(g, p);
-	if ((int)mr_packet_headroom(p) < g->grow)
+	if (!has_headroom(g, p))
+		return false;
+	if ((g->flags & MR_PROGRAM_FAMILY) &&
+	    !mr_edit_family(rec, p, program_more(g)->family_at, program_more(g)->family))
 		return false;
 	edit_recorded(g, rec, p);
 	return true;

@@ -95,6 +95,8 @@ enum mr_program_flag {
 	MR_PROGRAM_CALLS = 1u << 2,
 	MR_PROGRAM_SECONDLY = 1u << 3, /* has calls for the first packet in a second */
 	MR_PROGRAM_PRIVATE = 1u << 4,  /* one flow's own: its operations have more than one state */
+	MR_PROGRAM_FAMILY =
+	    1u << 5, /* first of all the IP header becomes one of the other family */
 };
 
 /* Which regions' generations a flow's stamp sums up. */

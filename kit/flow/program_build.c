@@ -112,7 +112,7 @@ op_count(struct program_builder *b, const struct mr_node_class *class, const str
 		.counter = (uint8_t)op->arg,
 		.node = op->node,
 		.times = (uint32_t)op->a,
-		.grown = op->a ? 0 : b->head.grow,
+		.grown = op->a ? 0 : mr_program_head_grown(&b->head),
 	    });
 }
 
@@ -126,7 +126,7 @@ op_tally(struct program_builder *b, const struct mr_node_class *class, const str
 		.kind = MR_CREDIT_TALLY,
 		.node = op->node,
 		.times = op->arg,
-		.grown = b->head.grow,
+		.grown = mr_program_head_grown(&b->head),
 	    });
 }
 
@@ -262,6 +262,7 @@ one(struct mr_programs *s, const struct mr_op *op, const struct mr_flow_key *key
 	case MR_OP_TRIM:
 	case MR_OP_SUM:
 	case MR_OP_TTL:
+	case MR_OP_FAMILY:
 	case MR_OP_GUARD:
 	case MR_OP_LENGTH:
 		return mr_program_head_op(&b->head, op);
@@ -369,7 +370,7 @@ static bool
 simple(const struct head_result *e)
 {
 	return !e->guard_count && !e->move_count && !e->fix_count && !e->write_count &&
-	    !e->min_length;
+	    !e->min_length && !e->family;
 }
 
 static enum mr_program_refusal
@@ -390,7 +391,8 @@ emit(struct program_builder *b)
 	g->headroom = (uint8_t)(MR_MAX(b->head.grow, 0) + (int)(PROGRAM_WRITE_MAX - e->first_len));
 	memcpy(g->write + PROGRAM_WRITE_MAX - e->first_len, e->first, e->first_len);
 	g->flags = (uint8_t)((simple(e) ? MR_PROGRAM_SIMPLE : 0) | (e->ttl6 ? MR_PROGRAM_TTL6 : 0) |
-	    (b->call_count ? MR_PROGRAM_CALLS : 0) | (b->private ? MR_PROGRAM_PRIVATE : 0));
+	    (b->call_count ? MR_PROGRAM_CALLS : 0) | (b->private ? MR_PROGRAM_PRIVATE : 0) |
+	    (e->family ? MR_PROGRAM_FAMILY : 0));
 	for (unsigned i = 0; i < b->call_count; i++)
 		g->flags |= b->calls[i].secondly ? MR_PROGRAM_SECONDLY : 0;
 	g->regions = (uint8_t)((b->regions[0] ? MR_PROGRAM_REGION_DST : 0) |
@@ -400,6 +402,8 @@ emit(struct program_builder *b)
 	more->regions[0] = b->regions[0];
 	more->regions[1] = b->regions[1];
 	more->min_length = (uint16_t)e->min_length;
+	more->family = (uint8_t)e->family;
+	more->family_at = (uint8_t)e->family_at;
 	more->era = b->era;
 	b->used = sizeof(*g) + sizeof(*more);
 	if (!append_all(b))

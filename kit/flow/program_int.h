@@ -17,7 +17,8 @@
  *
  * Places of bytes are counted from the first byte of the packet as it comes in: bytes that are not
  * moved keep their place however much the head grows or shrinks, and places in what it grows by are
- * negative.
+ * negative. Where the IP header changes its family (kit/record/family.h), that is done first of all;
+ * guards are of the packet as it comes in, and everything else is of the packet as it is then.
  */
 
 #include "kit/base/hash.h"
@@ -72,7 +73,8 @@ enum program_part {
 struct program_more {
 	const struct mr_regions *regions[2]; /* of the key's destination, source */
 	uint16_t min_length; /* p->len at least; 0: what the key promises is enough */
-	uint16_t pad;
+	uint8_t family; /* 4 or 6: what the IP header at `family_at` becomes first; 0: it stays */
+	uint8_t family_at;
 	uint32_t era;
 	struct {
 		uint16_t at, count; /* `at` from the program's first byte */
@@ -131,6 +133,10 @@ struct head_known {
 	uint8_t mask[HEAD_BYTES];
 	uint8_t value[HEAD_BYTES];
 	uint8_t fields[HEAD_BYTES]; /* by which fields */
+	bool six;
+	uint8_t echo;  /* ICMP echo, by its type */
+	uint8_t ports; /* TCP or UDP */
+	uint8_t l3;
 	uint16_t length,
 	    length_l4; /* so many bytes there are, whatever the protocol; of this one */
 };
@@ -139,7 +145,9 @@ struct head {
 	struct head_cell cells[HEAD_CELLS];
 	unsigned count; /* cells in use: those behind are old, and where they were */
 	int grow;
-	unsigned reach; /* bytes of the packet that must be there */
+	unsigned reach;             /* bytes of the packet that must be there */
+	unsigned family, family_at; /* MR_OP_FAMILY: 4 or 6, or 0; of which header */
+	unsigned reach_before;      /* `reach` until then, in the packet as it comes in */
 	uint32_t max_length;
 	struct head_mod mods[HEAD_MODS];
 	unsigned mod_count;
@@ -161,7 +169,15 @@ struct head_result {
 	bool ttl6;
 	unsigned min_length; /* 0: what the key promises */
 	unsigned max_length;
+	unsigned family, family_at;
 };
+
+/* How much longer than the head of the packet that came in. */
+mr_inline int
+mr_program_head_grown(const struct head *h)
+{
+	return h->grow + (h->family == 4 ? -20 : h->family == 6 ? 20 : 0);
+}
 
 void mr_program_known(struct head_known *, const struct mr_recording *, const struct mr_flow_key *);
 void mr_program_head_init(struct head *);

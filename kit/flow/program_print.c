@@ -72,6 +72,9 @@ print_edits(struct text *t, const struct mr_program *g)
 	const void *first;
 	unsigned count;
 
+	if (g->flags & MR_PROGRAM_FAMILY)
+		add(t, "IPv%u in place of the header at %u\n", program_more(g)->family,
+		    program_more(g)->family_at);
 	if (g->grow > 0)
 		add(t, "grow by %d bytes\n", g->grow);
 	else if (g->grow < 0)

@@ -258,6 +258,12 @@ check_draft(const struct mr_graph *g, struct mr_error *error)
 			return mr_error_set(error, -EINVAL,
 			    "graph: what port %s receives goes to a node that is not there",
 			    g->ports[i].port->name);
+	for (unsigned i = 0; i < g->port_count; i++)
+		if (g->ports[i].port && g->ports[i].behind < g->node_count &&
+		    !g->nodes[g->ports[i].behind].class)
+			return mr_error_set(error, -EINVAL,
+			    "graph: what port %s sends goes to a node that is not there",
+			    g->ports[i].port->name);
 	return 0;
 }
 

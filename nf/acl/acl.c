@@ -18,6 +18,8 @@
 
 extern const char mr_yang_acl[];
 
+#define NO_NODE UINT16_MAX
+
 uint32_t
 acl_seconds(void)
 {
@@ -98,8 +100,11 @@ acl_destroy(void *state)
 
 	if (!acl)
 		return;
-	for (s = acl->stages; s; s = s->next)
+	for (s = acl->stages; s; s = s->next) {
+		(s->out ? mr_interface_stage_out : mr_interface_stage_in)(
+		    mr_interfaces_of(acl->dp), s->interface, MR_STAGE_FILTER, NO_NODE);
 		mr_graph_remove_node(mr_dataplane_graph(acl->dp), s->node);
+	}
 	if (acl->stages)
 		(void)mr_graph_commit(mr_dataplane_graph(acl->dp), &error);
 	while ((s = acl->stages)) {
@@ -203,7 +208,6 @@ add_looks(struct acl_looks *to, const struct acl_looks *from)
 	to->dscp |= from->dscp;
 	to->mac |= from->mac;
 	to->length |= from->length;
-	to->mark |= from->mark;
 	to->states |= from->states;
 	to->output |= from->output;
 }
@@ -288,8 +292,7 @@ list_of(struct acl *acl, const struct mr_conf *conf, const char *interface, bool
 }
 
 static int
-bind_one(struct acl *acl, const struct mr_conf *conf, const char *name, bool marks,
-    struct mr_error *error)
+bind_one(struct acl *acl, const struct mr_conf *conf, const char *name, struct mr_error *error)
 {
 	const struct mr_interface *i = mr_interface_find(mr_interfaces_of(acl->dp), name);
 	struct acl_stage *stage;
@@ -301,16 +304,15 @@ bind_one(struct acl *acl, const struct mr_conf *conf, const char *name, bool mar
 		struct acl_list *l = list_of(acl, conf, name, out);
 		int ret;
 
-		/* Where marks are looked at, every packet begins without one. */
-		if (!l && (out || !marks))
+		if (!l)
 			continue;
 		ret = stage_get(acl, name, i->index, out, &stage, error);
 		if (ret)
 			return ret;
 		stage->wanted = true;
-		stage->list_then = l ? l->id : 0;
+		stage->list_then = l->id;
 		acl->then->bind[i->index].list[out] = stage->list_then;
-		acl->then->tracked |= l && l->reach.states;
+		acl->then->tracked |= l->reach.states;
 	}
 	return 0;
 }
@@ -323,7 +325,6 @@ prepare(struct acl *acl, const struct mr_config *config, struct mr_error *error)
 		.sets = &acl->sets_then,
 		.interface = interface_index,
 		.user = mr_interfaces_of(acl->dp) };
-	bool marks = false;
 	int ret;
 
 	acl->reject_rate_then = mr_conf_uint(conf, "reject-rate", 1000);
@@ -348,11 +349,10 @@ prepare(struct acl *acl, const struct mr_config *config, struct mr_error *error)
 		reach(acl, l);
 		acl->then->views[l->id] = &l->then->view;
 		acl->then->looks[l->id] = l->reach;
-		marks |= l->reach.mark;
 	}
 	mr_conf_each(at, mr_conf_root(config), "interface")
 		if (!ret)
-			ret = bind_one(acl, conf, mr_conf_key(at), marks, error);
+			ret = bind_one(acl, conf, mr_conf_key(at), error);
 	return ret;
 }
 

@@ -50,7 +50,8 @@ still_none(const struct ct_side *side, struct mr_node_run *run, uint32_t packet,
 	    ct_sum_is_bad(&k, run->buffers, packet, p))
 		return MR_REPLAY_SKIP;
 	hash = ct_hash(t, &k.key);
-	if (mr_slots_guess(&t->slots, hash) && ct_find(t, run->worker, &k.key, hash, run->seconds, &word))
+	if (mr_slots_guess(&t->slots, hash) &&
+	    ct_find(t, run->worker, &k.key, hash, run->seconds, &word))
 		return MR_REPLAY_STALE;
 	mr_node_count(run, CT_TRACK_NEW, 1);
 	return 0;

@@ -338,6 +338,14 @@ address(const void *state, uint16_t interface, uint16_t vlan, uint8_t mac[6])
 	return true;
 }
 
+const struct mr_router_base *
+mr_router_base_of(struct mr_dataplane *dp)
+{
+	const struct router *r = mr_dataplane_state(dp, &mr_nf_router);
+
+	return &r->base;
+}
+
 const struct mr_nf mr_nf_router = {
 	.name = "router",
 	.doc = "IPv4 and IPv6 routers (VRFs)",

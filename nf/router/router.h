@@ -18,6 +18,9 @@
 #include "nf/dataplane.h"
 #include "nf/ip/part.h"
 
+/* The tables of this data plane's routers, for functions behind this one. */
+const struct mr_router_base *mr_router_base_of(struct mr_dataplane *);
+
 extern const struct mr_nf mr_nf_router;
 
 #endif

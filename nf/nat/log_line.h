@@ -17,6 +17,8 @@
  *	session-begun      protocol, inside-port, port instead of first and last
  *	session-ended      likewise, and since
  *
+ *	deterministic      not in logs: a running daemon's answer (RFC 7422), at any time
+ *
  * block-held tells of a block that was given earlier, at the beginning of a file; it has `since` too. A
  * session has `remote` and `remote-port` where it is asked for (RFC 6888 REQ-12 advises not to).
  *
@@ -36,6 +38,7 @@
 	X(BLOCK_GIVEN, "block-given") \
 	X(BLOCK_HELD, "block-held") \
 	X(BLOCK_RETURNED, "block-returned") \
+	X(DETERMINISTIC, "deterministic") \
 	X(SESSION_BEGUN, "session-begun") \
 	X(SESSION_ENDED, "session-ended")
 

@@ -223,7 +223,8 @@ nat_whohad_line(struct nat_whohad *w, const char *text, size_t len)
 		.from = l.event == NAT_LINE_BLOCK_HELD && l.since ? l.since : l.time,
 		.to = NAT_WHOHAD_NOW };
 	memcpy(e.inside, l.inside, sizeof(e.inside));
-	w->sealed = false;
+	if (l.event == NAT_LINE_DETERMINISTIC)
+		e.from = 0;
 	if (l.event == NAT_LINE_BLOCK_RETURNED || l.event == NAT_LINE_SESSION_ENDED)
 		return end(w, &e, l.since, l.time);
 	return begin(w, &e);

@@ -21,7 +21,7 @@
  * range follows from its address, and nothing needs to be logged (RFC 7422).
  *
  * Ownership: the pool owns all memory, reserved for what the configuration names.
- * Threads: any number take, give and find at once. reserve, unreserve, withhold and tick are the
+ * Threads: any number take, give, find, try_reserve and unreserve at once. reserve, withhold and tick are the
  * control thread's. `worker` names counters and a cache of free entries; what is no worker's
  * number is the control thread.
  * Errors: named results. Running out of anything changes nothing of what is there
@@ -118,6 +118,10 @@ void nat_pool_session_end(struct nat_pool *, uint32_t subscriber);
  * the range of ports or not. -EEXIST: somebody has it; -ENOENT: not one of the addresses. */
 int nat_pool_reserve(struct nat_pool *, be32_t address, enum nat_proto, be16_t port,
     uint32_t mapping);
+/* The same by any thread: -EAGAIN, it is being taken just now. */
+int nat_pool_try_reserve(struct nat_pool *, be32_t address, enum nat_proto, be16_t port,
+    uint32_t mapping);
+/* By any thread. */
 void nat_pool_unreserve(struct nat_pool *, be32_t address, enum nat_proto, be16_t port);
 /* No more ports of this address for subscribers: a static one has it whole. */
 int nat_pool_withhold(struct nat_pool *, be32_t address, bool withheld);

@@ -16,7 +16,7 @@ static const struct mr_cmd_option options[] = {
 	{ .name = "protocol",
 	    .letter = 'p',
 	    .value = "NAME",
-	    .doc = "of this protocol only, where sessions are logged",
+	    .doc = "of this protocol only, where mappings are logged",
 	    .complete = "tcp|udp|icmp" },
 	{ .name = "within",
 	    .value = "SECONDS",
@@ -161,7 +161,7 @@ print_json(const struct printer *p, const struct nat_whohad_answer *a, const cha
 	nat_time_print(a->to == NAT_WHOHAD_NOW ? 0 : a->to, to);
 	printf("%s\n  {\"inside\":\"%s\",\"nat\":\"%s\",\"first\":%u,\"last\":%u,",
 	    p->count > 1 ? "," : "", inside, a->nat, a->first, a->last);
-	if (a->session) {
+	if (a->mapping) {
 		nat_protocol_print(a->protocol, protocol);
 		printf("\"protocol\":\"%s\",\"inside-port\":%u,", protocol, a->inside_port);
 	}
@@ -179,7 +179,7 @@ print_text(const struct nat_whohad_answer *a, const char *inside)
 	nat_time_print(a->from, from);
 	nat_time_print(a->to == NAT_WHOHAD_NOW ? 0 : a->to, to);
 	printf("%s", inside);
-	if (a->session) {
+	if (a->mapping) {
 		nat_protocol_print(a->protocol, protocol);
 		printf(" port %u %s", a->inside_port, protocol);
 	} else {

@@ -267,10 +267,6 @@ less(struct head *h, unsigned at, bool six)
 	return MR_PROGRAM_OK;
 }
 
-/* What one less in the upper byte of a word is to its checksum, as a delta. RFC 1141's arithmetic
- * in mr_edit_ttl4 gives the same for every value. */
-#define TTL_DELTA ((be16_t)0xfffe)
-
 static enum mr_program_refusal
 op_ttl(struct head *h, const struct mr_op *op)
 {
@@ -284,7 +280,7 @@ op_ttl(struct head *h, const struct mr_op *op)
 	if (!touch(h, op->offset + 8u, 1) || !touch(h, op->offset + 10u, 2))
 		return MR_PROGRAM_LONG;
 	why = less(h, op->offset + 8u, false);
-	return why ? why : sum(h, op->offset + 10u, TTL_DELTA, MR_SUM_PLAIN, true);
+	return why ? why : sum(h, op->offset + 10u, PROGRAM_TTL_DELTA, MR_SUM_PLAIN, true);
 }
 
 static enum mr_program_refusal
@@ -582,7 +578,7 @@ finish_fixes(struct head *h, struct head_result *r)
 		if (c->half != 0 || j + 1 == h->count || c[1].kind != HEAD_OLD ||
 		    c[1].mod != c->mod || c[1].half != 1)
 			return MR_PROGRAM_CONFLICT;
-		delta = mod->delta + (uint64_t)mod->count * TTL_DELTA;
+		delta = mod->delta + (uint64_t)mod->count * PROGRAM_TTL_DELTA;
 		if (delta)
 			add_fix(r, at, (enum program_fix_kind)mod->kind, mr_checksum_fold(delta));
 		j++;
@@ -631,6 +627,7 @@ mr_program_head_finish(struct head *h, const struct head_known *k, unsigned *fie
 		return why;
 	finish_moves(h, r);
 	r->min_length = h->reach > promised(k, *fields) ? h->reach : 0;
+	r->length = MR_MAX(h->reach, promised(k, *fields));
 	r->max_length = h->max_length;
 	return MR_PROGRAM_OK;
 }

@@ -239,8 +239,8 @@ oracle_walk(struct mr_packet *p, const struct mr_recording *r)
 /* Replays the program on a copy and walks another; true: the same came out of both. *fits is what
  * the program said. Frees nothing of the caller's. */
 mr_inline bool
-oracle_same(const struct mr_program *g, const struct mr_recording *r, const struct mr_packet *p,
-    bool *fits)
+oracle_same(const struct mr_program *g, const struct mr_flow_values *values,
+    const struct mr_recording *r, const struct mr_packet *p, bool *fits)
 {
 	struct mr_packet *replayed = oracle_clone(p), *walked = oracle_clone(p);
 	enum oracle_end end = oracle_walk(walked, r);
@@ -249,8 +249,9 @@ oracle_same(const struct mr_program *g, const struct mr_recording *r, const stru
 	*fits = mr_program_fits(g, replayed);
 	same = *fits == (end == ORACLE_DONE);
 	if (same && *fits)
-		same = mr_program_edit(g, NULL, replayed) && replayed->data == walked->data &&
-		    replayed->len == walked->len && replayed->total == walked->total &&
+		same = mr_program_edit(g, values, NULL, replayed) &&
+		    replayed->data == walked->data && replayed->len == walked->len &&
+		    replayed->total == walked->total &&
 		    !memcmp(mr_packet_bytes(replayed), mr_packet_bytes(walked), walked->len);
 	free(replayed);
 	free(walked);

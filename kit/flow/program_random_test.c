@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <cmocka.h>
 
+#include "kit/flow/program_int.h"
 #include "kit/flow/program_oracle.h"
 
 #define NODE 5u
@@ -217,11 +218,12 @@ relative(struct bed *b, const struct oracle_flow *f, unsigned fields)
 }
 
 static void
-check(struct bed *b, uint32_t program, struct mr_packet *p, bool *fits)
+check(struct bed *b, uint32_t program, const struct mr_flow_values *values, struct mr_packet *p,
+    bool *fits)
 {
 	const struct mr_program *g = mr_program_at(b->programs, program);
 
-	if (!oracle_same(g, &b->got, p, fits)) {
+	if (!oracle_same(g, values, &b->got, p, fits)) {
 		explain_failure(g, &b->got);
 		fail_msg("another packet came out (fits %d)", *fits);
 	}
@@ -235,6 +237,7 @@ round_of(struct bed *b, struct tally *t)
 	struct mr_flow_key key;
 	struct mr_packet *walked, *original, *p;
 	uint32_t program, arg, stamp;
+	struct mr_flow_values values;
 	unsigned fields;
 	enum mr_program_refusal why;
 	bool fits;
@@ -244,7 +247,8 @@ round_of(struct bed *b, struct tally *t)
 	original = oracle_packet_of(&f, &b->rng, ORACLE_HEADROOM, oracle_min(&f) + draw(b, 100));
 	walked = oracle_clone(original);
 	record(b, &f, walked, draw(b, 7));
-	why = mr_program_build(b->programs, &b->got, &key, 9, &program, &arg, &stamp, &fields);
+	why = mr_program_build(b->programs, &b->got, &key, 9, &program, &arg, &stamp, &values,
+	    &fields);
 	if (why) {
 		/* Only edits can be at fault. */
 		assert_true(why == MR_PROGRAM_CONFLICT || why == MR_PROGRAM_LONG);
@@ -253,11 +257,11 @@ round_of(struct bed *b, struct tally *t)
 	}
 	t->built++;
 	t->simple += !!(mr_program_at(b->programs, program)->flags & MR_PROGRAM_SIMPLE);
-	t->families += !!(mr_program_at(b->programs, program)->flags & MR_PROGRAM_FAMILY);
-	check(b, program, oracle_clone(original), &fits);
+	t->families += program_more(mr_program_at(b->programs, program))->family != 0;
+	check(b, program, &values, oracle_clone(original), &fits);
 	assert_true(fits);
 	for (unsigned i = 0; i < 5; i++) {
-		check(b, program, sibling(b, &f, original), &fits);
+		check(b, program, &values, sibling(b, &f, original), &fits);
 		t->fitted += fits;
 	}
 	/* Whoever agrees in what the walk rested on may be replayed by the same program. */
@@ -269,7 +273,7 @@ round_of(struct bed *b, struct tally *t)
 		oracle_shape(&other, mr_packet_bytes(p));
 		p->len -= (uint16_t)draw(b, original->len - oracle_min(&other) + 1);
 		p->total = p->len;
-		check(b, program, p, &fits);
+		check(b, program, &values, p, &fits);
 		t->related += fits;
 	}
 	mr_program_release(b->programs, program);
@@ -309,6 +313,7 @@ recorded_replays(void **state)
 		struct mr_flow_key key;
 		struct mr_packet *p, *plain, *traced, *again;
 		uint32_t program, second, arg, stamp;
+		struct mr_flow_values values;
 		unsigned fields;
 
 		oracle_flow_draw(&f, &b.rng);
@@ -318,13 +323,13 @@ recorded_replays(void **state)
 		traced = oracle_clone(p);
 		again = oracle_clone(p);
 		record(&b, &f, p, draw(&b, 6));
-		if (!mr_program_build(b.programs, &b.got, &key, 9, &program, &arg, &stamp,
+		if (!mr_program_build(b.programs, &b.got, &key, 9, &program, &arg, &stamp, &values,
 			&fields)) {
 			const struct mr_program *g = mr_program_at(b.programs, program);
 
-			assert_true(mr_program_edit(g, NULL, plain));
+			assert_true(mr_program_edit(g, &values, NULL, plain));
 			begin(&b, traced);
-			assert_true(mr_program_edit(g, b.rec, traced));
+			assert_true(mr_program_edit(g, &values, b.rec, traced));
 			finish(&b, traced);
 			assert_int_equal(plain->len, traced->len);
 			assert_int_equal(plain->data, traced->data);
@@ -332,10 +337,10 @@ recorded_replays(void **state)
 			    plain->len);
 			/* Moves became writes of what they moved, for this packet true. */
 			if (!mr_program_build(b.programs, &b.got, &key, 9, &second, &arg, &stamp,
-				&fields)) {
+				&values, &fields)) {
 				g = mr_program_at(b.programs, second);
 				assert_true(mr_program_fits(g, again));
-				assert_true(mr_program_edit(g, NULL, again));
+				assert_true(mr_program_edit(g, &values, NULL, again));
 				assert_memory_equal(mr_packet_bytes(plain), mr_packet_bytes(again),
 				    plain->len);
 				mr_program_release(b.programs, second);
@@ -364,6 +369,7 @@ headroom(void **state)
 		struct mr_flow_key key;
 		struct mr_packet *p, *tight, *before;
 		uint32_t program, arg, stamp;
+		struct mr_flow_values values;
 		unsigned fields, room = draw(&b, 50);
 
 		oracle_flow_draw(&f, &b.rng);
@@ -373,17 +379,17 @@ headroom(void **state)
 		memcpy(mr_packet_bytes(tight), mr_packet_bytes(p), p->len);
 		before = oracle_clone(tight);
 		record(&b, &f, p, draw(&b, 4));
-		if (!mr_program_build(b.programs, &b.got, &key, 9, &program, &arg, &stamp,
+		if (!mr_program_build(b.programs, &b.got, &key, 9, &program, &arg, &stamp, &values,
 			&fields)) {
 			const struct mr_program *g = mr_program_at(b.programs, program);
 
-			if (mr_program_edit(g, NULL, tight)) {
+			if (mr_program_edit(g, &values, NULL, tight)) {
 				assert_true(g->grow <= (int)room);
 				assert_memory_equal(mr_packet_bytes(tight), mr_packet_bytes(p),
 				    p->len);
 			} else {
 				assert_true(
-				    MR_MAX(g->grow, 0) + (g->flags & MR_PROGRAM_FAMILY ? 20 : 0) >
+				    MR_MAX(g->grow, 0) + (program_more(g)->family ? 20 : 0) >
 				    (int)room);
 				assert_memory_equal(tight, before, before->data + before->len);
 			}

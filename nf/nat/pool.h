@@ -53,6 +53,7 @@ struct nat_event {
 	uint8_t inside[16]; /* the subscriber; IPv4: the first four bytes */
 	be32_t address;     /* outside */
 	uint16_t first, last;
+	uint32_t now, since; /* seconds: of this, and of when it was given */
 };
 
 struct nat_pool_config {
@@ -172,5 +173,9 @@ struct nat_pool_state {
 };
 
 void nat_pool_state(const struct nat_pool *, struct nat_pool_state *);
+/* Who has the block with this port, or the deterministic range, and since when; false: nobody. */
+bool nat_pool_block_of(const struct nat_pool *, be32_t address, be16_t port, struct nat_event *);
+/* One held block after the other, from *cursor 0 on; false: that was the last. */
+bool nat_pool_next_block(const struct nat_pool *, uint32_t *cursor, struct nat_event *);
 
 #endif

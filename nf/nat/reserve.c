@@ -114,7 +114,7 @@ withhold_blocks(struct nat_pool *p, uint32_t address, bool withheld)
 		if (withheld)
 			(void)nat_bits_take_all(&p->blocks, block / 64, UINT64_C(1) << block % 64);
 		else if (!atomic_load_explicit(&p->holders[block], memory_order_relaxed))
-			nat_bits_put(&p->blocks, block);
+			nat_bits_put_word(&p->blocks, block / 64, UINT64_C(1) << block % 64);
 	}
 }
 

@@ -14,8 +14,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "bench/bare_flow.h"
-#include "bench/bed.h"
 #include "bench/chain.h"
 #include "bench/peer_ovs_flows.h"
 #include "bench/shape_acl.h"
@@ -24,14 +22,10 @@
 #define FLOWS 8192u
 #define GRAPH (1u << 31) /* in the rows' parameter, beside the number of rules */
 
-struct job {
-	struct mr_class_rule *rules;
+struct rules {
 	uint32_t count;
 	uint64_t seed;
-	struct mr_bench_traffic traffic;
-	struct mr_bench_chain chain;
-	struct mr_buffers *buffers; /* of the floor */
-	struct mr_bench_bare_flow *bare;
+	struct mr_class_rule rules[];
 };
 
 static bool
@@ -57,13 +51,13 @@ static void
 draw_frame(uint8_t frame[MR_BENCH_FRAME], const struct mr_bench_routes *routes, uint64_t *rng,
     void *user)
 {
-	struct job *job = user;
+	struct rules *list = user;
 	const struct mr_class_rule *rule;
 	struct mr_class_key key;
 
 	do {
-		rule = &job->rules[mr_classbench_random(&job->seed) % job->count];
-		mr_classbench_key(&key, rule, false, &job->seed);
+		rule = &list->rules[mr_classbench_random(&list->seed) % list->count];
+		mr_classbench_key(&key, rule, false, &list->seed);
 	} while (!may_pass(key.src, key.dst) || (rule->proto_mask && !has_ports(rule)));
 	mr_bench_tuple(frame, mr_bench_traffic_mac, key.src, key.dst, key.proto == 6 ? 6 : 17,
 	    key.sport, key.dport);
@@ -85,14 +79,14 @@ put_ports(FILE *out, const char *field, unsigned first, unsigned last)
 }
 
 static void
-put_rules(FILE *out, const void *user)
+put_rules(FILE *out, const struct mr_bench_run *run, const void *user)
 {
-	const struct job *job = user;
+	const struct rules *list = user;
 
 	fprintf(out, "acl:\n  interface:\n    in: {in: front}\n");
 	fprintf(out, "  list:\n    front:\n      default: drop\n      rule:\n");
-	for (uint32_t i = 0; i < job->count; i++) {
-		const struct mr_class_rule *r = &job->rules[i];
+	for (uint32_t i = 0; i < list->count; i++) {
+		const struct mr_class_rule *r = &list->rules[i];
 
 		fprintf(out, "        r%u: {", i);
 		put_prefix(out, "source", r->src, r->src_len);
@@ -109,12 +103,12 @@ put_rules(FILE *out, const void *user)
 
 /* The same for the peer; for free(). */
 static struct mr_bench_ovs_match *
-make_matches(const struct job *job)
+make_matches(const struct rules *list)
 {
-	struct mr_bench_ovs_match *matches = calloc(job->count, sizeof(*matches));
+	struct mr_bench_ovs_match *matches = calloc(list->count, sizeof(*matches));
 
-	for (uint32_t i = 0; matches && i < job->count; i++) {
-		const struct mr_class_rule *r = &job->rules[i];
+	for (uint32_t i = 0; matches && i < list->count; i++) {
+		const struct mr_class_rule *r = &list->rules[i];
 
 		matches[i] = (struct mr_bench_ovs_match){ .src = mr_load_be32(r->src),
 			.dst = mr_load_be32(r->dst),
@@ -127,105 +121,52 @@ make_matches(const struct job *job)
 	return matches;
 }
 
-static int
-load_rules(struct job *job, const struct mr_bench_run *run, struct mr_error *error)
+static struct rules *
+load_rules(const struct mr_bench_run *run, struct mr_error *error)
 {
-	uint32_t want = (uint32_t)run->row->param & ~GRAPH;
+	uint32_t want = (uint32_t)run->row->param & ~GRAPH, count;
+	struct mr_class_rule *all;
+	struct rules *list = NULL;
 
-	job->rules = shape_acl_rules(want > 10000 ? "-100k"
-		: want > 1000                     ? "-10k"
-						  : "-1k",
-	    &job->count);
-	if (!job->rules)
-		return mr_error_set(error, -ENOENT,
-		    "no rule sets: set MR_DATA to the folder of shared data");
-	job->count = MR_MIN(job->count, want);
-	job->seed = 0x9e3779b97f4a7c15ull;
-	return 0;
-}
-
-static int
-make_bare(struct job *job, struct mr_error *error)
-{
-	const struct mr_buffers_config config = { .count = 4096, .numa_node = -1, .workers = 1 };
-	uint8_t *hops = mr_bench_traffic_hops(&job->traffic);
-	int rc = hops ? mr_buffers_create(&job->buffers, &config, error)
-		      : mr_error_set(error, -ENOMEM, "no memory for next hops");
-
-	if (rc == 0)
-		rc = mr_bench_bare_flow_open(&job->bare, job->traffic.frames, job->traffic.count,
-		    hops, job->traffic.macs, job->buffers);
-	free(hops);
-	return rc;
-}
-
-static void
-teardown(struct mr_bench_run *run)
-{
-	struct job *job = run->state;
-
-	mr_bench_bare_flow_close(job->bare);
-	mr_buffers_destroy(job->buffers);
-	mr_bench_chain_close(&job->chain);
-	mr_bench_traffic_close(&job->traffic);
-	free(job->rules);
-	free(job);
+	all = shape_acl_rules(want > 10000 ? "-100k" : want > 1000 ? "-10k" : "-1k", &count);
+	if (all) {
+		count = MR_MIN(count, want);
+		list = malloc(sizeof(*list) + count * sizeof(*all));
+	}
+	if (list) {
+		*list = (struct rules){ .count = count, .seed = 0x9e3779b97f4a7c15ull };
+		memcpy(list->rules, all, count * sizeof(*all));
+	} else {
+		mr_error_set(error, all ? -ENOMEM : -ENOENT, "%s",
+		    all ? "no memory" : "no rule sets: set MR_DATA to the folder of shared data");
+	}
+	free(all);
+	return list;
 }
 
 static int
 setup(struct mr_bench_run *run, struct mr_error *error)
 {
-	struct job *job = calloc(1, sizeof(*job));
-	const struct mr_bench_traffic_config traffic = { .bits = 32,
-		.flows = FLOWS,
-		.draw = draw_frame,
-		.user = job };
-	const struct mr_bench_chain_config chain = { .traffic = job ? &job->traffic : NULL,
+	struct rules *list = load_rules(run, error);
+	const struct mr_bench_chain_config config = {
+		.traffic = { .bits = 32, .flows = FLOWS, .draw = draw_frame, .user = list },
 		.graph = run->row->param & GRAPH,
 		.functions = put_rules,
-		.user = job };
-	int rc;
+		.user = list,
+	};
 
-	if (!job)
-		return mr_error_set(error, -ENOMEM, "no memory");
-	run->state = job;
-	job->traffic = MR_BENCH_TRAFFIC_CLOSED;
-	rc = load_rules(job, run, error);
-	if (rc == 0)
-		rc = mr_bench_traffic_open(&job->traffic, &traffic, error);
-	if (rc == 0)
-		rc = mr_bench_chain_open(&job->chain, run, &chain, error);
-	if (rc == 0)
-		rc = make_bare(job, error);
-	if (rc < 0)
-		teardown(run);
-	return rc;
-}
-
-static int
-ours(struct mr_bench_run *run, double *value, struct mr_error *error)
-{
-	struct job *job = run->state;
-
-	return mr_bench_graph_window(job->chain.graph, run, value, error);
-}
-
-static int
-bare(struct mr_bench_run *run, double *value, struct mr_error *error)
-{
-	struct job *job = run->state;
-
-	return mr_bench_bare_flow_window(job->bare, run, value, error);
+	return list ? mr_bench_chain_setup(run, &config, error) : error->code;
 }
 
 static int
 start_ovs(struct mr_bench_run *run, void **state, char *label, size_t size, struct mr_error *error)
 {
-	struct job *job = run->state;
-	struct mr_bench_ovs_match *matches = make_matches(job);
-	const struct mr_bench_ovs_flows flows = { .traffic = &job->traffic,
+	struct mr_bench_chain *chain = run->state;
+	const struct rules *list = chain->user;
+	struct mr_bench_ovs_match *matches = make_matches(list);
+	const struct mr_bench_ovs_flows flows = { .traffic = &chain->traffic,
 		.matches = matches,
-		.match_count = job->count };
+		.match_count = list->count };
 	int rc;
 
 	if (!matches)
@@ -246,8 +187,9 @@ static const struct mr_bench_peer *const peers[] = { &ovs, NULL };
 		    lane_ "; the first " text_ " rules of ClassBench acl1, 8,192 flows that " \
 			  "match random ones, 16 next hops, 64-byte frames played from " \
 			  "memory, to ovs the same by net_pcap with infinite_rx", \
-		.param = param_, .window_ms = 20, .setup = setup, .teardown = teardown, \
-		.ours = ours, .floor = bare, .peers = peers, \
+		.param = param_, .window_ms = 20, .setup = setup, \
+		.teardown = mr_bench_chain_teardown, .ours = mr_bench_chain_ours, \
+		.floor = mr_bench_chain_floor, .peers = peers, \
 	}
 #define FLOW_LANE "flow lane, established"
 #define GRAPH_LANE "graph lane"

@@ -3,43 +3,26 @@
  * Rows chain-*: what functions in a chain cost in the flow lane: the router alone, with 100 stateless
  * rules in front, with connections tracked and stateful rules in front. 8,192 flows of UDP, all
  * established; of those that are tracked answers were seen. All is configured as a user would
- * (bench/chain.h). Rows chain-rewrite*: beside the router, a flow rule gives all packets another
- * source, so that each flow has checksum deltas of its own.
+ * (bench/chain.h).
  *
  * The peer is Open vSwitch's userspace datapath with rules that do the same (bench/ovs_rules.h). The
  * floor is one bare table for all of them.
  */
 #include "bench/bench.h"
 
-#include <errno.h>
-#include <stdlib.h>
-#include <unistd.h>
-
-#include "bench/bare_flow.h"
-#include "bench/bed.h"
 #include "bench/chain.h"
 #include "bench/peer_ovs_flows.h"
 
 #define FLOWS 8192u
-#define FLOWS_MANY (1u << 20)
 #define ROUTES 80u
 #define RULES 100u
 
-enum chain { CHAIN_ROUTER, CHAIN_RULES, CHAIN_CONNECTIONS, CHAIN_REWRITE, CHAIN_REWRITE_MANY };
-
-struct job {
-	struct mr_bench_traffic traffic;
-	struct mr_bench_chain chain;
-	struct mr_buffers *buffers; /* of the floor */
-	struct mr_bench_bare_flow *bare;
-	struct mr_bench_ovs_match matches[RULES];
-};
+enum chain { CHAIN_ROUTER, CHAIN_RULES, CHAIN_CONNECTIONS };
 
 /* Rules that do not match, one of them far away from the next, and then all that is sent. */
 static void
-put_rules(FILE *out, const void *user)
+put_rules(FILE *out, const struct mr_bench_run *run, const void *user)
 {
-	const struct mr_bench_run *run = user;
 	bool stateful = run->row->param == CHAIN_CONNECTIONS;
 
 	fprintf(out,
@@ -56,155 +39,67 @@ put_rules(FILE *out, const void *user)
 		fprintf(out, "conntrack:\n  interface:\n    in: {}\n    out: {}\n");
 }
 
-static void
-put_rewrite(FILE *out, const void *user)
+static int
+setup(struct mr_bench_run *run, struct mr_error *error)
 {
-	fprintf(out,
-	    "flow-rules:\n  rule:\n    other: {priority: 1, match: {protocol: udp}, "
-	    "set: {source: 198.18.0.1, source-port: 7777}, action: pass}\n");
+	const struct mr_bench_chain_config config = {
+		.traffic = { .bits = 32, .prefixes = ROUTES, .flows = FLOWS },
+		.functions = run->row->param == CHAIN_ROUTER ? NULL : put_rules,
+		.answer = run->row->param == CHAIN_CONNECTIONS ? mr_bench_answer : NULL,
+	};
+
+	return mr_bench_chain_setup(run, &config, error);
 }
 
-/* The same for the peer. */
+/* The rules for the peer. */
 static void
-make_matches(struct job *job)
+make_matches(struct mr_bench_ovs_match matches[RULES])
 {
 	for (unsigned i = 0; i < RULES; i++)
-		job->matches[i] = (struct mr_bench_ovs_match){ .src = 0x0a000000 | i << 16,
+		matches[i] = (struct mr_bench_ovs_match){ .src = 0x0a000000 | i << 16,
 			.src_len = 16,
 			.proto = 17,
 			.deny = true,
 			.sport = { 0, 65535 },
 			.dport = { (uint16_t)(1000 + i), (uint16_t)(1000 + i) } };
-	job->matches[RULES - 1] = (struct mr_bench_ovs_match){ .proto = 17,
+	matches[RULES - 1] = (struct mr_bench_ovs_match){ .proto = 17,
 		.sport = { 0, 65535 },
 		.dport = { 0, 65535 } };
 }
 
 static int
-make_chain(struct job *job, struct mr_bench_run *run, struct mr_error *error)
-{
-	char path[48];
-	struct mr_bench_chain_config config = { .traffic = &job->traffic,
-		.functions = run->row->param == CHAIN_ROUTER ? NULL
-		    : run->row->param < CHAIN_REWRITE        ? put_rules
-							     : put_rewrite,
-		.flows = run->row->param == CHAIN_REWRITE_MANY ? 2 * FLOWS_MANY : 0,
-		.user = run };
-	int answers = -1, rc;
-
-	if (run->row->param == CHAIN_CONNECTIONS) {
-		answers = mr_bench_traffic_answers(&job->traffic, FLOWS, path, sizeof(path));
-		if (answers < 0)
-			return mr_error_set(error, answers, "no files for the bench's frames");
-		config.answers = path;
-	}
-	rc = mr_bench_chain_open(&job->chain, run, &config, error);
-	if (answers >= 0)
-		close(answers);
-	return rc;
-}
-
-static int
-make_bare(struct job *job, struct mr_error *error)
-{
-	const struct mr_buffers_config config = { .count = 4096, .numa_node = -1, .workers = 1 };
-	uint8_t *hops = mr_bench_traffic_hops(&job->traffic);
-	int rc = hops ? mr_buffers_create(&job->buffers, &config, error)
-		      : mr_error_set(error, -ENOMEM, "no memory for next hops");
-
-	if (rc == 0)
-		rc = mr_bench_bare_flow_open(&job->bare, job->traffic.frames, job->traffic.count,
-		    hops, job->traffic.macs, job->buffers);
-	free(hops);
-	return rc;
-}
-
-static void
-teardown(struct mr_bench_run *run)
-{
-	struct job *job = run->state;
-
-	mr_bench_bare_flow_close(job->bare);
-	mr_buffers_destroy(job->buffers);
-	mr_bench_chain_close(&job->chain);
-	mr_bench_traffic_close(&job->traffic);
-	free(job);
-}
-
-static int
-setup(struct mr_bench_run *run, struct mr_error *error)
-{
-	const struct mr_bench_traffic_config traffic = { .bits = 32,
-		.prefixes = ROUTES,
-		.flows = run->row->param == CHAIN_REWRITE_MANY ? FLOWS_MANY : FLOWS };
-	struct job *job = calloc(1, sizeof(*job));
-	int rc;
-
-	if (!job)
-		return mr_error_set(error, -ENOMEM, "no memory");
-	run->state = job;
-	make_matches(job);
-	rc = mr_bench_traffic_open(&job->traffic, &traffic, error);
-	if (rc == 0)
-		rc = make_chain(job, run, error);
-	if (rc == 0)
-		rc = make_bare(job, error);
-	if (rc < 0)
-		teardown(run);
-	return rc;
-}
-
-static int
-ours(struct mr_bench_run *run, double *value, struct mr_error *error)
-{
-	struct job *job = run->state;
-
-	return mr_bench_graph_window(job->chain.graph, run, value, error);
-}
-
-static int
-bare(struct mr_bench_run *run, double *value, struct mr_error *error)
-{
-	struct job *job = run->state;
-
-	return mr_bench_bare_flow_window(job->bare, run, value, error);
-}
-
-static int
 start_ovs(struct mr_bench_run *run, void **state, char *label, size_t size, struct mr_error *error)
 {
-	struct job *job = run->state;
-	const struct mr_bench_ovs_flows flows = { .traffic = &job->traffic,
-		.matches = job->matches,
+	struct mr_bench_chain *chain = run->state;
+	struct mr_bench_ovs_match matches[RULES];
+	const struct mr_bench_ovs_flows flows = { .traffic = &chain->traffic,
+		.matches = matches,
 		.match_count = run->row->param == CHAIN_ROUTER ? 0 : RULES,
 		.conntrack = run->row->param == CHAIN_CONNECTIONS };
 
+	make_matches(matches);
 	return mr_bench_ovs_flows_start(state, run, &flows, label, size, error);
 }
 
 static const struct mr_bench_peer ovs = MR_BENCH_OVS_PEER("ovs", start_ovs);
 static const struct mr_bench_peer *const peers[] = { &ovs, NULL };
 
-#define ROW(name_, text_, chain_, flows_, peers_, fed_) \
+#define ROW(name_, text_, chain_) \
 	{ \
 		.name = name_, .unit = "cycles/packet", \
-		.doc = "flow lane, established, " flows_ " flows: " text_, \
-		.config = text_ "; " flows_ " flows at random over 80 prefixes, 16 next hops, " \
-				"64-byte UDP frames played from memory" fed_, \
-		.param = chain_, .window_ms = 20, .setup = setup, .teardown = teardown, \
-		.ours = ours, .floor = bare, .peers = peers_, \
+		.doc = "flow lane, established, 8,192 flows: " text_, \
+		.config = text_ "; 8,192 flows at random over 80 prefixes, 16 next hops, 64-byte " \
+				"UDP frames played from memory, to ovs the same by net_pcap with " \
+				"infinite_rx", \
+		.param = chain_, .window_ms = 20, .setup = setup, \
+		.teardown = mr_bench_chain_teardown, .ours = mr_bench_chain_ours, \
+		.floor = mr_bench_chain_floor, .peers = peers, \
 	}
-#define CHAIN(name_, text_, chain_) \
-	ROW(name_, text_, chain_, "8,192", peers, ", to ovs the same by net_pcap with infinite_rx")
-#define REWRITE(name_, chain_, flows_) \
-	ROW(name_, "routing, another source address and port", chain_, flows_, NULL, "")
 
 static const struct mr_bench_row rows[] = {
-	CHAIN("chain-1", "routing", CHAIN_ROUTER),
-	CHAIN("chain-2", "routing and 100 stateless rules", CHAIN_RULES),
-	CHAIN("chain-3", "routing, stateful rules and connections", CHAIN_CONNECTIONS),
-	REWRITE("chain-rewrite", CHAIN_REWRITE, "8,192"),
-	REWRITE("chain-rewrite-1m", CHAIN_REWRITE_MANY, "1,048,576"),
+	ROW("chain-1", "routing", CHAIN_ROUTER),
+	ROW("chain-2", "routing and 100 stateless rules", CHAIN_RULES),
+	ROW("chain-3", "routing, stateful rules and connections", CHAIN_CONNECTIONS),
 };
 
 const struct mr_bench_family mr_bench_family_chain = { "chain", rows, MR_ARRAY_COUNT(rows) };

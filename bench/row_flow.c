@@ -14,7 +14,6 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "bench/bare_flow.h"
 #include "bench/bed.h"
@@ -61,19 +60,6 @@ establish(struct job *job, struct mr_bench_run *run, struct mr_error *error)
 }
 
 static int
-make_bare(struct job *job, struct mr_error *error)
-{
-	uint8_t *hops = mr_bench_traffic_hops(&job->traffic);
-	int rc = -ENOMEM;
-
-	if (hops)
-		rc = mr_bench_bare_flow_open(&job->bare, job->traffic.frames, job->traffic.count,
-		    hops, job->traffic.macs, job->bed.buffers);
-	free(hops);
-	return rc < 0 ? mr_error_set(error, rc, "the floor's table: %s", strerror(-rc)) : 0;
-}
-
-static int
 setup(struct mr_bench_run *run, struct mr_error *error)
 {
 	const struct mr_bench_traffic_config traffic = { .bits = 32,
@@ -97,7 +83,7 @@ setup(struct mr_bench_run *run, struct mr_error *error)
 	if (rc == 0)
 		rc = establish(job, run, error);
 	if (rc == 0)
-		rc = make_bare(job, error);
+		rc = mr_bench_bare_flow_open(&job->bare, &job->traffic, job->bed.buffers, error);
 	if (rc < 0)
 		teardown(run);
 	return rc;

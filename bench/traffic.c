@@ -78,7 +78,8 @@ mr_bench_traffic_close(struct mr_bench_traffic *t)
 }
 
 int
-mr_bench_traffic_answers(const struct mr_bench_traffic *t, uint32_t count, char *path, size_t size)
+mr_bench_traffic_answers(const struct mr_bench_traffic *t, uint32_t count,
+    void (*answer)(uint8_t frame[MR_BENCH_FRAME]), char *path, size_t size)
 {
 	uint8_t(*frames)[MR_BENCH_FRAME] = malloc((size_t)count * MR_BENCH_FRAME);
 	int fd;
@@ -87,7 +88,7 @@ mr_bench_traffic_answers(const struct mr_bench_traffic *t, uint32_t count, char 
 		return -ENOMEM;
 	for (uint32_t i = 0; i < count; i++) {
 		memcpy(frames[i], t->frames[i % t->flows], MR_BENCH_FRAME);
-		mr_bench_answer(frames[i]);
+		answer(frames[i]);
 	}
 	fd = mr_bench_capture(frames, count, path, size);
 	free(frames);

@@ -46,10 +46,10 @@ int mr_bench_traffic_open(struct mr_bench_traffic *, const struct mr_bench_traff
     struct mr_error *);
 void mr_bench_traffic_close(struct mr_bench_traffic *);
 
-/* Answers to all flows as a capture, played from the first again up to `count`; returns the
- * descriptor that keeps it. For flows whose answers mr_bench_answer makes. */
-int mr_bench_traffic_answers(const struct mr_bench_traffic *, uint32_t count, char *path,
-    size_t size);
+/* Answers to all flows as a capture, from the first again up to `count`; returns the descriptor
+ * that keeps it. `answer` makes one of a flow's frame. */
+int mr_bench_traffic_answers(const struct mr_bench_traffic *, uint32_t count,
+    void (*answer)(uint8_t frame[MR_BENCH_FRAME]), char *path, size_t size);
 
 /* The next hops of all frames, for free(), by a search of the routes, one by one: for few routes.
  * Null without memory, or where there is no route. */

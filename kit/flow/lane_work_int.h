@@ -46,7 +46,8 @@ struct work {
 	struct hit hits[MR_VECTOR_MAX];
 	uint16_t late[MR_VECTOR_MAX]; /* keys whose flows are out of date */
 	uint16_t miss[MR_VECTOR_MAX]; /* keys that have no flow */
-	/* Keys of packets that conditions kept from their programs. */
+	unsigned skip_count;          /* of the unfit: by a node's word */
+	/* Keys of packets that conditions, or a node that was asked, kept from their programs. */
 	uint16_t unfit[MR_VECTOR_MAX];
 };
 

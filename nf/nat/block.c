@@ -61,7 +61,7 @@ bits_size(const struct nat_pool *p)
 int
 nat_blocks_create(struct nat_pool *p, struct mr_error *error)
 {
-	void *bits, *holders, *lists;
+	void *bits, *holders, *given, *lists;
 	int rc;
 
 	if (p->config.deterministic)
@@ -84,6 +84,10 @@ nat_blocks_create(struct nat_pool *p, struct mr_error *error)
 	if (rc)
 		return rc;
 	p->holders = holders;
+	rc = mr_memory_reserve(&given, p->block_count * sizeof(*p->given), -1, "blocks", error);
+	if (rc)
+		return rc;
+	p->given = given;
 	rc = mr_memory_reserve(&lists, lists_size(p), -1, "subscribers' blocks", error);
 	p->lists = lists;
 	return rc;
@@ -93,6 +97,7 @@ void
 nat_blocks_destroy(struct nat_pool *p)
 {
 	mr_memory_release(p->lists, lists_size(p));
+	mr_memory_release(p->given, p->block_count * sizeof(*p->given));
 	mr_memory_release(p->holders, p->block_count * sizeof(*p->holders));
 	mr_memory_release(p->blocks.words, bits_size(p));
 }
@@ -101,25 +106,42 @@ nat_blocks_destroy(struct nat_pool *p)
 
 #define ENTRY(address, first) ((address) << 16 | (first))
 
-static void
-tell(struct nat_pool *p, unsigned worker, enum nat_event_kind kind, uint32_t number,
-    uint32_t address, uint32_t first)
+/* Its first port. */
+static uint32_t
+first_of(const struct nat_pool *p, uint32_t block)
+{
+	return p->port_first + block % p->blocks_of * p->config.block_size;
+}
+
+void
+nat_block_event(const struct nat_pool *p, uint32_t number, uint32_t block, struct nat_event *event)
 {
 	const struct nat_subscriber *s = &p->subscribers[number];
-	struct nat_event event = { .kind = kind,
-		.six = atomic_load_explicit(&s->six, memory_order_relaxed),
-		.address = p->addresses[address].address,
-		.first = (uint16_t)first,
-		.last = (uint16_t)(first + p->config.block_size - 1) };
+	uint32_t first = first_of(p, block);
 	uint64_t inside[2];
+
+	for (unsigned i = 0; i < 2; i++)
+		inside[i] = atomic_load_explicit(&s->key[i], memory_order_relaxed);
+	memcpy(event->inside, inside, sizeof(event->inside));
+	event->six = atomic_load_explicit(&s->six, memory_order_relaxed);
+	event->address = p->addresses[block / p->blocks_of].address;
+	event->first = (uint16_t)first;
+	event->last = (uint16_t)(first + p->config.block_size - 1);
+	event->since = atomic_load_explicit(&p->given[block], memory_order_relaxed);
+}
+
+static void
+tell(struct nat_pool *p, unsigned worker, enum nat_event_kind kind, uint32_t number, uint32_t block,
+    uint32_t now)
+{
+	struct nat_event event = { .kind = kind, .now = now };
 
 	nat_pool_add(p, worker,
 	    kind == NAT_BLOCK_GIVEN ? NAT_POOL_BLOCKS_GIVEN : NAT_POOL_BLOCKS_RETURNED);
-	for (unsigned i = 0; i < 2; i++)
-		inside[i] = atomic_load_explicit(&s->key[i], memory_order_relaxed);
-	memcpy(event.inside, inside, sizeof(event.inside));
-	if (p->config.event)
-		p->config.event(p->config.event_arg, worker, &event);
+	if (!p->config.event)
+		return;
+	nat_block_event(p, number, block, &event);
+	p->config.event(p->config.event_arg, worker, &event);
 }
 
 /* One of the blocks `from` to `to` that becomes this subscriber's; NAT_BITS_NONE: none is free. */
@@ -136,7 +158,7 @@ acquire(struct nat_pool *p, unsigned worker, uint32_t number, uint32_t from, uin
 		if (block == NAT_BITS_NONE)
 			return block;
 		address = block / p->blocks_of;
-		first = p->port_first + block % p->blocks_of * p->config.block_size;
+		first = first_of(p, block);
 		(void)nat_address_use(p, address);
 		a = &p->addresses[address];
 		nat_lock(&a->lock);
@@ -155,7 +177,7 @@ acquire(struct nat_pool *p, unsigned worker, uint32_t number, uint32_t from, uin
 
 /* One block more, the subscriber's lock is held. */
 static bool
-get_block(struct nat_pool *p, unsigned worker, uint32_t number)
+get_block(struct nat_pool *p, unsigned worker, uint32_t number, uint32_t now)
 {
 	struct nat_subscriber *s = &p->subscribers[number];
 	uint32_t count = atomic_load_explicit(&s->blocks, memory_order_relaxed);
@@ -174,13 +196,14 @@ get_block(struct nat_pool *p, unsigned worker, uint32_t number)
 		nat_subscriber_move(p, number, address);
 	}
 	address = block / p->blocks_of;
-	first = p->port_first + block % p->blocks_of * p->config.block_size;
+	first = first_of(p, block);
 	atomic_store(&p->lists[(size_t)number * p->config.blocks_max + count],
 	    ENTRY(address, first));
 	/* Release pairs with the acquire of who looks through the list. */
 	atomic_store_explicit(&s->blocks, count + 1, memory_order_release);
 	atomic_fetch_add_explicit(&p->blocks_used, 1, memory_order_relaxed);
-	tell(p, worker, NAT_BLOCK_GIVEN, number, address, first);
+	atomic_store_explicit(&p->given[block], now, memory_order_relaxed);
+	tell(p, worker, NAT_BLOCK_GIVEN, number, block, now);
 	return true;
 }
 
@@ -196,12 +219,16 @@ nat_blocks_return(struct nat_pool *p, unsigned worker, uint32_t number, uint32_t
 	list = &p->lists[(size_t)number * p->config.blocks_max];
 	for (uint32_t i = count; i-- > keep;) {
 		uint32_t entry = atomic_load_explicit(&list[i], memory_order_relaxed);
-		uint32_t address = entry >> 16, first = entry & 0xffffu;
+		uint32_t address = entry >> 16, first = entry & 0xffffu, block;
 		struct nat_address *a = &p->addresses[address];
 		bool closed;
 
 		nat_lock(&a->lock);
 		closed = nat_ports_close(p, address, first, first + p->config.block_size - 1);
+		block = (first - p->port_first) / p->config.block_size;
+		if (closed)
+			atomic_store_explicit(&p->holders[address * p->blocks_of + block],
+			    NAT_WAITING, memory_order_relaxed);
 		nat_unlock(&a->lock);
 		if (!closed)
 			continue;
@@ -210,9 +237,8 @@ nat_blocks_return(struct nat_pool *p, unsigned worker, uint32_t number, uint32_t
 		atomic_store(&list[count], 0);
 		atomic_store_explicit(&s->blocks, count, memory_order_release);
 		atomic_fetch_sub_explicit(&p->blocks_used, 1, memory_order_relaxed);
-		tell(p, worker, NAT_BLOCK_RETURNED, number, address, first);
-		nat_quarantine_put(p, worker, address, NAT_PROTOS,
-		    (first - p->port_first) / p->config.block_size, now);
+		tell(p, worker, NAT_BLOCK_RETURNED, number, address * p->blocks_of + block, now);
+		nat_quarantine_put(p, worker, address, NAT_PROTOS, block, now);
 	}
 	return count;
 }
@@ -261,7 +287,7 @@ take_of_list(struct nat_pool *p, unsigned worker, uint32_t number, enum nat_prot
 
 enum nat_take
 nat_blocks_take(struct nat_pool *p, unsigned worker, uint32_t number, enum nat_proto proto,
-    uint16_t prefer, uint32_t *address, uint32_t *port)
+    uint16_t prefer, uint32_t now, uint32_t *address, uint32_t *port)
 {
 	struct nat_subscriber *s = &p->subscribers[number];
 	enum nat_take result = NAT_TAKEN;
@@ -274,7 +300,7 @@ nat_blocks_take(struct nat_pool *p, unsigned worker, uint32_t number, enum nat_p
 	if (!*port) {
 		if (atomic_load_explicit(&s->blocks, memory_order_relaxed) >= p->config.blocks_max)
 			result = NAT_NO_PORT;
-		else if (!get_block(p, worker, number))
+		else if (!get_block(p, worker, number, now))
 			result = NAT_NO_BLOCK;
 		else
 			*port = take_of_list(p, worker, number, proto, prefer, address);
@@ -283,4 +309,71 @@ nat_blocks_take(struct nat_pool *p, unsigned worker, uint32_t number, enum nat_p
 	}
 	nat_unlock(&s->lock);
 	return result;
+}
+
+/* -- to look at --------------------------------------------------------------------------- */
+
+static bool
+look(const struct nat_pool *p, uint32_t block, struct nat_event *event)
+{
+	struct nat_address *a = &p->addresses[block / p->blocks_of];
+	uint32_t holder;
+
+	/* Who has it under the lock stays who has it. */
+	nat_lock(&a->lock);
+	holder = atomic_load_explicit(&p->holders[block], memory_order_relaxed);
+	if (holder && holder != NAT_WAITING)
+		nat_block_event(p, holder, block, event);
+	nat_unlock(&a->lock);
+	return holder && holder != NAT_WAITING;
+}
+
+static bool
+share_at(const struct nat_pool *p, uint32_t address, uint32_t port, struct nat_event *event)
+{
+	uint32_t slot = (port - p->port_first) / p->share_ports;
+	uint64_t n = (uint64_t)address * p->share + slot;
+	uint32_t first = p->port_first + slot * p->share_ports;
+	be32_t inside;
+
+	if (slot >= p->share || n > p->config.inside.last - p->config.inside.first)
+		return false;
+	inside = mr_be32(p->config.inside.first + (uint32_t)n);
+	memcpy(event->inside, &inside, sizeof(inside));
+	event->address = p->addresses[address].address;
+	event->first = (uint16_t)first;
+	event->last = (uint16_t)(first + p->share_ports - 1);
+	return true;
+}
+
+bool
+nat_pool_block_of(const struct nat_pool *p, be32_t address, be16_t port, struct nat_event *event)
+{
+	uint32_t index = nat_pool_index(p, address), number = mr_be16(port), block;
+
+	memset(event, 0, sizeof(*event));
+	if (index == UINT32_MAX || number < p->port_first || number > p->port_last)
+		return false;
+	if (p->config.deterministic)
+		return share_at(p, index, number, event);
+	if (!p->config.block_size)
+		return false;
+	block = (number - p->port_first) / p->config.block_size;
+	return block < p->blocks_of && look(p, index * p->blocks_of + block, event);
+}
+
+bool
+nat_pool_next_block(const struct nat_pool *p, uint32_t *cursor, struct nat_event *event)
+{
+	memset(event, 0, sizeof(*event));
+	while (*cursor < p->block_count)
+		if (look(p, (*cursor)++, event))
+			return true;
+	return false;
+}
+
+bool
+nat_pool_tells_blocks(const struct nat_pool *p)
+{
+	return p->config.block_size || p->config.deterministic;
 }

@@ -21,7 +21,7 @@
  * range follows from its address, and nothing needs to be logged (RFC 7422).
  *
  * Ownership: the pool owns all memory, reserved for what the configuration names.
- * Threads: any number take, give and find at once. reserve, unreserve, withhold and tick are the
+ * Threads: any number take, give, find, try_reserve and unreserve at once. reserve, withhold and tick are the
  * control thread's. `worker` names counters and a cache of free entries; what is no worker's
  * number is the control thread.
  * Errors: named results. Running out of anything changes nothing of what is there
@@ -53,6 +53,7 @@ struct nat_event {
 	uint8_t inside[16]; /* the subscriber; IPv4: the first four bytes */
 	be32_t address;     /* outside */
 	uint16_t first, last;
+	uint32_t now, since; /* seconds: of this, and of when it was given */
 };
 
 struct nat_pool_config {
@@ -117,6 +118,10 @@ void nat_pool_session_end(struct nat_pool *, uint32_t subscriber);
  * the range of ports or not. -EEXIST: somebody has it; -ENOENT: not one of the addresses. */
 int nat_pool_reserve(struct nat_pool *, be32_t address, enum nat_proto, be16_t port,
     uint32_t mapping);
+/* The same by any thread: -EAGAIN, it is being taken just now. */
+int nat_pool_try_reserve(struct nat_pool *, be32_t address, enum nat_proto, be16_t port,
+    uint32_t mapping);
+/* By any thread. */
 void nat_pool_unreserve(struct nat_pool *, be32_t address, enum nat_proto, be16_t port);
 /* No more ports of this address for subscribers: a static one has it whole. */
 int nat_pool_withhold(struct nat_pool *, be32_t address, bool withheld);
@@ -168,5 +173,11 @@ struct nat_pool_state {
 };
 
 void nat_pool_state(const struct nat_pool *, struct nat_pool_state *);
+/* Its ports are in blocks, or follow from the address: mappings need not be logged. */
+bool nat_pool_tells_blocks(const struct nat_pool *);
+/* Who has the block with this port, or the deterministic range, and since when; false: nobody. */
+bool nat_pool_block_of(const struct nat_pool *, be32_t address, be16_t port, struct nat_event *);
+/* One held block after the other, from *cursor 0 on; false: that was the last. */
+bool nat_pool_next_block(const struct nat_pool *, uint32_t *cursor, struct nat_event *);
 
 #endif

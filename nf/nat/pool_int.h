@@ -110,6 +110,7 @@ struct nat_pool {
 	uint32_t block_count;      /* of all */
 	struct nat_bits blocks;    /* free ones */
 	_Atomic uint32_t *holders; /* subscriber that has it, 0: none, or NAT_WAITING */
+	_Atomic uint32_t *given;   /* the second when it was */
 	_Atomic uint32_t *lists;   /* subscriber's: [blocks_max], address << 16 | first port */
 	_Atomic uint32_t blocks_used;
 	uint32_t share;       /* deterministic: subscribers of an address */
@@ -232,7 +233,9 @@ int nat_blocks_create(struct nat_pool *, struct mr_error *);
 void nat_blocks_destroy(struct nat_pool *);
 /* A port of the subscriber's blocks, with another block where that is needed. */
 enum nat_take nat_blocks_take(struct nat_pool *, unsigned worker, uint32_t number, enum nat_proto,
-    uint16_t prefer, uint32_t *address, uint32_t *port);
+    uint16_t prefer, uint32_t now, uint32_t *address, uint32_t *port);
+/* Who, where and since when; a subscriber's that stays, or under its address's lock. */
+void nat_block_event(const struct nat_pool *, uint32_t number, uint32_t block, struct nat_event *);
 /* Returns those in which nobody has a port, but for the first `keep`; how many it has then. The
  * subscriber's lock is held. */
 uint32_t nat_blocks_return(struct nat_pool *, unsigned worker, uint32_t number, uint32_t keep,

@@ -52,12 +52,13 @@ take_plain(struct nat_pool *p, unsigned worker, uint32_t number, enum nat_proto 
 
 static enum nat_take
 take_port(struct nat_pool *p, unsigned worker, uint32_t number, const struct nat_key *key,
-    enum nat_proto proto, uint16_t prefer, bool first, uint32_t *address, uint32_t *port)
+    enum nat_proto proto, uint16_t prefer, bool first, uint32_t now, uint32_t *address,
+    uint32_t *port)
 {
 	uint32_t from, to;
 
 	if (p->config.block_size)
-		return nat_blocks_take(p, worker, number, proto, prefer, address, port);
+		return nat_blocks_take(p, worker, number, proto, prefer, now, address, port);
 	if (!p->config.deterministic)
 		*port = take_plain(p, worker, number, proto, prefer, first, address);
 	else if (nat_share_of(p, mr_be32((be32_t)key->w[0]), address, &from, &to) &&
@@ -80,7 +81,7 @@ take(struct nat_pool *p, unsigned worker, const struct nat_key *key, enum nat_pr
 	if (mr_unlikely(result != NAT_TAKEN))
 		return result;
 	*port = 0;
-	result = take_port(p, worker, *number, key, proto, prefer, first, address, port);
+	result = take_port(p, worker, *number, key, proto, prefer, first, now, address, port);
 	if (mr_unlikely(result == NAT_NO_PORT || result == NAT_NO_BLOCK)) {
 		bool more = nat_quarantine_drain(p, now, DRAINED) != 0;
 
@@ -88,8 +89,8 @@ take(struct nat_pool *p, unsigned worker, const struct nat_key *key, enum nat_pr
 		if (result == NAT_NO_BLOCK)
 			more |= nat_subscribers_sweep(p, worker, now, 0, DRAINED) != 0;
 		if (more)
-			result =
-			    take_port(p, worker, *number, key, proto, prefer, first, address, port);
+			result = take_port(p, worker, *number, key, proto, prefer, first, now,
+			    address, port);
 	}
 	if (mr_unlikely(result != NAT_TAKEN))
 		nat_subscriber_lower(p, *number, proto, now);

@@ -48,7 +48,7 @@ set_free(struct nat_pool *p, uint32_t address, unsigned proto, uint32_t port)
 		    atomic_load_explicit(&a->state, memory_order_relaxed) & NAT_WITHHELD;
 
 		if (atomic_compare_exchange_strong(&p->holders[block], &waiting, 0) && !withheld)
-			nat_bits_put(&p->blocks, block);
+			nat_bits_put_word(&p->blocks, block / 64, UINT64_C(1) << block % 64);
 	} else {
 		struct nat_side *s = &p->sides[address][proto];
 		struct nat_bits bits = nat_side_bits(s);

@@ -54,20 +54,30 @@ try_reserve(struct nat_pool *p, uint32_t address, enum nat_proto proto, uint32_t
 }
 
 int
-nat_pool_reserve(struct nat_pool *p, be32_t address, enum nat_proto proto, be16_t port,
+nat_pool_try_reserve(struct nat_pool *p, be32_t address, enum nat_proto proto, be16_t port,
     uint32_t mapping)
 {
 	uint32_t index = nat_pool_index(p, address);
-	int rc = -EAGAIN;
+	int rc;
 
 	if (index == UINT32_MAX)
 		return -ENOENT;
+	nat_lock(&p->addresses[index].lock);
+	rc = try_reserve(p, index, proto, mr_be16(port), mapping);
+	nat_unlock(&p->addresses[index].lock);
+	return rc;
+}
+
+int
+nat_pool_reserve(struct nat_pool *p, be32_t address, enum nat_proto proto, be16_t port,
+    uint32_t mapping)
+{
+	int rc = -EAGAIN;
+
 	for (unsigned i = 0; i < TRIES && rc == -EAGAIN; i++) {
 		if (i)
 			mr_rcu_synchronize(); /* till the end of that worker's vector */
-		nat_lock(&p->addresses[index].lock);
-		rc = try_reserve(p, index, proto, mr_be16(port), mapping);
-		nat_unlock(&p->addresses[index].lock);
+		rc = nat_pool_try_reserve(p, address, proto, port, mapping);
 	}
 	return rc == -EAGAIN ? -EEXIST : rc;
 }
@@ -104,7 +114,7 @@ withhold_blocks(struct nat_pool *p, uint32_t address, bool withheld)
 		if (withheld)
 			(void)nat_bits_take_all(&p->blocks, block / 64, UINT64_C(1) << block % 64);
 		else if (!atomic_load_explicit(&p->holders[block], memory_order_relaxed))
-			nat_bits_put(&p->blocks, block);
+			nat_bits_put_word(&p->blocks, block / 64, UINT64_C(1) << block % 64);
 	}
 }
 

@@ -6,6 +6,7 @@
 #include "nf/nat/pool_int.h"
 
 #define CACHE 64u
+#define PORTS_MOST 65000u
 #define RECLAIM 64u /* entries that who finds no free one looks at */
 
 static uint32_t
@@ -86,7 +87,8 @@ limit_of(const struct nat_pool *p, enum nat_proto proto)
 {
 	uint32_t limit = p->config.subscriber_ports[proto];
 
-	return limit && limit < 0xffffu ? limit : 0xffffu;
+	/* Below what the word can count, by as many as there are threads that try. */
+	return limit && limit < PORTS_MOST ? limit : PORTS_MOST;
 }
 
 /* One port more. NAT_NO_SUBSCRIBER: it is another's by now. */
@@ -94,17 +96,18 @@ static enum nat_take
 raise(const struct nat_pool *p, struct nat_subscriber *s, uint64_t seen, enum nat_proto proto,
     uint32_t now, bool *first)
 {
-	const uint64_t life = ~NAT_SUB_COUNTS;
-	uint64_t word = seen;
+	uint64_t word;
 
-	do {
-		if ((word ^ seen) & life)
-			return NAT_NO_SUBSCRIBER;
-		if (NAT_SUB_COUNT(word, proto) >= limit_of(p, proto))
-			return NAT_LIMIT;
-		/* Acquire pairs with the release of who gave the last port, and of add. */
-	} while (!atomic_compare_exchange_weak_explicit(&s->word, &word, word + NAT_SUB_ONE(proto),
-	    memory_order_acquire, memory_order_acquire));
+	if (NAT_SUB_COUNT(seen, proto) >= limit_of(p, proto))
+		return NAT_LIMIT;
+	/* Added first, and looked at then, for half the price of a compare-and-swap; for a moment it may
+	 * be counted too much. Acquire pairs with the release of who gave the last port, and of add. */
+	word = atomic_fetch_add_explicit(&s->word, NAT_SUB_ONE(proto), memory_order_acquire);
+	if (mr_unlikely(((word ^ seen) & ~NAT_SUB_COUNTS) ||
+		NAT_SUB_COUNT(word, proto) >= limit_of(p, proto))) {
+		atomic_fetch_sub_explicit(&s->word, NAT_SUB_ONE(proto), memory_order_release);
+		return (word ^ seen) & ~NAT_SUB_COUNTS ? NAT_NO_SUBSCRIBER : NAT_LIMIT;
+	}
 	*first = !(word & NAT_SUB_COUNTS);
 	if (!p->config.subscriber_rate || within_rate(p, s, now))
 		return NAT_TAKEN;
@@ -215,7 +218,6 @@ add(struct nat_pool *p, unsigned worker, const struct nat_key *key, uint64_t has
 	struct nat_subscriber *s;
 	enum nat_take result;
 	uint32_t n, top;
-	uint64_t word;
 	bool claimed;
 
 	if (atomic_load_explicit(&p->subscriber_count, memory_order_relaxed) >=
@@ -231,11 +233,11 @@ add(struct nat_pool *p, unsigned worker, const struct nat_key *key, uint64_t has
 	}
 	s = &p->subscribers[n];
 	fill(p, worker, s, key, now);
-	word = atomic_load_explicit(&s->word, memory_order_relaxed);
 	claimed = mr_slots_claim(&p->slots, hash, n);
-	/* Not before it has its slot: who ends it clears that. Pairs with find's acquire. */
+	/* Not before it has its slot: who ends it clears that. An addition, because who saw another here
+	 * may be about to take its count back. Release pairs with find's acquire. */
 	if (claimed)
-		atomic_store_explicit(&s->word, word | NAT_SUB_LIVE | NAT_SUB_ONE(proto),
+		atomic_fetch_add_explicit(&s->word, NAT_SUB_LIVE + NAT_SUB_ONE(proto),
 		    memory_order_release);
 	mr_slots_unlock(&p->slots, hash);
 	if (!claimed) {

@@ -103,10 +103,13 @@ udp_scan(void **state)
 	bed_close(&b);
 }
 
-/* With the SYN proxy a flood leaves nothing at all, and cookies cannot be guessed. */
+/* With the SYN proxy a flood leaves nothing at all, and cookies cannot be guessed: a number out of
+ * 2^24 is right, and the clock's last step counts, too. Of 10,000 tries one is lucky in a run of a
+ * thousand; who knew how to guess would be lucky more often. */
 static void
 syn_flood_at_the_proxy(void **state)
 {
+	unsigned lucky = 0;
 	struct mr_node_stats stats;
 	uint64_t seed = 6;
 	struct frame f;
@@ -122,16 +125,16 @@ syn_flood_at_the_proxy(void **state)
 		assert_int_equal(bed_one(&b, 0, frame_tcp(&f, &e, S, (uint32_t)draw(&seed), 0, 0)),
 		    0);
 		if (i % 4 == 0)
-			assert_int_equal(bed_one(&b, 0,
-					     frame_tcp(&f, &e, A, (uint32_t)draw(&seed),
-						 (uint32_t)draw(&seed), 0)),
-			    INV);
+			lucky += bed_one(&b, 0,
+				     frame_tcp(&f, &e, A, (uint32_t)draw(&seed),
+					 (uint32_t)draw(&seed), 0)) != INV;
 	}
-	assert_int_equal(ct_table_used(b.core->table), TALKS);
+	assert_true(lucky <= 2);
+	assert_int_equal(ct_table_used(b.core->table), TALKS + lucky);
 	assert_int_equal(talks_left(&b, 0), TALKS);
 	assert_int_equal(mr_graph_node_stats(b.graph, b.confirm[0], &stats), 0);
 	assert_int_equal(stats.counters[CT_CONFIRM_ANSWERED], FLOOD);
-	assert_int_equal(stats.counters[CT_CONFIRM_RETURNED], 0);
+	assert_int_equal(stats.counters[CT_CONFIRM_RETURNED], lucky);
 	bed_close(&b);
 }
 

@@ -14,7 +14,8 @@
  *   fragment flood    fragments_pass_the_lane_by, fragments_do_not_keep_others_out; conntrack:
  *                     fragment_flood; nf/icmp/fragment_test.c for reassembly
  *   a full table      a_full_table_keeps_who_is_there; conntrack: syn_flood, udp_scan (its table
- *                     is full in both), one_greedy_source (the limit of a source)
+ *                     is full in both), all_places_taken_for_good, one_greedy_source (the
+ *                     limit of a source)
  *   packets that change on the way, or cannot be replayed   changing_packets_walk,
  *                     what_cannot_be_replayed_is_not_tried_again_and_again
  */

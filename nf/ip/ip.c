@@ -164,6 +164,16 @@ mr_ip_link(struct mr_ip *ip, uint16_t node)
 	link_one(ip, node);
 }
 
+void
+mr_ip_unlink(struct mr_ip *ip, uint16_t node)
+{
+	struct mr_ip_control *c = ip->control;
+
+	for (unsigned i = 0; i < c->linked_count; i++)
+		if (c->linked[i] == node)
+			c->linked[i--] = c->linked[--c->linked_count];
+}
+
 static void
 link_all(struct mr_ip *ip)
 {

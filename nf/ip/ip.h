@@ -327,6 +327,8 @@ void mr_ip_attach(struct mr_ip *, enum mr_ip_edge, uint16_t node);
 /* Links the edges of a node of the router's other parts that has these edges in this order, now
  * and whenever one is attached, until mr_ip_remove_nodes. */
 void mr_ip_link(struct mr_ip *, uint16_t node);
+/* Not any more: before the node is taken out. */
+void mr_ip_unlink(struct mr_ip *, uint16_t node);
 
 /* VRFs and interfaces, by index; UINT16_MAX and 0: there is none. */
 /* What a VRF's FIB says about this prefix has changed. */

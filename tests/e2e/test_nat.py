@@ -146,12 +146,13 @@ def test_own_address_forward_and_hairpin(nat):
 def test_explain(nat):
     lab = nat("pool: [203.0.113.8]")
     serve(lab, 3, "udp", "0.0.0.0", 7000)
+    ask(lab, 2, "udp", "203.0.113.3", 7000, 5000)  # the next hop is known then
     words = ["in1", "proto=udp", "src=10.0.1.5", "dst=203.0.113.3", "sport=5000", "dport=7000"]
     said = millrace("explain", "--socket", lab.socket, *words).stdout
     assert "no mapping yet" in said, said
     ask(lab, 1, "udp", "203.0.113.3", 7000, 5000)
     said = millrace("explain", "--socket", lab.socket, *words).stdout
-    assert "mapping udp 10.0.1.5:5000 as 203.0.113.8:5000" in said, said
+    assert "mapping udp 10.0.1.5:5000 as 203.0.113.8:" in said, said
 
 
 @pytest.mark.parametrize("mapping", range(3))
@@ -163,7 +164,7 @@ def test_discovery(nat, mapping, filtering):
     lab = nat("pool: [203.0.113.8], port-preservation: false, mapping: %s, filtering: %s" %
               (KINDS[mapping], KINDS[filtering]))
     lab.begin(3, "turnserver", "-n", "--no-tls", "--no-dtls", "--no-cli", "-L", "198.51.100.7",
-              "-L", "198.51.100.8", "--rfc5780", "--log-file", "stdout",
+              "-L", "198.51.100.8", "--log-file", "stdout",
               "--pidfile", lab.folder.name + "/turn.pid", "--no-auth",
               "--db", lab.folder.name + "/turndb")
     assert until(10, lambda: lab.in_host(3, "ss", "-lun").stdout.count(":3478 ") >= 2)

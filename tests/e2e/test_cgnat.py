@@ -14,10 +14,11 @@ import time
 import pytest
 from scapy.all import ICMP, IP, TCP, UDP, Ether, Raw, raw
 
-from lab import millrace, until
+from lab import MILLRACE, millrace, run, until
 from router_lab import RouterLab
 from track_lab import socket_in
 
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 REMOTE = "198.51.100.7"
 ROUTER = {"route": {"100.64.0.0/10": {"via": "10.9.1.2"}, "198.51.100.0/24": {"via": "10.9.2.2"}}}
 
@@ -283,3 +284,10 @@ def test_kernel_and_identifiers(isp):
     assert isp.state()["blocks-used"] == 1
     assert server.poll() is None
     assert isp.hear(2, lambda p: ICMP in p and p[ICMP].type == 8) is not None
+
+
+def test_example(namespaces):
+    """examples/cgnat, as one runs it."""
+    done = run(os.path.join(ROOT, "examples", "cgnat"), check=False,
+               env=dict(os.environ, MILLRACE=os.path.abspath(MILLRACE)))
+    assert done.returncode == 0 and done.stdout.endswith("cgnat: ok\n"), done.stdout + done.stderr

@@ -236,6 +236,42 @@ req11_exhaustion(void **state)
 	}
 }
 
+static char heard[4096];
+
+static void
+hear(void *user, enum mr_log_level level, const char *line, size_t len)
+{
+	assert_int_equal(level, MR_LOG_WARNING);
+	snprintf(heard + strlen(heard), sizeof(heard) - strlen(heard), "%s\n", line);
+}
+
+/* REQ-11 C: the operator is told, at once, and each minute while it lasts. */
+static void
+req11_notification(void **state)
+{
+	static struct bed b;
+
+	bed_open(&b, ONE ", ports: 2000-2003, limits: {udp: 2}");
+	b.log.sink = hear;
+	heard[0] = '\0';
+	for (uint16_t i = 0; i < 9; i++)
+		(void)send_udp(&b, HOST + i / 3, (uint16_t)(5000 + i));
+	tick(&b, 0);
+	assert_string_equal(heard,
+	    "nat x: 3 packets dropped: no outside port is free for them\n"
+	    "nat x: 2 packets dropped: their subscriber has as many ports or sessions as it may\n");
+	heard[0] = '\0';
+	for (uint16_t i = 0; i < 5; i++)
+		(void)send_udp(&b, A(10, 0, 0, 99), (uint16_t)(5000 + i));
+	tick(&b, 30);
+	assert_string_equal(heard, "");
+	tick(&b, 61);
+	assert_string_equal(heard, "nat x: 5 packets dropped: no outside port is free for them\n");
+	tick(&b, 200);
+	assert_string_equal(strchr(heard, '\n'), "\n");
+	bed_close(&b);
+}
+
 /* REQ-11 with blocks: those of one subscriber are full. */
 static void
 req11_own_blocks(void **state)
@@ -528,6 +564,7 @@ main(void)
 		cmocka_unit_test(req7_filtering),
 		cmocka_unit_test(req8_quarantine),
 		cmocka_unit_test(req11_exhaustion),
+		cmocka_unit_test(req11_notification),
 		cmocka_unit_test(req11_own_blocks),
 		cmocka_unit_test(req13_utilization),
 		cmocka_unit_test(req15_unpredictable),

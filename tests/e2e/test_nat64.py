@@ -9,7 +9,6 @@ import os
 import subprocess
 
 import pytest
-from scapy.all import IP, TCP, UDP, ICMP, Ether, IPv6, Raw, fragment, raw, sendp  # noqa: F401
 
 from lab import until
 from router_lab import RouterLab

@@ -8,26 +8,21 @@
  * counts the TTL down, with IPv4's checksum, and gives the buffers back. Whole keys in lines of 64
  * bytes, two flows a line. It believes every header, and finds every flow.
  *
- * Ownership: close frees everything; frames and buffers are the caller's and outlive it.
+ * Ownership: close frees everything; traffic and buffers are the caller's and outlive it.
  * Threads: one. Errors: no memory.
  */
 
-#include "bench/bench.h"
-#include "bench/frames.h"
+#include "bench/traffic.h"
 #include "kit/packet/buffers.h"
 
 struct mr_bench_bare_flow;
 
-/* Frames: IPv4 and UDP, `count` of them, a power of two; the flows are theirs. `hops` is what hop
- * each one has among `macs`. */
-int mr_bench_bare_flow_open(struct mr_bench_bare_flow **out,
-    const uint8_t (*frames)[MR_BENCH_FRAME], uint32_t count, const uint8_t *hops,
-    const uint8_t (*macs)[2][6], struct mr_buffers *buffers);
+/* Of all flows of the traffic, which is IPv4, with few routes. */
+int mr_bench_bare_flow_open(struct mr_bench_bare_flow **out, const struct mr_bench_traffic *,
+    struct mr_buffers *, struct mr_error *);
 void mr_bench_bare_flow_close(struct mr_bench_bare_flow *);
 
-/* A vector of packets; how many it was. */
-unsigned mr_bench_bare_flow_turn(struct mr_bench_bare_flow *);
-/* A window of them: cycles per packet. */
+/* A window: cycles per packet. */
 int mr_bench_bare_flow_window(struct mr_bench_bare_flow *, struct mr_bench_run *, double *value,
     struct mr_error *);
 

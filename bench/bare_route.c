@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "bench/turns.h"
 #include "kit/graph/graph.h"
 #include "kit/packet/wire.h"
 
@@ -326,8 +327,17 @@ turn6(struct mr_bench_bare_route *b)
 	return n;
 }
 
-unsigned
-mr_bench_bare_route_turn(struct mr_bench_bare_route *b)
+static unsigned
+turn(void *user)
 {
+	struct mr_bench_bare_route *b = user;
+
 	return b->ip6 ? turn6(b) : turn4(b);
+}
+
+int
+mr_bench_bare_route_window(struct mr_bench_bare_route *b, struct mr_bench_run *run, double *value,
+    struct mr_error *error)
+{
+	return mr_bench_turns(run, turn, b, value, error);
 }

@@ -36,8 +36,9 @@ int mr_bench_bare_route_open(struct mr_bench_bare_route **out,
     const struct mr_bench_bare_route_config *, struct mr_error *);
 void mr_bench_bare_route_close(struct mr_bench_bare_route *);
 
-/* A vector of packets; how many it was. */
-unsigned mr_bench_bare_route_turn(struct mr_bench_bare_route *);
+/* A window: cycles per packet. */
+int mr_bench_bare_route_window(struct mr_bench_bare_route *, struct mr_bench_run *, double *value,
+    struct mr_error *);
 
 /* The next hop that the table has for an address in wire order, or MR_BENCH_HOPS. */
 unsigned mr_bench_bare_route_find(const struct mr_bench_bare_route *, const uint8_t *address);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "bench/bed.h"
 
-#include <errno.h>
 #include <stdio.h>
+
+#include "bench/turns.h"
 
 int
 mr_bench_bed_open(struct mr_bench_bed *bed, struct mr_bench_run *run, struct mr_error *error)
@@ -63,22 +64,17 @@ mr_bench_bed_port(struct mr_bench_bed *bed, const char *driver, const char *devi
 	return rc;
 }
 
+static unsigned
+pass(void *graph)
+{
+	return mr_graph_pass(graph, 0);
+}
+
 int
 mr_bench_graph_window(struct mr_graph *graph, struct mr_bench_run *run, double *value,
     struct mr_error *error)
 {
-	uint64_t start = mr_cycles(), now, count = 0;
-	unsigned i;
-
-	do {
-		for (i = 0; i < 16; i++)
-			count += mr_graph_pass(graph, 0);
-		now = mr_cycles();
-	} while (now - start < run->window);
-	if (!count)
-		return mr_error_set(error, -EIO, "no packet arrived");
-	*value = (double)(now - start) / (double)count;
-	return 0;
+	return mr_bench_turns(run, pass, graph, value, error);
 }
 
 int

@@ -13,7 +13,7 @@ import sys
 
 few = sys.argv[1] == "--few"
 command = sys.argv[2:] if few else sys.argv[1:]
-large = re.compile(r"-(64k|128k|1m|8m|load|flap|memory|update6)$|^ip[46]-1$")
+large = re.compile(r"-(64k|128k|1m|8m|load|flap|memory|update6)$|^ip[46]-1$|^acl-100k(-graph)?$")
 
 
 def bench(*args):

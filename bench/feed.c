@@ -17,6 +17,8 @@
 #define CALL (1 << 30)
 #define BATCH 64 /* frames between two looks at the signals */
 #define PAGE 4096
+#define HEADS 44 /* bytes of a frame: what anybody may change */
+#define INSNS 48
 
 /* The one value of an array map, shared with the program. */
 struct mr_bench_feed_shared {
@@ -26,12 +28,49 @@ struct mr_bench_feed_shared {
 };
 
 /*
+ *	if (data + HEADS > data_end) return XDP_DROP;
+ *	memcpy(data, frame, HEADS);
+ */
+static unsigned
+write_heads(struct bpf_insn *to, const uint8_t frame[MR_BENCH_NET_FRAME])
+{
+	const struct bpf_insn check[] = {
+		{ .code = BPF_LDX | BPF_MEM | BPF_W,
+		    .dst_reg = BPF_REG_7,
+		    .src_reg = BPF_REG_1,
+		    .off = offsetof(struct xdp_md, data) },
+		{ .code = BPF_LDX | BPF_MEM | BPF_W,
+		    .dst_reg = BPF_REG_8,
+		    .src_reg = BPF_REG_1,
+		    .off = offsetof(struct xdp_md, data_end) },
+		{ .code = BPF_ALU64 | BPF_MOV | BPF_X, .dst_reg = BPF_REG_2, .src_reg = BPF_REG_7 },
+		{ .code = BPF_ALU64 | BPF_ADD | BPF_K, .dst_reg = BPF_REG_2, .imm = HEADS },
+		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .imm = XDP_DROP },
+		{ .code = BPF_JMP | BPF_JLE | BPF_X,
+		    .dst_reg = BPF_REG_2,
+		    .src_reg = BPF_REG_8,
+		    .off = 1 },
+		{ .code = BPF_JMP | BPF_EXIT },
+	};
+	unsigned n = MR_ARRAY_COUNT(check);
+
+	memcpy(to, check, sizeof(check));
+	for (unsigned at = 0; at < HEADS; at += 4, n++) {
+		to[n] = (struct bpf_insn){ .code = BPF_ST | BPF_MEM | BPF_W,
+			.dst_reg = BPF_REG_7,
+			.off = (int16_t)at };
+		memcpy(&to[n].imm, frame + at, 4);
+	}
+	return n;
+}
+
+/*
  *	key = shared->way; if (!key) return XDP_DROP;
  *	shared->count++;
  *	return bpf_redirect_map(ways, key, XDP_DROP);
  */
-static int
-load_program(int ways, int memory)
+static unsigned
+write_redirect(struct bpf_insn *to, int ways, int memory)
 {
 	const struct bpf_insn insns[] = {
 		{ .code = BPF_LD | BPF_IMM | BPF_DW,
@@ -64,8 +103,22 @@ load_program(int ways, int memory)
 		{ .code = BPF_JMP | BPF_EXIT },
 	};
 
-	return bpf_prog_load(BPF_PROG_TYPE_XDP, "millrace_feed", "Apache-2.0", insns,
-	    MR_ARRAY_COUNT(insns), NULL);
+	memcpy(to, insns, sizeof(insns));
+	return MR_ARRAY_COUNT(insns);
+}
+
+/* Frames come back from who received them, and may have been written to by then. */
+static int
+load_program(int ways, int memory)
+{
+	uint8_t frame[MR_BENCH_NET_FRAME];
+	struct bpf_insn insns[INSNS];
+	unsigned n;
+
+	mr_bench_net_frame(frame);
+	n = write_heads(insns, frame);
+	n += write_redirect(insns + n, ways, memory);
+	return bpf_prog_load(BPF_PROG_TYPE_XDP, "millrace_feed", "Apache-2.0", insns, n, NULL);
 }
 
 static void

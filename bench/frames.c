@@ -118,41 +118,70 @@ mr_bench_frames(const uint8_t (*frames)[MR_BENCH_FRAME], uint32_t count, char *p
 }
 
 void
-mr_bench_udp(uint8_t frame[MR_BENCH_FRAME], bool ip6, const uint8_t mac[6], const uint8_t dst[16],
-    uint64_t *rng)
+mr_bench_tuple(uint8_t frame[MR_BENCH_FRAME], const uint8_t mac[6], const uint8_t src[4],
+    const uint8_t dst[4], uint8_t proto, uint16_t sport, uint16_t dport)
 {
 	struct mr_eth *eth = (struct mr_eth *)frame;
-	struct mr_ip4 *ip4 = (struct mr_ip4 *)(eth + 1);
-	struct mr_ip6 *to6 = (struct mr_ip6 *)(eth + 1);
-	struct mr_udp *udp = ip6 ? (struct mr_udp *)(to6 + 1) : (struct mr_udp *)(ip4 + 1);
+	struct mr_ip4 *ip = (struct mr_ip4 *)(eth + 1);
+	struct mr_udp *udp = (struct mr_udp *)(ip + 1);
+	struct mr_tcp *tcp = (struct mr_tcp *)(ip + 1);
 	uint16_t len = (uint16_t)(frame + MR_BENCH_FRAME - (uint8_t *)udp);
 	uint64_t sum;
 
 	memset(frame, 0, MR_BENCH_FRAME);
 	memcpy(eth->dst, mac, 6);
 	memcpy(eth->src, sender_mac, 6);
-	udp->src = mr_be16((uint16_t)(1024 + mr_bench_draw(rng, 64512)));
-	udp->dst = mr_be16((uint16_t)(1024 + mr_bench_draw(rng, 64512)));
-	udp->len = mr_be16(len);
-	if (ip6) {
-		eth->type = mr_be16(MR_ETH_TYPE_IP6);
-		to6->version_class_flow = mr_be32(0x60000000);
-		to6->payload_len = mr_be16(len);
-		to6->next = 17;
-		to6->hop_limit = 64;
-		memcpy(to6->src, (const uint8_t[]){ 0x20, 0x01, 0x0d, 0xb8, [15] = 2 }, 16);
-		memcpy(to6->dst, dst, 16);
-		sum = mr_checksum_pseudo6(to6->src, to6->dst, 17, len);
+	eth->type = mr_be16(MR_ETH_TYPE_IP4);
+	ip->version_ihl = 0x45;
+	ip->total_len = mr_be16((uint16_t)(sizeof(*ip) + len));
+	ip->ttl = 64;
+	ip->proto = proto;
+	memcpy(&ip->src, src, 4);
+	memcpy(&ip->dst, dst, 4);
+	ip->check = mr_checksum_finish(mr_checksum_add(0, ip, sizeof(*ip)));
+	udp->src = mr_be16(sport); /* of both */
+	udp->dst = mr_be16(dport);
+	sum = mr_checksum_pseudo4(ip->src, ip->dst, proto, len);
+	if (proto == 6) {
+		tcp->offset = 5 << 4;
+		tcp->flags = MR_TCP_ACK;
+		tcp->check = mr_checksum_finish(mr_checksum_add(sum, tcp, len));
 	} else {
-		eth->type = mr_be16(MR_ETH_TYPE_IP4);
-		ip4->version_ihl = 0x45;
-		ip4->total_len = mr_be16((uint16_t)(sizeof(*ip4) + len));
-		ip4->ttl = 64;
-		ip4->proto = 17;
-		ip4->src = mr_be32(0xc6336402); /* 198.51.100.2 */
-		memcpy(&ip4->dst, dst, 4);
-		ip4->check = mr_checksum_finish(mr_checksum_add(0, ip4, sizeof(*ip4)));
-		sum = mr_checksum_pseudo4(ip4->src, ip4->dst, 17, len);
+		udp->len = mr_be16(len);
+		udp->check = mr_checksum_finish_udp(mr_checksum_add(sum, udp, len));
 	}
+}
+
+void
+mr_bench_udp(uint8_t frame[MR_BENCH_FRAME], bool ip6, const uint8_t mac[6], const uint8_t dst[16],
+    uint64_t *rng)
+{
+	static const uint8_t src4[4] = { 198, 51, 100, 2 };
+	struct mr_eth *eth = (struct mr_eth *)frame;
+	struct mr_ip6 *ip = (struct mr_ip6 *)(eth + 1);
+	struct mr_udp *udp = (struct mr_udp *)(ip + 1);
+	uint16_t len = (uint16_t)(frame + MR_BENCH_FRAME - (uint8_t *)udp);
+	uint16_t sport = (uint16_t)(1024 + mr_bench_draw(rng, 64512));
+	uint16_t dport = (uint16_t)(1024 + mr_bench_draw(rng, 64512));
+	uint64_t sum;
+
+	if (!ip6) {
+		mr_bench_tuple(frame, mac, src4, dst, 17, sport, dport);
+		return;
+	}
+	memset(frame, 0, MR_BENCH_FRAME);
+	memcpy(eth->dst, mac, 6);
+	memcpy(eth->src, sender_mac, 6);
+	eth->type = mr_be16(MR_ETH_TYPE_IP6);
+	ip->version_class_flow = mr_be32(0x60000000);
+	ip->payload_len = mr_be16(len);
+	ip->next = 17;
+	ip->hop_limit = 64;
+	memcpy(ip->src, (const uint8_t[]){ 0x20, 0x01, 0x0d, 0xb8, [15] = 2 }, 16);
+	memcpy(ip->dst, dst, 16);
+	udp->src = mr_be16(sport);
+	udp->dst = mr_be16(dport);
+	udp->len = mr_be16(len);
+	sum = mr_checksum_pseudo6(ip->src, ip->dst, 17, len);
 	udp->check = mr_checksum_finish_udp(mr_checksum_add(sum, udp, len));
 }

@@ -33,6 +33,10 @@ int mr_bench_file_done(FILE *, int fd);
 void mr_bench_udp(uint8_t frame[MR_BENCH_FRAME], bool ip6, const uint8_t mac[6],
     const uint8_t dst[16], uint64_t *rng);
 
+/* A frame of these: IPv4 addresses in wire order, TCP (6, an ACK) or UDP (17), checksums right. */
+void mr_bench_tuple(uint8_t frame[MR_BENCH_FRAME], const uint8_t mac[6], const uint8_t src[4],
+    const uint8_t dst[4], uint8_t proto, uint16_t sport, uint16_t dport);
+
 /* Such an IPv4 frame as its answer: addresses and ports exchanged, checksums what they were. */
 void mr_bench_answer(uint8_t frame[MR_BENCH_FRAME]);
 

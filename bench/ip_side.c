@@ -59,7 +59,7 @@ add_hops(struct mr_bench_ip_side *s, const struct mr_bench_ip_side_config *confi
 		rc = mr_adjacency_get(s->ip, s->out, s->family, address, &member.adjacency, error);
 		if (rc < 0)
 			return rc;
-		mr_adjacency_resolve(s->ip, member.adjacency, config->macs[hop][0]);
+		mr_adjacency_resolve(s->ip, member.adjacency, config->traffic->macs[hop][0]);
 		rc = mr_group_get(s->ip, &member, 1, &s->groups[hop], error);
 		mr_adjacency_put(s->ip, member.adjacency);
 		if (rc < 0)
@@ -99,7 +99,7 @@ add_lane(struct mr_bench_ip_side *s, const struct mr_bench_ip_side_config *confi
 	uint16_t node;
 	int rc;
 
-	memcpy(&view.mac, config->mac, 6);
+	memcpy(&view.mac, mr_bench_traffic_mac, 6);
 	rc = mr_lane_create(&s->lane, &wanted, error);
 	if (rc == 0)
 		rc = mr_lane_port_create(&s->lane_port, s->lane, &view, "flow-lane", &node, error);
@@ -137,7 +137,7 @@ open_side(struct mr_bench_ip_side *s, const struct mr_bench_ip_side_config *conf
 	struct mr_graph *graph = config->bed->graph;
 	int rc;
 
-	rc = mr_bench_bed_port(config->bed, "pcap", config->capture, &loop, 1, error);
+	rc = mr_bench_bed_port(config->bed, "pcap", config->traffic->path, &loop, 1, error);
 	if (rc == 0)
 		rc = mr_bench_bed_port(config->bed, "null", NULL, NULL, 0, error);
 	if (rc == 0)
@@ -145,13 +145,13 @@ open_side(struct mr_bench_ip_side *s, const struct mr_bench_ip_side_config *conf
 	if (rc == 0)
 		rc = mr_ip_vrf_create(s->ip, "main", &s->vrf, error);
 	if (rc == 0)
-		rc = add_interface(s, "in", 0, config->mac, &s->in, error);
+		rc = add_interface(s, "in", 0, mr_bench_traffic_mac, &s->in, error);
 	if (rc == 0)
-		rc = add_interface(s, "out", 1, config->macs[0][1], &s->out, error);
+		rc = add_interface(s, "out", 1, config->traffic->macs[0][1], &s->out, error);
 	if (rc == 0)
 		rc = add_hops(s, config, error);
 	if (rc == 0)
-		rc = add_routes(s, config->routes, error);
+		rc = add_routes(s, &config->traffic->routes, error);
 	if (rc == 0)
 		rc = mr_ip_add_nodes(s->ip, error);
 	if (rc == 0)
@@ -175,7 +175,7 @@ mr_bench_ip_side_open(struct mr_bench_ip_side **out, const struct mr_bench_ip_si
 	*out = NULL;
 	if (!s)
 		return mr_error_set(error, -ENOMEM, "no memory for the router");
-	s->family = config->routes->bits == 32 ? MR_IP4 : MR_IP6;
+	s->family = config->traffic->routes.bits == 32 ? MR_IP4 : MR_IP6;
 	rc = open_side(s, config, error);
 	if (rc < 0) {
 		mr_bench_ip_side_close(s);

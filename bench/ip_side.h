@@ -11,17 +11,14 @@
  */
 
 #include "bench/bed.h"
-#include "bench/routes.h"
+#include "bench/traffic.h"
 #include "kit/flow/lane.h"
 
 struct mr_bench_ip_side;
 
 struct mr_bench_ip_side_config {
-	struct mr_bench_bed *bed;             /* open */
-	const struct mr_bench_routes *routes; /* read by open only */
-	const uint8_t (*macs)[2][6];          /* of each next hop: its own, ours */
-	const uint8_t *mac;                   /* where frames are sent to */
-	const char *capture;
+	struct mr_bench_bed *bed;               /* open */
+	const struct mr_bench_traffic *traffic; /* read by open only */
 	uint32_t flows; /* with the flow lane in front, for so many; 0: without */
 };
 

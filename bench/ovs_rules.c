@@ -128,12 +128,12 @@ int
 mr_bench_ovs_rules_write(const struct mr_bench_ovs_rules *rules, char *path, size_t size,
     unsigned *lines)
 {
-	unsigned next = rules->match_count ? ACL : ROUTES, i;
+	/* Of more rules than priorities, neighbours share one. */
+	unsigned next = rules->match_count ? ACL : ROUTES, i,
+		 share = rules->match_count / ACL_PRIORITY + 1;
 	FILE *f;
 	int fd;
 
-	if (rules->match_count > ACL_PRIORITY)
-		return -E2BIG;
 	f = mr_bench_file(path, size, &fd);
 	if (!f)
 		return -ENOMEM;
@@ -145,7 +145,7 @@ mr_bench_ovs_rules_write(const struct mr_bench_ovs_rules *rules, char *path, siz
 		*lines = 1;
 	}
 	for (i = 0; i < rules->match_count; i++)
-		*lines += write_match(f, &rules->matches[i], ACL_PRIORITY - i);
+		*lines += write_match(f, &rules->matches[i], ACL_PRIORITY - i / share);
 	*lines += write_routes(f, rules);
 	return mr_bench_file_done(f, fd);
 }

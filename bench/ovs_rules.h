@@ -30,6 +30,8 @@ struct mr_bench_ovs_match {
 struct mr_bench_ovs_rules {
 	const struct mr_bench_routes *routes; /* IPv4; null: everything goes out as it is */
 	const uint8_t (*macs)[2][6];          /* of each next hop: its own, ours */
+	/* Where there are more than 60,000, two or more that follow each other have one priority: to
+	 * be had where it does not matter which of them it is. */
 	const struct mr_bench_ovs_match *matches;
 	unsigned match_count; /* 0: no ACL */
 	bool conntrack;

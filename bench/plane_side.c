@@ -77,6 +77,25 @@ mr_bench_plane_counter(struct mr_bench_plane *p, const char *node, const char *c
 	return 0;
 }
 
+uint64_t
+mr_bench_plane_packets(struct mr_bench_plane *p, const char *interface, bool sent)
+{
+	const struct mr_graph *graph = mr_dataplane_graph(p->dp);
+	const struct mr_port_queue_stats *stats;
+	const struct mr_port *port;
+	uint64_t count = 0;
+
+	for (uint16_t i = 0; i < MR_PORT_MAX; i++) {
+		port = mr_graph_port(graph, i);
+		if (!port || strcmp(port->name, interface) != 0)
+			continue;
+		stats = sent ? port->tx_stats : port->rx_stats;
+		for (unsigned q = 0; q < (sent ? port->tx_queues : port->rx_queues); q++)
+			count += atomic_load_explicit(&stats[q].packets, memory_order_relaxed);
+	}
+	return count;
+}
+
 void
 mr_bench_plane_close(struct mr_bench_plane *p)
 {

@@ -20,6 +20,8 @@ struct mr_graph *mr_bench_plane_graph(struct mr_bench_plane *);
 struct mr_lane *mr_bench_plane_lane(struct mr_bench_plane *);
 /* A node's counter by their names; 0 where there is none. */
 uint64_t mr_bench_plane_counter(struct mr_bench_plane *, const char *node, const char *counter);
+/* What a port has received or sent, by its interface's name; 0 where there is none. */
+uint64_t mr_bench_plane_packets(struct mr_bench_plane *, const char *interface, bool sent);
 void mr_bench_plane_close(struct mr_bench_plane *);
 
 #endif

@@ -74,6 +74,19 @@ mr_bench_routes_load(struct mr_bench_routes *t, unsigned bits, size_t count, str
 	return 0;
 }
 
+int
+mr_bench_routes_everywhere(struct mr_bench_routes *t, struct mr_error *error)
+{
+	*t = (struct mr_bench_routes){ .bits = 32, .count = MR_BENCH_HOPS };
+	t->routes = calloc(t->count, sizeof(*t->routes));
+	if (!t->routes)
+		return mr_error_set(error, -ENOMEM, "no memory for routes");
+	for (uint8_t i = 0; i < MR_BENCH_HOPS; i++)
+		t->routes[i] =
+		    (struct mr_bench_route){ .address = { (uint8_t)(i << 4) }, .len = 4, .hop = i };
+	return 0;
+}
+
 void
 mr_bench_routes_free(struct mr_bench_routes *t)
 {
@@ -95,6 +108,25 @@ mr_bench_routes_draw(const struct mr_bench_routes *t, uint64_t *rng, uint8_t add
 				       : 0;
 		address[i] = (uint8_t)(r->address[i] | (mr_bench_draw(rng, 256) & ~keep & 0xff));
 	}
+}
+
+static bool
+covers(const struct mr_bench_route *r, const uint8_t *address)
+{
+	unsigned whole = r->len / 8u, rest = r->len % 8u;
+
+	return memcmp(r->address, address, whole) == 0 &&
+	    (!rest || (r->address[whole] ^ address[whole]) >> (8 - rest) == 0);
+}
+
+const struct mr_bench_route *
+mr_bench_routes_find(const struct mr_bench_routes *t, const uint8_t *address)
+{
+	/* The longest stand last. */
+	for (size_t i = t->count; i-- > 0;)
+		if (covers(&t->routes[i], address))
+			return &t->routes[i];
+	return NULL;
 }
 
 int

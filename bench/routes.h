@@ -27,10 +27,16 @@ struct mr_bench_routes {
 };
 
 int mr_bench_routes_load(struct mr_bench_routes *, unsigned bits, size_t count, struct mr_error *);
+/* As few as there are hops, of four bits each, for rows that are not about them. */
+int mr_bench_routes_everywhere(struct mr_bench_routes *, struct mr_error *);
 void mr_bench_routes_free(struct mr_bench_routes *);
 
 /* An address at random within a random one of the prefixes. */
 void mr_bench_routes_draw(const struct mr_bench_routes *, uint64_t *rng, uint8_t address[16]);
+
+/* The longest prefix of an address, found the slow way; null: none. */
+const struct mr_bench_route *mr_bench_routes_find(const struct mr_bench_routes *,
+    const uint8_t *address);
 
 /* As a rule file of DPDK's l3fwd, in memory; the next hop is a port below `ports`. Returns the
  * descriptor that keeps it, or -errno. */

@@ -11,6 +11,7 @@
 
 #include "bench/peer_dpdk.h"
 #include "bench/shape_acl.h"
+#include "bench/turns.h"
 #include "kit/base/hash.h"
 #include "kit/table/classifier.h"
 
@@ -148,23 +149,21 @@ next_vector(struct job *job)
 	return vector;
 }
 
+static unsigned
+look_up(void *user)
+{
+	struct job *job = user;
+	MR_CACHE_ALIGNED uint32_t values[SHAPE_ACL_VECTOR];
+
+	mr_class_lookup(mr_class_view(job->table), next_vector(job), values, NULL,
+	    SHAPE_ACL_VECTOR);
+	return SHAPE_ACL_VECTOR;
+}
+
 static int
 ours(struct mr_bench_run *run, double *value, struct mr_error *error)
 {
-	struct job *job = run->state;
-	MR_CACHE_ALIGNED uint32_t values[SHAPE_ACL_VECTOR];
-	uint64_t start = mr_cycles(), now, count = 0;
-
-	do {
-		for (unsigned i = 0; i < SHAPE_ACL_TURNS; i++) {
-			mr_class_lookup(mr_class_view(job->table), next_vector(job), values, NULL,
-			    SHAPE_ACL_VECTOR);
-			count += SHAPE_ACL_VECTOR;
-		}
-		now = mr_cycles();
-	} while (now - start < run->window);
-	*value = (double)(now - start) / (double)count;
-	return 0;
+	return mr_bench_turns(run, look_up, run->state, value, error);
 }
 
 static mr_noinline void
@@ -186,22 +185,20 @@ bare_vector(const struct job *job, const struct mr_class_key *keys, uint32_t *va
 	}
 }
 
+static unsigned
+look_up_bare(void *user)
+{
+	struct job *job = user;
+	MR_CACHE_ALIGNED uint32_t values[SHAPE_ACL_VECTOR];
+
+	bare_vector(job, next_vector(job), values);
+	return SHAPE_ACL_VECTOR;
+}
+
 static int
 bare(struct mr_bench_run *run, double *value, struct mr_error *error)
 {
-	struct job *job = run->state;
-	MR_CACHE_ALIGNED uint32_t values[SHAPE_ACL_VECTOR];
-	uint64_t start = mr_cycles(), now, count = 0;
-
-	do {
-		for (unsigned i = 0; i < SHAPE_ACL_TURNS; i++) {
-			bare_vector(job, next_vector(job), values);
-			count += SHAPE_ACL_VECTOR;
-		}
-		now = mr_cycles();
-	} while (now - start < run->window);
-	*value = (double)(now - start) / (double)count;
-	return 0;
+	return mr_bench_turns(run, look_up_bare, run->state, value, error);
 }
 
 static int

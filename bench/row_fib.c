@@ -13,6 +13,7 @@
 
 #include "bench/peer_dpdk.h"
 #include "bench/shape_fib.h"
+#include "bench/turns.h"
 #include "kit/packet/packet.h"
 #include "kit/table/fib4.h"
 
@@ -115,22 +116,20 @@ next_vector(struct job *job)
 	return vector;
 }
 
+static unsigned
+look_up(void *user)
+{
+	struct job *job = user;
+	MR_CACHE_ALIGNED uint32_t values[SHAPE_FIB_VECTOR];
+
+	mr_fib4_lookup(job->fib, next_vector(job), values, SHAPE_FIB_VECTOR);
+	return SHAPE_FIB_VECTOR;
+}
+
 static int
 ours(struct mr_bench_run *run, double *value, struct mr_error *error)
 {
-	struct job *job = run->state;
-	MR_CACHE_ALIGNED uint32_t values[SHAPE_FIB_VECTOR];
-	uint64_t start = mr_cycles(), now, count = 0;
-
-	do {
-		for (unsigned i = 0; i < SHAPE_FIB_TURNS; i++) {
-			mr_fib4_lookup(job->fib, next_vector(job), values, SHAPE_FIB_VECTOR);
-			count += SHAPE_FIB_VECTOR;
-		}
-		now = mr_cycles();
-	} while (now - start < run->window);
-	*value = (double)(now - start) / (double)count;
-	return 0;
+	return mr_bench_turns(run, look_up, run->state, value, error);
 }
 
 static mr_noinline void
@@ -140,22 +139,20 @@ bare_vector(const uint32_t *dir, const uint32_t *destinations, uint32_t *values)
 		values[i] = dir[destinations[i] >> 8];
 }
 
+static unsigned
+look_up_bare(void *user)
+{
+	struct job *job = user;
+	MR_CACHE_ALIGNED uint32_t values[SHAPE_FIB_VECTOR];
+
+	bare_vector(job->dir, next_vector(job), values);
+	return SHAPE_FIB_VECTOR;
+}
+
 static int
 bare(struct mr_bench_run *run, double *value, struct mr_error *error)
 {
-	struct job *job = run->state;
-	MR_CACHE_ALIGNED uint32_t values[SHAPE_FIB_VECTOR];
-	uint64_t start = mr_cycles(), now, count = 0;
-
-	do {
-		for (unsigned i = 0; i < SHAPE_FIB_TURNS; i++) {
-			bare_vector(job->dir, next_vector(job), values);
-			count += SHAPE_FIB_VECTOR;
-		}
-		now = mr_cycles();
-	} while (now - start < run->window);
-	*value = (double)(now - start) / (double)count;
-	return 0;
+	return mr_bench_turns(run, look_up_bare, run->state, value, error);
 }
 
 static int

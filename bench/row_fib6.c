@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "bench/turns.h"
 #include "kit/packet/packet.h"
 #include "kit/table/fib6.h"
 #include "kit/base/hash.h"
@@ -171,54 +172,54 @@ next_vector(struct job *job, const uint8_t *addresses[MR_VECTOR_MAX])
 	}
 }
 
+static unsigned
+look_up_vector(void *user)
+{
+	struct job *job = user;
+	const uint8_t *addresses[MR_VECTOR_MAX];
+	MR_CACHE_ALIGNED uint32_t values[MR_VECTOR_MAX];
+
+	next_vector(job, addresses);
+	mr_fib6_lookup(job->table, addresses, values, MR_VECTOR_MAX);
+	__asm__ volatile("" ::"r"(values) : "memory");
+	return MR_VECTOR_MAX;
+}
+
 static int
 look_up(struct mr_bench_run *run, double *value, struct mr_error *error)
 {
-	struct job *job = run->state;
+	return mr_bench_turns(run, look_up_vector, run->state, value, error);
+}
+
+static unsigned
+bare_vector(void *user)
+{
+	struct job *job = user;
 	const uint8_t *addresses[MR_VECTOR_MAX];
 	MR_CACHE_ALIGNED uint32_t values[MR_VECTOR_MAX];
-	uint64_t start = mr_cycles(), now, count = 0;
+	uint64_t hashes[MR_VECTOR_MAX];
+	unsigned i;
 
-	do {
-		next_vector(job, addresses);
-		mr_fib6_lookup(job->table, addresses, values, MR_VECTOR_MAX);
-		__asm__ volatile("" ::"r"(values) : "memory");
-		count += MR_VECTOR_MAX;
-		now = mr_cycles();
-	} while (now - start < run->window);
-	*value = (double)(now - start) / (double)count;
-	return 0;
+	next_vector(job, addresses);
+	for (i = 0; i < MR_VECTOR_MAX; i++) {
+		hashes[i] = hash(job, addresses[i]);
+		mr_prefetch(&job->known[(uint32_t)hashes[i] & job->known_mask]);
+	}
+	for (i = 0; i < MR_VECTOR_MAX; i++) {
+		uint32_t at = (uint32_t)hashes[i] & job->known_mask;
+
+		while (job->known[at].tag != (uint32_t)(hashes[i] >> 32))
+			at = (at + 1) & job->known_mask;
+		values[i] = job->known[at].value;
+	}
+	__asm__ volatile("" ::"r"(values) : "memory");
+	return MR_VECTOR_MAX;
 }
 
 static int
 look_up_bare(struct mr_bench_run *run, double *value, struct mr_error *error)
 {
-	struct job *job = run->state;
-	const uint8_t *addresses[MR_VECTOR_MAX];
-	MR_CACHE_ALIGNED uint32_t values[MR_VECTOR_MAX];
-	uint64_t hashes[MR_VECTOR_MAX];
-	uint64_t start = mr_cycles(), now, count = 0;
-	unsigned i;
-
-	do {
-		next_vector(job, addresses);
-		for (i = 0; i < MR_VECTOR_MAX; i++) {
-			hashes[i] = hash(job, addresses[i]);
-			mr_prefetch(&job->known[(uint32_t)hashes[i] & job->known_mask]);
-		}
-		for (i = 0; i < MR_VECTOR_MAX; i++) {
-			uint32_t at = (uint32_t)hashes[i] & job->known_mask;
-
-			while (job->known[at].tag != (uint32_t)(hashes[i] >> 32))
-				at = (at + 1) & job->known_mask;
-			values[i] = job->known[at].value;
-		}
-		__asm__ volatile("" ::"r"(values) : "memory");
-		count += MR_VECTOR_MAX;
-		now = mr_cycles();
-	} while (now - start < run->window);
-	*value = (double)(now - start) / (double)count;
-	return 0;
+	return mr_bench_turns(run, bare_vector, run->state, value, error);
 }
 
 /* A window is a table, however long that takes. */

@@ -12,6 +12,7 @@
 
 #include "bench/bed.h"
 #include "bench/peer_testpmd.h"
+#include "bench/turns.h"
 
 static void
 teardown(struct mr_bench_run *run)
@@ -48,29 +49,25 @@ ours(struct mr_bench_run *run, double *value, struct mr_error *error)
 	return mr_bench_bed_window(run->state, run, value, error);
 }
 
+static unsigned
+bare_vector(void *user)
+{
+	const struct mr_bench_bed *bed = user;
+	uint32_t packets[MR_VECTOR_MAX];
+	unsigned i, n;
+
+	n = mr_buffers_get(bed->buffers, 0, packets, MR_VECTOR_MAX);
+	for (i = 0; i < n; i++)
+		mr_packet_init(mr_packet_at(bed->buffers->base, packets[i]), MR_PACKET_DATA, 64, 0,
+		    0);
+	mr_buffers_put(bed->buffers, 0, packets, n);
+	return n;
+}
+
 static int
 bare(struct mr_bench_run *run, double *value, struct mr_error *error)
 {
-	struct mr_bench_bed *bed = run->state;
-	uint32_t packets[MR_VECTOR_MAX];
-	uint64_t start = mr_cycles(), now, count = 0;
-	unsigned i, j, n;
-
-	do {
-		for (i = 0; i < 16; i++) {
-			n = mr_buffers_get(bed->buffers, 0, packets, MR_VECTOR_MAX);
-			for (j = 0; j < n; j++)
-				mr_packet_init(mr_packet_at(bed->buffers->base, packets[j]),
-				    MR_PACKET_DATA, 64, 0, 0);
-			mr_buffers_put(bed->buffers, 0, packets, n);
-			count += n;
-		}
-		now = mr_cycles();
-	} while (now - start < run->window);
-	if (!count)
-		return mr_error_set(error, -EIO, "no buffers");
-	*value = (double)(now - start) / (double)count;
-	return 0;
+	return mr_bench_turns(run, bare_vector, run->state, value, error);
 }
 
 static int

@@ -25,7 +25,6 @@
 #include "bench/routes.h"
 #include "kit/packet/wire.h"
 
-#define FRAMES_MIN 8192
 #define ROUTES4 1000000
 #define ROUTES6 200000
 #define IP6 (1u << 31) /* in the rows' parameter, beside the number of flows */
@@ -34,66 +33,25 @@ struct job {
 	struct mr_bench_bed bed;
 	struct mr_bench_ip_side *side;
 	struct mr_bench_bare_route *bare;
-	struct mr_bench_routes routes;
-	uint32_t frame_count; /* a power of two */
-	uint8_t (*frames)[MR_BENCH_FRAME];
-	uint8_t macs[MR_BENCH_HOPS][2][6];
-	int capture, raw, rules; /* memory files; -1: none */
-	char capture_path[48], raw_path[48];
+	struct mr_bench_traffic traffic;
+	int raw, rules; /* memory files; -1: none */
+	char raw_path[48];
 };
-
-static const uint8_t router_mac[6] = { 2, 0, 0, 0, 0, 1 };
-
-static int
-make_frames(struct job *job, uint32_t flows, bool ip6, struct mr_error *error)
-{
-	uint64_t rng = 1;
-	uint8_t dst[16];
-	uint32_t i;
-
-	job->frame_count = MR_MAX((uint32_t)FRAMES_MIN, flows);
-	job->frames = mr_bench_alloc_large((size_t)job->frame_count * MR_BENCH_FRAME);
-	if (!job->frames)
-		return mr_error_set(error, -ENOMEM, "no memory for frames");
-	for (i = 0; i < job->frame_count; i++) {
-		if (i >= flows) {
-			memcpy(job->frames[i], job->frames[i % flows], MR_BENCH_FRAME);
-			continue;
-		}
-		mr_bench_routes_draw(&job->routes, &rng, dst);
-		mr_bench_udp(job->frames[i], ip6, router_mac, dst, &rng);
-	}
-	return 0;
-}
-
-static int
-make_files(struct job *job, struct mr_error *error)
-{
-	int rc;
-
-	rc = job->capture = mr_bench_capture(job->frames, job->frame_count, job->capture_path,
-	    sizeof(job->capture_path));
-	if (rc >= 0)
-		rc = job->raw = mr_bench_frames(job->frames, job->frame_count, job->raw_path,
-		    sizeof(job->raw_path));
-	return rc < 0 ? mr_error_set(error, rc, "files for the bench: %s", strerror(-rc)) : 0;
-}
 
 static void
 teardown(struct mr_bench_run *run)
 {
 	struct job *job = run->state;
-	const int files[] = { job->capture, job->raw, job->rules };
+	const int files[] = { job->raw, job->rules };
 	unsigned i;
 
 	mr_bench_bare_route_close(job->bare);
 	mr_bench_ip_side_close(job->side);
 	mr_bench_bed_close(&job->bed);
-	mr_bench_routes_free(&job->routes);
+	mr_bench_traffic_close(&job->traffic);
 	for (i = 0; i < MR_ARRAY_COUNT(files); i++)
 		if (files[i] >= 0)
 			close(files[i]);
-	free(job->frames);
 	free(job);
 }
 
@@ -101,22 +59,13 @@ teardown(struct mr_bench_run *run)
 static int
 make_sides(struct job *job, struct mr_bench_run *run, struct mr_error *error)
 {
-	struct mr_bench_ip_side_config side = { .bed = &job->bed,
-		.routes = &job->routes,
-		.macs = job->macs,
-		.mac = router_mac,
-		.capture = job->capture_path };
-	struct mr_bench_bare_route_config bare = { .routes = &job->routes,
-		.macs = job->macs,
-		.frames = job->frames,
-		.frame_count = job->frame_count };
-	unsigned i;
+	const struct mr_bench_ip_side_config side = { .bed = &job->bed, .traffic = &job->traffic };
+	struct mr_bench_bare_route_config bare = { .routes = &job->traffic.routes,
+		.macs = job->traffic.macs,
+		.frames = job->traffic.frames,
+		.frame_count = job->traffic.count };
 	int rc;
 
-	for (i = 0; i < MR_BENCH_HOPS; i++) {
-		memcpy(job->macs[i][0], (const uint8_t[]){ 2, 0, 0, 0, 1, (uint8_t)i }, 6);
-		memcpy(job->macs[i][1], (const uint8_t[]){ 2, 0, 0, 0, 0, 3 }, 6);
-	}
 	rc = mr_bench_bed_open(&job->bed, run, error);
 	if (rc == 0)
 		rc = mr_bench_ip_side_open(&job->side, &side, error);
@@ -133,8 +82,8 @@ compare_sides(const struct job *job, bool ip6, struct mr_error *error)
 	const uint8_t *dst;
 	uint32_t i;
 
-	for (i = 0; i < FRAMES_MIN; i++) {
-		dst = job->frames[i] + sizeof(struct mr_eth) +
+	for (i = 0; i < MR_BENCH_TRAFFIC_MIN; i++) {
+		dst = job->traffic.frames[i] + sizeof(struct mr_eth) +
 		    (ip6 ? offsetof(struct mr_ip6, dst) : offsetof(struct mr_ip4, dst));
 		if (mr_bench_bare_route_find(job->bare, dst) !=
 		    mr_bench_ip_side_find(job->side, dst))
@@ -150,20 +99,23 @@ static int
 setup(struct mr_bench_run *run, struct mr_error *error)
 {
 	bool ip6 = run->row->param & IP6;
+	const struct mr_bench_traffic_config traffic = { .bits = ip6 ? 128 : 32,
+		.prefixes = ip6 ? ROUTES6 : ROUTES4,
+		.flows = (uint32_t)run->row->param & ~IP6 };
 	struct job *job = calloc(1, sizeof(*job));
 	int rc;
 
 	if (!job)
 		return mr_error_set(error, -ENOMEM, "no memory");
 	run->state = job;
-	job->capture = job->raw = job->rules = -1;
-	rc = mr_bench_routes_load(&job->routes, ip6 ? 128 : 32, ip6 ? ROUTES6 : ROUTES4, error);
+	job->raw = job->rules = -1;
+	rc = mr_bench_traffic_open(&job->traffic, &traffic, error);
 	if (rc == 0) {
-		mr_bench_note(run, "; %u prefixes of a real table", job->routes.real);
-		rc = make_frames(job, (uint32_t)(run->row->param & ~(uint64_t)IP6), ip6, error);
+		mr_bench_note(run, "; %u prefixes of a real table", job->traffic.routes.real);
+		rc = job->raw = mr_bench_frames(job->traffic.frames, job->traffic.count,
+		    job->raw_path, sizeof(job->raw_path));
+		rc = rc < 0 ? mr_error_set(error, rc, "a file of frames: %s", strerror(-rc)) : 0;
 	}
-	if (rc == 0)
-		rc = make_files(job, error);
 	if (rc == 0)
 		rc = make_sides(job, run, error);
 	if (rc == 0)
@@ -185,18 +137,8 @@ static int
 bare(struct mr_bench_run *run, double *value, struct mr_error *error)
 {
 	struct job *job = run->state;
-	uint64_t start = mr_cycles(), now, count = 0;
-	unsigned i;
 
-	do {
-		for (i = 0; i < 16; i++)
-			count += mr_bench_bare_route_turn(job->bare);
-		now = mr_cycles();
-	} while (now - start < run->window);
-	if (!count)
-		return mr_error_set(error, -EIO, "no buffers");
-	*value = (double)(now - start) / (double)count;
-	return 0;
+	return mr_bench_bare_route_window(job->bare, run, value, error);
 }
 
 static int
@@ -211,13 +153,13 @@ start_l3fwd(struct mr_bench_run *run, void **state, const char *mode, bool sprea
 		.ports = ports,
 		.fed = fed,
 		.frames = job->raw_path,
-		.capture = job->capture_path,
-		.frame_count = job->frame_count,
+		.capture = job->traffic.path,
+		.frame_count = job->traffic.count,
 		.routes = rules,
 		.ip6 = run->row->param & IP6,
 	};
 
-	job->rules = mr_bench_routes_write(&job->routes, ports, rules, sizeof(rules));
+	job->rules = mr_bench_routes_write(&job->traffic.routes, ports, rules, sizeof(rules));
 	if (job->rules < 0)
 		return mr_error_set(error, job->rules, "a file of routes: %s",
 		    strerror(-job->rules));

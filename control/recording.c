@@ -119,6 +119,7 @@ describe(struct mr_dataplane *dp, const struct mr_recording *r, const struct mr_
 		set_number(o, "delta", op->arg);
 		break;
 	case MR_OP_TTL:
+	case MR_OP_FAMILY:
 		set_number(o, "offset", op->offset);
 		set_number(o, "version", op->arg);
 		break;

@@ -68,7 +68,9 @@ find(const struct mr_flow_table *t, struct mr_flow_batch *restrict batch, unsign
 {
 	const struct flow_bucket *buckets = t->buckets;
 	const struct mr_flow *lines = t->lines;
+	const struct mr_flow_values *values = t->values;
 	const struct mr_hash_key key = t->hash;
+	const bool fetch = t->fetch_values;
 	uint32_t at[MR_VECTOR_MAX];
 	uint16_t todo[MR_VECTOR_MAX];
 	unsigned n = 0;
@@ -88,6 +90,8 @@ find(const struct mr_flow_table *t, struct mr_flow_batch *restrict batch, unsign
 		flow = m ? flow : MR_FLOW_NONE;
 		batch->found[i] = flow;
 		mr_prefetch_far(&lines[flow]);
+		if (mr_unlikely(fetch))
+			mr_prefetch_far(&values[flow]);
 	}
 	for (unsigned i = 0; i < count; i++) {
 		todo[n] = (uint16_t)i;

@@ -112,7 +112,7 @@ enum mr_flow_action_type {
 	/* The others. */
 	MR_FLOW_ACTION_COUNT, /* number: of mr_flow_counter_create; 0: the rule's own */
 	MR_FLOW_ACTION_METER, /* number: of mr_flow_meter_create; what exceeds it is dropped */
-	MR_FLOW_ACTION_MARK,  /* number: p->mark, for the nodes of the graph */
+	MR_FLOW_ACTION_MARK,  /* number: the packet's mark, for the nodes of the graph */
 	MR_FLOW_ACTION_SET_SRC_MAC, /* bytes[6] */
 	MR_FLOW_ACTION_SET_DST_MAC,
 	/* Addresses and ports, checksums with them; nothing where the packet has none such. */

@@ -245,7 +245,7 @@ act(struct work *w, unsigned i, const struct mr_flow_action *a)
 		w->verdicts[i] = mr_verdict_drop(DROP_METER);
 		return true;
 	case MR_FLOW_ACTION_MARK:
-		p->mark = a->number;
+		mr_packet_set_mark(p, a->number);
 		break;
 	case MR_FLOW_ACTION_SET_SRC_MAC:
 	case MR_FLOW_ACTION_SET_DST_MAC:
@@ -390,7 +390,6 @@ rules_body(struct mr_node_run *run, struct mr_recorder *rec, const uint32_t *pac
 		if (i + 4 < count)
 			mr_prefetch(mr_packet_bytes(mr_packet_at(run->base, packets[i + 4])));
 		read(&w, i);
-		packet_at(&w, i)->mark = 0;
 		verdicts[i] = mr_verdict_edge(EDGE_GRAPH);
 		w.group[i] = 0;
 		w.matched[i] = w.aged[i] = false;

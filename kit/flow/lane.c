@@ -68,7 +68,9 @@ worker_create(struct lane_worker **out, struct mr_lane *lane, const struct mr_la
 	if (rc)
 		return rc;
 	l->lines = mr_flow_table_lines(l->table);
+	l->values = mr_flow_table_values(l->table);
 	l->wide_lines = mr_flow_table_lines(mr_flow_masks_table(l->masks));
+	l->wide_values = mr_flow_table_values(mr_flow_masks_table(l->masks));
 	return rc;
 }
 

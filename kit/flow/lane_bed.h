@@ -22,9 +22,10 @@
 #include "kit/graph/probe.h"
 #include "kit/packet/checksum.h"
 #include "kit/packet/wire.h"
+#include "kit/record/edit.h"
 
 /* What the node does with a packet: its destination's last byte. */
-enum what { SEND, DROP, REFUSE, SHORT, CELL, REGION, CALL, SECONDLY };
+enum what { SEND, DROP, REFUSE, SHORT, CELL, REGION, CALL, SECONDLY, TRANSLATE, TWO_CALLS, MAP };
 enum { JUDGE_DROP_OTHER, JUDGE_DROP_ASKED };
 enum { JUDGE_COUNT_PACKETS, JUDGE_COUNT_LONG };
 
@@ -41,6 +42,17 @@ struct judge {
 	uint64_t tallied_bytes;
 	bool skip;
 };
+
+/* The source becomes another address and port, by its port. */
+mr_inline void
+judge_translate(struct mr_recorder *rec, struct mr_packet *p)
+{
+	const struct mr_l4_sum sum = { .offset = L3 + 26, .kind = MR_SUM_UDP };
+	uint16_t sport = mr_load_be16(mr_packet_bytes(p) + L3 + 20);
+
+	mr_edit_address4(rec, p, L3, 12, mr_be32(0xc0000200u + sport % 256), sum);
+	mr_edit_port(rec, p, L3 + 20, mr_be16((uint16_t)(sport + 1000)), sum);
+}
 
 mr_inline mr_verdict_t
 judge_one(struct mr_node_run *run, struct mr_recorder *rec, struct mr_packet *p)
@@ -75,6 +87,18 @@ judge_one(struct mr_node_run *run, struct mr_recorder *rec, struct mr_packet *p)
 		break;
 	case SECONDLY:
 		mr_record_call(rec, p, 78, true);
+		break;
+	case TWO_CALLS:
+		mr_record_call(rec, p, 77, false);
+		mr_record_call(rec, p, 1000u + mr_load_be16(ip + 20), false);
+		break;
+	case TRANSLATE:
+		judge_translate(rec, p);
+		break;
+	case MAP: /* for all who go there */
+		mr_record_use(rec, p, MR_FLOW_DST);
+		mr_edit_address4(rec, p, L3, 16, mr_be32(0xc6336400u + ip[18]),
+		    (struct mr_l4_sum){ 0 });
 		break;
 	default:
 		break;

@@ -3,6 +3,7 @@
 /* What nodes do with packets that are replayed, beyond edits: all of a vector at once. */
 
 #include "kit/flow/lane_work_int.h"
+#include "kit/flow/program_inl.h"
 
 /* What one node wants to do with packets: gathered, and done. */
 struct calls {
@@ -21,7 +22,8 @@ call_add(const struct work *w, struct calls *c, unsigned n, unsigned h,
 	const struct hit *hit = &w->hits[h];
 
 	c->packets[n] = w->packets[hit->at];
-	c->args[n] = call->from_flow ? w->l->lines[hit->flow].arg : call->arg;
+	c->args[n] =
+	    mr_program_call_arg(call, w->l->lines[hit->flow].arg, &w->l->values[hit->flow]);
 	c->replayed[n] = (struct mr_replayed){
 		.l3 = b->l3[hit->key],
 		.l4 = b->l4[hit->key],

@@ -43,6 +43,8 @@ struct lane_worker {
 	struct mr_flow_door *door;
 	struct mr_flow_masks *masks;
 	struct mr_flow *wide_lines; /* of masked entries */
+	const struct mr_flow_values *values, *wide_values;
+	bool has_values; /* flows of the last vector had some */
 	struct mr_flow_pairs *pairs;
 	struct lane_offload *offload; /* null: none */
 	uint64_t plan;                /* the graph's that flows are recorded under */

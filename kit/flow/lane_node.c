@@ -83,24 +83,26 @@ is_stale(const struct mr_program *g, const struct mr_flow *line)
 }
 
 mr_inline bool
-edit(const struct work *w, const struct mr_program *g, struct mr_packet *p)
+edit(const struct work *w, const struct mr_program *g, const struct mr_flow_values *values,
+    struct mr_packet *p)
 {
 	if (mr_unlikely(mr_recorded(w->rec, p))) {
 		mr_record_note(w->rec, p, "replayed, flows of the program", g->users);
-		return mr_program_edit(g, w->rec, p);
+		return mr_program_edit(g, values, w->rec, p);
 	}
-	return mr_program_edit_inl(g, p);
+	return mr_program_edit_inl(g, values, p);
 }
 
 /* What the flow's program says is done to the packet. */
 mr_inline void
-replay(struct work *w, struct mr_flow_table *table, struct mr_flow *lines, uint32_t flow,
-    uint32_t program, struct mr_program *g, struct mr_packet *p, unsigned at)
+replay(struct work *w, struct mr_flow_table *table, struct mr_flow *lines,
+    const struct mr_flow_values *values, uint32_t flow, uint32_t program, struct mr_program *g,
+    struct mr_packet *p, unsigned at)
 {
 	struct lane_worker *l = w->l;
 	uint32_t length = p->total;
 
-	if (mr_unlikely(!edit(w, g, p))) {
+	if (mr_unlikely(!edit(w, g, &values[flow], p))) {
 		w->count[MR_LANE_COUNT_CONDITION]++;
 		return;
 	}
@@ -121,9 +123,11 @@ look(struct work *w, unsigned count)
 	struct lane_worker *l = w->l;
 	const struct mr_flow_batch *b = &l->batch;
 	struct mr_program *programs = mr_programs_lines(l->programs);
+	const struct mr_flow_values *values = l->values;
 	struct mr_flow *lines = l->lines;
 	uint8_t *base = w->run->base;
 	uint32_t epoch = l->epoch;
+	unsigned flags = 0;
 
 	for (unsigned i = 0; i < count; i++) {
 		uint32_t flow = b->found[i];
@@ -151,15 +155,21 @@ look(struct work *w, unsigned count)
 			continue;
 		}
 		if (mr_likely(!(g->flags & MR_PROGRAM_CALLS) && !w->in_order)) {
-			replay(w, l->table, lines, flow, line->program, g, p, at);
+			flags |= g->flags;
+			replay(w, l->table, lines, values, flow, line->program, g, p, at);
 			continue;
 		}
+		flags |= g->flags;
 		w->hits[w->hit_count++] = (struct hit){
 			.flow = flow,
 			.program = line->program,
 			.at = (uint16_t)at,
 			.key = (uint16_t)i,
 		};
+	}
+	if (mr_unlikely(!!(flags & MR_PROGRAM_VALUES) != l->has_values)) {
+		l->has_values = flags & MR_PROGRAM_VALUES;
+		mr_flow_table_fetch_values(l->table, l->has_values);
 	}
 }
 
@@ -173,7 +183,7 @@ replay_waiting(struct work *w)
 	for (unsigned h = 0; h < w->hit_count; h++) {
 		const struct hit *hit = &w->hits[h];
 
-		replay(w, w->l->table, w->l->lines, hit->flow, hit->program,
+		replay(w, w->l->table, w->l->lines, w->l->values, hit->flow, hit->program,
 		    &programs[hit->program], packet_at(w, hit->at), hit->at);
 	}
 }
@@ -208,8 +218,8 @@ replay_wide(struct work *w, unsigned i, uint32_t wide)
 		return;
 	}
 	w->count[MR_LANE_COUNT_WIDE]++;
-	replay(w, mr_flow_masks_table(l->masks), l->wide_lines, wide, line->program, g,
-	    packet_at(w, b->at[i]), b->at[i]);
+	replay(w, mr_flow_masks_table(l->masks), l->wide_lines, l->wide_values, wide, line->program,
+	    g, packet_at(w, b->at[i]), b->at[i]);
 	if (mr_flow_door_knock(l->door, b->hash[i], w->seconds) &&
 	    mr_flow_table_get(l->table, &b->key[i]) == MR_FLOW_NONE)
 		lane_promote(l, wide, &b->key[i], b->hash[i], w->seconds);

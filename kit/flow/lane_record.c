@@ -84,6 +84,12 @@ watch_cells(struct lane_worker *l, const struct mr_program *g)
 
 /* -- flows -------------------------------------------------------------------------------------- */
 
+/* A program, and what goes with it into a flow's lines. */
+struct made {
+	struct mr_flow_values values;
+	uint32_t program, arg, stamp;
+};
+
 static void
 let_go(struct lane_worker *l, struct mr_flow *line)
 {
@@ -108,6 +114,15 @@ lane_forget(struct lane_worker *l, uint32_t flow)
 	mr_flow_table_remove(l->table, flow);
 }
 
+/* What the flow's packets are done to. */
+static void
+set(struct lane_worker *l, struct mr_flow_table *table, uint32_t flow, const struct made *m)
+{
+	mr_flow_set(&mr_flow_table_lines(table)[flow], m->program, m->arg, m->stamp);
+	if (mr_program_at(l->programs, m->program)->flags & MR_PROGRAM_VALUES)
+		mr_flow_table_set_values(table, flow, &m->values);
+}
+
 /* What a masked entry has of a program; its pair is no pair but the mask's number. */
 static void
 let_go_wide(struct lane_worker *l, uint32_t flow)
@@ -129,14 +144,20 @@ lane_promote(struct lane_worker *l, uint32_t wide, const struct mr_flow_key *key
     uint32_t seconds)
 {
 	const struct mr_flow *from = &l->wide_lines[wide];
+	struct made made = {
+		.values = l->wide_values[wide],
+		.program = from->program,
+		.arg = from->arg,
+		.stamp = from->stamp,
+	};
 	uint32_t flow = mr_flow_table_add(l->table, key, hash, seconds);
 
 	if (flow == MR_FLOW_NONE)
 		return;
 	if (key->pair)
 		mr_flow_pairs_hold(l->pairs, key->pair);
-	mr_program_hold(l->programs, from->program);
-	mr_flow_set(&l->lines[flow], from->program, from->arg, from->stamp);
+	mr_program_hold(l->programs, made.program);
+	set(l, l->table, flow, &made);
 }
 
 static void
@@ -203,10 +224,10 @@ expect_reverse(struct lane_worker *l, const struct mr_flow_key *key, const struc
 /* Where the walk rested on a part of the key only, it holds for all flows that agree in it. Not
  * where nodes are called with a flow's own state. */
 static void
-add_wide(struct lane_worker *l, const struct mr_flow_key *key, uint32_t program, uint32_t arg,
-    uint32_t stamp, unsigned fields)
+add_wide(struct lane_worker *l, const struct mr_flow_key *key, const struct made *made,
+    unsigned fields)
 {
-	const struct mr_program *g = mr_program_at(l->programs, program);
+	const struct mr_program *g = mr_program_at(l->programs, made->program);
 	enum mr_flow_masks_refusal why;
 	uint32_t flow;
 
@@ -218,8 +239,8 @@ add_wide(struct lane_worker *l, const struct mr_flow_key *key, uint32_t program,
 		return;
 	if (l->wide_lines[flow].program)
 		let_go_wide(l, flow);
-	mr_program_hold(l->programs, program);
-	mr_flow_set(&l->wide_lines[flow], program, arg, stamp);
+	mr_program_hold(l->programs, made->program);
+	set(l, mr_flow_masks_table(l->masks), flow, made);
 }
 
 static void
@@ -240,21 +261,22 @@ recorded(void *user, const struct mr_recording *r)
 	struct lane_worker *l = user;
 	const struct pending *p = &l->pending[r - l->recorder->slots];
 	enum mr_program_refusal refusal;
-	uint32_t program, arg, stamp, flow;
 	struct mr_program *g;
+	struct made made;
 	unsigned fields;
+	uint32_t flow;
 
-	refusal =
-	    mr_program_build(l->programs, r, &p->key, l->epoch, &program, &arg, &stamp, &fields);
+	refusal = mr_program_build(l->programs, r, &p->key, l->epoch, &made.program, &made.arg,
+	    &made.stamp, &made.values, &fields);
 	if (refusal != MR_PROGRAM_OK) {
 		mr_counter_add(&l->refused[refusal], 1);
 		bar(l, p);
 		return;
 	}
-	g = mr_program_at(l->programs, program);
+	g = mr_program_at(l->programs, made.program);
 	if (!mr_program_holds(g)) {
 		mr_counter_add(&l->refused[MR_PROGRAM_CHANGED], 1);
-		mr_program_release(l->programs, program);
+		mr_program_release(l->programs, made.program);
 		return;
 	}
 	g->checked = l->epoch;
@@ -262,14 +284,14 @@ recorded(void *user, const struct mr_recording *r)
 	flow = add(l, p);
 	if (flow == MR_FLOW_NONE) {
 		mr_counter_add(&l->refused[MR_PROGRAM_MEMORY], 1);
-		mr_program_release(l->programs, program);
+		mr_program_release(l->programs, made.program);
 		return;
 	}
-	mr_flow_set(&l->lines[flow], program, arg, stamp);
+	set(l, l->table, flow, &made);
 	/* The packet that was recorded is the flow's first; the graph has counted it. */
 	mr_flow_touch(l->table, l->lines, flow, r->length, l->run->seconds);
 	mr_counter_add(&l->refused[MR_PROGRAM_OK], 1);
-	add_wide(l, &p->key, program, arg, stamp, fields);
+	add_wide(l, &p->key, &made, fields);
 	expect_reverse(l, &p->key, g);
 }
 

@@ -97,8 +97,9 @@ print(struct lane_worker *l, uint32_t flow)
 		l->text_length = (size_t)snprintf(l->text, sizeof(l->text),
 		    "every packet takes the graph: the walk cannot be replayed\n");
 	else
-		l->text_length = mr_program_print(mr_program_at(l->programs, line->program),
-		    node_name, port_name, l->lane->graph, l->text, sizeof(l->text));
+		l->text_length =
+		    mr_program_print(mr_program_at(l->programs, line->program), &l->values[flow],
+			node_name, port_name, l->lane->graph, l->text, sizeof(l->text));
 }
 
 /* Names of nodes and ports are control's: it waits for us and changes none meanwhile. */

@@ -6,6 +6,7 @@
 
 #include "kit/flow/program_inl.h"
 #include "kit/flow/program_int.h"
+#include "kit/record/family.h"
 
 const struct mr_named *
 mr_program_refusals(void)
@@ -50,18 +51,18 @@ mr_program_fits(const struct mr_program *g, const struct mr_packet *p)
 }
 
 static void
-fix(uint8_t *bytes, const struct program_fix *f)
+fix(uint8_t *bytes, const struct program_fix *f, be16_t delta)
 {
 	be16_t check;
 
 	bytes += f->at;
 	if (f->kind == PROGRAM_FIX_LESS) {
-		bytes[0] = (uint8_t)(bytes[0] - f->delta);
+		bytes[0] = (uint8_t)(bytes[0] - delta);
 		return;
 	}
 	memcpy(&check, bytes, sizeof(check));
-	check = f->kind == PROGRAM_FIX_SUM_UDP ? mr_checksum_apply_udp(check, f->delta)
-					       : mr_checksum_apply(check, f->delta);
+	check = f->kind == PROGRAM_FIX_SUM_UDP ? mr_checksum_apply_udp(check, delta)
+					       : mr_checksum_apply(check, delta);
 	memcpy(bytes, &check, sizeof(check));
 }
 
@@ -96,33 +97,49 @@ copy(uint8_t *to, const uint8_t *from, unsigned len)
 }
 
 static void
-write_rest(const struct mr_program *g, uint8_t *bytes)
+write_rest(const struct mr_program *g, const struct mr_flow_values *values, uint8_t *bytes)
 {
+	const uint8_t *data = program_data(g, values);
 	const struct program_write *writes;
 	const void *first;
 	unsigned count = program_part(g, PROGRAM_WRITES, &first);
 
 	writes = first;
 	for (unsigned i = 0; i < count; i++)
-		copy(bytes + writes[i].at, (const uint8_t *)g + writes[i].data, writes[i].len);
+		copy(bytes + writes[i].at, data + writes[i].data, writes[i].len);
+}
+
+static bool
+has_headroom(const struct mr_program *g, const struct mr_packet *p)
+{
+	int more = g->flags & MR_PROGRAM_FAMILY && program_more(g)->family == 6 ? 20 : 0;
+
+	return (int)mr_packet_headroom(p) >= MR_MAX(g->grow, 0) + more;
 }
 
 bool
-mr_program_edit_more(const struct mr_program *g, struct mr_packet *p)
+mr_program_edit_more(const struct mr_program *g, const struct mr_flow_values *values,
+    struct mr_packet *p)
 {
-	uint8_t *bytes = mr_packet_bytes(p);
-	bool room = mr_packet_headroom(p) >= g->headroom;
+	uint8_t *bytes;
 	const void *first;
 	unsigned count;
+	bool room;
 
-	if ((int)mr_packet_headroom(p) < g->grow)
+	if (!has_headroom(g, p))
 		return false;
+	/* What the key says of the packet makes it plain. */
+	if ((g->flags & MR_PROGRAM_FAMILY) &&
+	    !mr_edit_family(NULL, p, program_more(g)->family_at, program_more(g)->family))
+		return false;
+	bytes = mr_packet_bytes(p);
+	room = mr_packet_headroom(p) >= g->headroom;
 	count = program_part(g, PROGRAM_MOVES, &first);
 	for (const struct program_move *m = first; count > 0; m++, count--)
 		copy(bytes + m->to, bytes + m->from, m->len);
 	count = program_part(g, PROGRAM_FIXES, &first);
 	for (const struct program_fix *f = first; count > 0; f++, count--)
-		fix(bytes, f);
+		fix(bytes, f, program_delta(g, values, f));
 	if (g->ttl)
 		mr_program_age(bytes + g->ttl, g->flags & MR_PROGRAM_TTL6);
 	p->data = (uint16_t)(p->data - g->grow);
@@ -132,7 +149,7 @@ mr_program_edit_more(const struct mr_program *g, struct mr_packet *p)
 		mr_program_write(g, bytes - g->grow);
 	else
 		memcpy(bytes - g->grow, g->write + PROGRAM_WRITE_MAX - g->write_len, g->write_len);
-	write_rest(g, bytes);
+	write_rest(g, values, bytes);
 	return true;
 }
 
@@ -148,24 +165,26 @@ set_recorded(struct mr_recorder *rec, struct mr_packet *p, unsigned offset, cons
 
 static void
 fix_recorded(struct mr_recorder *rec, struct mr_packet *p, unsigned offset,
-    const struct program_fix *f)
+    const struct program_fix *f, be16_t delta)
 {
 	uint8_t byte;
 
 	if (f->kind != PROGRAM_FIX_LESS) {
-		mr_edit_sum(rec, p, offset, f->delta,
+		mr_edit_sum(rec, p, offset, delta,
 		    f->kind == PROGRAM_FIX_SUM_UDP ? MR_SUM_UDP : MR_SUM_PLAIN);
 		return;
 	}
-	byte = (uint8_t)(mr_packet_bytes(p)[offset] - f->delta);
+	byte = (uint8_t)(mr_packet_bytes(p)[offset] - delta);
 	mr_edit_set(rec, p, offset, &byte, 1);
 }
 
 /* Old bytes that move are read from a copy, since each step is one that a node could have
  * done. */
 static void
-edit_recorded(const struct mr_program *g, struct mr_recorder *rec, struct mr_packet *p)
+edit_recorded(const struct mr_program *g, const struct mr_flow_values *values,
+    struct mr_recorder *rec, struct mr_packet *p)
 {
+	const uint8_t *data = program_data(g, values);
 	const struct program_write *writes;
 	uint8_t old[HEAD_BYTES];
 	const void *first;
@@ -181,7 +200,7 @@ edit_recorded(const struct mr_program *g, struct mr_recorder *rec, struct mr_pac
 		set_recorded(rec, p, (unsigned)m->to + grow, old + m->from, m->len);
 	count = program_part(g, PROGRAM_FIXES, &first);
 	for (const struct program_fix *f = first; count > 0; f++, count--)
-		fix_recorded(rec, p, (unsigned)f->at + grow, f);
+		fix_recorded(rec, p, (unsigned)f->at + grow, f, program_delta(g, values, f));
 	if (g->ttl && (g->flags & MR_PROGRAM_TTL6))
 		mr_edit_ttl6(rec, p, g->ttl + grow);
 	else if (g->ttl)
@@ -190,18 +209,22 @@ edit_recorded(const struct mr_program *g, struct mr_recorder *rec, struct mr_pac
 	count = program_part(g, PROGRAM_WRITES, &first);
 	writes = first;
 	for (unsigned i = 0; i < count; i++)
-		set_recorded(rec, p, (unsigned)writes[i].at + grow,
-		    (const uint8_t *)g + writes[i].data, writes[i].len);
+		set_recorded(rec, p, (unsigned)writes[i].at + grow, data + writes[i].data,
+		    writes[i].len);
 }
 
 bool
-mr_program_edit(const struct mr_program *g, struct mr_recorder *rec, struct mr_packet *p)
+mr_program_edit(const struct mr_program *g, const struct mr_flow_values *values,
+    struct mr_recorder *rec, struct mr_packet *p)
 {
 	if (mr_likely(!mr_recorded(rec, p)))
-		return mr_program_edit_inl(g, p);
-	if ((int)mr_packet_headroom(p) < g->grow)
+		return mr_program_edit_inl(g, values, p);
+	if (!has_headroom(g, p))
 		return false;
-	edit_recorded(g, rec, p);
+	if ((g->flags & MR_PROGRAM_FAMILY) &&
+	    !mr_edit_family(rec, p, program_more(g)->family_at, program_more(g)->family))
+		return false;
+	edit_recorded(g, values, rec, p);
 	return true;
 }
 

@@ -22,7 +22,12 @@
  * What cannot be replayed says why: enum mr_program_refusal, counted by name.
  *
  * Equal programs are one (they are found by their bytes): a million routed flows
- * through ten next hops have ten programs, which stay in the first-level cache.
+ * through ten next hops have ten programs, which stay in the first-level cache. What flows through
+ * address translation, balancing or tunnels do differs in values only: an address, a port, what
+ * checksums take in, numbers of calls. These are no part of the program but stand in a line of
+ * the flow's own (struct mr_flow_values, kit/flow/table.h), where 64 bytes are enough; programs
+ * without MR_PROGRAM_VALUES have none, and their `values` are not looked at. The usual ones
+ * are a patch: up to three windows of 16 bytes, two checksums and a TTL, done without a branch.
  *
  * Threads: a worker's programs are its own. Errors: the refusals.
  */
@@ -73,8 +78,8 @@ struct mr_program {
 	uint16_t drop_node;      /* of a drop */
 	uint16_t max_length;     /* p->total at most, as it comes in */
 	int8_t grow;             /* bytes that the head grows by */
-	uint8_t flags;           /* enum mr_program_flag */
 	uint8_t regions;         /* enum mr_program_region */
+	uint16_t flags;          /* enum mr_program_flag */
 	uint8_t lines;           /* in all */
 	uint8_t ttl; /* offset, as the packet comes in, of the IP header whose TTL goes down; 0:
 			    * none */
@@ -95,7 +100,33 @@ enum mr_program_flag {
 	MR_PROGRAM_CALLS = 1u << 2,
 	MR_PROGRAM_SECONDLY = 1u << 3, /* has calls for the first packet in a second */
 	MR_PROGRAM_PRIVATE = 1u << 4,  /* one flow's own: its operations have more than one state */
+	MR_PROGRAM_VALUES = 1u << 5,   /* the flow has values */
+	MR_PROGRAM_PATCH = 1u << 6,    /* what it does is in the first line and in its patch */
+	MR_PROGRAM_OPEN = 1u << 7,     /* not simple, but no conditions beyond the first line */
+	MR_PROGRAM_FAMILY =
+	    1u << 8, /* first of all the IP header becomes one of the other family */
 };
+
+#define MR_PROGRAM_WINDOWS 3u
+/* Where in a flow's values a patch has what it takes: two deltas, calls' numbers, windows. */
+#define MR_PROGRAM_PATCH_ARGS 4u
+#define MR_PROGRAM_PATCH_BYTES 16u
+
+/* The third line of a program with MR_PROGRAM_PATCH. All is read before anything is written, so
+ * windows may overlap, as long as they agree in what is written into both; one that is not
+ * needed is the first once more. A second checksum that is not needed is where the first is, which
+ * is written last. Places are counted from the first byte of the
+ * packet as it comes in. */
+struct mr_program_patch {
+	uint8_t mask[MR_PROGRAM_WINDOWS][16]; /* bytes that are written: 0xff */
+	int16_t at[MR_PROGRAM_WINDOWS];
+	int16_t sum_at[2];
+	uint16_t sum_add; /* into the first, beside its delta: for the TTL */
+	int16_t age_at;   /* the TTL; where there is none but checksums, the first of these */
+	uint8_t udp;      /* bit i: checksum i is MR_SUM_UDP */
+	uint8_t sums;     /* 0: there are none */
+};
+static_assert(sizeof(struct mr_program_patch) == MR_CACHE_LINE, "a patch is one line");
 
 /* Which regions' generations a flow's stamp sums up. */
 enum mr_program_region {
@@ -113,11 +144,12 @@ MR_API void mr_programs_destroy(struct mr_programs *);
 MR_API void mr_programs_set_era(struct mr_programs *, uint32_t era);
 
 /* Builds the recording's program and takes a reference for one flow: *program (never 0), and what
- * goes into the flow's line: *arg, *stamp; *fields: the fields of the key that the walk rested on,
+ * goes into the flow's line: *arg, *stamp; *values: its values, where the program has
+ * MR_PROGRAM_VALUES (else zeros); *fields: the fields of the key that the walk rested on,
  * those included by which the key answered for a guard. The key is the packet's whole one. */
 MR_API enum mr_program_refusal mr_program_build(struct mr_programs *, const struct mr_recording *,
     const struct mr_flow_key *, uint32_t epoch, uint32_t *program, uint32_t *arg, uint32_t *stamp,
-    unsigned *fields);
+    struct mr_flow_values *values, unsigned *fields);
 /* One flow more. */
 MR_API void mr_program_hold(struct mr_programs *, uint32_t program);
 /* One flow less. The last one frees the program: settle what it counted before. */
@@ -141,13 +173,19 @@ MR_API void mr_programs_stats(const struct mr_programs *, struct mr_programs_sta
 MR_API bool mr_program_fits(const struct mr_program *, const struct mr_packet *);
 /* Does the edits (not calls, not counters). `rec` may be null. False, with the packet unchanged:
  * no headroom. */
-MR_API bool mr_program_edit(const struct mr_program *, struct mr_recorder *rec, struct mr_packet *);
+MR_API bool mr_program_edit(const struct mr_program *, const struct mr_flow_values *,
+    struct mr_recorder *rec, struct mr_packet *);
 
 /* Its calls, in order. */
+enum mr_program_call_from {
+	MR_CALL_FROM_PROGRAM, /* `arg` is it */
+	MR_CALL_FROM_FLOW,    /* it is in the flow's line */
+	MR_CALL_FROM_VALUES,  /* it is in the flow's values, at byte `arg` */
+};
 struct mr_program_call {
 	uint16_t node;
 	uint8_t secondly;
-	uint8_t from_flow; /* arg is the flow's, not this one */
+	uint8_t from; /* enum mr_program_call_from */
 	uint32_t arg;
 };
 MR_API unsigned mr_program_calls(const struct mr_program *, const struct mr_program_call **);
@@ -174,7 +212,7 @@ MR_API unsigned mr_program_cells(const struct mr_program *, const struct mr_prog
 
 /* In words, a line each ("write 14 bytes at 0: 02:..", "send on lan"), for people. `name` gives a
  * node's name. Returns the length. */
-MR_API size_t mr_program_print(const struct mr_program *,
+MR_API size_t mr_program_print(const struct mr_program *, const struct mr_flow_values *,
     const char *(*node)(const void *, uint16_t), const char *(*port)(const void *, uint16_t),
     const void *user, char *text, size_t size);
 

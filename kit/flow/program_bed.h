@@ -27,6 +27,7 @@ struct bed {
 	/* What the last build said. */
 	uint32_t program, arg, stamp;
 	unsigned fields;
+	struct mr_flow_values values;
 };
 
 mr_inline void
@@ -173,7 +174,7 @@ mr_inline enum mr_program_refusal
 build(struct bed *b)
 {
 	return mr_program_build(b->programs, &b->r, &b->key, 77, &b->program, &b->arg, &b->stamp,
-	    &b->fields);
+	    &b->values, &b->fields);
 }
 
 /* Sent on port 2, and built. */
@@ -210,7 +211,8 @@ static const char *
 print(struct bed *b)
 {
 	static char text[4096];
-	size_t len = mr_program_print(program(b), node_name, port_name, NULL, text, sizeof(text));
+	size_t len = mr_program_print(program(b), &b->values, node_name, port_name, NULL, text,
+	    sizeof(text));
 
 	assert_int_equal(len, strlen(text));
 	return text;

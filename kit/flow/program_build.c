@@ -112,7 +112,7 @@ op_count(struct program_builder *b, const struct mr_node_class *class, const str
 		.counter = (uint8_t)op->arg,
 		.node = op->node,
 		.times = (uint32_t)op->a,
-		.grown = op->a ? 0 : b->head.grow,
+		.grown = op->a ? 0 : mr_program_head_grown(&b->head),
 	    });
 }
 
@@ -126,7 +126,7 @@ op_tally(struct program_builder *b, const struct mr_node_class *class, const str
 		.kind = MR_CREDIT_TALLY,
 		.node = op->node,
 		.times = op->arg,
-		.grown = b->head.grow,
+		.grown = mr_program_head_grown(&b->head),
 	    });
 }
 
@@ -147,8 +147,7 @@ op_call(struct program_builder *b, const struct mr_node_class *class, const stru
 }
 
 /* The state of one call moves into the flow's line, so that flows share the program: the first's
- * that is made for every packet; where there is none, the first's of all. What else is
- * called for every packet has state of this flow. */
+ * that is made for every packet; where there is none, the first's of all. */
 static void
 place_state(struct program_builder *b)
 {
@@ -164,9 +163,17 @@ place_state(struct program_builder *b)
 		return;
 	b->arg = chosen->arg;
 	chosen->arg = 0;
-	chosen->from_flow = 1;
-	for (unsigned i = 0; i < b->call_count; i++)
-		b->private |= b->calls[i].arg && !b->calls[i].secondly;
+	chosen->from = MR_CALL_FROM_FLOW;
+}
+
+/* What else is called for every packet has state of this flow, and it is in the program. */
+static bool
+is_private(const struct program_builder *b)
+{
+	for (unsigned i = 0; i < b->call_count && !b->valued; i++)
+		if (b->calls[i].arg && !b->calls[i].secondly)
+			return true;
+	return false;
 }
 
 /* -- the walk ------------------------------------------------------------------------------ */
@@ -262,6 +269,7 @@ one(struct mr_programs *s, const struct mr_op *op, const struct mr_flow_key *key
 	case MR_OP_TRIM:
 	case MR_OP_SUM:
 	case MR_OP_TTL:
+	case MR_OP_FAMILY:
 	case MR_OP_GUARD:
 	case MR_OP_LENGTH:
 		return mr_program_head_op(&b->head, op);
@@ -355,10 +363,13 @@ append_all(struct program_builder *b)
 		return false;
 	/* Writes say where their bytes are: behind them. */
 	bytes = (unsigned)(MR_ALIGN_UP(b->used, 8) + e->write_count * sizeof(e->writes[0]));
-	for (unsigned i = 0; i < e->write_count; i++)
+	for (unsigned i = 0; i < e->write_count && !b->valued; i++)
 		e->writes[i].data = (uint16_t)(e->writes[i].data + bytes);
-	if (!append(b, PROGRAM_WRITES, e->writes, sizeof(e->writes[0]), e->write_count) ||
-	    b->used + e->byte_count > sizeof(b->bytes))
+	if (!append(b, PROGRAM_WRITES, e->writes, sizeof(e->writes[0]), e->write_count))
+		return false;
+	if (b->valued)
+		return true;
+	if (b->used + e->byte_count > sizeof(b->bytes))
 		return false;
 	memcpy(b->bytes + b->used, e->bytes, e->byte_count);
 	b->used += e->byte_count;
@@ -366,10 +377,15 @@ append_all(struct program_builder *b)
 }
 
 static bool
+is_open(const struct head_result *e)
+{
+	return !e->guard_count && !e->min_length;
+}
+
+static bool
 simple(const struct head_result *e)
 {
-	return !e->guard_count && !e->move_count && !e->fix_count && !e->write_count &&
-	    !e->min_length;
+	return is_open(e) && !e->move_count && !e->fix_count && !e->write_count && !e->family;
 }
 
 static enum mr_program_refusal
@@ -389,8 +405,14 @@ emit(struct program_builder *b)
 	g->write_len = (uint8_t)e->first_len;
 	g->headroom = (uint8_t)(MR_MAX(b->head.grow, 0) + (int)(PROGRAM_WRITE_MAX - e->first_len));
 	memcpy(g->write + PROGRAM_WRITE_MAX - e->first_len, e->first, e->first_len);
-	g->flags = (uint8_t)((simple(e) ? MR_PROGRAM_SIMPLE : 0) | (e->ttl6 ? MR_PROGRAM_TTL6 : 0) |
-	    (b->call_count ? MR_PROGRAM_CALLS : 0) | (b->private ? MR_PROGRAM_PRIVATE : 0));
+	g->flags =
+	    (uint16_t)((e->ttl6 ? MR_PROGRAM_TTL6 : 0) | (b->call_count ? MR_PROGRAM_CALLS : 0) |
+		(b->private ? MR_PROGRAM_PRIVATE : 0) | (b->valued ? MR_PROGRAM_VALUES : 0) |
+		(b->patched ? MR_PROGRAM_PATCH : 0) | (e->family ? MR_PROGRAM_FAMILY : 0));
+	if (simple(e))
+		g->flags |= MR_PROGRAM_SIMPLE;
+	else if (is_open(e))
+		g->flags |= MR_PROGRAM_OPEN;
 	for (unsigned i = 0; i < b->call_count; i++)
 		g->flags |= b->calls[i].secondly ? MR_PROGRAM_SECONDLY : 0;
 	g->regions = (uint8_t)((b->regions[0] ? MR_PROGRAM_REGION_DST : 0) |
@@ -400,8 +422,15 @@ emit(struct program_builder *b)
 	more->regions[0] = b->regions[0];
 	more->regions[1] = b->regions[1];
 	more->min_length = (uint16_t)e->min_length;
+	more->family = (uint8_t)e->family;
+	more->family_at = (uint8_t)e->family_at;
 	more->era = b->era;
 	b->used = sizeof(*g) + sizeof(*more);
+	if (b->patched) {
+		memset(b->bytes + b->used, 0, 2 * sizeof(*g) - b->used);
+		memcpy(b->bytes + 2 * sizeof(*g), &b->patch, sizeof(b->patch));
+		b->used = 2 * sizeof(*g) + sizeof(b->patch);
+	}
 	if (!append_all(b))
 		return MR_PROGRAM_LONG;
 	g = &b->program;
@@ -438,7 +467,8 @@ begin(struct program_builder *b)
 
 enum mr_program_refusal
 mr_program_build(struct mr_programs *s, const struct mr_recording *r, const struct mr_flow_key *key,
-    uint32_t epoch, uint32_t *program, uint32_t *arg, uint32_t *stamp, unsigned *fields)
+    uint32_t epoch, uint32_t *program, uint32_t *arg, uint32_t *stamp,
+    struct mr_flow_values *values, unsigned *fields)
 {
 	struct program_builder *b = &s->builder;
 	enum mr_program_refusal why;
@@ -453,8 +483,11 @@ mr_program_build(struct mr_programs *s, const struct mr_recording *r, const stru
 	why = mr_program_head_finish(&b->head, &b->known, &b->fields, &b->edits);
 	if (!why && !still(b))
 		why = MR_PROGRAM_CHANGED;
-	if (!why)
-		why = emit(b);
+	if (why)
+		return why;
+	mr_program_split(b);
+	b->private = is_private(b);
+	why = emit(b);
 	if (why)
 		return why;
 	for (unsigned i = 0; i < b->region_count; i++)
@@ -466,6 +499,7 @@ mr_program_build(struct mr_programs *s, const struct mr_recording *r, const stru
 	*program = made;
 	*arg = b->arg;
 	*stamp = sum;
+	memcpy(values, &b->values, sizeof(*values));
 	*fields = b->fields;
 	return MR_PROGRAM_OK;
 }

@@ -152,34 +152,36 @@ name(const void *user, uint16_t index)
 }
 
 static void
-compare(const struct mr_program *g, const struct mr_recording *r, const struct mr_packet *p)
+compare(const struct mr_program *g, const struct mr_flow_values *values,
+    const struct mr_recording *r, const struct mr_packet *p)
 {
 	bool fits;
 
-	require(oracle_same(g, r, p, &fits));
+	require(oracle_same(g, values, r, p, &fits));
 }
 
 static void
-try_program(struct mr_programs *s, uint32_t program, const struct mr_recording *r,
-    const struct oracle_flow *f, const struct mr_packet *p, const uint8_t *data)
+try_program(struct mr_programs *s, uint32_t program, const struct mr_flow_values *values,
+    const struct mr_recording *r, const struct oracle_flow *f, const struct mr_packet *p,
+    const uint8_t *data)
 {
 	struct mr_flow_key key;
 	const struct mr_program *g = mr_program_at(s, program);
 	struct mr_packet *other = oracle_clone(p);
 	char text[600];
 
-	compare(g, r, p);
+	compare(g, values, r, p);
 	mr_packet_bytes(other)[data[3] % p->len] ^= data[4];
 	oracle_shape(f, mr_packet_bytes(other));
-	compare(g, r, other);
+	compare(g, values, r, other);
 	other->len = (uint16_t)MR_MIN((unsigned)p->len, oracle_min(f) + data[4] % 8);
 	other->total = other->len;
-	compare(g, r, other);
+	compare(g, values, r, other);
 	free(other);
 	oracle_key(f, &key);
 	mr_program_holds(g);
 	mr_program_stamp(g, &key);
-	mr_program_print(g, name, name, NULL, text, sizeof(text));
+	mr_program_print(g, values, name, name, NULL, text, sizeof(text));
 	require(memchr(text, '\0', sizeof(text)));
 }
 
@@ -194,6 +196,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct mr_flow_key key;
 	struct mr_packet *p;
 	uint32_t program, arg, stamp;
+	struct mr_flow_values values;
 	unsigned fields;
 
 	if (size < HEADER)
@@ -212,9 +215,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (data[2] & FLAG_OTHER_KEY)
 		key.src[3] ^= 1;
 	read_walk(&r, p, data, size);
-	if (mr_program_build(s, &r, &key, 1, &program, &arg, &stamp, &fields) == MR_PROGRAM_OK) {
+	if (mr_program_build(s, &r, &key, 1, &program, &arg, &stamp, &values, &fields) ==
+	    MR_PROGRAM_OK) {
 		require(program && (fields & MR_FLOW_PORT) && !(fields & ~MR_FLOW_ALL));
-		try_program(s, program, &r, &f, p, data);
+		try_program(s, program, &values, &r, &f, p, data);
 		mr_program_release(s, program);
 	}
 	mr_programs_stats(s, &stats);

@@ -24,7 +24,8 @@ mr_program_head_init(struct head *h)
 {
 	h->count = 0;
 	h->grow = 0;
-	h->reach = 0;
+	h->reach = h->reach_before = 0;
+	h->family = h->family_at = 0;
 	h->max_length = UINT16_MAX;
 	h->mod_count = 0;
 	memset(h->guard_mask, 0, sizeof(h->guard_mask));
@@ -83,6 +84,12 @@ mr_program_known(struct head_known *k, const struct mr_recording *r, const struc
 	    memcmp(b + src, key->src, size) || memcmp(b + src + size, key->dst, size))
 		return;
 	k->length = k->length_l4 = (uint16_t)l4;
+	k->l3 = (uint8_t)l3;
+	k->six = six;
+	k->ports = proto == MR_IP_PROTO_TCP || proto == MR_IP_PROTO_UDP;
+	k->echo = proto == (six ? MR_IP_PROTO_ICMP6 : MR_IP_PROTO_ICMP) && snapped > l4 &&
+	    (b[l4] == (six ? MR_ICMP6_ECHO : MR_ICMP4_ECHO) ||
+		b[l4] == (six ? MR_ICMP6_ECHO_REPLY : MR_ICMP4_ECHO_REPLY));
 	if (key->pair)
 		know(k, r, 0, 12, 0xff, MR_FLOW_L2);
 	else
@@ -260,10 +267,6 @@ less(struct head *h, unsigned at, bool six)
 	return MR_PROGRAM_OK;
 }
 
-/* What one less in the upper byte of a word is to its checksum, as a delta. RFC 1141's arithmetic
- * in mr_edit_ttl4 gives the same for every value. */
-#define TTL_DELTA ((be16_t)0xfffe)
-
 static enum mr_program_refusal
 op_ttl(struct head *h, const struct mr_op *op)
 {
@@ -277,12 +280,15 @@ op_ttl(struct head *h, const struct mr_op *op)
 	if (!touch(h, op->offset + 8u, 1) || !touch(h, op->offset + 10u, 2))
 		return MR_PROGRAM_LONG;
 	why = less(h, op->offset + 8u, false);
-	return why ? why : sum(h, op->offset + 10u, TTL_DELTA, MR_SUM_PLAIN, true);
+	return why ? why : sum(h, op->offset + 10u, PROGRAM_TTL_DELTA, MR_SUM_PLAIN, true);
 }
 
 static enum mr_program_refusal
 guard_old(struct head *h, const struct head_cell *c, uint8_t mask, uint8_t value)
 {
+	/* Only what stands in front of a header that became another one is where it was. */
+	if (h->family && c->from >= h->family_at)
+		return MR_PROGRAM_CONFLICT;
 	if (c->mod) {
 		/* What it was before it was made less is known when all of it is. */
 		if (mod_of(h, c)->kind != PROGRAM_FIX_LESS || mask != 0xff)
@@ -324,12 +330,31 @@ op_guard(struct head *h, const struct mr_op *op)
 static enum mr_program_refusal
 op_length(struct head *h, const struct mr_op *op)
 {
-	int64_t bound = (int64_t)op->arg - h->grow;
+	int64_t bound = (int64_t)op->arg - mr_program_head_grown(h);
 
 	if (bound < 0)
 		return MR_PROGRAM_CONFLICT;
 	if (bound < h->max_length)
 		h->max_length = (uint32_t)bound;
+	return MR_PROGRAM_OK;
+}
+
+/* It is done in front of everything else: nothing may have been. */
+static enum mr_program_refusal
+op_family(struct head *h, const struct mr_op *op)
+{
+	if (h->family || h->grow || h->mod_count || (op->arg != 4 && op->arg != 6))
+		return MR_PROGRAM_CONFLICT;
+	for (unsigned i = 0; i < h->count; i++)
+		if (h->cells[i].kind != HEAD_OLD || h->cells[i].from != i)
+			return MR_PROGRAM_CONFLICT;
+	/* The header, and eight bytes of layer 4. */
+	if (op->offset > UINT8_MAX || op->offset + 48u > HEAD_BYTES)
+		return MR_PROGRAM_LONG;
+	h->family = op->arg;
+	h->family_at = op->offset;
+	h->reach_before = MR_MAX(h->reach, op->offset + (op->arg == 4 ? 48u : 28u));
+	h->count = h->reach = 0;
 	return MR_PROGRAM_OK;
 }
 
@@ -347,6 +372,8 @@ mr_program_head_op(struct head *h, const struct mr_op *op)
 		return op_sum(h, op);
 	case MR_OP_TTL:
 		return op_ttl(h, op);
+	case MR_OP_FAMILY:
+		return op_family(h, op);
 	case MR_OP_GUARD:
 		return op_guard(h, op);
 	case MR_OP_LENGTH:
@@ -455,7 +482,7 @@ there_already(const struct head *h, const struct head_known *k, unsigned fields,
 {
 	int at = (int)j - h->grow;
 
-	if (at < 0)
+	if (at < 0 || h->family)
 		return false;
 	for (unsigned i = 0; i < len; i++, at++)
 		if (at >= (int)HEAD_BYTES || k->mask[at] != 0xff || (k->fields[at] & ~fields) ||
@@ -551,11 +578,32 @@ finish_fixes(struct head *h, struct head_result *r)
 		if (c->half != 0 || j + 1 == h->count || c[1].kind != HEAD_OLD ||
 		    c[1].mod != c->mod || c[1].half != 1)
 			return MR_PROGRAM_CONFLICT;
-		delta = mod->delta + (uint64_t)mod->count * TTL_DELTA;
+		delta = mod->delta + (uint64_t)mod->count * PROGRAM_TTL_DELTA;
 		if (delta)
 			add_fix(r, at, (enum program_fix_kind)mod->kind, mr_checksum_fold(delta));
 		j++;
 	}
+	return MR_PROGRAM_OK;
+}
+
+/* The key says that the packets are what kit/record/family.h is made for. */
+static enum mr_program_refusal
+finish_family(struct head *h, const struct head_known *k, unsigned *fields, struct head_result *r)
+{
+	r->family = h->family;
+	r->family_at = h->family_at;
+	if (!h->family)
+		return MR_PROGRAM_OK;
+	if (!k->l3 || h->family_at != k->l3 || k->six != (h->family == 4) ||
+	    (!k->ports && !k->echo))
+		return MR_PROGRAM_CONFLICT;
+	*fields |= MR_FLOW_PROTO | (k->echo ? MR_FLOW_DPORT : 0);
+	/* From here on, of the packet as it comes in. */
+	if (h->family == 4 && h->reach)
+		h->reach += 20;
+	else if (h->family == 6)
+		h->reach -= MR_MIN(h->reach, 20u);
+	h->reach = MR_MAX(h->reach, h->reach_before);
 	return MR_PROGRAM_OK;
 }
 
@@ -568,7 +616,9 @@ mr_program_head_finish(struct head *h, const struct head_known *k, unsigned *fie
 	r->guard_count = r->move_count = r->fix_count = r->write_count = r->byte_count = 0;
 	r->first_len = r->ttl = 0;
 	r->ttl6 = false;
-	why = finish_guards(h, k, fields, r);
+	why = finish_family(h, k, fields, r);
+	if (!why)
+		why = finish_guards(h, k, fields, r);
 	if (!why)
 		why = finish_writes(h, k, *fields, r);
 	if (!why)
@@ -577,6 +627,7 @@ mr_program_head_finish(struct head *h, const struct head_known *k, unsigned *fie
 		return why;
 	finish_moves(h, r);
 	r->min_length = h->reach > promised(k, *fields) ? h->reach : 0;
+	r->length = MR_MAX(h->reach, promised(k, *fields));
 	r->max_length = h->max_length;
 	return MR_PROGRAM_OK;
 }

@@ -5,7 +5,8 @@
 /*
  * The replay of plain programs (MR_PROGRAM_SIMPLE), for the loop of the flow lane: one comparison
  * of length, a TTL, and a header of up to 24 bytes written from the right, so that its length needs
- * no branch: what lies in front of it in the program goes into the headroom.
+ * no branch: what lies in front of it in the program goes into the headroom. And of those that
+ * also patch the packet with the flow's values (MR_PROGRAM_PATCH).
  *
  * Threads: as kit/flow/program.h.
  */
@@ -16,7 +17,8 @@
 
 /* The general cases (program.c). */
 MR_API bool mr_program_fits_more(const struct mr_program *, const struct mr_packet *);
-MR_API bool mr_program_edit_more(const struct mr_program *, struct mr_packet *);
+MR_API bool mr_program_edit_more(const struct mr_program *, const struct mr_flow_values *,
+    struct mr_packet *);
 
 /* mr_program_fits. */
 mr_inline bool
@@ -24,7 +26,8 @@ mr_program_fits_inl(const struct mr_program *g, const struct mr_packet *p)
 {
 	if (mr_unlikely(p->total > g->max_length))
 		return false;
-	return mr_likely(g->flags & MR_PROGRAM_SIMPLE) || mr_program_fits_more(g, p);
+	return mr_likely(g->flags & (MR_PROGRAM_SIMPLE | MR_PROGRAM_OPEN)) ||
+	    mr_program_fits_more(g, p);
 }
 
 /* As mr_edit_ttl4 and mr_edit_ttl6, of the IP header at `ip`. */
@@ -55,21 +58,89 @@ mr_program_write(const struct mr_program *g, uint8_t *bytes)
 	memcpy(bytes - 8, g->write + 16, 8);
 }
 
+/* mr_checksum_apply with two deltas, or (udp is 1) mr_checksum_apply_udp, without a branch. */
+mr_inline uint16_t
+mr_program_sum(uint16_t check, uint32_t delta, uint32_t add, uint32_t udp)
+{
+	uint32_t sum = (uint16_t)~check + delta + add, none;
+
+	sum = (sum & UINT16_MAX) + (sum >> 16);
+	sum = (sum & UINT16_MAX) + (sum >> 16);
+	sum = (uint16_t)~sum;
+	none = -(udp & (check == 0));
+	sum |= -(udp & (sum == 0));
+	return (uint16_t)(sum & ~none);
+}
+
+typedef uint64_t mr_program_window __attribute__((vector_size(16)));
+
+/* What a patch says, to the packet that comes in at `bytes`. */
+mr_inline void
+mr_program_patch(const struct mr_program *g, const struct mr_flow_values *values, uint8_t *bytes)
+{
+	const struct mr_program_patch *t = (const struct mr_program_patch *)(const void *)(g + 2);
+	mr_program_window old[MR_PROGRAM_WINDOWS], mask, new;
+	uint16_t sum[2] = { 0, 0 }, delta[2];
+	uint8_t age = 0;
+
+	for (unsigned i = 0; i < MR_PROGRAM_WINDOWS; i++)
+		memcpy(&old[i], bytes + t->at[i], sizeof(old[i]));
+	if (mr_likely(t->sums)) {
+		memcpy(&sum[0], bytes + t->sum_at[0], sizeof(sum[0]));
+		memcpy(&sum[1], bytes + t->sum_at[1], sizeof(sum[1]));
+	}
+	if (mr_likely(t->sums || g->ttl))
+		age = (uint8_t)(bytes[t->age_at] - 1);
+	for (unsigned i = 0; i < MR_PROGRAM_WINDOWS; i++) {
+		memcpy(&mask, t->mask[i], sizeof(mask));
+		memcpy(&new, values->bytes + MR_PROGRAM_PATCH_BYTES + 16 * i, sizeof(new));
+		new |= old[i] & ~mask;
+		memcpy(bytes + t->at[i], &new, sizeof(new));
+	}
+	/* Behind the windows that they may lie in; the age first, which may be no age but the first
+	 * checksum's. */
+	if (mr_likely(t->sums || g->ttl))
+		bytes[t->age_at] = age;
+	if (mr_likely(t->sums)) {
+		memcpy(delta, values->bytes, sizeof(delta));
+		sum[0] = mr_program_sum(sum[0], delta[0], t->sum_add, t->udp & 1);
+		sum[1] = mr_program_sum(sum[1], delta[1], 0, t->udp >> 1 & 1);
+		memcpy(bytes + t->sum_at[1], &sum[1], sizeof(sum[1]));
+		memcpy(bytes + t->sum_at[0], &sum[0], sizeof(sum[0]));
+	}
+}
+
 /* mr_program_edit without a recording. */
 mr_inline bool
-mr_program_edit_inl(const struct mr_program *g, struct mr_packet *p)
+mr_program_edit_inl(const struct mr_program *g, const struct mr_flow_values *values,
+    struct mr_packet *p)
 {
 	uint8_t *bytes = mr_packet_bytes(p);
 
-	if (mr_unlikely(!(g->flags & MR_PROGRAM_SIMPLE) || mr_packet_headroom(p) < g->headroom))
-		return mr_program_edit_more(g, p);
-	if (mr_likely(g->ttl))
+	if (mr_unlikely(!(g->flags & (MR_PROGRAM_SIMPLE | MR_PROGRAM_PATCH)) ||
+		mr_packet_headroom(p) < g->headroom))
+		return mr_program_edit_more(g, values, p);
+	if (g->flags & MR_PROGRAM_PATCH)
+		mr_program_patch(g, values, bytes);
+	else if (mr_likely(g->ttl))
 		mr_program_age(bytes + g->ttl, g->flags & MR_PROGRAM_TTL6);
 	p->data = (uint16_t)(p->data - g->grow);
 	p->len = (uint16_t)(p->len + g->grow);
 	p->total += (uint32_t)(int32_t)g->grow;
 	mr_program_write(g, bytes - g->grow);
 	return true;
+}
+
+/* The number of a call: `arg` is the one in the flow's line. */
+mr_inline uint32_t
+mr_program_call_arg(const struct mr_program_call *call, uint32_t arg,
+    const struct mr_flow_values *values)
+{
+	if (call->from == MR_CALL_FROM_PROGRAM)
+		return call->arg;
+	if (call->from == MR_CALL_FROM_VALUES)
+		memcpy(&arg, values->bytes + call->arg, sizeof(arg));
+	return arg;
 }
 
 #endif

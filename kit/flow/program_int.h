@@ -7,18 +7,24 @@
  *
  *   program_head.c   what the edits of a walk do to the packet's head, as symbols
  *   program_build.c  a recording's operations, one after the other; the finished program's bytes
+ *   program_values.c what of it is the flow's own
  *   program_store.c  lines of memory; equal programs are one
  *   program.c        replay, and what the others ask a program for
  *   program_print.c  in words
  *
- * A program is its first line (struct mr_program), a struct program_more, and arrays behind it. All
+ * A program is its first line (struct mr_program), a struct program_more, a struct mr_program_patch
+ * at the third line where it has one, and arrays behind it. Where the flow has values, writes'
+ * bytes and checksums' deltas are there. All
  * bytes of a program but its counters, `checked` and `users` are set once, padding zero, so that
  * programs compare as bytes.
  *
  * Places of bytes are counted from the first byte of the packet as it comes in: bytes that are not
  * moved keep their place however much the head grows or shrinks, and places in what it grows by are
- * negative.
+ * negative. Where the IP header changes its family (kit/record/family.h), that is done first of all;
+ * guards are of the packet as it comes in, and everything else is of the packet as it is then.
  */
+
+#include <string.h>
 
 #include "kit/base/hash.h"
 #include "kit/flow/program.h"
@@ -48,13 +54,13 @@ enum program_fix_kind {
 struct program_fix {
 	int16_t at; /* after the moves */
 	uint16_t kind;
-	be16_t delta;
+	be16_t delta; /* of a checksum, when the flow has values: where in them it is */
 };
 
 struct program_write {
 	int16_t at;
 	uint16_t len;
-	uint16_t data; /* from the program's first byte */
+	uint16_t data; /* from the values' first byte; without values, from the program's */
 };
 
 enum program_part {
@@ -72,7 +78,8 @@ enum program_part {
 struct program_more {
 	const struct mr_regions *regions[2]; /* of the key's destination, source */
 	uint16_t min_length; /* p->len at least; 0: what the key promises is enough */
-	uint16_t pad;
+	uint8_t family; /* 4 or 6: what the IP header at `family_at` becomes first; 0: it stays */
+	uint8_t family_at;
 	uint32_t era;
 	struct {
 		uint16_t at, count; /* `at` from the program's first byte */
@@ -96,6 +103,24 @@ program_part(const struct mr_program *g, enum program_part part, const void **fi
 
 	*first = (const uint8_t *)g + more->part[part].at;
 	return more->part[part].count;
+}
+
+mr_inline be16_t
+program_delta(const struct mr_program *g, const struct mr_flow_values *values,
+    const struct program_fix *f)
+{
+	be16_t delta = f->delta;
+
+	if ((g->flags & MR_PROGRAM_VALUES) && f->kind != PROGRAM_FIX_LESS)
+		memcpy(&delta, values->bytes + f->delta, sizeof(delta));
+	return delta;
+}
+
+/* What the writes' `data` counts from. */
+mr_inline const uint8_t *
+program_data(const struct mr_program *g, const struct mr_flow_values *values)
+{
+	return g->flags & MR_PROGRAM_VALUES ? values->bytes : (const uint8_t *)g;
 }
 
 /* -- the head while a program is built (program_head.c) --------------------------------- */
@@ -131,6 +156,10 @@ struct head_known {
 	uint8_t mask[HEAD_BYTES];
 	uint8_t value[HEAD_BYTES];
 	uint8_t fields[HEAD_BYTES]; /* by which fields */
+	bool six;
+	uint8_t echo;  /* ICMP echo, by its type */
+	uint8_t ports; /* TCP or UDP */
+	uint8_t l3;
 	uint16_t length,
 	    length_l4; /* so many bytes there are, whatever the protocol; of this one */
 };
@@ -139,7 +168,9 @@ struct head {
 	struct head_cell cells[HEAD_CELLS];
 	unsigned count; /* cells in use: those behind are old, and where they were */
 	int grow;
-	unsigned reach; /* bytes of the packet that must be there */
+	unsigned reach;             /* bytes of the packet that must be there */
+	unsigned family, family_at; /* MR_OP_FAMILY: 4 or 6, or 0; of which header */
+	unsigned reach_before;      /* `reach` until then, in the packet as it comes in */
 	uint32_t max_length;
 	struct head_mod mods[HEAD_MODS];
 	unsigned mod_count;
@@ -160,8 +191,21 @@ struct head_result {
 	unsigned ttl; /* the header's place; 0: none */
 	bool ttl6;
 	unsigned min_length; /* 0: what the key promises */
+	unsigned length;     /* so many bytes each packet has that it fits */
 	unsigned max_length;
+	unsigned family, family_at;
 };
+
+/* How much longer than the head of the packet that came in. */
+mr_inline int
+mr_program_head_grown(const struct head *h)
+{
+	return h->grow + (h->family == 4 ? -20 : h->family == 6 ? 20 : 0);
+}
+
+/* What one less in the upper byte of a word is to its checksum, as a delta. RFC 1141's arithmetic
+ * in mr_edit_ttl4 gives the same for every value. */
+#define PROGRAM_TTL_DELTA ((be16_t)0xfffe)
 
 void mr_program_known(struct head_known *, const struct mr_recording *, const struct mr_flow_key *);
 void mr_program_head_init(struct head *);
@@ -189,8 +233,11 @@ struct program_builder {
 	uint32_t arg;
 	uint32_t era; /* mr_programs_set_era */
 	bool private;
+	bool valued, patched; /* has values; and a patch */
 	mr_verdict_t verdict;
 	uint16_t drop_node;
+	struct mr_flow_values values;
+	struct mr_program_patch patch;
 	union {
 		struct mr_program program;
 		uint8_t bytes[PROGRAM_BYTES_MAX];
@@ -213,6 +260,10 @@ struct mr_programs {
 	const struct mr_node_class *const *classes;
 	struct program_builder builder;
 };
+
+/* program_values.c: moves what differs from flow to flow into the builder's values, where it fits,
+ * and makes a patch, where it can. `valued` and `patched` say what became of it. */
+void mr_program_split(struct program_builder *);
 
 /* The program in builder.bytes, as a flow's: one that is there already, or a copy. 0: no room. */
 uint32_t mr_programs_intern(struct mr_programs *, bool private);

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "kit/flow/program.h"
+#include "kit/record/family.h"
 
 #define ORACLE_HEADROOM 192u
 
@@ -74,6 +75,8 @@ oracle_flow_draw(struct oracle_flow *f, struct oracle_rng *r)
 	}
 	for (unsigned i = 0; i < 4; i++)
 		f->ports[i] = (uint8_t)oracle_draw(r);
+	if (oracle_is_icmp(f))
+		f->ports[0] = f->six ? 128 | (f->ports[0] & 1) : f->ports[0] & 8;
 }
 
 mr_inline void
@@ -103,6 +106,8 @@ oracle_shape(const struct oracle_flow *f, uint8_t *b)
 	mr_store_be16(b + l3 - 2, f->six ? MR_ETH_TYPE_IP6 : MR_ETH_TYPE_IP4);
 	b[l3] = f->six ? 0x60 | (b[l3] & 15) : 0x45;
 	b[l3 + (f->six ? 6 : 9)] = f->proto;
+	/* Lengths that can be translated. */
+	b[l3 + (f->six ? 4 : 2)] = 0x20;
 	if (!f->six) {
 		b[l3 + 6] &= 0xc0;
 		b[l3 + 7] = 0;
@@ -111,6 +116,7 @@ oracle_shape(const struct oracle_flow *f, uint8_t *b)
 	memcpy(b + l4 - size, f->dst, size);
 	if (oracle_is_icmp(f)) {
 		b[l4] = f->ports[0];
+		b[l4 + 1] = 0;
 		memcpy(b + l4 + 4, f->ports + 2, 2);
 	} else {
 		memcpy(b + l4, f->ports, 4);
@@ -205,6 +211,10 @@ oracle_op(struct mr_packet *p, const struct mr_op *op)
 		else
 			mr_edit_ttl6(NULL, p, at);
 		return ORACLE_DONE;
+	case MR_OP_FAMILY:
+		if (op->arg != 4 && op->arg != 6)
+			return ORACLE_OUTSIDE;
+		return mr_edit_family(NULL, p, at, op->arg) ? ORACLE_DONE : ORACLE_OUTSIDE;
 	case MR_OP_GUARD:
 		if (len && at + len > p->len)
 			return ORACLE_OUTSIDE;
@@ -229,8 +239,8 @@ oracle_walk(struct mr_packet *p, const struct mr_recording *r)
 /* Replays the program on a copy and walks another; true: the same came out of both. *fits is what
  * the program said. Frees nothing of the caller's. */
 mr_inline bool
-oracle_same(const struct mr_program *g, const struct mr_recording *r, const struct mr_packet *p,
-    bool *fits)
+oracle_same(const struct mr_program *g, const struct mr_flow_values *values,
+    const struct mr_recording *r, const struct mr_packet *p, bool *fits)
 {
 	struct mr_packet *replayed = oracle_clone(p), *walked = oracle_clone(p);
 	enum oracle_end end = oracle_walk(walked, r);
@@ -239,8 +249,9 @@ oracle_same(const struct mr_program *g, const struct mr_recording *r, const stru
 	*fits = mr_program_fits(g, replayed);
 	same = *fits == (end == ORACLE_DONE);
 	if (same && *fits)
-		same = mr_program_edit(g, NULL, replayed) && replayed->data == walked->data &&
-		    replayed->len == walked->len && replayed->total == walked->total &&
+		same = mr_program_edit(g, values, NULL, replayed) &&
+		    replayed->data == walked->data && replayed->len == walked->len &&
+		    replayed->total == walked->total &&
 		    !memcmp(mr_packet_bytes(replayed), mr_packet_bytes(walked), walked->len);
 	free(replayed);
 	free(walked);

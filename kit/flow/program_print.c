@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "kit/flow/program_inl.h"
 #include "kit/flow/program_int.h"
 
 struct text {
@@ -58,20 +59,37 @@ print_guards(struct text *t, const struct mr_program *g)
 	}
 }
 
+/* Pieces of one stretch are one line. */
 static void
-print_write(struct text *t, unsigned at, const uint8_t *bytes, unsigned len)
+print_writes(struct text *t, const struct mr_program *g, const uint8_t *data)
 {
-	add(t, "write %u bytes at %u: ", len, at);
-	add_bytes(t, bytes, len);
-	add(t, "\n");
+	const struct program_write *w;
+	const void *first;
+	unsigned count = program_part(g, PROGRAM_WRITES, &first), end, len;
+
+	w = first;
+	for (unsigned i = 0; i < count; i = end) {
+		len = w[i].len;
+		for (end = i + 1; end < count && w[end].at == w[i].at + (int)len; end++)
+			len += w[end].len;
+		add(t, "write %u bytes at %d: ", len, w[i].at + g->grow);
+		for (unsigned k = i; k < end; k++) {
+			add(t, "%s", k > i ? ":" : "");
+			add_bytes(t, data + w[k].data, w[k].len);
+		}
+		add(t, "\n");
+	}
 }
 
 static void
-print_edits(struct text *t, const struct mr_program *g)
+print_edits(struct text *t, const struct mr_program *g, const struct mr_flow_values *values)
 {
 	const void *first;
 	unsigned count;
 
+	if (g->flags & MR_PROGRAM_FAMILY)
+		add(t, "IPv%u in place of the header at %u\n", program_more(g)->family,
+		    program_more(g)->family_at);
 	if (g->grow > 0)
 		add(t, "grow by %d bytes\n", g->grow);
 	else if (g->grow < 0)
@@ -89,28 +107,29 @@ print_edits(struct text *t, const struct mr_program *g)
 		else
 			add(t, "%s checksum at %d takes in %04x\n",
 			    f->kind == PROGRAM_FIX_SUM_UDP ? "UDP" : "Internet", f->at + g->grow,
-			    mr_be16(f->delta));
+			    mr_be16(program_delta(g, values, f)));
 	}
-	if (g->write_len)
-		print_write(t, 0, g->write + PROGRAM_WRITE_MAX - g->write_len, g->write_len);
-	count = program_part(g, PROGRAM_WRITES, &first);
-	for (const struct program_write *w = first; count > 0; w++, count--)
-		print_write(t, (unsigned)(w->at + g->grow), (const uint8_t *)g + w->data, w->len);
+	if (g->write_len) {
+		add(t, "write %u bytes at 0: ", g->write_len);
+		add_bytes(t, g->write + PROGRAM_WRITE_MAX - g->write_len, g->write_len);
+		add(t, "\n");
+	}
+	print_writes(t, g, program_data(g, values));
 }
 
 static void
-print_calls(struct text *t, const struct mr_program *g, const char *(*node)(const void *, uint16_t),
-    const void *user)
+print_calls(struct text *t, const struct mr_program *g, const struct mr_flow_values *values,
+    const char *(*node)(const void *, uint16_t), const void *user)
 {
 	const struct mr_program_call *c;
 	unsigned count = mr_program_calls(g, &c);
 
 	for (; count > 0; c++, count--) {
 		add(t, "call %s", node(user, c->node));
-		if (c->from_flow)
+		if (c->from == MR_CALL_FROM_FLOW)
 			add(t, " with the flow's number");
-		else if (c->arg)
-			add(t, " with %u", c->arg);
+		else if (c->from == MR_CALL_FROM_VALUES || c->arg)
+			add(t, " with %u", mr_program_call_arg(c, 0, values));
 		add(t, "%s\n", c->secondly ? ", once a second" : "");
 	}
 }
@@ -156,8 +175,9 @@ print_rests(struct text *t, const struct mr_program *g)
 }
 
 size_t
-mr_program_print(const struct mr_program *g, const char *(*node)(const void *, uint16_t),
-    const char *(*port)(const void *, uint16_t), const void *user, char *text, size_t size)
+mr_program_print(const struct mr_program *g, const struct mr_flow_values *values,
+    const char *(*node)(const void *, uint16_t), const char *(*port)(const void *, uint16_t),
+    const void *user, char *text, size_t size)
 {
 	struct text t = { text, size, 0 };
 	unsigned index = g->verdict & MR_VERDICT_INDEX;
@@ -166,8 +186,8 @@ mr_program_print(const struct mr_program *g, const char *(*node)(const void *, u
 		text[0] = '\0';
 	print_guards(&t, g);
 	print_rests(&t, g);
-	print_calls(&t, g, node, user);
-	print_edits(&t, g);
+	print_calls(&t, g, values, node, user);
+	print_edits(&t, g, values);
 	print_credits(&t, g, node, user);
 	if ((g->verdict & MR_VERDICT_CLASS) == MR_VERDICT_OUTPUT)
 		add(&t, "send on %s\n", port(user, (uint16_t)(index & ~MR_VERDICT_FINAL)));

@@ -138,11 +138,13 @@ finish(struct bed *b, struct mr_packet *p)
 	mr_record_end(b->rec, p);
 }
 
-/* Walks a packet through so many random steps. */
+/* Walks a packet of the flow through so many random steps. */
 static void
-record(struct bed *b, struct mr_packet *p, unsigned steps)
+record(struct bed *b, const struct oracle_flow *f, struct mr_packet *p, unsigned steps)
 {
 	begin(b, p);
+	if (draw(b, 4) == 0)
+		assert_true(mr_edit_family(b->rec, p, oracle_l3(f), f->six ? 4 : 6));
 	if (draw(b, 2))
 		mr_record_use(b->rec, p, oracle_draw(&b->rng) & oracle_draw(&b->rng));
 	for (unsigned i = 0; i < steps; i++)
@@ -163,7 +165,7 @@ explain_failure(const struct mr_program *g, const struct mr_recording *r)
 }
 
 struct tally {
-	unsigned built, fitted, refused, simple, related;
+	unsigned built, fitted, refused, simple, related, families;
 };
 
 /* Some keep the recorded packet's other bytes but for one, so that guards are met and missed
@@ -215,11 +217,12 @@ relative(struct bed *b, const struct oracle_flow *f, unsigned fields)
 }
 
 static void
-check(struct bed *b, uint32_t program, struct mr_packet *p, bool *fits)
+check(struct bed *b, uint32_t program, const struct mr_flow_values *values, struct mr_packet *p,
+    bool *fits)
 {
 	const struct mr_program *g = mr_program_at(b->programs, program);
 
-	if (!oracle_same(g, &b->got, p, fits)) {
+	if (!oracle_same(g, values, &b->got, p, fits)) {
 		explain_failure(g, &b->got);
 		fail_msg("another packet came out (fits %d)", *fits);
 	}
@@ -233,6 +236,7 @@ round_of(struct bed *b, struct tally *t)
 	struct mr_flow_key key;
 	struct mr_packet *walked, *original, *p;
 	uint32_t program, arg, stamp;
+	struct mr_flow_values values;
 	unsigned fields;
 	enum mr_program_refusal why;
 	bool fits;
@@ -241,8 +245,9 @@ round_of(struct bed *b, struct tally *t)
 	oracle_key(&f, &key);
 	original = oracle_packet_of(&f, &b->rng, ORACLE_HEADROOM, oracle_min(&f) + draw(b, 100));
 	walked = oracle_clone(original);
-	record(b, walked, draw(b, 7));
-	why = mr_program_build(b->programs, &b->got, &key, 9, &program, &arg, &stamp, &fields);
+	record(b, &f, walked, draw(b, 7));
+	why = mr_program_build(b->programs, &b->got, &key, 9, &program, &arg, &stamp, &values,
+	    &fields);
 	if (why) {
 		/* Only edits can be at fault. */
 		assert_true(why == MR_PROGRAM_CONFLICT || why == MR_PROGRAM_LONG);
@@ -251,10 +256,11 @@ round_of(struct bed *b, struct tally *t)
 	}
 	t->built++;
 	t->simple += !!(mr_program_at(b->programs, program)->flags & MR_PROGRAM_SIMPLE);
-	check(b, program, oracle_clone(original), &fits);
+	t->families += !!(mr_program_at(b->programs, program)->flags & MR_PROGRAM_FAMILY);
+	check(b, program, &values, oracle_clone(original), &fits);
 	assert_true(fits);
 	for (unsigned i = 0; i < 5; i++) {
-		check(b, program, sibling(b, &f, original), &fits);
+		check(b, program, &values, sibling(b, &f, original), &fits);
 		t->fitted += fits;
 	}
 	/* Whoever agrees in what the walk rested on may be replayed by the same program. */
@@ -266,7 +272,7 @@ round_of(struct bed *b, struct tally *t)
 		oracle_shape(&other, mr_packet_bytes(p));
 		p->len -= (uint16_t)draw(b, original->len - oracle_min(&other) + 1);
 		p->total = p->len;
-		check(b, program, p, &fits);
+		check(b, program, &values, p, &fits);
 		t->related += fits;
 	}
 	mr_program_release(b->programs, program);
@@ -289,6 +295,7 @@ random_walks(void **state)
 	assert_true(t.fitted > 2 * t.built && t.fitted < 5 * t.built);
 	assert_true(t.related > t.built / 4 && t.related < 2 * t.built);
 	assert_true(t.simple > t.built / 20);
+	assert_true(t.families > t.built / 20);
 	bed_close(&b);
 }
 
@@ -305,6 +312,7 @@ recorded_replays(void **state)
 		struct mr_flow_key key;
 		struct mr_packet *p, *plain, *traced, *again;
 		uint32_t program, second, arg, stamp;
+		struct mr_flow_values values;
 		unsigned fields;
 
 		oracle_flow_draw(&f, &b.rng);
@@ -313,14 +321,14 @@ recorded_replays(void **state)
 		plain = oracle_clone(p);
 		traced = oracle_clone(p);
 		again = oracle_clone(p);
-		record(&b, p, draw(&b, 6));
-		if (!mr_program_build(b.programs, &b.got, &key, 9, &program, &arg, &stamp,
+		record(&b, &f, p, draw(&b, 6));
+		if (!mr_program_build(b.programs, &b.got, &key, 9, &program, &arg, &stamp, &values,
 			&fields)) {
 			const struct mr_program *g = mr_program_at(b.programs, program);
 
-			assert_true(mr_program_edit(g, NULL, plain));
+			assert_true(mr_program_edit(g, &values, NULL, plain));
 			begin(&b, traced);
-			assert_true(mr_program_edit(g, b.rec, traced));
+			assert_true(mr_program_edit(g, &values, b.rec, traced));
 			finish(&b, traced);
 			assert_int_equal(plain->len, traced->len);
 			assert_int_equal(plain->data, traced->data);
@@ -328,10 +336,10 @@ recorded_replays(void **state)
 			    plain->len);
 			/* Moves became writes of what they moved, for this packet true. */
 			if (!mr_program_build(b.programs, &b.got, &key, 9, &second, &arg, &stamp,
-				&fields)) {
+				&values, &fields)) {
 				g = mr_program_at(b.programs, second);
 				assert_true(mr_program_fits(g, again));
-				assert_true(mr_program_edit(g, NULL, again));
+				assert_true(mr_program_edit(g, &values, NULL, again));
 				assert_memory_equal(mr_packet_bytes(plain), mr_packet_bytes(again),
 				    plain->len);
 				mr_program_release(b.programs, second);
@@ -360,6 +368,7 @@ headroom(void **state)
 		struct mr_flow_key key;
 		struct mr_packet *p, *tight, *before;
 		uint32_t program, arg, stamp;
+		struct mr_flow_values values;
 		unsigned fields, room = draw(&b, 50);
 
 		oracle_flow_draw(&f, &b.rng);
@@ -368,17 +377,19 @@ headroom(void **state)
 		tight = oracle_packet(room, p->len);
 		memcpy(mr_packet_bytes(tight), mr_packet_bytes(p), p->len);
 		before = oracle_clone(tight);
-		record(&b, p, draw(&b, 4));
-		if (!mr_program_build(b.programs, &b.got, &key, 9, &program, &arg, &stamp,
+		record(&b, &f, p, draw(&b, 4));
+		if (!mr_program_build(b.programs, &b.got, &key, 9, &program, &arg, &stamp, &values,
 			&fields)) {
 			const struct mr_program *g = mr_program_at(b.programs, program);
 
-			if (mr_program_edit(g, NULL, tight)) {
+			if (mr_program_edit(g, &values, NULL, tight)) {
 				assert_true(g->grow <= (int)room);
 				assert_memory_equal(mr_packet_bytes(tight), mr_packet_bytes(p),
 				    p->len);
 			} else {
-				assert_true(g->grow > (int)room);
+				assert_true(
+				    MR_MAX(g->grow, 0) + (g->flags & MR_PROGRAM_FAMILY ? 20 : 0) >
+				    (int)room);
 				assert_memory_equal(tight, before, before->data + before->len);
 			}
 			/* The metadata in front is not ours to write. */

@@ -169,9 +169,9 @@ test_calls(void **state)
 	    MR_PROGRAM_SIMPLE | MR_PROGRAM_CALLS | MR_PROGRAM_SECONDLY);
 	assert_int_equal(b.arg, 12345);
 	assert_int_equal(mr_program_calls(program(&b), &calls), 3);
-	assert_true(calls[0].secondly && !calls[0].from_flow && calls[0].arg == 4000);
-	assert_true(!calls[1].secondly && !calls[1].from_flow && calls[1].arg == 0);
-	assert_true(!calls[2].secondly && calls[2].from_flow && calls[2].arg == 0);
+	assert_true(calls[0].secondly && !calls[0].from && calls[0].arg == 4000);
+	assert_true(!calls[1].secondly && !calls[1].from && calls[1].arg == 0);
+	assert_true(!calls[2].secondly && calls[2].from == MR_CALL_FROM_FLOW && calls[2].arg == 0);
 	assert_non_null(strstr(print(&b),
 	    "call alpha with 4000, once a second\ncall alpha\ncall alpha with the flow's "
 	    "number\n"));
@@ -182,10 +182,39 @@ test_calls(void **state)
 	assert_int_equal(b.program, first);
 	assert_int_equal(program(&b)->users, 2);
 	assert_int_equal(b.arg, 12346);
-	/* A second state: a program of its own, each time. */
-	b.r.ops[1].arg = 1;
+	/* A second state: the flow has values, and the program is one. What is called once a second
+	 * has its number there, too. */
+	b.r.ops[1].arg = 0xabcdef01;
+	b.r.ops[2].arg = 2;
 	assert_int_equal(build(&b), MR_PROGRAM_OK);
-	assert_true(program(&b)->flags & MR_PROGRAM_PRIVATE);
+	assert_int_equal(program(&b)->flags & (MR_PROGRAM_PRIVATE | MR_PROGRAM_VALUES),
+	    MR_PROGRAM_VALUES);
+	assert_int_equal(mr_program_calls(program(&b), &calls), 3);
+	assert_int_equal(b.arg, 0xabcdef01);
+	assert_int_equal(mr_program_call_arg(&calls[0], b.arg, &b.values), 4000);
+	assert_int_equal(mr_program_call_arg(&calls[1], b.arg, &b.values), 0xabcdef01);
+	assert_int_equal(mr_program_call_arg(&calls[2], b.arg, &b.values), 2);
+	assert_non_null(strstr(print(&b),
+	    "call alpha with 4000, once a second\ncall alpha with the flow's number\n"
+	    "call alpha with 2\n"));
+	first = b.program;
+	b.r.ops[2].arg = 3;
+	assert_int_equal(build(&b), MR_PROGRAM_OK);
+	assert_int_equal(b.program, first);
+	assert_int_equal(mr_program_call_arg(&calls[2], b.arg, &b.values), 3);
+	/* One without a number is another program: nothing to look up for it. */
+	b.r.ops[0].arg = 0;
+	assert_int_equal(build(&b), MR_PROGRAM_OK);
+	assert_int_not_equal(b.program, first);
+	/* More than there is room for: a program of its own, each time. */
+	restart(&b);
+	for (unsigned i = 0; i < 18; i++)
+		op_arg(&b, MR_OP_CALL, NODE_A, 1 + i);
+	assert_int_equal(sent(&b), MR_PROGRAM_OK);
+	assert_int_equal(program(&b)->flags & (MR_PROGRAM_PRIVATE | MR_PROGRAM_VALUES),
+	    MR_PROGRAM_PRIVATE);
+	assert_int_equal(mr_program_calls(program(&b), &calls), 18);
+	assert_int_equal(mr_program_call_arg(&calls[17], b.arg, NULL), 18);
 	first = b.program;
 	assert_int_equal(build(&b), MR_PROGRAM_OK);
 	assert_int_not_equal(b.program, first);
@@ -553,11 +582,13 @@ test_print_cut(void **state)
 	assert_int_equal(sent(&b), MR_PROGRAM_OK);
 	assert_non_null(strstr(print(&b), "hop limit of the header at 14 one less\n"));
 	assert_non_null(strstr(print(&b), "Internet checksum at 24 takes in abcd\n"));
-	len = mr_program_print(program(&b), node_name, port_name, NULL, small, sizeof(small));
+	len = mr_program_print(program(&b), &b.values, node_name, port_name, NULL, small,
+	    sizeof(small));
 	assert_int_equal(len, strlen(print(&b)));
 	assert_int_equal(strlen(small), sizeof(small) - 1);
 	assert_memory_equal(small, print(&b), sizeof(small) - 1);
-	assert_int_equal(mr_program_print(program(&b), node_name, port_name, NULL, NULL, 0), len);
+	assert_int_equal(
+	    mr_program_print(program(&b), &b.values, node_name, port_name, NULL, NULL, 0), len);
 	close_bed(&b);
 }
 

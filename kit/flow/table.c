@@ -28,6 +28,7 @@ reserve(struct mr_flow_table *t, int numa, struct mr_error *error)
 	t->limit = (uint32_t)buckets;
 	t->bucket_bytes = (buckets + overflow_buckets(t->max)) * sizeof(struct flow_bucket);
 	t->line_bytes = ((size_t)t->max + 1) * sizeof(struct mr_flow);
+	t->value_bytes = ((size_t)t->max + 1) * sizeof(struct mr_flow_values);
 	t->cold_bytes = ((size_t)t->max + 1) * sizeof(struct flow_cold);
 	rc = mr_memory_reserve(&memory, t->bucket_bytes, numa, "flow table's buckets", error);
 	t->buckets = memory;
@@ -35,6 +36,10 @@ reserve(struct mr_flow_table *t, int numa, struct mr_error *error)
 		return rc;
 	rc = mr_memory_reserve(&memory, t->line_bytes, numa, "flow table's lines", error);
 	t->lines = memory;
+	if (rc)
+		return rc;
+	rc = mr_memory_reserve(&memory, t->value_bytes, numa, "flow table's values", error);
+	t->values = memory;
 	if (rc)
 		return rc;
 	rc = mr_memory_reserve(&memory, t->cold_bytes, numa, "flow table's totals", error);
@@ -97,6 +102,7 @@ mr_flow_table_destroy(struct mr_flow_table *t)
 		return;
 	mr_timer_wheel_destroy(t->wheel);
 	mr_memory_release(t->cold, t->cold_bytes);
+	mr_memory_release(t->values, t->value_bytes);
 	mr_memory_release(t->lines, t->line_bytes);
 	mr_memory_release(t->buckets, t->bucket_bytes);
 	free(t);
@@ -106,6 +112,35 @@ struct mr_flow *
 mr_flow_table_lines(struct mr_flow_table *t)
 {
 	return t->lines;
+}
+
+const struct mr_flow_values *
+mr_flow_table_values(const struct mr_flow_table *t)
+{
+	return t->values;
+}
+
+/* In words, as all of a flow that another thread may read beside its worker. */
+void
+mr_flow_table_set_values(struct mr_flow_table *t, uint32_t flow, const struct mr_flow_values *from)
+{
+	_Atomic uint64_t *to = (_Atomic uint64_t *)(void *)t->values[flow].bytes;
+	uint64_t words[sizeof(*from) / sizeof(uint64_t)];
+
+	memcpy(words, from, sizeof(words));
+	for (unsigned i = 0; i < MR_ARRAY_COUNT(words); i++)
+		atomic_store_explicit(&to[i], words[i], memory_order_relaxed);
+	if (flow > atomic_load_explicit(&t->values_top, memory_order_relaxed))
+		atomic_store_explicit(&t->values_top, flow, memory_order_relaxed);
+}
+
+void
+mr_flow_table_fetch_values(struct mr_flow_table *t, bool fetch)
+{
+	/* Those of no flow are fetched, too: a page that is not there costs more. */
+	if (fetch)
+		t->values[MR_FLOW_NONE].bytes[0] = 0;
+	t->fetch_values = fetch;
 }
 
 void
@@ -118,6 +153,8 @@ mr_flow_table_prepare(struct mr_flow_table *t, uint32_t flows)
 		return;
 	mr_memory_touch(t->lines, from * sizeof(*t->lines), to * sizeof(*t->lines));
 	mr_memory_touch(t->cold, from * sizeof(*t->cold), to * sizeof(*t->cold));
+	if (atomic_load_explicit(&t->values_top, memory_order_relaxed))
+		mr_memory_touch(t->values, from * sizeof(*t->values), to * sizeof(*t->values));
 }
 
 /* In words, as peek may read them. */
@@ -225,7 +262,9 @@ mr_flow_table_stats(const struct mr_flow_table *t, struct mr_flow_table_stats *o
 	uint64_t top = atomic_load_explicit(&t->top, memory_order_relaxed);
 	/* Buckets in use, and of the rest what is touched with the first flow of an index. */
 	uint64_t memory = sizeof(*t) + mr_counter_get(&t->memory) +
-	    (top + 1) * (sizeof(struct mr_flow) + sizeof(struct flow_cold) + TIMER_BYTES);
+	    (top + 1) * (sizeof(struct mr_flow) + sizeof(struct flow_cold) + TIMER_BYTES) +
+	    atomic_load_explicit(&t->values_top, memory_order_relaxed) *
+		sizeof(struct mr_flow_values);
 
 	*out = (struct mr_flow_table_stats){
 		.memory = memory,

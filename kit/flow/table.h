@@ -7,6 +7,8 @@
  *
  *   bucket   64 bytes: 10 or so (tag, index) pairs; the tag is part of the keyed hash
  *   entry    64 bytes: the whole key, the program, the counters; read and written once a packet
+ *   values   64 bytes more for flows whose program writes what differs from flow to flow
+ *            (kit/flow/program.h); the memory of others is not touched
  *   cold     what only ageing and people need: timer, totals beyond the hot counters' width
  *
  * A look-up of a vector goes in three phases: hash and prefetch buckets; compare tags and prefetch
@@ -44,6 +46,11 @@ struct mr_flow {
 	uint16_t seen; /* run->seconds, low half, of its last packet */
 };
 static_assert(sizeof(struct mr_flow) == MR_CACHE_LINE, "a flow is one line");
+
+/* What of its program is this flow's own; the program says which byte is what. */
+struct mr_flow_values {
+	MR_CACHE_ALIGNED uint8_t bytes[MR_CACHE_LINE];
+};
 
 struct mr_flow_table;
 
@@ -87,6 +94,13 @@ MR_API uint32_t mr_flow_table_get(struct mr_flow_table *, const struct mr_flow_k
 MR_API bool mr_flow_table_has(const struct mr_flow_table *, uint32_t flow);
 
 MR_API struct mr_flow *mr_flow_table_lines(struct mr_flow_table *); /* [index] */
+
+/* Values of flows that have some, [index], and how the worker writes them. */
+MR_API const struct mr_flow_values *mr_flow_table_values(const struct mr_flow_table *);
+MR_API void mr_flow_table_set_values(struct mr_flow_table *, uint32_t flow,
+    const struct mr_flow_values *);
+/* Whether mr_flow_table_find fetches the values of the flows that it finds. */
+MR_API void mr_flow_table_fetch_values(struct mr_flow_table *, bool);
 
 /* Any thread: lets the kernel make memory now for the first `flows` flows, so that the worker need
  * not wait for it when they come (2 MB of zeros take a tenth of a millisecond). */

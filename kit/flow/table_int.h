@@ -66,9 +66,11 @@ struct mr_flow_table {
 	uint32_t mask;  /* a power of two, less 1; count is at most one more */
 	uint32_t count; /* buckets that are found by the hash */
 	bool wide;      /* the processor has AVX2 */
+	bool fetch_values;
 	bool growing;
 	uint16_t grow_now; /* entries per bucket at which it grows; FLOW_FULL but in tests */
 	struct mr_hash_key hash;
+	struct mr_flow_values *values;
 
 	struct flow_cold *cold;
 	struct mr_timer_wheel *wheel;
@@ -78,7 +80,8 @@ struct mr_flow_table {
 	uint32_t overflow_fresh, overflow_free;
 	uint32_t free; /* list of indices, through `arg`; MR_FLOW_NONE: none */
 	_Atomic uint32_t top;
-	size_t bucket_bytes, line_bytes, cold_bytes;
+	_Atomic uint32_t values_top; /* the highest index that ever had values */
+	size_t bucket_bytes, line_bytes, value_bytes, cold_bytes;
 	/* Written by the worker, read by anybody. */
 	_Atomic uint64_t flows, added, removed, expired, refused, grown, split, relocated, memory;
 };

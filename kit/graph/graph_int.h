@@ -193,19 +193,29 @@ unsigned mr_worker_pass(struct mr_worker *);
 void mr_worker_end_plan(struct mr_worker *);
 /* A pass that receives nothing: only what other workers handed over. False: there was none. */
 bool mr_worker_drain(struct mr_worker *);
+void mr_worker_run_pending(struct mr_worker *);
+void mr_worker_flush(struct mr_worker *);
+void mr_worker_inject(struct mr_worker *, uint16_t node, const uint32_t *packets, unsigned count);
+/* Packets that wait in this worker's rings: true when there are any. */
+bool mr_worker_handed(const struct mr_worker *);
+
+/* deliver.c: where packets go. */
+/* What a node decided of its vector, which changes hands. */
+void mr_worker_deliver(struct mr_worker *, struct plan_node *from, struct vector *,
+    const mr_verdict_t *);
 void mr_worker_deliver_one(struct mr_worker *, struct node_rt *from, uint32_t packet, mr_verdict_t);
 /* A whole vector, which changes hands. */
 void mr_worker_enter_vector(struct mr_worker *, uint16_t node, struct vector *);
 void mr_worker_enter(struct mr_worker *, uint16_t node, const uint32_t *packets, unsigned count,
     bool recorded);
 /* `port` may carry MR_VERDICT_FINAL. */
-void mr_worker_output(struct mr_worker *, uint16_t port, const uint32_t *packets, unsigned count,
+void mr_worker_output(struct mr_worker *, unsigned port, const uint32_t *packets, unsigned count,
     bool recorded);
-void mr_worker_run_pending(struct mr_worker *);
-void mr_worker_flush(struct mr_worker *);
-void mr_worker_inject(struct mr_worker *, uint16_t node, const uint32_t *packets, unsigned count);
-/* Packets that wait in this worker's rings: true when there are any. */
-bool mr_worker_handed(const struct mr_worker *);
+/* A whole vector, which changes hands. */
+void mr_worker_output_vector(struct mr_worker *, unsigned port, struct vector *);
+/* Drops packets of one node for one reason: counted, shown to probes, freed. */
+void mr_worker_drop(struct mr_worker *, struct node_rt *, unsigned reason, const uint32_t *packets,
+    unsigned count);
 
 /* explain.c: a packet that a node made while it explained becomes a branch of the recording. */
 void mr_worker_adopt(struct mr_worker *, uint32_t packet);
@@ -224,9 +234,15 @@ void mr_worker_wake(struct mr_worker *);
 int mr_worker_start(struct mr_worker *, struct mr_error *);
 void mr_worker_stop(struct mr_worker *);
 
-/* Drops packets of one node for one reason: counted, shown to probes, freed. */
-void mr_worker_drop(struct mr_worker *, struct node_rt *, unsigned reason, const uint32_t *packets,
-    unsigned count);
+/* Whether this worker runs the node: else what comes to it is handed over. */
+mr_inline bool
+mr_plan_is_placed_here(const struct mr_worker *w, const struct plan_node *pn)
+{
+	for (unsigned i = 0; i < pn->place_count; i++)
+		if (pn->place[i] == w->index)
+			return true;
+	return pn->place_count == 0;
+}
 
 struct vector *mr_worker_more_vectors(struct mr_worker *);
 

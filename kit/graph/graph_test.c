@@ -447,6 +447,14 @@ test_draft_is_checked(void **state)
 	assert_int_equal(mr_graph_commit(b.graph, &b.error), -EINVAL);
 	assert_non_null(strstr(b.error.text, "edge \"next\" of node \"loose\" leads nowhere"));
 	mr_graph_remove_node(b.graph, node);
+	/* Behind an output stands a node that goes. */
+	assert_int_equal(
+	    mr_graph_add_node(b.graph, &leave_class, "behind", &b.out, &node, &b.error), 0);
+	assert_int_equal(mr_graph_set_output(b.graph, 1, node), 0);
+	mr_graph_remove_node(b.graph, node);
+	assert_int_equal(mr_graph_commit(b.graph, &b.error), -EINVAL);
+	assert_non_null(strstr(b.error.text, "goes to a node that is not there"));
+	assert_int_equal(mr_graph_set_output(b.graph, 1, UINT16_MAX), 0);
 	assert_int_equal(mr_graph_commit(b.graph, &b.error), 0);
 	assert_int_equal(mr_graph_add_port(b.graph, b.gen, NULL, 0, &b.error), -EEXIST);
 	for (full = 0; mr_graph_add_node(b.graph, &leave_class,

@@ -158,7 +158,6 @@ mr_packet_from(struct mr_buffers *b, unsigned worker, const void *bytes, size_t 
 	p->total = (uint32_t)len;
 	p->segments = (uint16_t)n;
 	p->track = 0; /* of no connection yet */
-	p->mark = 0;
 	return to[0];
 }
 

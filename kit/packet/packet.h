@@ -57,8 +57,10 @@ enum mr_packet_flag {
 	MR_PACKET_GSO_UDP = 1u << 5,
 	/* A rule made it, as the answer to a packet that it rejects: other rules let it pass. */
 	MR_PACKET_ANSWER = 1u << 6,
-	/* Its source is already one of this machine's own: nobody translates it again. */
-	MR_PACKET_TRANSLATED = 1u << 7,
+	/* Rules wrote `mark`. */
+	MR_PACKET_MARKED = 1u << 7,
+	/* Its source was made a service's by a load balancer: NAT leaves it alone. */
+	MR_PACKET_TRANSLATED = 1u << 8,
 };
 #define MR_PACKET_GSO (MR_PACKET_GSO_TCP4 | MR_PACKET_GSO_TCP6 | MR_PACKET_GSO_UDP)
 /* What the way out has to settle when its device cannot. */
@@ -83,7 +85,14 @@ struct mr_packet {
 	uint32_t hash;   /* with HASHED */
 
 	/* 32: scratch of the nodes; what one network function leaves, the next may overwrite, but
-	 * for track and mark. None of it is initialised at reception. */
+	 * for track and mark. None of it is initialised at reception:
+	 *
+	 *   track  is written by nf/conntrack's nodes, which stand in front of all that read it,
+	 *	    where a packet comes in and where one leaves. Of a packet that a node makes
+	 *	    it says nothing yet: whoever makes one writes 0 (mr_packet_from does).
+	 *   mark   counts only with MR_PACKET_MARKED, which nobody has at reception; so nobody
+	 *	    has to write it before (mr_packet_mark, mr_packet_set_mark).
+	 */
 	union {
 		uint64_t scratch[4];
 		struct {
@@ -93,7 +102,7 @@ struct mr_packet {
 			uint8_t node[16];
 			uint32_t
 			    track; /* its connection (nf/conntrack), from there to the way out */
-			uint32_t mark; /* a number that rules set and test, on the same way */
+			uint32_t mark; /* a number that rules set and others test */
 		};
 	};
 };
@@ -140,6 +149,20 @@ mr_inline unsigned
 mr_packet_tailroom(const struct mr_packet *p)
 {
 	return MR_PACKET_STRIDE - p->data - p->len;
+}
+
+/* The number that rules gave it; 0: none did. */
+mr_inline uint32_t
+mr_packet_mark(const struct mr_packet *p)
+{
+	return p->flags & MR_PACKET_MARKED ? p->mark : 0;
+}
+
+mr_inline void
+mr_packet_set_mark(struct mr_packet *p, uint32_t mark)
+{
+	p->mark = mark;
+	p->flags |= MR_PACKET_MARKED;
 }
 
 /* A fresh single-segment packet: the 32 bytes that every source writes. */

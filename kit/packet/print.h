@@ -27,4 +27,7 @@ MR_API size_t mr_packet_print(char *out, size_t size, const uint8_t *bytes, unsi
 MR_API size_t mr_packet_print_first(char *out, size_t size, const uint8_t *bytes, unsigned len,
     unsigned total);
 
+/* As /etc/protocols has it; null: a number that has no name here. */
+MR_API const char *mr_ip_proto_name(uint8_t proto);
+
 #endif

@@ -45,6 +45,8 @@ enum mr_op_kind {
 	MR_OP_SUM,    /* the checksum at offset took in the delta `arg`; len = enum mr_sum_kind */
 	MR_OP_TTL,    /* TTL or hop limit of the IP header at offset made one less, and the
 			    * header checksum with it; arg = 4 or 6 */
+	MR_OP_FAMILY, /* the IP header at offset became one of the other family, with addresses
+			    * zero (kit/record/family.h); arg = 4 or 6: what it is then */
 	MR_OP_META,   /* metadata: context = arg, a = VLAN */
 	MR_OP_GUARD,  /* holds while bytes at offset, under mask b, equal a (len <= 8) */
 	MR_OP_READ,   /* read the table `text`, whose generation was a; b = its cell's address */

@@ -98,7 +98,7 @@ run(struct bed *b, uint8_t how, const uint8_t *bytes, size_t len)
 	p = mr_packet_at(buffers->base, packet);
 	p->port = how & 1;
 	p->track = 1u << (24 + how / 2 % 5);
-	p->mark = how >> 7;
+	mr_packet_set_mark(p, how >> 7);
 	mr_graph_inject(graph, 0, b->nodes[how >> 6 & 1], &packet, 1);
 	mr_graph_pass(graph, 0);
 }

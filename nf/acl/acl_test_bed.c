@@ -72,7 +72,7 @@ sink_run(struct mr_node_run *run, const uint32_t *packets, mr_verdict_t *verdict
 		struct mr_packet *p = mr_packet_at(run->base, packets[i]);
 
 		bed->outcome[p->queue] = PASSED;
-		bed->mark[p->queue] = p->mark;
+		bed->mark[p->queue] = mr_packet_mark(p);
 		verdicts[i] = mr_verdict_drop(0);
 	}
 }
@@ -226,7 +226,7 @@ bed_run(struct acl_bed *b, const char *node, const struct frame *frames, const u
 		p = mr_packet_at(buffers->base, packets[i]);
 		p->port = port;
 		p->queue = (uint16_t)i;
-		p->mark = 0;
+		p->mark = 0xdeadbeef; /* what was left there: nobody marked it */
 		p->track = tracks ? tracks[i] : 0;
 	}
 	assert_int_not_equal(node_of(b, node), UINT16_MAX);

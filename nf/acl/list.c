@@ -114,7 +114,6 @@ add_looks(struct acl_looks *to, const struct acl_looks *from)
 	to->dscp |= from->dscp;
 	to->mac |= from->mac;
 	to->length |= from->length;
-	to->mark |= from->mark;
 	to->states |= from->states;
 	to->output |= from->output;
 }

@@ -265,8 +265,6 @@ acl_body(struct mr_node_run *run, struct mr_recorder *rec, const uint32_t *packe
 
 		if (i + 4 < count)
 			mr_prefetch(mr_packet_bytes(mr_packet_at(run->base, packets[i + 4])));
-		if (!out)
-			p->mark = 0;
 		verdicts[i] = mr_verdict_edge(ACL_EDGE_NEXT);
 		if (!view || (p->flags & MR_PACKET_ANSWER)) {
 			mr_record_use(rec, p, 0);

@@ -351,7 +351,6 @@ acl_rule_looks(const struct acl_spec *s, struct acl_looks *looks)
 	looks->mac |= (s->has & BIT(ACL_MAC)) != 0;
 	looks->length |= (s->has & BIT(ACL_LENGTH)) != 0;
 	looks->output |= (s->has & BIT(ACL_OUTPUT)) != 0;
-	looks->mark |= s->mark_mask != 0;
 	looks->states |= s->states != 0;
 }
 

@@ -63,7 +63,7 @@ struct acl_rule {
 struct acl_looks {
 	uint32_t uses[2]; /* enum mr_flow_field, of IPv4 and of IPv6 */
 	uint8_t tcp;      /* flags */
-	bool icmp, dscp, mac, length, mark, states, output;
+	bool icmp, dscp, mac, length, states, output;
 };
 
 /* The record of a spec, which loses the ranges that become checks. `account` is referred to. */

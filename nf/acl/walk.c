@@ -71,7 +71,7 @@ concerns(enum acl_field field, uint8_t family)
 static bool
 passes_checks(const struct acl_case *c, const struct acl_rule *rule)
 {
-	if ((c->p->mark & rule->mark_mask) != rule->mark_value)
+	if ((mr_packet_mark(c->p) & rule->mark_mask) != rule->mark_value)
 		return false;
 	for (unsigned i = 0; i < rule->check_count; i++) {
 		const struct acl_check *check = &rule->checks[i];
@@ -122,7 +122,8 @@ side_actions(const struct acl_case *c, const struct acl_rule *rule)
 {
 	acl_hit(c, rule);
 	if (rule->flags & ACL_RULE_MARK)
-		c->p->mark = (c->p->mark & ~rule->set_mask) | rule->set_value;
+		mr_packet_set_mark(c->p,
+		    (mr_packet_mark(c->p) & ~rule->set_mask) | rule->set_value);
 	if (!(rule->flags & ACL_RULE_LOG))
 		return;
 	mr_record_call(c->rec, c->p, rule->slot << CALL_SHIFT | ACL_CALL_LOG, false);

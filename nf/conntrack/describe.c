@@ -3,39 +3,13 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "kit/packet/print.h"
 #include "nf/conntrack/conntrack_int.h"
-
-static const char *
-proto_name(uint8_t proto)
-{
-	static const struct {
-		uint8_t number;
-		const char *name;
-	} known[] = {
-		{ MR_IP_PROTO_TCP, "tcp" },
-		{ MR_IP_PROTO_UDP, "udp" },
-		{ MR_IP_PROTO_ICMP, "icmp" },
-		{ MR_IP_PROTO_ICMP6, "icmpv6" },
-		{ MR_IP_PROTO_SCTP, "sctp" },
-		{ MR_IP_PROTO_DCCP, "dccp" },
-		{ MR_IP_PROTO_UDPLITE, "udplite" },
-		{ MR_IP_PROTO_GRE, "gre" },
-		{ MR_IP_PROTO_ESP, "esp" },
-		{ MR_IP_PROTO_AH, "ah" },
-		{ MR_IP_PROTO_IGMP, "igmp" },
-		{ MR_IP_PROTO_OSPF, "ospf" },
-	};
-
-	for (unsigned i = 0; i < MR_ARRAY_COUNT(known); i++)
-		if (known[i].number == proto)
-			return known[i].name;
-	return NULL;
-}
 
 size_t
 ct_proto_print(uint8_t proto, char *text, size_t size)
 {
-	const char *name = proto_name(proto);
+	const char *name = mr_ip_proto_name(proto);
 
 	return (
 	    size_t)(name ? snprintf(text, size, "%s", name) : snprintf(text, size, "%u", proto));

@@ -254,12 +254,55 @@ rules_come_and_go(void **state)
 	close_bed(&b);
 }
 
+/* Access lists see the marks that flow rules give, on the way in and on the way out. */
+static void
+marks_reach_access_lists(void **state)
+{
+	struct bed b;
+
+	open_bed(&b,
+	    "flow-rules:\n"
+	    "  rule:\n"
+	    "    one: {priority: 1, match: {protocol: udp, destination-port: \"7\"}, mark: 1, "
+	    "action: pass}\n"
+	    "    two: {priority: 2, match: {protocol: udp, destination-port: \"8\"}, mark: 2, "
+	    "action: pass}\n"
+	    "acl:\n"
+	    "  list:\n"
+	    "    in: {default: accept, rule: [{name: one, mark: 1, action: drop}]}\n"
+	    "    out: {default: accept, rule: [{name: two, mark: 2, action: drop}]}\n"
+	    "  interface: {a: {in: in}, b: {out: out}}\n");
+	for (unsigned i = 0; i < 8; i++) {
+		push(&b, 7);
+		push(&b, 8);
+		push(&b, 9);
+	}
+	assert_int_equal(sent(&b, "b"), 8);
+	/* Without the one on the way in. */
+	apply(&b,
+	    "flow-rules:\n"
+	    "  rule:\n"
+	    "    two: {priority: 2, match: {protocol: udp, destination-port: \"8\"}, mark: 2, "
+	    "action: pass}\n"
+	    "acl:\n"
+	    "  list:\n"
+	    "    out: {default: accept, rule: [{name: two, mark: 2, action: drop}]}\n"
+	    "  interface: {b: {out: out}}\n");
+	for (unsigned i = 0; i < 8; i++) {
+		push(&b, 7);
+		push(&b, 8);
+	}
+	assert_int_equal(sent(&b, "b"), 16);
+	close_bed(&b);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(wrong_configurations_are_named),
 		cmocka_unit_test(rules_come_and_go),
+		cmocka_unit_test(marks_reach_access_lists),
 	};
 
 	return cmocka_run_group_tests(tests, make_model, free_model);

@@ -172,7 +172,7 @@ complete(const struct pass *s, uint32_t index, uint32_t packet)
 	icmp_forget(p);
 	mr_ip_meta(p)->icmp_data = 0;
 	p->track = 0;
-	p->mark = 0;
+	p->flags &= (uint16_t)~MR_PACKET_MARKED; /* fragments have something else there */
 	mr_node_count(s->run, MR_REASSEMBLY_COUNT_WHOLE, 1);
 	mr_node_merged(s->run, count - 1);
 	if (first == packet)

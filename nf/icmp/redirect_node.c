@@ -200,7 +200,6 @@ tell(const struct redirect *r, uint32_t packet)
 		mr_record_copy(r->w.rec, r->p, made);
 	memcpy(made->scratch, r->p->scratch, sizeof(made->scratch));
 	made->track = 0;
-	made->mark = 0;
 	memcpy(mr_packet_bytes(made), mr_packet_bytes_const(r->p), r->l3);
 	len = r->family == MR_IP4 ? make4(r, packet, mr_packet_bytes(made) + r->l3)
 				  : make6(r, packet, mr_packet_bytes(made) + r->l3);

@@ -264,7 +264,7 @@ icmp_made(struct mr_packet *p)
 {
 	icmp_forget(p);
 	p->track = 0;
-	p->mark = 0;
+	p->flags &= (uint16_t)~MR_PACKET_MARKED;
 }
 
 bool

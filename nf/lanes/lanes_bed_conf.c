@@ -249,6 +249,23 @@ write_routers(const struct bed_shape *s, struct bed_random *r, struct bed_text *
 	}
 }
 
+/* -- prefix translation ---------------------------------------------------------------------- */
+
+/* Subnets of ports are inside, a prefix that routes lead to stands for them outside. */
+static void
+write_prefixes(const struct bed_shape *s, struct bed_random *r, struct bed_text *t)
+{
+	unsigned inside = bed_draw(r, BED_PORTS), outside = bed_draw(r, BED_PORTS);
+
+	(void)s;
+	if (!bed_one_in(r, 3) || inside == outside)
+		return;
+	bed_say(t,
+	    "nptv6: {instance: {p: {outside: [%c], inside: [%c], inside-prefix: "
+	    "\"2001:db8:%x::/%u\", outside-prefix: \"2001:db8:%x::/%u\"}}}\n",
+	    'a' + (int)outside, 'a' + (int)inside, inside, 48, 0x100 + bed_draw(r, BED_ROUTES), 48);
+}
+
 /* -- all ---------------------------------------------------------------------------------- */
 
 const struct bed_generator bed_generators[] = {
@@ -256,6 +273,9 @@ const struct bed_generator bed_generators[] = {
 	{ "cross-connects", plan_cross, NULL },
 	{ "bridges", plan_bridges, write_bridges },
 	{ "routers", plan_routers, write_routers },
+	{ "acl", NULL, bed_write_lists },
+	{ "conntrack", bed_plan_conntrack, bed_write_conntrack },
+	{ "prefixes", NULL, write_prefixes },
 };
 const unsigned bed_generator_count = MR_ARRAY_COUNT(bed_generators);
 

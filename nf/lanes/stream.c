@@ -16,22 +16,19 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "kit/flow/offload.h"
 #include "nf/lanes/lanes_int.h"
+#include "nf/lines.h"
+#include "nf/query.h"
 
 #define TOP_MAX 100000u
-/* Room for one flow, its program with it. */
-#define LINE 640u
 #define PROGRAM 4096u
 /* Flows looked at in one go. */
 #define STEP 16384u
-
-enum form { TEXT, JSON, COUNT };
 
 struct shown {
 	unsigned worker;
@@ -42,32 +39,19 @@ struct shown {
 struct flows {
 	struct lanes *all;
 	const struct mr_lane *lane; /* that the position is of */
-	enum form form;
+	enum mr_query_form form;
 	bool program, by_bytes, told;
 	int interface, protocol, port; /* -1: any */
-	bool address_given, six;
-	uint8_t address[16];
-	unsigned bits;
+	struct mr_query_prefix address;
 	unsigned worker;
 	uint32_t index; /* the last one seen */
 	uint64_t found;
 	uint32_t top, top_count, top_next; /* 0: all */
 	struct shown *best;
-	char text[4 * PROGRAM + LINE]; /* of one flow, and not yet read */
-	size_t used, read;
+	struct mr_lines lines;
 };
 
 /* -- which ------------------------------------------------------------------------------------ */
-
-static bool
-covers(const struct flows *q, const uint8_t *address)
-{
-	unsigned bytes = q->bits / 8, rest = q->bits % 8;
-
-	if (memcmp(address, q->address, bytes) != 0)
-		return false;
-	return !rest || ((address[bytes] ^ q->address[bytes]) & (0xff00u >> rest & 0xffu)) == 0;
-}
 
 static bool
 matches(const struct flows *q, const struct mr_flow_key *key)
@@ -82,9 +66,9 @@ matches(const struct flows *q, const struct mr_flow_key *key)
 	if (q->port >= 0 &&
 	    (!ports || (mr_be16(key->sport) != q->port && mr_be16(key->dport) != q->port)))
 		return false;
-	return !q->address_given ||
-	    (q->six == MR_FLOW_WHERE_SIX(key->where) &&
-		(covers(q, key->src) || covers(q, key->dst)));
+	return !q->address.given ||
+	    mr_query_covers(&q->address, MR_FLOW_WHERE_SIX(key->where), key->src) ||
+	    mr_query_covers(&q->address, MR_FLOW_WHERE_SIX(key->where), key->dst);
 }
 
 /* The next flow that is asked for, of at most so many that are looked at. */
@@ -177,18 +161,7 @@ name_of(const struct flows *q, const struct mr_flow_key *key)
 	return i ? i->name : "?";
 }
 
-/* What does not fit is cut: a program has no more words than there is room. */
-static void mr_printf(2, 3) put(struct flows *q, const char *fmt, ...)
-{
-	size_t left = sizeof(q->text) - q->used;
-	va_list args;
-	int n;
-
-	va_start(args, fmt);
-	n = vsnprintf(q->text + q->used, left, fmt, args);
-	va_end(args);
-	q->used += MR_MIN((size_t)MR_MAX(n, 0), left - 1);
-}
+#define put(q, ...) mr_lines_put(&(q)->lines, __VA_ARGS__)
 
 static void
 print_text(struct flows *q, const struct shown *s, const char *program)
@@ -247,7 +220,7 @@ print(struct flows *q, const struct shown *s)
 
 	if (q->program)
 		mr_lane_print(q->all->lane, s->worker, s->index, program, sizeof(program));
-	if (q->form == JSON)
+	if (q->form == MR_QUERY_JSON)
 		print_json(q, s, program);
 	else
 		print_text(q, s, program);
@@ -255,11 +228,12 @@ print(struct flows *q, const struct shown *s)
 
 /* Makes the text of the next flow; false: that was all. */
 static bool
-make(struct flows *q, unsigned *budget)
+make(void *user)
 {
+	struct flows *q = user;
+	unsigned budget = STEP;
 	struct shown s;
 
-	q->used = q->read = 0;
 	/* A new configuration's lane: what is shown of the old one must do. */
 	if (q->lane != q->all->lane)
 		return false;
@@ -272,18 +246,20 @@ make(struct flows *q, unsigned *budget)
 		print(q, &q->best[q->top_next++]);
 		return true;
 	}
-	while (next(q, &s, budget)) {
+	while (next(q, &s, &budget)) {
 		q->found++;
-		if (q->form == COUNT)
+		if (q->form == MR_QUERY_COUNT)
 			continue;
 		print(q, &s);
 		return true;
 	}
-	if (q->worker < mr_lane_workers(q->lane) || q->form != COUNT || q->told)
+	/* Nothing in this step, but there is more to look at. */
+	if (q->worker < mr_lane_workers(q->lane))
+		return true;
+	if (q->form != MR_QUERY_COUNT || q->told)
 		return false;
 	q->told = true;
-	q->used =
-	    (size_t)snprintf(q->text, sizeof(q->text), "%llu\n", (unsigned long long)q->found);
+	put(q, "%llu\n", (unsigned long long)q->found);
 	return true;
 }
 
@@ -291,25 +267,8 @@ static size_t
 stream_read(void *state, char *text, size_t size)
 {
 	struct flows *q = state;
-	size_t done = 0, n;
 
-	while (done < size) {
-		unsigned budget = STEP;
-
-		if (q->read == q->used) {
-			if (!make(q, &budget)) {
-				/* Nothing in this step, but there is more to look at. */
-				if (!budget && !done)
-					continue;
-				break;
-			}
-		}
-		n = MR_MIN(size - done, q->used - q->read);
-		memcpy(text + done, q->text + q->read, n);
-		q->read += n;
-		done += n;
-	}
-	return done;
+	return mr_lines_read(&q->lines, make, q, text, size);
 }
 
 static void
@@ -318,73 +277,11 @@ stream_close(void *state)
 	struct flows *q = state;
 
 	free(q->best);
+	mr_lines_free(&q->lines);
 	free(q);
 }
 
 /* -- the query ------------------------------------------------------------------------------------ */
-
-static int
-read_number(const char *given, unsigned long least, unsigned long most, const char *what,
-    unsigned long *out, struct mr_error *error)
-{
-	char *end;
-
-	*out = strtoul(given, &end, 10);
-	if (given[0] < '0' || given[0] > '9' || *end || *out < least || *out > most)
-		return mr_error_set(error, -EINVAL, "\"%s\" is no %s from %lu to %lu", given, what,
-		    least, most);
-	return 0;
-}
-
-static int
-read_address(struct flows *q, const char *given, struct mr_error *error)
-{
-	char text[64], *slash;
-	unsigned long bits;
-	int rc;
-
-	snprintf(text, sizeof(text), "%s", given);
-	slash = strchr(text, '/');
-	if (slash)
-		*slash = '\0';
-	q->address_given = true;
-	if (inet_pton(AF_INET6, text, q->address) == 1)
-		q->six = true;
-	else if (inet_pton(AF_INET, text, q->address) != 1)
-		return mr_error_set(error, -EINVAL, "\"%s\" is no address and no prefix", given);
-	q->bits = q->six ? 128 : 32;
-	if (!slash)
-		return 0;
-	rc = read_number(slash + 1, 0, q->bits, "length of a prefix", &bits, error);
-	q->bits = (unsigned)bits;
-	return rc;
-}
-
-static int
-read_protocol(struct flows *q, const char *given, struct mr_error *error)
-{
-	static const struct {
-		const char *name;
-		int number;
-	} known[] = {
-		{ "tcp", MR_IP_PROTO_TCP },
-		{ "udp", MR_IP_PROTO_UDP },
-		{ "icmp", MR_IP_PROTO_ICMP },
-		{ "icmpv6", MR_IP_PROTO_ICMP6 },
-	};
-	unsigned long number;
-	int rc;
-
-	for (unsigned i = 0; i < MR_ARRAY_COUNT(known); i++) {
-		if (strcmp(known[i].name, given) != 0)
-			continue;
-		q->protocol = known[i].number;
-		return 0;
-	}
-	rc = read_number(given, 0, 255, "protocol", &number, error);
-	q->protocol = (int)number;
-	return rc;
-}
 
 static int
 read_interface(struct flows *q, const char *given, struct mr_error *error)
@@ -398,17 +295,18 @@ read_interface(struct flows *q, const char *given, struct mr_error *error)
 }
 
 static int
-read_top(struct flows *q, const char *given, const char *by, struct mr_error *error)
+read_top(struct flows *q, const struct mr_nf_query *query, struct mr_error *error)
 {
-	unsigned long top;
-	int rc = read_number(given, 1, TOP_MAX, "number of flows", &top, error);
+	static const char *const by[] = { "packets", "bytes" };
+	int top = 0, bytes = 0;
+	int rc = mr_query_number(query, "top", 1, TOP_MAX, "number of flows", &top, error);
 
-	if (rc)
+	if (!rc)
+		rc = mr_query_word(query, "by", by, MR_ARRAY_COUNT(by), "size", &bytes, error);
+	if (rc || !top || q->form == MR_QUERY_COUNT)
 		return rc;
 	q->top = (uint32_t)top;
-	if (by && strcmp(by, "packets") != 0 && strcmp(by, "bytes") != 0)
-		return mr_error_set(error, -EINVAL, "by packets or bytes, not \"%s\"", by);
-	q->by_bytes = by && strcmp(by, "bytes") == 0;
+	q->by_bytes = bytes;
 	q->best = calloc(q->top, sizeof(*q->best));
 	return q->best ? 0 : mr_error_set(error, -ENOMEM, "no memory");
 }
@@ -416,36 +314,22 @@ read_top(struct flows *q, const char *given, const char *by, struct mr_error *er
 static int
 read_query(struct flows *q, const struct mr_nf_query *query, struct mr_error *error)
 {
-	const char *form = query->value(query->arg, "form"), *given;
-	unsigned long port;
-	int rc = 0;
+	const char *given = query->value(query->arg, "program");
+	int rc = mr_query_form(query, &q->form, error);
 
 	q->interface = q->protocol = q->port = -1;
-	if (form && strcmp(form, "json") == 0)
-		q->form = JSON;
-	else if (form && strcmp(form, "count") == 0)
-		q->form = COUNT;
-	else if (form && strcmp(form, "text") != 0)
-		return mr_error_set(error, -EINVAL, "there is no form \"%s\"", form);
-	given = query->value(query->arg, "program");
 	q->program = given && strcmp(given, "true") == 0;
 	given = query->value(query->arg, "interface");
-	if (given)
+	if (!rc && given)
 		rc = read_interface(q, given, error);
-	given = query->value(query->arg, "protocol");
-	if (!rc && given)
-		rc = read_protocol(q, given, error);
-	given = query->value(query->arg, "address");
-	if (!rc && given)
-		rc = read_address(q, given, error);
-	given = query->value(query->arg, "port");
-	if (!rc && given) {
-		rc = read_number(given, 0, UINT16_MAX, "port", &port, error);
-		q->port = (int)port;
-	}
-	given = query->value(query->arg, "top");
-	if (!rc && given && q->form != COUNT)
-		rc = read_top(q, given, query->value(query->arg, "by"), error);
+	if (!rc)
+		rc = mr_query_protocol(query, "protocol", &q->protocol, error);
+	if (!rc)
+		rc = mr_query_prefix(query, "address", &q->address, error);
+	if (!rc)
+		rc = mr_query_number(query, "port", 0, UINT16_MAX, "port", &q->port, error);
+	if (!rc)
+		rc = read_top(q, query, error);
 	return rc;
 }
 
@@ -470,7 +354,7 @@ lanes_stream(void *state, const char *name, const struct mr_nf_query *query,
 		return rc;
 	}
 	*out = (struct mr_nf_stream){
-		.type = q->form == JSON ? "application/x-ndjson" : "text/plain",
+		.type = q->form == MR_QUERY_JSON ? "application/x-ndjson" : "text/plain",
 		.read = stream_read,
 		.close = stream_close,
 		.state = q,

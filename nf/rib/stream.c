@@ -3,10 +3,12 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "nf/lines.h"
+#include "nf/query.h"
 
 enum form { FORM_TEXT, FORM_JSON, FORM_WAYS, FORM_COUNT, FORM_DIFF, FORMS };
 static const char *const form_names[FORMS] = { "text", "json", "ways", "count", "diff" };
@@ -26,35 +28,10 @@ struct routes {
 	struct mr_rib_walk *walk;
 	uint64_t counts[MR_ROUTE_SOURCES][MR_IP_FAMILIES][STATES];
 	uint32_t differences;
-	char *text; /* made and not yet read */
-	size_t used, read, room;
-	bool failed;
+	struct mr_lines lines;
 };
 
-static void mr_printf(2, 3) put(struct routes *s, const char *fmt, ...)
-{
-	va_list args;
-	int n;
-
-	for (;;) {
-		size_t left = s->room - s->used;
-		char *grown;
-
-		va_start(args, fmt);
-		n = vsnprintf(s->text ? s->text + s->used : NULL, left, fmt, args);
-		va_end(args);
-		if (n < 0 || (size_t)n < left)
-			break;
-		grown = realloc(s->text, s->room * 2 + (size_t)n + 1024);
-		if (!grown) {
-			s->failed = true;
-			return;
-		}
-		s->room = s->room * 2 + (size_t)n + 1024;
-		s->text = grown;
-	}
-	s->used += n > 0 ? (size_t)n : 0;
-}
+#define put(s, ...) mr_lines_put(&(s)->lines, __VA_ARGS__)
 
 /* -- words -------------------------------------------------------------------------------- */
 
@@ -341,10 +318,11 @@ difference(void *user, const struct mr_rib_difference *d)
 
 /* Makes the next piece of text; false when there is no more. */
 static bool
-make(struct routes *s)
+make(void *user)
 {
-	s->used = s->read = 0;
-	while (!s->used && !s->failed && s->vrf < s->vrf_end) {
+	struct routes *s = user;
+
+	while (!s->lines.used && !s->lines.failed && s->vrf < s->vrf_end) {
 		if (!s->ip->vrfs[s->vrf].name[0]) {
 			s->vrf++;
 			continue;
@@ -361,7 +339,7 @@ make(struct routes *s)
 				put(s, "router %s\n", s->ip->vrfs[s->vrf].name);
 		}
 		/* Up to some text, and not forever: others have work for this thread too. */
-		for (unsigned i = 0; i < 4096 && s->used < 4096; i++) {
+		for (unsigned i = 0; i < 4096 && s->lines.used < 4096; i++) {
 			if (mr_rib_walk_next(s->walk, each, s))
 				continue;
 			mr_rib_walk_destroy(s->walk);
@@ -372,26 +350,15 @@ make(struct routes *s)
 			break;
 		}
 	}
-	return s->used > 0;
+	return s->lines.used > 0;
 }
 
 static size_t
 stream_read(void *state, char *text, size_t size)
 {
 	struct routes *s = state;
-	size_t done = 0;
 
-	while (done < size) {
-		size_t n;
-
-		if (s->read == s->used && !make(s))
-			break;
-		n = MR_MIN(size - done, s->used - s->read);
-		memcpy(text + done, s->text + s->read, n);
-		s->read += n;
-		done += n;
-	}
-	return done;
+	return mr_lines_read(&s->lines, make, s, text, size);
 }
 
 static void
@@ -400,72 +367,32 @@ stream_close(void *state)
 	struct routes *s = state;
 
 	mr_rib_walk_destroy(s->walk);
-	free(s->text);
+	mr_lines_free(&s->lines);
 	free(s);
 }
 
 /* -- the query ---------------------------------------------------------------------------- */
 
 static int
-read_prefix(struct routes *s, const char *given, struct mr_error *error)
+read_prefix(struct routes *s, const struct mr_nf_query *q, struct mr_error *error)
 {
 	struct mr_rib_filter *f = &s->filter;
-	char text[64], *slash, *end;
-	unsigned long len;
+	struct mr_query_prefix p = { 0 };
+	int rc = mr_query_prefix(q, "prefix", &p, error);
 
-	snprintf(text, sizeof(text), "%s", given);
-	slash = strchr(text, '/');
-	if (slash)
-		*slash = 0;
-	if (inet_pton(AF_INET, text, f->prefix) == 1)
-		f->family = MR_IP4;
-	else if (inet_pton(AF_INET6, text, f->prefix) == 1)
-		f->family = MR_IP6;
-	else
-		return mr_error_set(error, -EINVAL, "\"%s\" is no address and no prefix", given);
-	f->given = true;
-	f->covering = !slash;
-	f->len = f->family == MR_IP4 ? 32 : 128;
-	if (!slash)
-		return 0;
-	len = strtoul(slash + 1, &end, 10);
-	if (slash[1] < '0' || slash[1] > '9' || *end || len > f->len)
-		return mr_error_set(error, -EINVAL, "\"%s\": no such length of a prefix", given);
-	f->len = (uint8_t)len;
-	return 0;
-}
-
-static int
-read_word(const char *given, const char *(*name)(unsigned), unsigned count, const char *what,
-    int *out, struct mr_error *error)
-{
-	for (unsigned i = 0; i < count; i++) {
-		if (strcmp(given, name(i)) != 0)
-			continue;
-		*out = (int)i;
-		return 0;
-	}
-	return mr_error_set(error, -EINVAL, "there is no %s \"%s\"", what, given);
-}
-
-static const char *
-source_word(unsigned i)
-{
-	return mr_route_source_name((enum mr_route_source)i);
-}
-
-static const char *
-form_word(unsigned i)
-{
-	return form_names[i];
+	f->given = p.given;
+	f->covering = p.whole;
+	f->family = p.six ? MR_IP6 : MR_IP4;
+	f->len = p.bits;
+	memcpy(f->prefix, p.bytes, sizeof(f->prefix));
+	return rc;
 }
 
 static int
 read_query(struct routes *s, const struct mr_nf_query *q, struct mr_error *error)
 {
-	const char *router = q->value(q->arg, "router"), *prefix = q->value(q->arg, "prefix");
-	const char *source = q->value(q->arg, "source"), *family = q->value(q->arg, "family");
-	const char *form = q->value(q->arg, "form");
+	const char *router = q->value(q->arg, "router"), *family = q->value(q->arg, "family");
+	const char *sources[MR_ROUTE_SOURCES];
 	int at = FORM_TEXT, rc = 0;
 
 	s->source = -1;
@@ -483,14 +410,15 @@ read_query(struct routes *s, const struct mr_nf_query *q, struct mr_error *error
 		s->vrf = vrf;
 		s->vrf_end = vrf + 1u;
 	}
-	if (form)
-		rc = read_word(form, form_word, FORMS, "form", &at, error);
+	for (unsigned i = 0; i < MR_ROUTE_SOURCES; i++)
+		sources[i] = mr_route_source_name((enum mr_route_source)i);
+	rc = mr_query_word(q, "form", form_names, FORMS, "form", &at, error);
 	s->form = (enum form)at;
-	if (!rc && source)
-		rc = read_word(source, source_word, MR_ROUTE_SOURCES, "source of routes",
+	if (!rc)
+		rc = mr_query_word(q, "source", sources, MR_ROUTE_SOURCES, "source of routes",
 		    &s->source, error);
-	if (!rc && prefix)
-		rc = read_prefix(s, prefix, error);
+	if (!rc)
+		rc = read_prefix(s, q, error);
 	return rc;
 }
 

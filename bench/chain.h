@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef MR_BENCH_CHAIN_H
+#define MR_BENCH_CHAIN_H
+
+/*
+ * What rows about functions in a chain, and about one of them, have in common: traffic, a whole data
+ * plane, configured as a user would, between a port that plays it and one that frees what it is sent,
+ * and the floor. The latter port plays answers first, where somebody wants to see them.
+ *
+ *   [in: pcap] -- flow lane -- functions -- router, 16 next hops -- [out: null or pcap]
+ *
+ * The router is 203.0.113.1/24 on in, 192.0.2.1/24 on out.
+ *
+ * A chain is what run->state points to: teardown, ours and floor are a row's as they stand.
+ *
+ * Ownership: teardown frees everything, `user` too.
+ * Threads: one. Errors: a data plane that does not come to do what the row is about.
+ */
+
+#include "bench/bare_flow.h"
+#include "bench/bare_nat.h"
+#include "bench/plane_side.h"
+#include "bench/traffic.h"
+
+struct mr_bench_chain {
+	struct mr_bench_traffic traffic;
+	struct mr_bench_plane *plane;
+	struct mr_graph *graph;
+	struct mr_buffers *buffers; /* the floor's */
+	struct mr_bench_bare_flow *bare;
+	struct mr_bench_bare_nat *bare_nat; /* instead */
+	void *user;                         /* for free() */
+};
+
+struct mr_bench_chain_config {
+	struct mr_bench_traffic_config traffic;
+	bool graph;          /* without the flow lane */
+	bool nat;            /* the floor is bench/bare_nat.h */
+	uint32_t lane_flows; /* that the lane may hold; 0: its default */
+	/* Makes, of a flow's frame, what comes back; null: nothing does. */
+	void (*answer)(uint8_t frame[MR_BENCH_FRAME]);
+	/* Writes the configuration of the functions; null: there is only the router. */
+	void (*functions)(FILE *, const struct mr_bench_run *, const void *user);
+	void *user; /* theirs, and in the end the chain's, whatever happens */
+};
+
+/* Returns when all flows are there and all that is sent comes out, from the lane where there is
+ * one; notes in the row's config what share is replayed. For a row's setup. */
+int mr_bench_chain_setup(struct mr_bench_run *, const struct mr_bench_chain_config *,
+    struct mr_error *);
+
+void mr_bench_chain_teardown(struct mr_bench_run *);
+mr_bench_window mr_bench_chain_ours;
+mr_bench_window mr_bench_chain_floor;
+
+#endif

@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Rows nat-N and nat-setup: a router that translates the sources of what it sends on, NAT44 with
+ * endpoint-independent mapping (bench/chain.h). nat-N: so many flows of UDP from many hosts, each with a
+ * mapping of its own, established in the flow lane. The floor is bench/bare_nat.h.
+ *
+ * nat-setup: mappings that are made, by one packet each, and expire, in cycles for both: a window is
+ * 131,072 of them. Between the two they sit out their second, which nobody counts.
+ */
+#include "bench/bench.h"
+
+#include <errno.h>
+#include <time.h>
+
+#include "bench/chain.h"
+
+#define ROUTES 80u
+#define HOST_FLOWS 64u /* of an inside host, about */
+#define SETUP_FLOWS 131072u
+#define SETUP_NAP_MS 100
+#define SETUP_NAPS 100
+
+/* Of one of many hosts, which is another every time. */
+static void
+draw_frame(uint8_t frame[MR_BENCH_FRAME], const struct mr_bench_routes *routes, uint64_t *rng,
+    void *user)
+{
+	const struct mr_bench_run *run = user;
+	uint32_t hosts = MR_MAX((uint32_t)run->row->param / HOST_FLOWS, 16u);
+	uint32_t host = mr_bench_draw(rng, hosts);
+	const uint8_t src[4] = { 10, (uint8_t)(host >> 16), (uint8_t)(host >> 8), (uint8_t)host };
+	uint16_t ports[2];
+	uint8_t dst[16];
+
+	mr_bench_routes_draw(routes, rng, dst);
+	for (unsigned i = 0; i < 2; i++)
+		ports[i] = (uint16_t)(1024 + mr_bench_draw(rng, 64512));
+	mr_bench_tuple(frame, mr_bench_traffic_mac, src, dst, 17, ports[0], ports[1]);
+}
+
+static void
+put_nat(FILE *out, const struct mr_bench_run *run, const void *user)
+{
+	fprintf(out, "nat:\n  max: %u\n  instance:\n    home:\n",
+	    MR_MAX(2 * (uint32_t)run->row->param, 65536u));
+	fprintf(out, "      outside: [out]\n      inside: [in]\n      pool: [198.18.0.0/27]\n");
+	fprintf(out, "      timeouts: {udp: 300}\n");
+}
+
+static int
+setup(struct mr_bench_run *run, struct mr_error *error)
+{
+	uint32_t flows = (uint32_t)run->row->param;
+	const struct mr_bench_chain_config config = {
+		.traffic = { .bits = 32,
+		    .prefixes = ROUTES,
+		    .flows = flows,
+		    .draw = draw_frame,
+		    .user = run },
+		.nat = true,
+		.lane_flows = MR_MAX(4 * flows, 1u << 20),
+		.functions = put_nat,
+	};
+
+	return mr_bench_chain_setup(run, &config, error);
+}
+
+/* -- new mappings ---------------------------------------------------------------------- */
+
+static void
+put_short(FILE *out, const struct mr_bench_run *run, const void *user)
+{
+	fprintf(out, "nat:\n  max: %u\n  instance:\n    home:\n", 8 * SETUP_FLOWS);
+	fprintf(out, "      outside: [out]\n      inside: [in]\n      pool: [198.18.0.0/27]\n");
+	fprintf(out, "      timeouts: {udp: 1}\n");
+}
+
+static uint64_t
+cycles_of_making(struct mr_bench_chain *chain)
+{
+	uint64_t start = mr_cycles(), count = 0;
+
+	while (count < SETUP_FLOWS)
+		count += mr_graph_pass(chain->graph, 0);
+	return mr_cycles() - start;
+}
+
+static uint64_t
+left(struct mr_bench_chain *chain)
+{
+	return mr_bench_plane_state(chain->plane, "nat", "mappings");
+}
+
+/* Until they are gone, what takes them away is counted. */
+static int
+expire(struct mr_bench_chain *chain, uint64_t *cycles, struct mr_error *error)
+{
+	const struct timespec nap = { 0, SETUP_NAP_MS * 1000000L };
+	uint64_t start;
+
+	for (unsigned i = 0; i < SETUP_NAPS && left(chain); i++) {
+		nanosleep(&nap, NULL);
+		/* With every tick a slice, once a second: it is to go faster here. */
+		start = mr_cycles();
+		mr_bench_plane_tick(chain->plane);
+		*cycles += mr_cycles() - start;
+	}
+	return left(chain) ? mr_error_set(error, -EIO, "mappings do not expire") : 0;
+}
+
+static int
+setup_window(struct mr_bench_run *run, double *value, struct mr_error *error)
+{
+	struct mr_bench_chain *chain = run->state;
+	uint64_t before = mr_bench_plane_state(chain->plane, "nat", "created"), made;
+	uint64_t cycles = cycles_of_making(chain);
+	int rc = expire(chain, &cycles, error);
+
+	made = mr_bench_plane_state(chain->plane, "nat", "created") - before;
+	if (rc == 0 && made < SETUP_FLOWS - SETUP_FLOWS / 100)
+		rc = mr_error_set(error, -EIO, "of %u mappings %llu were made", SETUP_FLOWS,
+		    (unsigned long long)made);
+	*value = (double)cycles / (double)MR_MAX(made, 1u);
+	return rc;
+}
+
+static int
+setup_making(struct mr_bench_run *run, struct mr_error *error)
+{
+	const struct mr_bench_chain_config config = {
+		.traffic = { .bits = 32,
+		    .prefixes = ROUTES,
+		    .flows = SETUP_FLOWS,
+		    .draw = draw_frame,
+		    .user = run },
+		.graph = true,
+		.nat = true,
+		.functions = put_short,
+	};
+	struct mr_bench_chain *chain;
+	uint64_t cycles = 0;
+	int rc = mr_bench_chain_setup(run, &config, error);
+
+	if (rc < 0)
+		return rc;
+	chain = run->state;
+	rc = expire(chain, &cycles, error);
+	if (rc < 0)
+		mr_bench_chain_teardown(run);
+	return rc;
+}
+
+#define ROW(name_, text_, flows_) \
+	{ \
+		.name = name_, .unit = "cycles/packet", \
+		.doc = "NAT44 in the flow lane, established, " text_ " mappings", \
+		.config = \
+		    text_ " flows from as many inside addresses and ports, at random over 80 " \
+			  "prefixes, 16 next hops, 32 outside addresses, 64-byte UDP frames " \
+			  "played from memory", \
+		.param = flows_, .window_ms = 20, .setup = setup, \
+		.teardown = mr_bench_chain_teardown, .ours = mr_bench_chain_ours, \
+		.floor = mr_bench_chain_floor, \
+	}
+
+static const struct mr_bench_row rows[] = {
+	ROW("nat-1k", "1,024", 1024),
+	ROW("nat-64k", "65,536", 65536),
+	ROW("nat-128k", "131,072", 131072),
+	ROW("nat-1m", "1,048,576", 1 << 20),
+	{
+	    .name = "nat-setup",
+	    .unit = "cycles/session",
+	    .doc = "NAT44, a mapping made by a packet, and expired",
+	    .config =
+		"131,072 mappings a window, each by a UDP frame of 64 bytes that is routed and "
+		"sent, graph lane; time-out 1 s",
+	    .param = SETUP_FLOWS,
+	    .setup = setup_making,
+	    .teardown = mr_bench_chain_teardown,
+	    .ours = setup_window,
+	},
+};
+
+const struct mr_bench_family mr_bench_family_nat = { "nat", rows, MR_ARRAY_COUNT(rows) };

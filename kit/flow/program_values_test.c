@@ -1,0 +1,431 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * Flows whose programs differ in values only: what address translation, balancing and tunnels write.
+ * Their program is one, and does to every packet of each flow what the flow's own walk would have
+ * done.
+ */
+
+#include "kit/flow/program_bed.h"
+#include "kit/record/edit.h"
+
+#define FLOWS 40u
+
+/* What a walk does to one flow. */
+enum rewrite {
+	SRC = 1u << 0,
+	DST = 1u << 1,
+	SPORT = 1u << 2,
+	DPORT = 1u << 3,
+	TTL = 1u << 4,
+	ETHERNET = 1u << 5,
+	VXLAN = 1u << 6, /* 50 bytes in front */
+	VXLAN6 = 1u << 7,
+	CALLS = 1u << 8,
+	ALL_REWRITES = 1u << 9,
+};
+
+struct walk {
+	struct bed b;
+	struct mr_recorder *rec;
+};
+
+static void
+done(void *user, const struct mr_recording *r)
+{
+	((struct walk *)user)->b.r = *r;
+}
+
+static void
+walk_open(struct walk *w)
+{
+	open_bed(&w->b, 4096);
+	assert_int_equal(mr_recorder_create(&w->rec, 1, done, w, NULL), 0);
+}
+
+static void
+walk_close(struct walk *w)
+{
+	mr_recorder_destroy(w->rec);
+	close_bed(&w->b);
+}
+
+static void
+draw(struct walk *w, uint8_t *bytes, unsigned len)
+{
+	for (unsigned i = 0; i < len; i++)
+		bytes[i] = (uint8_t)oracle_draw(&w->b.rng);
+}
+
+/* Another flow of the same shape. */
+static void
+next_flow(struct walk *w)
+{
+	struct oracle_flow *f = &w->b.flow, shape = *f;
+
+	oracle_flow_draw(f, &w->b.rng);
+	f->bridged = shape.bridged;
+	f->tagged = shape.tagged;
+	f->vlan = shape.vlan;
+	memcpy(f->macs, shape.macs, sizeof(f->macs));
+	if (f->six != shape.six || f->proto != shape.proto) {
+		f->six = shape.six;
+		f->proto = shape.proto;
+		memset(f->src, 0, sizeof(f->src));
+		memset(f->dst, 0, sizeof(f->dst));
+		draw(w, f->src, f->six ? 16 : 4);
+		draw(w, f->dst, f->six ? 16 : 4);
+	}
+}
+
+static struct mr_l4_sum
+sum_of(const struct oracle_flow *f)
+{
+	struct mr_l4_sum sum = { 0 };
+	unsigned l4 = oracle_l4(f);
+
+	if (f->proto == MR_IP_PROTO_TCP)
+		sum.offset = (uint16_t)(l4 + 16);
+	if (f->proto == MR_IP_PROTO_UDP) {
+		sum.offset = (uint16_t)(l4 + 6);
+		sum.kind = MR_SUM_UDP;
+	}
+	if (f->proto == MR_IP_PROTO_ICMP6)
+		sum.offset = (uint16_t)(l4 + 2);
+	return sum;
+}
+
+static void
+set_address(struct walk *w, struct mr_packet *p, bool src)
+{
+	const struct oracle_flow *f = &w->b.flow;
+	uint8_t address[16];
+	be32_t four;
+
+	draw(w, address, 16);
+	memcpy(&four, address, sizeof(four));
+	if (f->six)
+		mr_edit_address6(w->rec, p, oracle_l3(f), src ? 8 : 24, address, sum_of(f));
+	else
+		mr_edit_address4(w->rec, p, oracle_l3(f), src ? 12 : 16, four, sum_of(f));
+}
+
+static void
+push_outer(struct walk *w, struct mr_packet *p, unsigned len)
+{
+	uint8_t outer[70];
+
+	/* Its Ethernet header, and the first bytes of IP's, are the same for all. */
+	memset(outer, 0x40, sizeof(outer));
+	draw(w, outer + 24, len - 24);
+	assert_true(mr_edit_push(w->rec, p, 0, len));
+	for (unsigned i = 0; i < len; i += 10)
+		mr_edit_set(w->rec, p, i, outer + i, MR_MIN(10u, len - i));
+}
+
+/* Walks the bed's packet; what is recorded becomes its program. */
+static enum mr_program_refusal
+walk(struct walk *w, unsigned what)
+{
+	const struct oracle_flow *f = &w->b.flow;
+	struct mr_packet *p;
+
+	restart(&w->b);
+	p = oracle_clone(w->b.packet);
+	assert_true(mr_recorder_attach(w->rec, p, 0));
+	w->rec->node = NODE_A;
+	mr_record_op(w->rec, p, MR_OP_NODE);
+	if (what & CALLS)
+		for (unsigned i = 0; i < 3; i++)
+			mr_record_call(w->rec, p, 1 + oracle_draw(&w->b.rng), i == 2);
+	if (what & SRC)
+		set_address(w, p, true);
+	if (what & DST)
+		set_address(w, p, false);
+	for (unsigned i = 0; i < 2; i++)
+		if (what & (i ? DPORT : SPORT) && !oracle_is_icmp(f))
+			mr_edit_port(w->rec, p, oracle_l4(f) + 2 * i,
+			    (be16_t)oracle_draw(&w->b.rng), sum_of(f));
+	if (what & TTL) {
+		if (f->six)
+			mr_edit_ttl6(w->rec, p, oracle_l3(f));
+		else
+			mr_edit_ttl4(w->rec, p, oracle_l3(f));
+	}
+	if (what & ETHERNET)
+		mr_edit_set(w->rec, p, 0, ethernet, 12);
+	if (what & (VXLAN | VXLAN6))
+		push_outer(w, p, what & VXLAN ? 50 : 70);
+	mr_record_op(w->rec, p, MR_OP_OUTPUT)->arg = 2;
+	mr_record_end(w->rec, p);
+	free(p);
+	return build(&w->b);
+}
+
+/* Other packets of the flow, some as short as they can be, all bytes that the key leaves open drawn;
+ * checksums of 0 and 0xffff among them. */
+static void
+compare(struct walk *w)
+{
+	const struct oracle_flow *f = &w->b.flow;
+	bool fits;
+
+	for (unsigned i = 0; i < 6; i++) {
+		struct mr_packet *p = oracle_packet_of(f, &w->b.rng, ORACLE_HEADROOM,
+		    oracle_min(f) + (i ? oracle_draw(&w->b.rng) % 60 : 0));
+
+		if (i >= 2 && sum_of(f).offset)
+			mr_store_be16(mr_packet_bytes(p) + sum_of(f).offset, i & 1 ? 0xffff : 0);
+		if (i >= 4 && !f->six)
+			mr_store_be16(mr_packet_bytes(p) + oracle_l3(f) + 10, i & 1 ? 0xffff : 0);
+		assert_true(oracle_same(program(&w->b), &w->b.values, &w->b.r, p, &fits));
+		assert_true(fits);
+		free(p);
+	}
+}
+
+/* No headroom for what the short way writes in front: the other way does the same. */
+static void
+compare_tight(struct walk *w)
+{
+	const struct mr_program *g = program(&w->b);
+	struct mr_packet *p = oracle_packet(MR_MAX(0, (int)g->grow), w->b.packet->len), *walked;
+
+	memcpy(mr_packet_bytes(p), mr_packet_bytes(w->b.packet), p->len);
+	walked = oracle_clone(p);
+	oracle_walk(walked, &w->b.r);
+	assert_true(mr_program_edit(g, &w->b.values, NULL, p));
+	assert_int_equal(p->data, walked->data);
+	assert_memory_equal(mr_packet_bytes(p), mr_packet_bytes(walked), walked->len);
+	free(p);
+	free(walked);
+}
+
+/* A replay that is traced writes down what was done. */
+static void
+compare_recorded(struct walk *w)
+{
+	struct mr_packet *bare = oracle_clone(w->b.packet), *traced = oracle_clone(w->b.packet);
+	struct mr_recording r = w->b.r;
+
+	assert_true(mr_program_edit(program(&w->b), &w->b.values, NULL, bare));
+	assert_true(mr_recorder_attach(w->rec, traced, 0));
+	assert_true(mr_program_edit(program(&w->b), &w->b.values, w->rec, traced));
+	mr_record_end(w->rec, traced);
+	w->b.r = r;
+	assert_int_equal(bare->data, traced->data);
+	assert_memory_equal(mr_packet_bytes(bare), mr_packet_bytes(traced), bare->len);
+	free(bare);
+	free(traced);
+}
+
+/* Many flows, one program. Returns its flags; 0: it was not one. */
+static unsigned
+many(struct walk *w, unsigned what)
+{
+	uint32_t first = 0;
+	bool one = true;
+	unsigned flags;
+
+	for (unsigned i = 0; i < FLOWS; i++) {
+		next_flow(w);
+		assert_int_equal(walk(w, what), MR_PROGRAM_OK);
+		first = i ? first : w->b.program;
+		one &= w->b.program == first;
+		flags = program(&w->b)->flags;
+		compare(w);
+		compare_tight(w);
+		compare_recorded(w);
+	}
+	return one ? flags : 0;
+}
+
+static void
+shape(struct walk *w, bool six, unsigned proto, bool tagged)
+{
+	w->b.flow.six = six;
+	w->b.flow.proto = (uint8_t)proto;
+	w->b.flow.tagged = tagged;
+	w->b.flow.bridged = false;
+}
+
+static void
+test_translation(void **state)
+{
+	static const unsigned what[] = {
+		SRC | SPORT | TTL | ETHERNET,
+		DST | DPORT | TTL | ETHERNET,
+		SRC | TTL | ETHERNET,
+		SRC | DST | SPORT | TTL | ETHERNET,
+		SRC | DST | SPORT | DPORT | TTL | ETHERNET,
+		SRC | SPORT | ETHERNET,
+		DST | DPORT,
+		SPORT | TTL,
+	};
+	struct walk w;
+
+	walk_open(&w);
+	for (unsigned i = 0; i < MR_ARRAY_COUNT(what); i++)
+		for (unsigned s = 0; s < 8; s++) {
+			shape(&w, s & 1, s & 2 ? MR_IP_PROTO_UDP : MR_IP_PROTO_TCP, s & 4);
+			assert_int_equal(many(&w, what[i]) &
+				(MR_PROGRAM_PATCH | MR_PROGRAM_VALUES | MR_PROGRAM_OPEN),
+			    MR_PROGRAM_PATCH | MR_PROGRAM_VALUES | MR_PROGRAM_OPEN);
+		}
+	walk_close(&w);
+}
+
+static void
+test_ping(void **state)
+{
+	struct walk w;
+
+	walk_open(&w);
+	for (unsigned six = 0; six < 2; six++) {
+		shape(&w, six, six ? MR_IP_PROTO_ICMP6 : MR_IP_PROTO_ICMP, false);
+		assert_true(many(&w, DST | TTL | ETHERNET) & MR_PROGRAM_PATCH);
+	}
+	walk_close(&w);
+}
+
+static void
+test_tunnels(void **state)
+{
+	struct walk w;
+
+	walk_open(&w);
+	for (unsigned s = 0; s < 4; s++) {
+		shape(&w, s & 1, s & 2 ? MR_IP_PROTO_UDP : MR_IP_PROTO_TCP, false);
+		assert_true(many(&w, VXLAN) & MR_PROGRAM_PATCH);
+		assert_true(many(&w, VXLAN | TTL) & MR_PROGRAM_PATCH);
+		assert_true(many(&w, VXLAN6) & MR_PROGRAM_PATCH);
+		/* The balancer's address, then the tunnel: four windows from IPv6 on. */
+		assert_int_equal(many(&w, VXLAN | DST | TTL) &
+			(MR_PROGRAM_VALUES | MR_PROGRAM_PATCH),
+		    MR_PROGRAM_VALUES | MR_PROGRAM_PATCH);
+		assert_int_equal(many(&w, VXLAN | SRC | DST | DPORT | TTL) &
+			(MR_PROGRAM_VALUES | MR_PROGRAM_PATCH),
+		    s & 1 ? MR_PROGRAM_VALUES : MR_PROGRAM_VALUES | MR_PROGRAM_PATCH);
+		/* More than a line. */
+		assert_int_equal(many(&w, VXLAN6 | SRC | DST | DPORT | TTL) &
+			(MR_PROGRAM_VALUES | MR_PROGRAM_PATCH),
+		    s & 1 ? 0 : MR_PROGRAM_VALUES);
+	}
+	walk_close(&w);
+}
+
+/* Numbers of calls are with the rest. */
+static void
+test_calls(void **state)
+{
+	const struct mr_program_call *calls;
+	struct walk w;
+
+	walk_open(&w);
+	for (unsigned six = 0; six < 2; six++) {
+		shape(&w, six, MR_IP_PROTO_TCP, false);
+		assert_true(many(&w, CALLS | SRC | SPORT | TTL) & MR_PROGRAM_PATCH);
+		assert_int_equal(mr_program_calls(program(&w.b), &calls), 3);
+		for (unsigned i = 0; i < 3; i++)
+			assert_int_equal(mr_program_call_arg(&calls[i], w.b.arg, &w.b.values),
+			    w.b.r.ops[1 + i].arg);
+	}
+	walk_close(&w);
+}
+
+/* Whatever the walk and the shape. */
+static void
+test_all(void **state)
+{
+	static const uint8_t protos[2][3] = {
+		{ MR_IP_PROTO_TCP, MR_IP_PROTO_UDP, MR_IP_PROTO_ICMP },
+		{ MR_IP_PROTO_TCP, MR_IP_PROTO_UDP, MR_IP_PROTO_ICMP6 },
+	};
+	unsigned patched = 0, valued = 0, inside = 0;
+	struct walk w;
+
+	walk_open(&w);
+	for (unsigned i = 0; i < 6000; i++) {
+		unsigned what = oracle_draw(&w.b.rng) % ALL_REWRITES, six = i & 1, flags;
+
+		shape(&w, six, protos[six][oracle_draw(&w.b.rng) % 3], oracle_draw(&w.b.rng) % 2);
+		w.b.flow.bridged = oracle_draw(&w.b.rng) % 2;
+		next_flow(&w);
+		assert_int_equal(walk(&w, what), MR_PROGRAM_OK);
+		flags = program(&w.b)->flags;
+		patched += !!(flags & MR_PROGRAM_PATCH);
+		valued += (flags & (MR_PROGRAM_PATCH | MR_PROGRAM_VALUES)) == MR_PROGRAM_VALUES;
+		inside += !(flags & MR_PROGRAM_VALUES);
+		compare(&w);
+		compare_tight(&w);
+		compare_recorded(&w);
+		mr_program_release(w.b.programs, w.b.program);
+	}
+	assert_true(patched > 2000 && valued > 1000 && inside > 1000);
+	walk_close(&w);
+}
+
+/* People see the flow's own. */
+static void
+test_print(void **state)
+{
+	char want[200];
+	struct walk w;
+
+	walk_open(&w);
+	for (unsigned i = 0; i < 3; i++) {
+		const struct mr_op *op;
+
+		next_flow(&w);
+		assert_int_equal(walk(&w, SRC | TTL | ETHERNET), MR_PROGRAM_OK);
+		for (op = w.b.r.ops; op->kind != MR_OP_SET; op++)
+			;
+		snprintf(want, sizeof(want), "write 4 bytes at 26: %02x:%02x:%02x:%02x\n",
+		    op->bytes[0], op->bytes[1], op->bytes[2], op->bytes[3]);
+		assert_non_null(strstr(print(&w.b), want));
+		assert_non_null(strstr(print(&w.b), "TTL of the header at 14 one less\n"));
+		for (op = w.b.r.ops; op->kind != MR_OP_SUM; op++)
+			;
+		snprintf(want, sizeof(want), "checksum at %u takes in %04x\n", op->offset,
+		    mr_be16((be16_t)op->arg));
+		assert_non_null(strstr(print(&w.b), want));
+	}
+	walk_close(&w);
+}
+
+/* What differs little between flows is no reason for a line of their own. */
+static void
+test_shared_bytes(void **state)
+{
+	struct walk w;
+
+	walk_open(&w);
+	restart(&w.b);
+	op_set(&w.b, 15, ethernet, 1); /* a class of service, and its checksum */
+	op_at(&w.b, MR_OP_SUM, 24, MR_SUM_PLAIN);
+	w.b.r.ops[1].arg = 0x1234;
+	assert_int_equal(sent(&w.b), MR_PROGRAM_OK);
+	assert_int_equal(program(&w.b)->flags, MR_PROGRAM_OPEN);
+	restart(&w.b);
+	op_at(&w.b, MR_OP_PUSH, 12, 4);
+	op_set(&w.b, 12, ethernet + 12, 4);
+	assert_int_equal(sent(&w.b), MR_PROGRAM_OK);
+	assert_int_equal(program(&w.b)->flags, MR_PROGRAM_OPEN);
+	walk_close(&w);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_translation),
+		cmocka_unit_test(test_ping),
+		cmocka_unit_test(test_tunnels),
+		cmocka_unit_test(test_calls),
+		cmocka_unit_test(test_all),
+		cmocka_unit_test(test_print),
+		cmocka_unit_test(test_shared_bytes),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,392 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "nf/nat/control_int.h"
+
+static const struct {
+	const char *leaf;
+	uint32_t seconds;
+} timeouts[] = {
+#define X(id, leaf, s) [NAT_TIME_##id] = { leaf, s },
+	NAT_TIMEOUTS(X)
+#undef X
+};
+
+static be32_t
+read_address(const char *text)
+{
+	be32_t a = 0;
+
+	(void)inet_pton(AF_INET, text, &a);
+	return a;
+}
+
+/* "a", "a/len" or "a-b"; the model has seen to it that it is one of these. */
+static struct nat_range
+read_range(const char *text)
+{
+	char first[64], *cut;
+	struct nat_range r;
+
+	snprintf(first, sizeof(first), "%s", text);
+	cut = strpbrk(first, "/-");
+	if (!cut) {
+		r.first = r.last = mr_be32(read_address(first));
+	} else if (*cut == '-') {
+		*cut = '\0';
+		r.first = mr_be32(read_address(first));
+		r.last = mr_be32(read_address(cut + 1));
+	} else {
+		unsigned bits = (unsigned)strtoul(cut + 1, NULL, 10);
+		uint32_t mask = bits ? UINT32_MAX << (32 - bits) : 0;
+
+		*cut = '\0';
+		r.first = mr_be32(read_address(first)) & mask;
+		r.last = r.first | ~mask;
+	}
+	return r;
+}
+
+static void
+read_ports(const char *text, uint16_t *first, uint16_t *last)
+{
+	unsigned a = 0, b = 0;
+	int n = sscanf(text, "%u-%u", &a, &b);
+
+	*first = (uint16_t)a;
+	*last = (uint16_t)(n == 2 ? b : a);
+}
+
+static int
+read_ranges(struct nat_ranges *out, const struct mr_conf *conf, const char *name)
+{
+	const struct mr_conf *at;
+
+	out->at = calloc(mr_conf_count(conf, name) + 1, sizeof(*out->at));
+	if (!out->at)
+		return -ENOMEM;
+	mr_conf_each(at, conf, name)
+		out->at[out->count++] = read_range(mr_conf_value(at));
+	return 0;
+}
+
+static int
+read_names(struct nat_names *out, const struct mr_conf *conf, const char *name)
+{
+	const struct mr_conf *at;
+
+	out->at = calloc(mr_conf_count(conf, name) + 1, sizeof(*out->at));
+	if (!out->at)
+		return -ENOMEM;
+	mr_conf_each(at, conf, name)
+		snprintf(out->at[out->count++], sizeof(*out->at), "%s", mr_conf_value(at));
+	return 0;
+}
+
+static uint8_t
+read_behavior(const struct mr_conf *conf, const char *leaf)
+{
+	const char *text = mr_conf_text(conf, leaf, "endpoint-independent");
+
+	return strcmp(text, "address-dependent") == 0 ? NAT_ADDRESS_DEPENDENT
+	    : strcmp(text, "address-and-port-dependent") == 0 ? NAT_PORT_DEPENDENT
+							       : NAT_ENDPOINT_INDEPENDENT;
+}
+
+static void
+read_pool(struct nat_pool_config *out, const struct mr_conf *conf)
+{
+	const struct mr_conf *limits = mr_conf_child(conf, "limits");
+
+	read_ports(mr_conf_text(conf, "ports", "1024-65535"), &out->port_first, &out->port_last);
+	out->paired = mr_conf_bool(conf, "paired", true);
+	out->preserve_port = mr_conf_bool(conf, "port-preservation", true);
+	out->preserve_parity = mr_conf_bool(conf, "parity", true);
+	out->subscriber_ports[NAT_TCP] = (uint32_t)mr_conf_uint(limits, "tcp", 0);
+	out->subscriber_ports[NAT_UDP] = (uint32_t)mr_conf_uint(limits, "udp", 0);
+	out->subscriber_ports[NAT_ICMP] = (uint32_t)mr_conf_uint(limits, "icmp", 0);
+	out->subscriber_sessions = (uint32_t)mr_conf_uint(limits, "sessions", 0);
+	out->subscriber_rate = (uint32_t)mr_conf_uint(limits, "rate", 0);
+	out->subscribers_max = (uint32_t)mr_conf_uint(limits, "subscribers", 65536);
+	out->linger = 60;
+	out->quarantine_seconds = (uint32_t)mr_conf_uint(conf, "quarantine", 0);
+}
+
+static int
+read_static(struct nat_conf_instance *out, const struct mr_conf *conf)
+{
+	const struct mr_conf *at;
+
+	out->statics = calloc(mr_conf_count(conf, "static") + 1, sizeof(*out->statics));
+	out->forwards = calloc(mr_conf_count(conf, "forward") + 1, sizeof(*out->forwards));
+	if (!out->statics || !out->forwards)
+		return -ENOMEM;
+	mr_conf_each(at, conf, "static")
+		out->statics[out->static_count++] =
+		    (struct nat_conf_static){ read_address(mr_conf_text(at, "outside", "")),
+			    read_address(mr_conf_text(at, "inside", "")) };
+	mr_conf_each(at, conf, "forward") {
+		struct nat_conf_forward *f = &out->forwards[out->forward_count++];
+
+		f->protocol = strcmp(mr_conf_text(at, "protocol", "tcp"), "tcp") == 0
+		    ? MR_IP_PROTO_TCP
+		    : MR_IP_PROTO_UDP;
+		f->outside = read_address(mr_conf_text(at, "outside", "0.0.0.0"));
+		f->to = read_address(mr_conf_text(at, "to", ""));
+		read_ports(mr_conf_text(at, "port", "0"), &f->first, &f->last);
+		f->to_port = (uint16_t)mr_conf_uint(at, "to-port", f->first);
+	}
+	return 0;
+}
+
+static int
+read_instance(struct nat_conf_instance *out, const struct mr_conf *conf)
+{
+	const struct mr_conf *times = mr_conf_child(conf, "timeouts");
+	int rc;
+
+	snprintf(out->name, sizeof(out->name), "%s", mr_conf_key(conf));
+	rc = read_names(&out->outside, conf, "outside");
+	if (!rc)
+		rc = read_names(&out->inside, conf, "inside");
+	if (!rc)
+		rc = read_ranges(&out->pool, conf, "pool");
+	if (!rc)
+		rc = read_ranges(&out->sources, conf, "source");
+	if (!rc)
+		rc = read_ranges(&out->excludes, conf, "exclude");
+	if (!rc)
+		rc = read_static(out, conf);
+	if (rc)
+		return rc;
+	out->mapping = read_behavior(conf, "mapping");
+	out->filtering = read_behavior(conf, "filtering");
+	out->inbound_refresh = mr_conf_bool(conf, "inbound-refresh", false);
+	out->hold_syn = (uint32_t)mr_conf_uint(conf, "hold-syn", 6);
+	for (unsigned i = 0; i < NAT_TIME_COUNT; i++)
+		out->timeouts[i] =
+		    (uint32_t)mr_conf_uint(times, timeouts[i].leaf, timeouts[i].seconds);
+	read_pool(&out->ports, conf);
+	return 0;
+}
+
+/* An instance keeps its number; a new one gets one that none has or had before. */
+static int
+give_numbers(struct nat_conf *out, const struct nat_conf *before, struct mr_error *error)
+{
+	bool used[NAT_INSTANCES_MAX + 1] = { false };
+
+	for (unsigned b = 0; b < before->count; b++)
+		used[before->instances[b].number] = true;
+	for (unsigned i = 0; i < out->count; i++)
+		for (unsigned b = 0; b < before->count; b++)
+			if (strcmp(out->instances[i].name, before->instances[b].name) == 0)
+				out->instances[i].number = before->instances[b].number;
+	for (unsigned i = 0; i < out->count; i++) {
+		unsigned n = 1;
+
+		if (out->instances[i].number)
+			continue;
+		while (n <= NAT_INSTANCES_MAX && used[n])
+			n++;
+		if (n > NAT_INSTANCES_MAX)
+			return mr_error_set(error, -ENOSPC, "more than %u instances of nat",
+			    NAT_INSTANCES_MAX);
+		used[n] = true;
+		out->instances[i].number = (uint8_t)n;
+	}
+	return 0;
+}
+
+int
+nat_conf_read(struct nat_conf *out, const struct mr_config *config, const struct nat_conf *before,
+    struct mr_error *error)
+{
+	const struct mr_conf *conf = mr_conf_child(mr_conf_root(config), "nat"), *at;
+	int rc = 0;
+
+	memset(out, 0, sizeof(*out));
+	out->max = (uint32_t)mr_conf_uint(conf, "max", 1u << 20);
+	out->instances = calloc(mr_conf_count(conf, "instance") + 1, sizeof(*out->instances));
+	if (!out->instances)
+		return mr_error_set(error, -ENOMEM, "no memory");
+	mr_conf_each(at, conf, "instance") {
+		rc = rc ? rc : read_instance(&out->instances[out->count], at);
+		out->count++;
+	}
+	if (rc)
+		mr_error_set(error, rc, "no memory");
+	else
+		rc = give_numbers(out, before, error);
+	if (rc)
+		nat_conf_free(out);
+	return rc;
+}
+
+void
+nat_conf_free(struct nat_conf *c)
+{
+	for (unsigned i = 0; i < c->count; i++) {
+		struct nat_conf_instance *n = &c->instances[i];
+
+		free(n->outside.at);
+		free(n->inside.at);
+		free(n->pool.at);
+		free(n->sources.at);
+		free(n->excludes.at);
+		free(n->statics);
+		free(n->forwards);
+	}
+	free(c->instances);
+	c->instances = NULL;
+	c->count = 0;
+}
+
+/* -- what is wrong ------------------------------------------------------------------------ */
+
+static void
+check_ranges(struct mr_report *report, const struct mr_config *config, const struct mr_conf *conf,
+    const char *name)
+{
+	const struct mr_conf *at;
+
+	mr_conf_each(at, conf, name) {
+		struct nat_range r = read_range(mr_conf_value(at));
+
+		if (r.first > r.last)
+			mr_report_at(report, config, at, "%s goes downwards", mr_conf_value(at));
+		else if (strcmp(name, "pool") == 0 && r.last - r.first >= NAT_POOL_ADDRESSES_MAX)
+			mr_report_at(report, config, at, "more than %u addresses",
+			    NAT_POOL_ADDRESSES_MAX);
+	}
+}
+
+static bool
+names(const struct mr_conf *conf, const char *list, const char *name)
+{
+	const struct mr_conf *at;
+
+	mr_conf_each(at, conf, list)
+		if (strcmp(mr_conf_value(at), name) == 0)
+			return true;
+	return false;
+}
+
+static void
+read_forward(const struct mr_conf *at, struct nat_conf_forward *f)
+{
+	memset(f, 0, sizeof(*f));
+	f->protocol = strcmp(mr_conf_text(at, "protocol", "tcp"), "tcp") == 0;
+	f->outside = read_address(mr_conf_text(at, "outside", "0.0.0.0"));
+	f->to = read_address(mr_conf_text(at, "to", ""));
+	read_ports(mr_conf_text(at, "port", "0"), &f->first, &f->last);
+	f->to_port = (uint16_t)mr_conf_uint(at, "to-port", f->first);
+}
+
+static void
+check_forward(struct mr_report *report, const struct mr_config *config, const struct mr_conf *at)
+{
+	const struct mr_conf *other;
+	struct nat_conf_forward f, g;
+
+	read_forward(at, &f);
+	if (f.first > f.last) {
+		mr_report_at(report, config, mr_conf_child(at, "port"), "%s goes downwards",
+		    mr_conf_text(at, "port", ""));
+		return;
+	}
+	if (f.to_port + (f.last - f.first) > 65535)
+		mr_report_at(report, config, mr_conf_child(at, "to-port"),
+		    "the inside's ports would go past 65535");
+	for (other = mr_conf_next(at); other; other = mr_conf_next(other)) {
+		uint16_t end, other_end;
+
+		read_forward(other, &g);
+		end = (uint16_t)(f.to_port + (f.last - f.first));
+		other_end = (uint16_t)(g.to_port + (g.last - g.first));
+		if (f.protocol != g.protocol)
+			continue;
+		if (f.outside == g.outside && f.first <= g.last && g.first <= f.last)
+			mr_report_at(report, config, other,
+			    "has ports that %s has already", mr_conf_key(at));
+		else if (f.to == g.to && f.to_port <= other_end && g.to_port <= end)
+			mr_report_at(report, config, other,
+			    "leads where %s leads: an inside port has one outside port, for what it "
+			    "sends by itself",
+			    mr_conf_key(at));
+	}
+}
+
+static void
+check_static(struct mr_report *report, const struct mr_config *config, const struct mr_conf *at)
+{
+	const struct mr_conf *other;
+
+	for (other = mr_conf_next(at); other; other = mr_conf_next(other)) {
+		if (strcmp(mr_conf_text(at, "outside", ""), mr_conf_text(other, "outside", "")) ==
+		    0)
+			mr_report_at(report, config, mr_conf_child(other, "outside"),
+			    "%s is that of %s", mr_conf_text(other, "outside", ""),
+			    mr_conf_key(at));
+		if (strcmp(mr_conf_text(at, "inside", ""), mr_conf_text(other, "inside", "")) == 0)
+			mr_report_at(report, config, mr_conf_child(other, "inside"),
+			    "%s is that of %s", mr_conf_text(other, "inside", ""),
+			    mr_conf_key(at));
+	}
+}
+
+static void
+check_instance(struct mr_report *report, const struct mr_config *config,
+    const struct mr_conf *conf)
+{
+	const struct mr_conf *at;
+	uint16_t first, last;
+
+	check_ranges(report, config, conf, "pool");
+	check_ranges(report, config, conf, "source");
+	check_ranges(report, config, conf, "exclude");
+	read_ports(mr_conf_text(conf, "ports", "1024-65535"), &first, &last);
+	if (first > last)
+		mr_report_at(report, config, mr_conf_child(conf, "ports"), "%s goes downwards",
+		    mr_conf_text(conf, "ports", ""));
+	mr_conf_each(at, conf, "inside")
+		if (names(conf, "outside", mr_conf_value(at)))
+			mr_report_at(report, config, at, "%s is outside, too", mr_conf_value(at));
+	mr_conf_each(at, conf, "forward")
+		check_forward(report, config, at);
+	mr_conf_each(at, conf, "static")
+		check_static(report, config, at);
+}
+
+/* How many instances have this interface on this side. */
+static unsigned
+count_of(const struct mr_conf *conf, const char *side, const char *name)
+{
+	const struct mr_conf *at;
+	unsigned n = 0;
+
+	mr_conf_each(at, conf, "instance")
+		n += names(at, side, name);
+	return n;
+}
+
+void
+nat_conf_check(const struct mr_config *config, struct mr_report *report)
+{
+	const struct mr_conf *conf = mr_conf_child(mr_conf_root(config), "nat"), *at, *name;
+
+	mr_conf_each(at, conf, "instance") {
+		check_instance(report, config, at);
+		for (unsigned side = 0; side < 2; side++)
+			mr_conf_each(name, at, side ? "inside" : "outside")
+				if (count_of(conf, side ? "inside" : "outside",
+					mr_conf_value(name)) > NAT_EACH)
+					mr_report_at(report, config, name,
+					    "more than %u instances have %s there", NAT_EACH,
+					    mr_conf_value(name));
+	}
+}

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef MR_NF_NAT_CONTROL_INT_H
+#define MR_NF_NAT_CONTROL_INT_H
+
+/* What the descriptor's files share: the configuration read, and the function's state. */
+
+#include "nf/dataplane.h"
+#include "nf/interface/interface.h"
+#include "nf/nat/nat_int.h"
+
+struct nat_ranges {
+	struct nat_range *at;
+	unsigned count;
+};
+
+struct nat_names {
+	char (*at)[MR_PORT_NAME_MAX];
+	unsigned count;
+};
+
+struct nat_conf_static {
+	be32_t outside, inside;
+};
+
+struct nat_conf_forward {
+	uint8_t protocol;
+	be32_t outside; /* 0: the pool's first */
+	be32_t to;
+	uint16_t first, last, to_port;
+};
+
+struct nat_conf_instance {
+	char name[MR_PORT_NAME_MAX];
+	uint8_t number;
+	struct nat_names outside, inside;
+	struct nat_ranges pool, sources, excludes;
+	uint8_t mapping, filtering;
+	uint32_t timeouts[NAT_TIME_COUNT];
+	bool inbound_refresh;
+	uint32_t hold_syn;
+	struct nat_pool_config ports; /* all but ranges and workers */
+	struct nat_conf_static *statics;
+	struct nat_conf_forward *forwards;
+	unsigned static_count, forward_count;
+};
+
+/* What a configuration says. */
+struct nat_conf {
+	uint32_t max;
+	struct nat_conf_instance *instances;
+	unsigned count;
+};
+
+/* Instances keep the numbers that they have in `before`. */
+int nat_conf_read(struct nat_conf *, const struct mr_config *, const struct nat_conf *before,
+    struct mr_error *);
+void nat_conf_free(struct nat_conf *);
+void nat_conf_check(const struct mr_config *, struct mr_report *);
+
+/* The nodes of one interface. */
+struct nat_nodes {
+	char name[MR_PORT_NAME_MAX];
+	bool made;
+	uint16_t in, out;
+	struct nat_self self;
+};
+
+/* A pool in use, and what it was made of. */
+struct nat_pool_use {
+	struct nat_pool *pool;
+	struct nat_pool_config config; /* ranges: a copy */
+	uint16_t epoch;
+};
+
+struct mr_nat {
+	struct mr_dataplane *dp;
+	struct nat_core *core; /* null: there was no instance yet */
+	struct nat_conf conf, next;
+	struct nat_nodes *nodes[MR_PORT_MAX];
+	struct nat_pool_use pools[NAT_INSTANCES_MAX + 1];
+	struct nat_pool *old[NAT_INSTANCES_MAX + 1]; /* to be taken down */
+	be32_t own[NAT_INSTANCES_MAX + 1][NAT_OWN_MAX];
+	unsigned own_count[NAT_INSTANCES_MAX + 1];
+	struct nat_view *retired;
+	bool settle; /* what the configuration maps is to be put in place again */
+};
+
+/* view.c: what workers see, made of the configuration and of the addresses that there are. */
+/* Whether the outside interfaces' addresses are others than the view's; takes them over. */
+bool nat_view_addresses(struct mr_nat *);
+/* Publishes a view of the configuration, and pools where they have to be others; what was before
+ * goes to `retired` and `old`. */
+int nat_view_publish(struct mr_nat *, struct mr_error *);
+/* When no worker sees the old one any more: moves mappings to new pools, ends those that have no
+ * place, puts static ones in place, frees the old. */
+void nat_view_settle(struct mr_nat *);
+void nat_view_free(struct nat_view *);
+
+/* static.c */
+/* Puts mappings of the configuration in place, and takes out what it does not say any more. False: a
+ * port was not free yet. */
+bool nat_static_settle(struct mr_nat *);
+
+void nat_show(void *state, struct mr_state *);
+uint32_t nat_seconds(void);
+int nat_stream(void *state, const char *name, const struct mr_nf_query *, struct mr_nf_stream *,
+    struct mr_error *);
+
+#endif

@@ -1,0 +1,295 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * The function's life in one data plane. Nodes are made for an interface when the configuration
+ * names it and taken out when it does not any more; what they do is in the view that they read.
+ */
+
+#include "nf/nat/nat.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "kit/graph/graph.h"
+#include "nf/nat/control_int.h"
+
+#define SWEEP_SECONDS 8u /* all lines are looked at in this time */
+#define NO_NODE UINT16_MAX
+
+extern const char mr_yang_nat[];
+
+uint32_t
+nat_seconds(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC_COARSE, &ts);
+	return (uint32_t)ts.tv_sec;
+}
+
+struct mr_nat *
+mr_nat_of(struct mr_dataplane *dp)
+{
+	return mr_dataplane_state(dp, &mr_nf_nat);
+}
+
+static int
+create(void **state, struct mr_dataplane *dp, struct mr_error *error)
+{
+	struct mr_nat *nat = calloc(1, sizeof(*nat));
+
+	if (!nat)
+		return mr_error_set(error, -ENOMEM, "no memory");
+	nat->dp = dp;
+	*state = nat;
+	return 0;
+}
+
+/* -- nodes -------------------------------------------------------------------------------- */
+
+static void
+remove_nodes(struct mr_nat *nat, struct nat_nodes *n)
+{
+	struct mr_graph *graph = mr_dataplane_graph(nat->dp);
+
+	if (n->made && n->in != NO_NODE)
+		mr_graph_remove_node(graph, n->in);
+	if (n->made && n->out != NO_NODE)
+		mr_graph_remove_node(graph, n->out);
+	n->made = false;
+}
+
+static int
+add_nodes(struct mr_nat *nat, struct nat_nodes *n, const struct mr_interface *in,
+    struct mr_error *error)
+{
+	struct mr_graph *graph = mr_dataplane_graph(nat->dp);
+	char name[MR_GRAPH_NAME_MAX];
+	int rc;
+
+	snprintf(n->name, sizeof(n->name), "%s", in->name);
+	n->made = true;
+	n->in = n->out = NO_NODE;
+	n->self.core = nat->core;
+	n->self.port = in->index;
+	snprintf(name, sizeof(name), "nat-in@%s", n->name);
+	rc = mr_graph_add_node(graph, &nat_in_class, name, &n->self, &n->in, error);
+	snprintf(name, sizeof(name), "nat-out@%s", n->name);
+	if (!rc)
+		rc = mr_graph_add_node(graph, &nat_out_class, name, &n->self, &n->out, error);
+	if (rc)
+		remove_nodes(nat, n);
+	return rc;
+}
+
+static int
+ensure(struct mr_nat *nat, const struct mr_interface *in, struct mr_error *error)
+{
+	struct nat_nodes **at = &nat->nodes[in->index];
+
+	if (!*at)
+		*at = calloc(1, sizeof(**at));
+	if (!*at)
+		return mr_error_set(error, -ENOMEM, "no memory");
+	if ((*at)->made && strcmp((*at)->name, in->name) != 0)
+		remove_nodes(nat, *at);
+	return (*at)->made ? 0 : add_nodes(nat, *at, in, error);
+}
+
+static void
+use_interface(struct mr_nat *nat, const char *name, bool outside, bool *used)
+{
+	struct mr_interfaces *all = mr_interfaces_of(nat->dp);
+	const struct mr_interface *in = mr_interface_find(all, name);
+	struct mr_error error;
+
+	if (!in)
+		return;
+	used[in->index] = true;
+	if (ensure(nat, in, &error)) {
+		mr_log(mr_dataplane_log(nat->dp), MR_LOG_ERROR, "nat, interface %s: %s", name,
+		    error.text);
+		return;
+	}
+	mr_interface_stage_in(all, in->index, MR_STAGE_NAT_IN, nat->nodes[in->index]->in);
+	if (outside)
+		mr_interface_stage_out(all, in->index, MR_STAGE_NAT_OUT,
+		    nat->nodes[in->index]->out);
+}
+
+/* ARP is answered with the interface's own address. */
+static void
+learn_macs(struct mr_nat *nat)
+{
+	for (unsigned i = 0; i < MR_PORT_MAX; i++) {
+		uint8_t mac[6];
+		uint64_t word = 0;
+
+		if (!nat->nodes[i] || !nat->nodes[i]->made)
+			continue;
+		if (mr_dataplane_address(nat->dp, (uint16_t)i, 0, mac))
+			memcpy(&word, mac, sizeof(mac));
+		atomic_store_explicit(&nat->nodes[i]->self.mac, word, memory_order_relaxed);
+	}
+}
+
+/* -- the steps ---------------------------------------------------------------------------- */
+
+static void
+check(void *state, const struct mr_config *config, struct mr_report *report)
+{
+	const struct mr_conf *conf = mr_conf_child(mr_conf_root(config), "nat");
+	const struct mr_nat *nat = state;
+
+	if (nat && nat->core && mr_conf_uint(conf, "max", 1u << 20) != nat->core->table->max)
+		mr_report_at(report, config, mr_conf_child(conf, "max"),
+		    "the table is made for %u and cannot be changed while it is in use; restart "
+		    "for another size",
+		    nat->core->table->max);
+	nat_conf_check(config, report);
+}
+
+static int
+prepare(void *state, const struct mr_config *config, struct mr_error *error)
+{
+	struct mr_nat *nat = state;
+	int rc = nat_conf_read(&nat->next, config, &nat->conf, error);
+
+	if (!rc && nat->next.count && !nat->core)
+		rc = nat_core_create(&nat->core, nat->next.max,
+		    mr_graph_worker_count(mr_dataplane_graph(nat->dp)), error);
+	if (rc)
+		nat_conf_free(&nat->next);
+	return rc;
+}
+
+static void
+abort_change(void *state)
+{
+	struct mr_nat *nat = state;
+
+	nat_conf_free(&nat->next);
+}
+
+static void
+publish(struct mr_nat *nat)
+{
+	struct mr_error error;
+
+	if (nat_view_publish(nat, &error))
+		mr_log(mr_dataplane_log(nat->dp), MR_LOG_ERROR, "nat: %s", error.text);
+}
+
+static void
+commit(void *state)
+{
+	struct mr_nat *nat = state;
+	bool used[MR_PORT_MAX] = { false };
+
+	nat_conf_free(&nat->conf);
+	nat->conf = nat->next;
+	memset(&nat->next, 0, sizeof(nat->next));
+	if (!nat->core)
+		return;
+	for (unsigned i = 0; i < nat->conf.count; i++) {
+		const struct nat_conf_instance *c = &nat->conf.instances[i];
+
+		for (unsigned k = 0; k < c->outside.count; k++)
+			use_interface(nat, c->outside.at[k], true, used);
+		for (unsigned k = 0; k < c->inside.count; k++)
+			use_interface(nat, c->inside.at[k], false, used);
+	}
+	for (unsigned i = 0; i < MR_PORT_MAX; i++)
+		if (nat->nodes[i] && !used[i])
+			remove_nodes(nat, nat->nodes[i]);
+	(void)nat_view_addresses(nat);
+	publish(nat);
+}
+
+static void
+finish(void *state)
+{
+	struct mr_nat *nat = state;
+
+	if (!nat->core)
+		return;
+	nat_view_settle(nat);
+	learn_macs(nat);
+}
+
+static void
+tick(void *state, uint32_t seconds)
+{
+	struct mr_nat *nat = state;
+	struct nat_table *t;
+
+	if (!nat->core)
+		return;
+	t = nat->core->table;
+	learn_macs(nat);
+	if (nat_view_addresses(nat)) {
+		publish(nat);
+		nat_view_settle(nat);
+	} else if (nat->settle) {
+		nat->settle = !nat_static_settle(nat);
+	}
+	nat_sweep(t, seconds,
+	    atomic_load_explicit(&t->top, memory_order_relaxed) / SWEEP_SECONDS + 1);
+	for (unsigned n = 1; n <= NAT_INSTANCES_MAX; n++)
+		if (nat->pools[n].pool)
+			nat_pool_tick(nat->pools[n].pool, seconds);
+}
+
+static void
+destroy(void *state)
+{
+	struct mr_nat *nat = state;
+	struct mr_error error;
+
+	if (!nat)
+		return;
+	for (unsigned i = 0; i < MR_PORT_MAX; i++)
+		if (nat->nodes[i])
+			remove_nodes(nat, nat->nodes[i]);
+	(void)mr_graph_commit(mr_dataplane_graph(nat->dp), &error);
+	nat_conf_free(&nat->conf);
+	nat_conf_free(&nat->next);
+	if (nat->core) {
+		nat_view_publish(nat, &error);
+		nat_view_settle(nat);
+		nat->retired = (struct nat_view *)(uintptr_t)mr_rcu_swap(&nat->core->view, NULL);
+		nat_view_free(nat->retired);
+	}
+	for (unsigned i = 0; i < MR_PORT_MAX; i++)
+		free(nat->nodes[i]);
+	nat_core_destroy(nat->core, mr_dataplane_buffers(nat->dp));
+	free(nat);
+}
+
+static bool
+describe(void *state, const struct mr_op *op, char *text, size_t size)
+{
+	const struct mr_nat *nat = state;
+
+	return nat_describe(nat->core, op, text, size);
+}
+
+const struct mr_nf mr_nf_nat = {
+	.name = "nat",
+	.doc = "address and port translation",
+	.yang = mr_yang_nat,
+	.create = create,
+	.destroy = destroy,
+	.check = check,
+	.prepare = prepare,
+	.commit = commit,
+	.finish = finish,
+	.abort = abort_change,
+	.tick = tick,
+	.show = nat_show,
+	.stream = nat_stream,
+	.describe = describe,
+};

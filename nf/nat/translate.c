@@ -1,0 +1,581 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+
+/*
+ * Which mapping a packet belongs to, which session of it, and making both.
+ *
+ * Sessions are kept where something depends on who the remote end is: TCP's state, filtering. What
+ * comes from a remote end that the inside never talked to, and may come in all the same, makes no
+ * session: the inside's answer does, so that nobody outside can fill the table.
+ */
+
+#include <string.h>
+
+#include "nf/nat/nat_int.h"
+
+/* -- names -------------------------------------------------------------------------------- */
+
+static uint64_t
+scope_of(const struct nat_instance *n, be32_t remote, be16_t port, uint8_t proto)
+{
+	if (mr_likely(n->mapping == NAT_ENDPOINT_INDEPENDENT))
+		return NAT_SCOPE(0, NAT_SCOPE_MAPPING);
+	if (n->mapping == NAT_ADDRESS_DEPENDENT || proto == MR_IP_PROTO_ICMP)
+		return NAT_SCOPE(NAT_END(remote, 0), NAT_SCOPE_MAPPING);
+	return NAT_SCOPE(NAT_END(remote, port), NAT_SCOPE_MAPPING);
+}
+
+void
+nat_name_of(const struct nat_instance *n, const struct nat_packet *k, struct nat_name *name)
+{
+	name->inside = NAT_INSIDE(k->src, k->sport, k->proto, n->number);
+	name->scope = scope_of(n, k->dst, k->dport, k->proto);
+	name->is_six = false;
+}
+
+static bool
+is_tracked(const struct nat_instance *n, uint8_t proto)
+{
+	return proto == MR_IP_PROTO_TCP || n->filtering != NAT_ENDPOINT_INDEPENDENT;
+}
+
+/* The remote end as sessions have it: as much of it as filtering looks at; of TCP, all. */
+static uint64_t
+session_of(const struct nat_instance *n, be32_t remote, be16_t port, uint8_t proto)
+{
+	if (n->filtering == NAT_ADDRESS_DEPENDENT || proto == MR_IP_PROTO_ICMP)
+		return NAT_END(remote, 0);
+	return NAT_END(remote, port);
+}
+
+bool
+nat_fixed(const struct nat_pass *s, const struct nat_instance *n, be32_t address,
+    enum nat_scope scope, struct nat_found *f)
+{
+	const struct nat_name name = { .inside = NAT_INSIDE(address, 0, 0, n->number),
+		.scope = NAT_SCOPE(0, scope) };
+	uint32_t word, number;
+
+	number = nat_find(s->table, s->run->worker, &name, nat_hash(s->table, &name),
+	    s->run->seconds, &word);
+	if (!number)
+		return false;
+	*f = (struct nat_found){ .open = true, .mapping = number };
+	f->address = NAT_ADDRESS(
+	    atomic_load_explicit(&s->table->entries[number].outside, memory_order_relaxed));
+	return true;
+}
+
+/* A mapping by name; the configuration's hold for all remote ends. */
+static uint32_t
+find_mapping(const struct nat_pass *s, const struct nat_instance *n, struct nat_name *name,
+    uint64_t hash, uint32_t *word)
+{
+	uint32_t number = nat_find(s->table, s->run->worker, name, hash, s->run->seconds, word);
+	struct nat_name any = *name;
+
+	if (mr_likely(number || n->mapping == NAT_ENDPOINT_INDEPENDENT))
+		return number;
+	any.scope = NAT_SCOPE(0, NAT_SCOPE_MAPPING);
+	number = nat_find(s->table, s->run->worker, &any, nat_hash(s->table, &any),
+	    s->run->seconds, word);
+	return number && (*word & NAT_STATIC) ? number : 0;
+}
+
+/* -- sessions ----------------------------------------------------------------------------- */
+
+/* A packet of the session in this line. False: it is gone. */
+static bool
+advance(const struct nat_pass *s, const struct nat_packet *k, uint32_t number, uint32_t word,
+    bool out, bool refresh, struct nat_found *f)
+{
+	struct nat_entry *e = &s->table->entries[number];
+	enum nat_tcp state, next;
+
+	f->number = number;
+	f->word = word;
+	f->refresh = refresh;
+	f->open = true;
+	if (k->proto == MR_IP_PROTO_TCP) {
+		state = atomic_load_explicit(&e->state, memory_order_relaxed);
+		next = nat_tcp_next(state, k->tcp, out);
+		f->open = next == NAT_TCP_OPEN && state == NAT_TCP_OPEN;
+		if (mr_unlikely(next != state) && !s->dry) {
+			if (!nat_lock(e, &word))
+				return false;
+			state = atomic_load_explicit(&e->state, memory_order_relaxed);
+			next = nat_tcp_next(state, k->tcp, out);
+			atomic_store_explicit(&e->state, (uint8_t)next, memory_order_relaxed);
+			atomic_store_explicit(&e->timeout, (uint8_t)nat_tcp_timeout(next),
+			    memory_order_relaxed);
+			nat_unlock(e, word);
+		}
+	}
+	if (refresh && !s->dry)
+		nat_touch(e, s->run->seconds);
+	if (mr_unlikely(word & NAT_ALG))
+		f->open = false;
+	return true;
+}
+
+static uint32_t
+find_child(const struct nat_pass *s, uint64_t inside, uint64_t remote, uint32_t *word)
+{
+	const struct nat_name name = { .inside = inside,
+		.scope = NAT_SCOPE(remote, NAT_SCOPE_CHILD) };
+
+	return nat_find(s->table, s->run->worker, &name, nat_hash(s->table, &name),
+	    s->run->seconds, word);
+}
+
+/* The line of the mapping's session with this remote end; 0: there is none. */
+static uint32_t
+find_session(const struct nat_pass *s, uint32_t mapping, uint64_t remote, uint32_t *word)
+{
+	const struct nat_entry *e = &s->table->entries[mapping];
+
+	if ((*word & NAT_SESSION) &&
+	    atomic_load_explicit(&e->remote, memory_order_relaxed) == remote &&
+	    !nat_is_late(s->table, e, s->run->seconds))
+		return mapping;
+	if (!atomic_load_explicit(&e->children, memory_order_relaxed))
+		return 0;
+	return find_child(s, atomic_load_explicit(&e->inside, memory_order_relaxed), remote, word);
+}
+
+static uint8_t
+first_timeout(const struct nat_packet *k)
+{
+	return k->proto == MR_IP_PROTO_TCP    ? NAT_TIME_TCP_SHORT
+	    : k->proto == MR_IP_PROTO_UDP ? NAT_TIME_UDP
+					  : NAT_TIME_ICMP;
+}
+
+/* What a line says of its session at the beginning. */
+static void
+begin_session(struct nat_entry *e, const struct nat_packet *k, uint64_t remote, uint32_t now)
+{
+	enum nat_tcp state = k->proto == MR_IP_PROTO_TCP
+	    ? nat_tcp_next(NAT_TCP_NONE, k->tcp, true)
+	    : NAT_TCP_NONE;
+
+	/* The inside answers a SYN that was let in without a session. */
+	if ((k->tcp & (MR_TCP_SYN | MR_TCP_ACK)) == (MR_TCP_SYN | MR_TCP_ACK))
+		state = NAT_TCP_OPEN;
+	atomic_store_explicit(&e->remote, remote, memory_order_relaxed);
+	atomic_store_explicit(&e->state, (uint8_t)state, memory_order_relaxed);
+	atomic_store_explicit(&e->timeout,
+	    k->proto == MR_IP_PROTO_TCP ? (uint8_t)nat_tcp_timeout(state) : first_timeout(k),
+	    memory_order_relaxed);
+	atomic_store_explicit(&e->seen, now, memory_order_relaxed);
+	atomic_store_explicit(&e->alg, 0, memory_order_relaxed);
+}
+
+/* The session of a mapping's own line is over or was none: this one takes its place. Its age goes
+ * up: whatever rested on the old one looks again. */
+static bool
+replace_session(const struct nat_pass *s, const struct nat_packet *k, uint32_t mapping,
+    uint32_t *word, uint64_t remote, uint32_t flags)
+{
+	struct nat_entry *e = &s->table->entries[mapping];
+	uint8_t instance;
+
+	if (!nat_lock(e, word))
+		return false;
+	if ((*word & NAT_SESSION) && !nat_is_late(s->table, e, s->run->seconds)) {
+		nat_unlock(e, *word);
+		return false;
+	}
+	instance = NAT_INSTANCE_OF(atomic_load_explicit(&e->inside, memory_order_relaxed));
+	if (!(*word & NAT_SESSION))
+		atomic_fetch_add_explicit(&s->table->sessions[instance], 1, memory_order_relaxed);
+	else
+		nat_count(s->table, s->run->worker, instance, NAT_COUNT_SESSIONS_ENDED);
+	nat_count(s->table, s->run->worker, instance, NAT_COUNT_SESSIONS);
+	begin_session(e, k, remote, s->run->seconds);
+	*word = ((*word & ~NAT_ALG) | NAT_SESSION | flags) + (1u << NAT_AGE_SHIFT);
+	nat_unlock(e, *word);
+	return true;
+}
+
+static uint32_t
+add_child(const struct nat_pass *s, const struct nat_packet *k, uint32_t mapping, uint32_t word,
+    uint64_t remote, uint32_t flags, uint32_t subscriber, uint16_t epoch, uint32_t *got,
+    uint32_t *got_word, bool *made)
+{
+	struct nat_table *t = s->table;
+	const struct nat_entry *e = &t->entries[mapping];
+	struct nat_name name = { .inside = atomic_load_explicit(&e->inside, memory_order_relaxed),
+		.scope = NAT_SCOPE(remote, NAT_SCOPE_CHILD) };
+	uint32_t number = nat_take(t, s->run->worker);
+	struct nat_entry *c = &t->entries[number];
+
+	*made = false;
+	if (!number)
+		return NAT_DROP_FULL;
+	if (!nat_adopt(t, mapping, word)) {
+		nat_put(t, s->run->worker, number);
+		return NAT_DROP_NO_MAPPING;
+	}
+	begin_session(c, k, remote, s->run->seconds);
+	atomic_store_explicit(&c->outside, atomic_load_explicit(&e->outside, memory_order_relaxed),
+	    memory_order_relaxed);
+	atomic_store_explicit(&c->subscriber, subscriber, memory_order_relaxed);
+	atomic_store_explicit(&c->pool, epoch, memory_order_relaxed);
+	atomic_store_explicit(&c->children, mapping, memory_order_relaxed);
+	atomic_store_explicit(&c->created, s->run->seconds, memory_order_relaxed);
+	*got = nat_add(t, s->run->worker, number, &name, nat_hash(t, &name), NAT_CHILD | flags,
+	    s->run->seconds, got_word);
+	*made = *got == number;
+	if (*made)
+		return NAT_DONE;
+	nat_orphan(t, mapping);
+	nat_put(t, s->run->worker, number);
+	return *got ? NAT_DONE : NAT_DROP_FULL;
+}
+
+/* Of a mapping that had its port of another pool: none. */
+static uint32_t
+subscriber_of(const struct nat_instance *n, const struct nat_entry *e)
+{
+	if (atomic_load_explicit(&e->pool, memory_order_relaxed) != n->epoch)
+		return 0;
+	return atomic_load_explicit(&e->subscriber, memory_order_relaxed);
+}
+
+/* The session of a packet from inside, made where it is not there yet. */
+static uint32_t
+outward_session(const struct nat_pass *s, const struct nat_instance *n, const struct nat_packet *k,
+    uint32_t mapping, uint32_t word, struct nat_found *f)
+{
+	uint64_t remote = session_of(n, k->dst, k->dport, k->proto);
+	uint32_t subscriber, session, session_word = word, rc, flags;
+	bool made;
+
+	session = find_session(s, mapping, remote, &session_word);
+	if (mr_likely(session) && advance(s, k, session, session_word, true, true, f))
+		return NAT_DONE;
+	*f = (struct nat_found){ .address = f->address, .port = f->port, .ports = true };
+	f->mapping = mapping;
+	/* A reset begins nothing (RFC 7857, 7). */
+	if (s->dry || (k->tcp & MR_TCP_RST))
+		return s->dry ? NAT_DONE : NAT_DROP_NO_MAPPING;
+	flags = 0;
+	session_word = word;
+	subscriber = subscriber_of(n, &s->table->entries[mapping]);
+	/* One for one. */
+	if ((word & NAT_SESSION) &&
+	    nat_is_late(s->table, &s->table->entries[mapping], s->run->seconds) &&
+	    replace_session(s, k, mapping, &session_word, remote, flags))
+		return advance(s, k, mapping, session_word, true, true, f) ? NAT_DONE
+									   : NAT_DROP_NO_MAPPING;
+	if (!nat_pool_session_begin(n->pool, s->run->worker, subscriber))
+		return NAT_DROP_LIMIT;
+	session_word = word;
+	session = mapping;
+	rc = NAT_DONE;
+	if ((word & NAT_SESSION) ||
+	    !replace_session(s, k, mapping, &session_word, remote, flags)) {
+		rc = add_child(s, k, mapping, word, remote, flags, subscriber, n->epoch, &session,
+		    &session_word, &made);
+		/* Perhaps another worker was faster. */
+		if (!made)
+			nat_pool_session_end(n->pool, subscriber);
+	}
+	if (rc != NAT_DONE)
+		return rc;
+	return advance(s, k, session, session_word, true, true, f) ? NAT_DONE : NAT_DROP_NO_MAPPING;
+}
+
+/* -- outward ------------------------------------------------------------------------------ */
+
+static uint32_t
+follow(const struct nat_pass *s, const struct nat_instance *n, const struct nat_packet *k,
+    uint32_t number, uint32_t word, struct nat_found *f)
+{
+	struct nat_entry *e = &s->table->entries[number];
+	uint64_t outside = atomic_load_explicit(&e->outside, memory_order_relaxed);
+
+	*f = (struct nat_found){ .address = NAT_ADDRESS(outside),
+		.port = NAT_PORT_OF(outside),
+		.ports = true,
+		.mapping = number,
+		.open = true };
+	if (mr_unlikely(word & NAT_STATIC))
+		return NAT_DONE;
+	if (is_tracked(n, k->proto))
+		return outward_session(s, n, k, number, word, f);
+	f->number = number;
+	f->word = word;
+	f->refresh = true;
+	if (!s->dry)
+		nat_touch(e, s->run->seconds);
+	return NAT_DONE;
+}
+
+static uint32_t
+refusal(enum nat_take rc)
+{
+	switch (rc) {
+	case NAT_NO_BLOCK:
+		return NAT_DROP_NO_BLOCK;
+	case NAT_LIMIT:
+		return NAT_DROP_LIMIT;
+	case NAT_RATE:
+		return NAT_DROP_RATE;
+	case NAT_NO_SUBSCRIBER:
+		return NAT_DROP_NO_SUBSCRIBER;
+	default:
+		return NAT_DROP_NO_PORT;
+	}
+}
+
+/* A port for it. The host's own packets keep theirs where nobody has it. */
+static uint32_t
+take_port(const struct nat_pass *s, const struct nat_instance *n, const struct nat_packet *k,
+    uint32_t number, struct nat_outside *o, uint32_t *flags)
+{
+	enum nat_proto proto = nat_pool_proto(k->proto);
+	bool self = nat_is_own(n, k->src);
+	uint8_t inside[16] = { 0 };
+	enum nat_take rc;
+
+	if (!n->pool)
+		return NAT_DROP_NO_PORT;
+	*flags = NAT_PORT | (self ? NAT_SELF : 0);
+	if (self && nat_pool_try_reserve(n->pool, k->src, proto, k->sport, number) == 0) {
+		*o = (struct nat_outside){ k->src, k->sport, 0 };
+		*flags |= NAT_RESERVED;
+		return NAT_DONE;
+	}
+	memcpy(inside, &k->src, 4);
+	rc = nat_pool_take(n->pool, s->run->worker, inside, false, proto, k->sport, number,
+	    s->run->seconds, o);
+	return rc == NAT_TAKEN ? NAT_DONE : refusal(rc);
+}
+
+static void
+give_port(const struct nat_pass *s, const struct nat_instance *n, const struct nat_packet *k,
+    uint32_t number, const struct nat_outside *o, uint32_t flags)
+{
+	enum nat_proto proto = nat_pool_proto(k->proto);
+
+	if (flags & NAT_RESERVED)
+		nat_pool_unreserve(n->pool, o->address, proto, o->port);
+	else
+		nat_pool_give(n->pool, s->run->worker, o, proto, number, s->run->seconds);
+}
+
+static uint32_t
+make(const struct nat_pass *s, const struct nat_instance *n, const struct nat_packet *k,
+    const struct nat_name *name, uint64_t hash, struct nat_found *f)
+{
+	struct nat_table *t = s->table;
+	bool tracked = is_tracked(n, k->proto);
+	struct nat_outside o;
+	struct nat_entry *e;
+	uint32_t number, got, flags, word, rc;
+
+	/* A reset begins nothing (RFC 7857, 7). */
+	if (k->tcp & MR_TCP_RST)
+		return NAT_DROP_NO_MAPPING;
+	*f = (struct nat_found){ .address = k->src };
+	if (s->dry)
+		return NAT_DONE;
+	number = nat_take(t, s->run->worker);
+	if (!number)
+		return NAT_DROP_FULL;
+	rc = take_port(s, n, k, number, &o, &flags);
+	if (rc == NAT_DONE && tracked &&
+	    !nat_pool_session_begin(n->pool, s->run->worker, o.subscriber)) {
+		give_port(s, n, k, number, &o, flags);
+		rc = NAT_DROP_LIMIT;
+	}
+	if (rc != NAT_DONE) {
+		nat_put(t, s->run->worker, number);
+		return rc;
+	}
+	e = &t->entries[number];
+	begin_session(e, k, session_of(n, k->dst, k->dport, k->proto), s->run->seconds);
+	atomic_store_explicit(&e->outside, NAT_END(o.address, o.port), memory_order_relaxed);
+	atomic_store_explicit(&e->subscriber, o.subscriber, memory_order_relaxed);
+	atomic_store_explicit(&e->pool, n->epoch, memory_order_relaxed);
+	atomic_store_explicit(&e->children, 0, memory_order_relaxed);
+	atomic_store_explicit(&e->created, s->run->seconds, memory_order_relaxed);
+	flags |= (tracked ? NAT_SESSION : 0);
+	got = nat_add(t, s->run->worker, number, name, hash, flags, s->run->seconds, &word);
+	if (mr_likely(got == number)) {
+		mr_node_count(s->run, NAT_MADE_COUNTER, 1);
+		*f = (struct nat_found){ .address = o.address,
+			.port = o.port,
+			.ports = true,
+			.mapping = number,
+			.number = number,
+			.word = word,
+			.refresh = true,
+			.open = k->proto != MR_IP_PROTO_TCP && !(flags & NAT_ALG) };
+		return NAT_DONE;
+	}
+	if (tracked)
+		nat_pool_session_end(n->pool, o.subscriber);
+	give_port(s, n, k, number, &o, flags);
+	nat_put(t, s->run->worker, number);
+	/* Another worker was faster. */
+	return got ? follow(s, n, k, got, word, f) : NAT_DROP_FULL;
+}
+
+uint32_t
+nat_outward(const struct nat_pass *s, const struct nat_instance *n, const struct nat_packet *k,
+    struct nat_found *f)
+{
+	struct nat_name name;
+	uint32_t number, word;
+	uint64_t hash;
+
+	if (mr_unlikely(n->fixed) && nat_fixed(s, n, k->src, NAT_SCOPE_FIXED_OUT, f))
+		return NAT_DONE;
+	if (mr_unlikely(k->what != NAT_FLOW))
+		return NAT_DROP_PROTOCOL;
+	if (mr_unlikely(k->proto == MR_IP_PROTO_ICMP && !k->query))
+		return NAT_DROP_NO_MAPPING;
+	nat_name_of(n, k, &name);
+	hash = k->hash ? k->hash : nat_hash(s->table, &name);
+	number = find_mapping(s, n, &name, hash, &word);
+	if (mr_likely(number))
+		return follow(s, n, k, number, word, f);
+	return make(s, n, k, &name, hash, f);
+}
+
+/* -- inward ------------------------------------------------------------------------------- */
+
+/* The live mapping that has this outside end. */
+static uint32_t
+find_outside(const struct nat_pass *s, const struct nat_instance *n, be32_t address, be16_t port,
+    uint8_t proto, uint32_t *word)
+{
+	uint32_t number =
+	    n->pool ? nat_pool_find(n->pool, address, nat_pool_proto(proto), port) : 0;
+	struct nat_entry *e = &s->table->entries[number];
+	uint64_t inside;
+
+	if (!number)
+		return 0;
+	/* Acquire pairs with nat_add. */
+	*word = atomic_load_explicit(&e->word, memory_order_acquire);
+	inside = atomic_load_explicit(&e->inside, memory_order_acquire);
+	if (!(*word & NAT_LIVE) || NAT_PROTO_OF(inside) != proto ||
+	    NAT_INSTANCE_OF(inside) != n->number ||
+	    atomic_load_explicit(&e->outside, memory_order_acquire) != NAT_END(address, port) ||
+	    !nat_is_same(e, *word))
+		return 0;
+	if (mr_unlikely(nat_is_over(s->table, e, *word, s->run->seconds))) {
+		(void)nat_end(s->table, s->run->worker, number, *word, s->run->seconds);
+		return 0;
+	}
+	return number;
+}
+
+static void
+inside_of(const struct nat_pass *s, uint32_t number, struct nat_found *f)
+{
+	uint64_t inside =
+	    atomic_load_explicit(&s->table->entries[number].inside, memory_order_relaxed);
+
+	*f = (struct nat_found){ .address = NAT_ADDRESS(inside),
+		.port = NAT_PORT_OF(inside),
+		.ports = true,
+		.mapping = number,
+		.open = true };
+}
+
+uint32_t
+nat_inward(const struct nat_pass *s, const struct nat_instance *n, const struct nat_packet *k,
+    struct nat_found *f)
+{
+	bool refresh = n->inbound_refresh || k->proto == MR_IP_PROTO_TCP;
+	uint32_t number, word, session, session_word;
+
+	if (mr_unlikely(n->fixed) && nat_fixed(s, n, k->dst, NAT_SCOPE_FIXED_IN, f))
+		return NAT_DONE;
+	if (mr_unlikely(k->what != NAT_FLOW))
+		return NAT_DROP_PROTOCOL;
+	/* Nobody outside asks through a mapping of an identifier. */
+	if (mr_unlikely(k->proto == MR_IP_PROTO_ICMP && k->query))
+		return NAT_DROP_NO_MAPPING;
+	number = find_outside(s, n, k->dst, k->dport, k->proto, &word);
+	if (!number)
+		return NAT_DROP_NO_MAPPING;
+	inside_of(s, number, f);
+	if (mr_unlikely(word & NAT_STATIC))
+		return NAT_DONE;
+	if (!is_tracked(n, k->proto)) {
+		f->number = number;
+		f->word = word;
+		f->refresh = refresh;
+		if (refresh && !s->dry)
+			nat_touch(&s->table->entries[number], s->run->seconds);
+		return NAT_DONE;
+	}
+	session_word = word;
+	session = find_session(s, number, session_of(n, k->src, k->sport, k->proto), &session_word);
+	if (mr_likely(session) && advance(s, k, session, session_word, false, refresh, f))
+		return NAT_DONE;
+	if (!(word & NAT_SELF) && n->filtering != NAT_ENDPOINT_INDEPENDENT)
+		return NAT_DROP_FILTERED;
+	inside_of(s, number, f);
+	f->number = number;
+	f->word = word;
+	f->open = k->proto != MR_IP_PROTO_TCP;
+	return NAT_DONE;
+}
+
+/* -- what ICMP errors quote --------------------------------------------------------------- */
+
+uint32_t
+nat_quoted_inward(const struct nat_pass *s, const struct nat_instance *n,
+    const struct nat_packet *k, struct nat_found *f)
+{
+	uint32_t number, word;
+
+	if (n->fixed && nat_fixed(s, n, k->quoted_src, NAT_SCOPE_FIXED_IN, f))
+		return NAT_DONE;
+	if (k->quoted_proto != MR_IP_PROTO_TCP && k->quoted_proto != MR_IP_PROTO_UDP &&
+	    !(k->quoted_proto == MR_IP_PROTO_ICMP && k->quoted_query))
+		return NAT_DROP_NO_MAPPING;
+	number = find_outside(s, n, k->quoted_src, k->quoted_sport, k->quoted_proto, &word);
+	if (!number)
+		return NAT_DROP_NO_MAPPING;
+	inside_of(s, number, f);
+	if ((word & (NAT_STATIC | NAT_SELF)) || n->filtering == NAT_ENDPOINT_INDEPENDENT)
+		return NAT_DONE;
+	return find_session(s, number,
+		   session_of(n, k->quoted_dst, k->quoted_dport, k->quoted_proto), &word)
+	    ? NAT_DONE
+	    : NAT_DROP_FILTERED;
+}
+
+uint32_t
+nat_quoted_outward(const struct nat_pass *s, const struct nat_instance *n,
+    const struct nat_packet *k, struct nat_found *f)
+{
+	struct nat_name name = {
+		.inside = NAT_INSIDE(k->quoted_dst, k->quoted_dport, k->quoted_proto, n->number),
+		.scope = scope_of(n, k->quoted_src, k->quoted_sport, k->quoted_proto),
+	};
+	uint64_t outside;
+	uint32_t number, word;
+
+	if (n->fixed && nat_fixed(s, n, k->quoted_dst, NAT_SCOPE_FIXED_OUT, f))
+		return NAT_DONE;
+	if (k->quoted_proto != MR_IP_PROTO_TCP && k->quoted_proto != MR_IP_PROTO_UDP &&
+	    !(k->quoted_proto == MR_IP_PROTO_ICMP && !k->quoted_query))
+		return NAT_DROP_NO_MAPPING;
+	number = find_mapping(s, n, &name, nat_hash(s->table, &name), &word);
+	if (!number)
+		return NAT_DROP_NO_MAPPING;
+	outside = atomic_load_explicit(&s->table->entries[number].outside, memory_order_relaxed);
+	*f = (struct nat_found){ .address = NAT_ADDRESS(outside),
+		.port = NAT_PORT_OF(outside),
+		.ports = true,
+		.mapping = number };
+	return NAT_DONE;
+}

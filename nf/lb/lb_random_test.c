@@ -222,6 +222,8 @@ change(struct world *w)
 		for (unsigned n = 0; n < TALKS; n++)
 			if (!is_old(w, &w->talks[n]))
 				w->talks[n].server = 0;
+		/* And who is not asked any more whether he is fit, is taken to be. */
+		memset(w->ill, 0, sizeof(w->ill));
 		break;
 	case 1:
 		w->ill[k][i] = !w->ill[k][i] && bed_draw(&w->random, 2);

@@ -22,7 +22,8 @@ static const struct mr_cmd_option options[] = {
 	    .doc = "routes: from there only; connections: begun by this address or prefix",
 	    .complete = "local|connected|neighbor|static|fpm|kernel" },
 	{ .name = "family", .value = "4|6", .doc = "routes: IPv4 or IPv6 only", .complete = "4|6" },
-	{ .name = "count", .doc = "routes, connections, flows: how many there are" },
+	{ .name = "count",
+	    .doc = "routes, connections, lb-connections, flows: how many there are" },
 	{ .name = "diff", .doc = "routes: where the FIB is not what the routes ask for" },
 	{ .name = "against",
 	    .value = "FILE",
@@ -59,6 +60,11 @@ static const struct mr_cmd_option options[] = {
 	    .complete =
 		"syn-sent|syn-recv|established|fin-wait|close-wait|last-ack|time-wait|close|"
 		"syn-sent2|unreplied|replied|assured" },
+	{ .name = "service", .value = "NAME", .doc = "lb-connections: of this service only" },
+	{ .name = "backend", .value = "NAME", .doc = "lb-connections: of this server only" },
+	{ .name = "client",
+	    .value = "ADDRESS",
+	    .doc = "lb-connections: of this address or prefix only" },
 	{ .name = "socket",
 	    .value = "PATH",
 	    .doc = "control socket of the millrace to ask",
@@ -104,7 +110,9 @@ what_at(unsigned n, struct what *w)
 		*w = (struct what){ .function = "conntrack", .part = "connections" };
 	if (n == MR_ARRAY_COUNT(system_parts) + 3)
 		*w = (struct what){ .function = "lanes", .part = "flows" };
-	return n <= MR_ARRAY_COUNT(system_parts) + 3;
+	if (n == MR_ARRAY_COUNT(system_parts) + 4)
+		*w = (struct what){ .function = "lb", .part = "lb-connections" };
+	return n <= MR_ARRAY_COUNT(system_parts) + 4;
 }
 
 /* As people say it: "interfaces", but "packets", "memory" and "system". */
@@ -240,6 +248,8 @@ show_run(const struct mr_cmd *cmd, int argc, char **argv)
 		return mr_show_routes(&args);
 	if (what.part && strcmp(what.part, "connections") == 0)
 		return mr_show_connections(&args);
+	if (what.part && strcmp(what.part, "lb-connections") == 0)
+		return mr_show_lb_connections(&args);
 	if (what.part && strcmp(what.part, "flows") == 0)
 		return mr_show_flows(&args);
 	snprintf(target, sizeof(target), "/state/%s", what.function);
@@ -271,7 +281,8 @@ const struct mr_cmd mr_cmd_show = {
 	.usage = "WHAT [NAME]",
 	.help =
 	    "WHAT is interfaces, bridges (or another function's name), nodes, drops, workers,\n"
-	    "plugins, packets, memory, routes, connections, flows or system. With NAME only that "
+	    "plugins, packets, memory, routes, connections, lb-connections, flows or system. With "
+	    "NAME only that "
 	    "one, in "
 	    "full. Columns "
 	    "and\n"
@@ -285,7 +296,7 @@ const struct mr_cmd mr_cmd_show = {
 	    "\n"
 	    "connections take an address of either end, and --protocol, --source, --destination,\n"
 	    "--port, --zone, --state; flows (of the flow lane) too, and --interface, --top, --by,\n"
-	    "--program.\n"
+	    "--program. lb-connections take a client's address, --service and --backend.\n"
 	    "\n"
 	    "  millrace show interfaces\n"
 	    "  millrace show bridge br0\n"

@@ -26,6 +26,9 @@ int mr_show_routes(const struct mr_cmd_args *);
 /* `show connections`, likewise. */
 int mr_show_connections(const struct mr_cmd_args *);
 
+/* `show lb-connections`, likewise. */
+int mr_show_lb_connections(const struct mr_cmd_args *);
+
 /* Prints what `target` answers; `array`: its lines as entries of a JSON array. *bytes: how much of
  * it there was. `what` is the word behind show, for errors. */
 int mr_show_pass_on(const struct mr_cmd_args *, const char *what, const char *target, bool array,

@@ -58,25 +58,45 @@ mr_show_pass_on(const struct mr_cmd_args *args, const char *what, const char *ta
 	return n == 0 ? MR_EXIT_OK : complain(what, "the answer broke off");
 }
 
+/* A list whose filters are options; the word behind its name stands for `word`. */
+static int
+show_list(const struct mr_cmd_args *args, const char *what, const char *path,
+    const char *const *filters, unsigned filter_count, const char *word)
+{
+	bool count = mr_cmd_given(args, "count"), json = mr_cmd_given(args, "json") && !count;
+	char target[1024];
+	uint64_t bytes;
+	int status;
+
+	snprintf(target, sizeof(target), "%s", path);
+	mr_client_param(target, sizeof(target), "form", count ? "count" : json ? "json" : "text");
+	for (unsigned i = 0; i < filter_count; i++)
+		if (mr_cmd_given(args, filters[i]))
+			mr_client_param(target, sizeof(target), filters[i],
+			    mr_cmd_value(args, filters[i]));
+	if (args->word_count > 1)
+		mr_client_param(target, sizeof(target), word, args->words[1]);
+	status = mr_show_pass_on(args, what, target, json, &bytes);
+	if (status == MR_EXIT_OK && bytes == 0 && !json)
+		printf("no connections\n");
+	return status;
+}
+
 int
 mr_show_connections(const struct mr_cmd_args *args)
 {
 	static const char *const filters[] = { "protocol", "source", "destination", "address",
 		"port", "zone", "state" };
-	bool count = mr_cmd_given(args, "count"), json = mr_cmd_given(args, "json") && !count;
-	char target[1024] = "/state/conntrack/connections";
-	uint64_t bytes;
-	int status;
 
-	mr_client_param(target, sizeof(target), "form", count ? "count" : json ? "json" : "text");
-	for (unsigned i = 0; i < MR_ARRAY_COUNT(filters); i++)
-		if (mr_cmd_given(args, filters[i]))
-			mr_client_param(target, sizeof(target), filters[i],
-			    mr_cmd_value(args, filters[i]));
-	if (args->word_count > 1)
-		mr_client_param(target, sizeof(target), "address", args->words[1]);
-	status = mr_show_pass_on(args, "connections", target, json, &bytes);
-	if (status == MR_EXIT_OK && bytes == 0 && !json)
-		printf("no connections\n");
-	return status;
+	return show_list(args, "connections", "/state/conntrack/connections", filters,
+	    MR_ARRAY_COUNT(filters), "address");
+}
+
+int
+mr_show_lb_connections(const struct mr_cmd_args *args)
+{
+	static const char *const filters[] = { "service", "backend", "client" };
+
+	return show_list(args, "lb-connections", "/state/lb/connections", filters,
+	    MR_ARRAY_COUNT(filters), "client");
 }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What becomes of packets to services and from servers, in every mode; the same with and without the
  * flow lane. */
+#include "kit/graph/explain.h"
+#include "model/state.h"
 #include "nf/lb/lb_test_int.h"
 
 #define SYN MR_TCP_SYN
@@ -173,6 +175,7 @@ nat_full(void **state)
 		assert_int_equal(plane->sent_count, 0);
 		assert_int_equal(lb_drops_of(&lb, "lb@b", "lb-no-connection"), 1);
 	}
+	lb.b->plane_count = BED_PLANES;
 	bed_close(lb.b);
 	free(lb.out);
 }
@@ -314,6 +317,7 @@ too_big(void **state)
 	for (unsigned idle = 0; idle < 2;)
 		idle = mr_graph_pass(lb.b->planes[0].graph, 0) ? 0 : idle + 1;
 	assert_int_equal(lb.b->planes[0].sent_count, 2);
+	lb.b->plane_count = BED_PLANES;
 	bed_close(lb.b);
 	free(lb.out);
 }
@@ -780,6 +784,163 @@ services_change(void **state)
 	lb_close(&lb);
 }
 
+/* -- what is said about it ------------------------------------------------------------------ */
+
+static void
+keep(void *user, const struct mr_recording *r)
+{
+	memcpy(user, r, sizeof(*r));
+}
+
+static bool
+says(struct lb_bed *lb, const struct mr_recording *r, const char *what)
+{
+	char text[512];
+
+	for (unsigned i = 0; i < r->count; i++)
+		if (mr_dataplane_describe(lb->b->planes[0].dp, &r->ops[i], text, sizeof(text)) &&
+		    strstr(text, what))
+			return true;
+	return false;
+}
+
+static void
+explained(void **state)
+{
+	const struct lb_talk t = { "198.51.100.5", "203.0.113.80", 1000, 80 };
+	struct mr_recording *said = calloc(1, sizeof(*said));
+	struct mr_error error;
+	struct lb_frame f;
+	struct lb_bed lb;
+
+	assert_non_null(said);
+	lb_open(&lb, nat4);
+	for (unsigned round = 0; round < 2; round++) {
+		const struct bed_plane *plane = &lb.b->planes[0];
+		uint32_t used = lb_of(&lb, 0)->core->table->used;
+
+		lb_packet(&lb, &f, 0, &t, round ? ACK : SYN, 10);
+		assert_int_equal(mr_graph_explain(plane->graph, 0,
+				     mr_packet_from(plane->buffers, MR_POOL_SHARED, f.bytes, f.len),
+				     keep, said, &error),
+		    0);
+		assert_true(says(&lb, said, "to service web"));
+		assert_true(says(&lb, said, "to server b1 of service web, 10.1.0.11:8080"));
+		/* Nothing came of it. */
+		assert_int_equal(lb_of(&lb, 0)->core->table->used, used);
+		assert_int_equal(lb_of(&lb, 0)->core->live[0].active, round);
+		(void)lb_send(&lb, 0, &t, SYN);
+	}
+	lb_close(&lb);
+	free(said);
+}
+
+static const char *
+asked(const void *arg, const char *name)
+{
+	const char *const *pairs = arg;
+
+	for (unsigned i = 0; pairs[i]; i += 2)
+		if (strcmp(pairs[i], name) == 0)
+			return pairs[i + 1];
+	return NULL;
+}
+
+static const char *
+listed(struct lb_bed *lb, const char *const *pairs, char *text, size_t size)
+{
+	const struct mr_nf_query query = { asked, pairs };
+	struct mr_nf_stream stream;
+	struct mr_error error;
+	size_t used = 0, n;
+
+	if (mr_dataplane_stream(lb->b->planes[0].dp, "lb", "connections", &query, &stream,
+		&error)) {
+		snprintf(text, size, "%s", error.text);
+		return text;
+	}
+	while ((n = stream.read(stream.state, text + used, size - used - 1)) != 0)
+		used += n;
+	text[used] = '\0';
+	stream.close(stream.state);
+	return text;
+}
+
+static void
+shown(void **state)
+{
+	static const char *const all[] = { NULL },
+				 *const none[] = { "client", "10.9.0.0/16", NULL },
+				 *const count[] = { "form", "count", "service", "web", NULL },
+				 *const json[] = { "form", "json", "backend", "b1", "client",
+					 "198.51.100.0/24", NULL },
+				 *const bad[] = { "service", "x", NULL };
+	const struct lb_talk t = { "198.51.100.5", "203.0.113.80", 1000, 80 };
+	struct mr_state *st;
+	struct mr_error error;
+	char text[4096];
+	const char *said;
+	struct lb_bed lb;
+	size_t size;
+
+	lb_open(&lb, nat4);
+	(void)lb_send(&lb, 0, &t, SYN);
+	assert_string_equal(listed(&lb, all, text, sizeof(text)),
+	    "tcp 198.51.100.5:1000 > 203.0.113.80:80  web/b1 10.1.0.11  syn, 60s left\n");
+	assert_string_equal(listed(&lb, none, text, sizeof(text)), "");
+	assert_string_equal(listed(&lb, count, text, sizeof(text)), "1\n");
+	assert_non_null(strstr(listed(&lb, json, text, sizeof(text)), "\"client-port\":1000"));
+	assert_string_equal(listed(&lb, bad, text, sizeof(text)), "there is no service \"x\"");
+	assert_int_equal(mr_state_create(&st, lb.b->model, MR_STATE_PLAIN), 0);
+	assert_int_equal(mr_dataplane_show(lb.b->planes[0].dp, "lb", st), 0);
+	assert_int_equal(mr_state_finish(st, &said, &size, &error), 0);
+	assert_non_null(strstr(said,
+	    "\"name\":\"b1\",\"address\":\"10.1.0.11\",\"port\":8080,"
+	    "\"state\":\"up\""));
+	assert_non_null(strstr(said, "\"connections\":1,\"connections-total\":1,\"packets\":1"));
+	mr_state_destroy(st);
+	lb_close(&lb);
+}
+
+/* The filter looks at what a server sent, not at the service's address, which nothing leads to. */
+static void
+reverse_path(void **state)
+{
+	const struct lb_talk t = { "198.51.100.5", "203.0.113.80", 1000, 80 };
+	const struct lb_talk r = { "10.1.0.11", "198.51.100.5", 8080, 1000 };
+	const struct lb_talk spoofed = { "10.1.0.55", "203.0.113.80", 1000, 80 };
+	struct lb_bed lb;
+
+	lb_strict = true;
+	lb_open(&lb, nat4);
+	lb_strict = false;
+	lb_expect(lb_send(&lb, 0, &t, SYN), "b 198.51.100.5:1000 > 10.1.0.11:8080");
+	for (unsigned i = 0; i < 4; i++)
+		lb_expect(lb_send(&lb, 1, &r, ACK), "a 203.0.113.80:80 > 198.51.100.5:1000");
+	lb_expect(lb_send(&lb, 0, &spoofed, SYN), "-");
+	lb_close(&lb);
+}
+
+/* Frames to others, and packets that only pass by. */
+static void
+left_alone(void **state)
+{
+	const struct lb_talk t = { "198.51.100.5", "203.0.113.80", 1000, 80 };
+	const struct lb_talk by = { "198.51.100.5", "10.1.0.12", 1000, 80 };
+	struct lb_frame f;
+	struct lb_bed lb;
+
+	lb_open(&lb, nat4);
+	lb_packet(&lb, &f, 0, &t, SYN, 0);
+	f.bytes[5] ^= 0x55;
+	assert_null(lb_one(&lb, 0, &f));
+	assert_int_equal(lb_of(&lb, 0)->core->table->used, 0);
+	for (unsigned i = 0; i < 4; i++)
+		lb_expect(lb_send(&lb, 0, &by, ACK), "b 198.51.100.5:1000 > 10.1.0.12:80");
+	assert_true(bed_lane_count(lb.b, 0) >= 1);
+	lb_close(&lb);
+}
+
 static void
 wrong_ones(void **state)
 {
@@ -863,6 +1024,10 @@ main(void)
 		cmocka_unit_test(fall_ill),
 		cmocka_unit_test(without_entries),
 		cmocka_unit_test(services_change),
+		cmocka_unit_test(explained),
+		cmocka_unit_test(shown),
+		cmocka_unit_test(reverse_path),
+		cmocka_unit_test(left_alone),
 		cmocka_unit_test(wrong_ones),
 	};
 

@@ -16,8 +16,8 @@ static const char network[] =
     "destination-burst: 1000000}\n"
     "      echo-rate: 100000000\n"
     "    interface:\n"
-    "      a: {address: [10.0.0.1/24, \"2001:db8:0::1/64\"], redirects: false}\n"
-    "      b: {address: [10.1.0.1/24, \"2001:db8:1::1/64\"], redirects: false, mtu: 1500}\n"
+    "      a: {address: [10.0.0.1/24, \"2001:db8:0::1/64\"], redirects: false%s}\n"
+    "      b: {address: [10.1.0.1/24, \"2001:db8:1::1/64\"], redirects: false, mtu: 1500%s}\n"
     "      c: {address: [10.2.0.1/24, \"2001:db8:2::1/64\"], mtu: 1300}\n"
     "    neighbor:\n"
     "      static:\n"
@@ -37,11 +37,15 @@ static const char network[] =
     "  interface: [a, b, c]\n";
 
 static char text_of[BED_TEXT_MAX];
+bool lb_strict;
 
 static const char *
 config(const char *services)
 {
-	snprintf(text_of, sizeof(text_of), "%s%s", network, services);
+	const char *filter = lb_strict ? ", reverse-path4: strict" : "";
+	int n = snprintf(text_of, sizeof(text_of), network, filter, filter);
+
+	snprintf(text_of + n, sizeof(text_of) - (size_t)n, "%s", services);
 	return text_of;
 }
 

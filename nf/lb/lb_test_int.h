@@ -34,6 +34,8 @@ struct lb_bed {
 	unsigned out_count;
 };
 
+/* With reverse-path filters on `a` and `b`. */
+extern bool lb_strict;
 /* `services` is the text below `lb:`; the table has room for 1,024 connections. */
 void lb_open(struct lb_bed *, const char *services);
 void lb_change(struct lb_bed *, const char *services);

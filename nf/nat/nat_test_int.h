@@ -15,7 +15,9 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "kit/packet/checksum.h"
 #include "nf/nat/control_int.h"
+#include "nf/nat/held_int.h"
 
 #define SEEN_MAX 1024u
 

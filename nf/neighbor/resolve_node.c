@@ -75,6 +75,7 @@ resolve_one(struct mr_node_run *run, struct mr_recorder *rec, struct mr_packet *
 	if (drop >= 0)
 		return mr_verdict_drop((unsigned)drop);
 	p->out = NEIGHBOR_PARCEL_RESOLVE;
+	mr_ip_meta(p)->icmp_data = p->port;
 	return mr_verdict_output(n->channel);
 }
 
@@ -102,6 +103,8 @@ output_body(struct mr_node_run *run, struct mr_recorder *rec, const uint32_t *pa
 			verdicts[i] = mr_verdict_output(port % MR_PORT_MAX);
 			break;
 		case NEIGHBOR_PARCEL_GO:
+			/* Where it came in decides whose rules and translations it meets on its way out. */
+			p->port = (uint16_t)(mr_ip_meta(p)->icmp_data % MR_PORT_MAX);
 			verdicts[i] = mr_verdict_edge(MR_IP_EDGE_OUTPUT);
 			break;
 		case NEIGHBOR_PARCEL_FAIL:

@@ -19,7 +19,7 @@ enum neighbor_parcel {
 	/* To control. */
 	NEIGHBOR_PARCEL_ARP = 1,
 	NEIGHBOR_PARCEL_ND,
-	NEIGHBOR_PARCEL_RESOLVE, /* mr_ip_meta.adjacency has no header; icmp_data: where it came in */
+	NEIGHBOR_PARCEL_RESOLVE, /* mr_ip_meta.adjacency has no header */
 	/* From control. */
 	NEIGHBOR_PARCEL_FRAME, /* send it on the port in the scratch's first two bytes */
 	NEIGHBOR_PARCEL_GO,    /* mr_ip_meta.adjacency has a header now */

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "nf/dataplane.h"
 #include "nf/lanes/lanes.h"
@@ -94,6 +95,37 @@ mr_bench_plane_packets(struct mr_bench_plane *p, const char *interface, bool sen
 			count += atomic_load_explicit(&stats[q].packets, memory_order_relaxed);
 	}
 	return count;
+}
+
+uint64_t
+mr_bench_plane_state(struct mr_bench_plane *p, const char *function, const char *leaf)
+{
+	unsigned long long value = 0;
+	struct mr_state *state;
+	const char *text, *at;
+	char wanted[80];
+	size_t size;
+
+	if (mr_state_create(&state, p->model, MR_STATE_PLAIN))
+		return 0;
+	snprintf(wanted, sizeof(wanted), "\"%s\":", leaf);
+	if (mr_dataplane_show(p->dp, function, state) == 0 &&
+	    mr_state_finish(state, &text, &size, NULL) == 0) {
+		at = strstr(text, wanted);
+		if (!at || sscanf(at + strlen(wanted), "%llu", &value) != 1)
+			value = 0;
+	}
+	mr_state_destroy(state);
+	return value;
+}
+
+void
+mr_bench_plane_tick(struct mr_bench_plane *p)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	mr_dataplane_tick(p->dp, (uint32_t)now.tv_sec);
 }
 
 void

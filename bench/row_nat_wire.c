@@ -37,7 +37,7 @@ static const char configuration[] =
     "        " MR_BENCH_WIRE_HOP ": {interface: out, mac: \"" MR_BENCH_WIRE_HOP_MAC "\"}\n"
     "nat:\n"
     "  instance:\n"
-    "    masquerade: {outside: [out], inside: [in]}\n";
+    "    masquerade: {outside: [out]}\n";
 
 static void
 teardown(struct mr_bench_run *run)

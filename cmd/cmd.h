@@ -30,7 +30,8 @@ struct mr_cmd {
 	const char *usage;   /* what follows the name: "FILE" */
 	const char *help;    /* paragraphs and examples */
 	const struct mr_cmd_option *options;
-	/* What its words may be, as of an option; "@what": of show; with a blank in it: the first
+	/* What its words may be, as of an option; "@what": of show; "@act": what of
+	 * the functions' acts the verb does; with a blank in it: the first
 	 * word, and then the others. */
 	const char *complete;
 	int (*run)(const struct mr_cmd *, int argc, char **argv); /* argv[0] is the verb */

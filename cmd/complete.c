@@ -16,6 +16,7 @@
 #include "cmd/cmd.h"
 #include "cmd/load.h"
 #include "cmd/show.h"
+#include "nf/nf.h"
 
 struct words {
 	const struct mr_cmd *cmd;
@@ -132,6 +133,18 @@ offer_what(const struct words *w)
 		offer(w, text);
 }
 
+/* What of the functions' acts this verb does. */
+static void
+offer_acts(const struct words *w)
+{
+	size_t len = strlen(w->cmd->name);
+	const struct mr_nf_act *a;
+
+	for (unsigned n = 0; (a = mr_nf_act_at(n)) != NULL; n++)
+		if (strncmp(a->name, w->cmd->name, len) == 0 && a->name[len] == ' ')
+			offer(w, a->name + len + 1);
+}
+
 static void
 offer_kind(const struct words *w, const char *kind)
 {
@@ -161,6 +174,8 @@ offer_kind(const struct words *w, const char *kind)
 		offer_devices(w);
 	else if (strcmp(kind, "@model") == 0)
 		offer_model(w);
+	else if (strcmp(kind, "@act") == 0 && w->plain == 0)
+		offer_acts(w);
 	else if (strcmp(kind, "@what") == 0 && w->plain == 0)
 		offer_what(w);
 	else if (strcmp(kind, "@what") == 0 && w->plain == 1 &&

@@ -161,9 +161,10 @@ serve(struct evhttp_request *req, void *arg)
 	struct evkeyvalq query;
 
 	bool explain = path && strcmp(path, "/explain") == 0;
+	bool act = path && strncmp(path, "/act/", 5) == 0, post = explain || act;
 
-	if (evhttp_request_get_command(req) != (explain ? EVHTTP_REQ_POST : EVHTTP_REQ_GET)) {
-		server_fail(req, 405, "only %s is understood here", explain ? "POST" : "GET");
+	if (evhttp_request_get_command(req) != (post ? EVHTTP_REQ_POST : EVHTTP_REQ_GET)) {
+		server_fail(req, 405, "only %s is understood here", post ? "POST" : "GET");
 		return;
 	}
 	TAILQ_INIT(&query);
@@ -181,9 +182,11 @@ serve(struct evhttp_request *req, void *arg)
 		server_capture(s, req, &query);
 	else if (explain)
 		server_explain(s, req, &query);
+	else if (act)
+		server_act(s, req, path + 5, &query);
 	else
 		server_fail(req, 404,
-		    "there is no %s; there are /state, /trace, /explain and /capture", path);
+		    "there is no %s; there are /state, /trace, /explain, /capture and /act", path);
 	evhttp_clear_headers(&query);
 }
 

@@ -14,6 +14,8 @@
  *	POST /explain?interface=I	what would happen to the frame in the body (in hexadecimal
  *					digits), as such an object; with to=own it goes to this
  *					data plane's own Ethernet address
+ *	POST /act/flush/connections?...	what a function offers to be done; a line for each piece
+ *					of the work, with a number
  *	GET /capture?interface=I&points=P&...		pcapng, until the client hangs up
  *
  * Ownership: the server owns its socket; data plane, model and event base are the

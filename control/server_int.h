@@ -50,6 +50,9 @@ char *recording_json(struct mr_dataplane *, const struct mr_recording *, json_t 
 /* The resources. */
 void server_function_stream(struct mr_server *, struct evhttp_request *, const char *function,
     const char *name, const struct evkeyvalq *);
+/* `path`: what is done, "flush/connections". */
+void server_act(struct mr_server *, struct evhttp_request *, const char *path,
+    const struct evkeyvalq *);
 void server_trace(struct mr_server *, struct evhttp_request *, const struct evkeyvalq *);
 void server_explain(struct mr_server *, struct evhttp_request *, const struct evkeyvalq *);
 void server_capture(struct mr_server *, struct evhttp_request *, const struct evkeyvalq *);

@@ -1,14 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* Streams that functions offer (nf/nf.h), passed on as fast as the client takes them. */
+/* Streams that functions offer (nf/nf.h), passed on as fast as the client takes them: state that is
+ * read, and acts, of which each piece says how much was done. */
 
 #include <errno.h>
 #include <event2/buffer.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <sys/queue.h>
 
 #include "control/server_int.h"
 
-#define PIECE 131072u          /* of one step, so that the thread has time for others */
+#define PIECE 131072u /* of one step, so that the thread has time for others */
+#define FILTERS_MAX 16u
 #define PENDING_MAX (4u << 20) /* a client that does not read: wait */
 
 static bool
@@ -50,6 +54,25 @@ value(const void *arg, const char *name)
 	return server_param(arg, name, NULL);
 }
 
+/* Sends a stream that was opened, or says why it was not (rc). */
+static void
+begin(struct mr_server *s, struct evhttp_request *req, struct mr_nf_stream *source, int rc,
+    const struct mr_error *error)
+{
+	if (rc) {
+		free(source);
+		server_fail(req,
+		    rc == -ENOENT       ? 404
+			: rc == -EINVAL ? 400
+					: 503,
+		    "%s", error->text);
+	} else if (server_stream(s, req, source->type, step, end, source)) {
+		source->close(source->state);
+		free(source);
+		server_fail(req, 503, "no memory");
+	}
+}
+
 void
 server_function_stream(struct mr_server *s, struct evhttp_request *req, const char *function,
     const char *name, const struct evkeyvalq *query)
@@ -64,12 +87,33 @@ server_function_stream(struct mr_server *s, struct evhttp_request *req, const ch
 		return;
 	}
 	rc = mr_dataplane_stream(s->config.dataplane, function, name, &asked, source, &error);
-	if (rc) {
+	begin(s, req, source, rc, &error);
+}
+
+void
+server_act(struct mr_server *s, struct evhttp_request *req, const char *path,
+    const struct evkeyvalq *query)
+{
+	const struct mr_nf_query asked = { .value = value, .arg = query };
+	struct mr_nf_stream *source = calloc(1, sizeof(*source));
+	const char *filters[FILTERS_MAX + 1];
+	struct mr_error error = { 0 };
+	const struct evkeyval *given;
+	unsigned count = 0;
+	char name[64];
+
+	snprintf(name, sizeof(name), "%s", path);
+	for (char *c = name; *c; c++)
+		*c = *c == '/' ? ' ' : *c;
+	TAILQ_FOREACH(given, query, next)
+	if (count <= FILTERS_MAX)
+		filters[count++] = given->key;
+	if (!source || count > FILTERS_MAX) {
 		free(source);
-		server_fail(req, rc == -ENOENT ? 404 : rc == -EINVAL ? 400 : 503, "%s", error.text);
-	} else if (server_stream(s, req, source->type, step, end, source)) {
-		source->close(source->state);
-		free(source);
-		server_fail(req, 503, "no memory");
+		server_fail(req, source ? 400 : 503, source ? "too many filters" : "no memory");
+		return;
 	}
+	filters[count] = NULL;
+	begin(s, req, source,
+	    mr_dataplane_act(s->config.dataplane, name, filters, &asked, source, &error), &error);
 }

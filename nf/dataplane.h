@@ -47,6 +47,11 @@ int mr_dataplane_show(struct mr_dataplane *, const char *function, struct mr_sta
  * such function, or no such stream of it. */
 int mr_dataplane_stream(struct mr_dataplane *, const char *function, const char *name,
     const struct mr_nf_query *, struct mr_nf_stream *, struct mr_error *);
+/* Begins an act of whichever function has it; as a stream. -ENOENT: none has. -EINVAL, too, for a
+ * filter that it does not know, if `filters` (ends with null) says what the client gave: what a
+ * misspelt one would have kept must not be lost. */
+int mr_dataplane_act(struct mr_dataplane *, const char *name, const char *const *filters,
+    const struct mr_nf_query *, struct mr_nf_stream *, struct mr_error *);
 /* Words of whichever function has some for this operation of a recording; false: none has. */
 bool mr_dataplane_describe(struct mr_dataplane *, const struct mr_op *, char *text, size_t size);
 /* The Ethernet address that a frame for this data plane itself has on this interface: a function's,

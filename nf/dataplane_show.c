@@ -171,6 +171,47 @@ mr_dataplane_stream(struct mr_dataplane *dp, const char *function, const char *n
 	return mr_error_set(error, -ENOENT, "there is no %s of a %s", name, function);
 }
 
+const struct mr_nf_act *
+mr_nf_act_at(unsigned n)
+{
+	for (unsigned i = 0; mr_nf_list[i]; i++)
+		for (const struct mr_nf_act *a = mr_nf_list[i]->acts; a && a->name; a++)
+			if (n-- == 0)
+				return a;
+	return NULL;
+}
+
+/* Whether the word is one of a|b|c. */
+static bool
+is_listed(const char *list, const char *word)
+{
+	size_t len = strlen(word);
+
+	for (; *list; list += list[strcspn(list, "|")] ? strcspn(list, "|") + 1 : strlen(list))
+		if (strcspn(list, "|") == len && strncmp(list, word, len) == 0)
+			return true;
+	return false;
+}
+
+int
+mr_dataplane_act(struct mr_dataplane *dp, const char *name, const char *const *filters,
+    const struct mr_nf_query *query, struct mr_nf_stream *out, struct mr_error *error)
+{
+	for (unsigned i = 0; mr_nf_list[i]; i++) {
+		for (const struct mr_nf_act *a = mr_nf_list[i]->acts; a && a->name; a++) {
+			if (strcmp(a->name, name) != 0)
+				continue;
+			for (; *filters; filters++)
+				if (!is_listed(a->filters, *filters))
+					return mr_error_set(error, -EINVAL,
+					    "%s has no filter \"%s\"; there are %s", name, *filters,
+					    a->filters);
+			return a->open(dp->states[i], query, out, error);
+		}
+	}
+	return mr_error_set(error, -ENOENT, "there is nothing that does \"%s\"", name);
+}
+
 bool
 mr_dataplane_describe(struct mr_dataplane *dp, const struct mr_op *op, char *text, size_t size)
 {

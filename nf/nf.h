@@ -49,6 +49,17 @@ struct mr_nf_stream {
 	void *state;
 };
 
+/* What a client may have done to a function's state, beside configurations: "flush connections". It
+ * is a stream, too, so that much can be done in pieces: each piece is a line with the number of
+ * things that it was done to. */
+struct mr_nf_act {
+	const char *name; /* a verb and a noun; no other function has the same */
+	const char *doc;
+	const char *filters; /* the names of its query, "protocol|address": there are no others */
+	int (*open)(void *state, const struct mr_nf_query *, struct mr_nf_stream *,
+	    struct mr_error *);
+};
+
 struct mr_nf {
 	const char *name;
 	const char *doc;
@@ -73,6 +84,8 @@ struct mr_nf {
 	int (*stream)(void *state, const char *name, const struct mr_nf_query *,
 	    struct mr_nf_stream *, struct mr_error *);
 
+	const struct mr_nf_act *acts; /* ends with a null name; may be null */
+
 	/* For trace and explain; each may be null. */
 	/* Puts words to an operation that its nodes recorded: names and addresses for numbers.
 	 * False: not one of its own, or it says enough by itself. */
@@ -84,6 +97,9 @@ struct mr_nf {
 
 /* Ends with a null pointer. */
 extern const struct mr_nf *const mr_nf_list[];
+
+/* The n-th of all functions' acts; null past the last. */
+const struct mr_nf_act *mr_nf_act_at(unsigned n);
 
 /* The model of a data plane with all functions: the modules of each. */
 int mr_nf_model(struct mr_model **out, struct mr_error *);

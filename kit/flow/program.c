@@ -112,7 +112,7 @@ write_rest(const struct mr_program *g, const struct mr_flow_values *values, uint
 static bool
 has_headroom(const struct mr_program *g, const struct mr_packet *p)
 {
-	int more = program_more(g)->family == 6 ? 20 : 0;
+	int more = g->flags & MR_PROGRAM_FAMILY && program_more(g)->family == 6 ? 20 : 0;
 
 	return (int)mr_packet_headroom(p) >= MR_MAX(g->grow, 0) + more;
 }
@@ -129,7 +129,7 @@ mr_program_edit_more(const struct mr_program *g, const struct mr_flow_values *va
 	if (!has_headroom(g, p))
 		return false;
 	/* What the key says of the packet makes it plain. */
-	if (program_more(g)->family &&
+	if ((g->flags & MR_PROGRAM_FAMILY) &&
 	    !mr_edit_family(NULL, p, program_more(g)->family_at, program_more(g)->family))
 		return false;
 	bytes = mr_packet_bytes(p);
@@ -221,7 +221,7 @@ mr_program_edit(const struct mr_program *g, const struct mr_flow_values *values,
 		return mr_program_edit_inl(g, values, p);
 	if (!has_headroom(g, p))
 		return false;
-	if (program_more(g)->family &&
+	if ((g->flags & MR_PROGRAM_FAMILY) &&
 	    !mr_edit_family(rec, p, program_more(g)->family_at, program_more(g)->family))
 		return false;
 	edit_recorded(g, values, rec, p);

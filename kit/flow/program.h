@@ -78,8 +78,8 @@ struct mr_program {
 	uint16_t drop_node;      /* of a drop */
 	uint16_t max_length;     /* p->total at most, as it comes in */
 	int8_t grow;             /* bytes that the head grows by */
-	uint8_t flags;           /* enum mr_program_flag */
 	uint8_t regions;         /* enum mr_program_region */
+	uint16_t flags;          /* enum mr_program_flag */
 	uint8_t lines;           /* in all */
 	uint8_t ttl; /* offset, as the packet comes in, of the IP header whose TTL goes down; 0:
 			    * none */
@@ -103,6 +103,8 @@ enum mr_program_flag {
 	MR_PROGRAM_VALUES = 1u << 5,   /* the flow has values */
 	MR_PROGRAM_PATCH = 1u << 6,    /* what it does is in the first line and in its patch */
 	MR_PROGRAM_OPEN = 1u << 7,     /* not simple, but no conditions beyond the first line */
+	MR_PROGRAM_FAMILY =
+	    1u << 8, /* first of all the IP header becomes one of the other family */
 };
 
 #define MR_PROGRAM_WINDOWS 3u

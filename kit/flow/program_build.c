@@ -405,9 +405,10 @@ emit(struct program_builder *b)
 	g->write_len = (uint8_t)e->first_len;
 	g->headroom = (uint8_t)(MR_MAX(b->head.grow, 0) + (int)(PROGRAM_WRITE_MAX - e->first_len));
 	memcpy(g->write + PROGRAM_WRITE_MAX - e->first_len, e->first, e->first_len);
-	g->flags = (uint8_t)((e->ttl6 ? MR_PROGRAM_TTL6 : 0) |
-	    (b->call_count ? MR_PROGRAM_CALLS : 0) | (b->private ? MR_PROGRAM_PRIVATE : 0) |
-	    (b->valued ? MR_PROGRAM_VALUES : 0) | (b->patched ? MR_PROGRAM_PATCH : 0));
+	g->flags =
+	    (uint16_t)((e->ttl6 ? MR_PROGRAM_TTL6 : 0) | (b->call_count ? MR_PROGRAM_CALLS : 0) |
+		(b->private ? MR_PROGRAM_PRIVATE : 0) | (b->valued ? MR_PROGRAM_VALUES : 0) |
+		(b->patched ? MR_PROGRAM_PATCH : 0) | (e->family ? MR_PROGRAM_FAMILY : 0));
 	if (simple(e))
 		g->flags |= MR_PROGRAM_SIMPLE;
 	else if (is_open(e))

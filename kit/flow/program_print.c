@@ -87,7 +87,7 @@ print_edits(struct text *t, const struct mr_program *g, const struct mr_flow_val
 	const void *first;
 	unsigned count;
 
-	if (program_more(g)->family)
+	if (g->flags & MR_PROGRAM_FAMILY)
 		add(t, "IPv%u in place of the header at %u\n", program_more(g)->family,
 		    program_more(g)->family_at);
 	if (g->grow > 0)

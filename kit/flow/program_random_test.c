@@ -11,7 +11,6 @@
 #include <stdio.h>
 #include <cmocka.h>
 
-#include "kit/flow/program_int.h"
 #include "kit/flow/program_oracle.h"
 
 #define NODE 5u
@@ -257,7 +256,7 @@ round_of(struct bed *b, struct tally *t)
 	}
 	t->built++;
 	t->simple += !!(mr_program_at(b->programs, program)->flags & MR_PROGRAM_SIMPLE);
-	t->families += program_more(mr_program_at(b->programs, program))->family != 0;
+	t->families += !!(mr_program_at(b->programs, program)->flags & MR_PROGRAM_FAMILY);
 	check(b, program, &values, oracle_clone(original), &fits);
 	assert_true(fits);
 	for (unsigned i = 0; i < 5; i++) {
@@ -389,7 +388,7 @@ headroom(void **state)
 				    p->len);
 			} else {
 				assert_true(
-				    MR_MAX(g->grow, 0) + (program_more(g)->family ? 20 : 0) >
+				    MR_MAX(g->grow, 0) + (g->flags & MR_PROGRAM_FAMILY ? 20 : 0) >
 				    (int)room);
 				assert_memory_equal(tight, before, before->data + before->len);
 			}

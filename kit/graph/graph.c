@@ -139,6 +139,20 @@ mr_graph_remove_node(struct mr_graph *g, uint16_t node)
 }
 
 int
+mr_graph_rename_node(struct mr_graph *g, uint16_t node, const char *name)
+{
+	if (node < MR_GRAPH_NODE_FIRST || node >= g->node_count || !g->nodes[node].class ||
+	    strlen(name) >= MR_GRAPH_NAME_MAX)
+		return -EINVAL;
+	if (strcmp(g->nodes[node].name, name) == 0)
+		return 0;
+	if (name_taken(g, name))
+		return -EEXIST;
+	snprintf(g->nodes[node].name, sizeof(g->nodes[node].name), "%s", name);
+	return 0;
+}
+
+int
 mr_graph_link(struct mr_graph *g, uint16_t from, unsigned edge, uint16_t to)
 {
 	if (from >= g->node_count || to >= g->node_count || !g->nodes[from].class ||

@@ -82,6 +82,8 @@ MR_API void mr_graph_destroy(struct mr_graph *); /* stops first */
 MR_API int mr_graph_add_node(struct mr_graph *, const struct mr_node_class *, const char *name,
     void *self, uint16_t *index, struct mr_error *);
 MR_API void mr_graph_remove_node(struct mr_graph *, uint16_t node);
+/* For one that was added while its name was still another's. -EEXIST: it is. */
+MR_API int mr_graph_rename_node(struct mr_graph *, uint16_t node, const char *name);
 MR_API int mr_graph_link(struct mr_graph *, uint16_t from, unsigned edge, uint16_t to);
 /* Runs this node on these workers only (none: on all); others hand packets over, by flow when there
  * are several. -EINVAL for a node that runs alone, which stays where it is. */

@@ -101,8 +101,8 @@ acl_destroy(void *state)
 	if (!acl)
 		return;
 	for (s = acl->stages; s; s = s->next) {
-		(s->out ? mr_interface_stage_out : mr_interface_stage_in)(
-		    mr_interfaces_of(acl->dp), s->interface, MR_STAGE_FILTER, NO_NODE);
+		(s->out ? mr_interface_stage_out : mr_interface_stage_in)(mr_interfaces_of(acl->dp),
+		    s->interface, MR_STAGE_FILTER, NO_NODE);
 		mr_graph_remove_node(mr_dataplane_graph(acl->dp), s->node);
 	}
 	if (acl->stages)
@@ -245,6 +245,23 @@ stage_find(struct acl *acl, const char *name, uint16_t index, bool out)
 	return s;
 }
 
+/* Whether an interface of this name, before it was set up anew, has such a node still. */
+static bool
+name_is_taken(const struct acl *acl, const char *name, bool out)
+{
+	const struct acl_stage *s = acl->stages;
+
+	while (s && (strcmp(s->name, name) || s->out != out))
+		s = s->next;
+	return s != NULL;
+}
+
+static void
+node_name(const char *name, bool out, const char *more, char text[MR_GRAPH_NAME_MAX])
+{
+	snprintf(text, MR_GRAPH_NAME_MAX, "acl-%s@%s%s", out ? "out" : "in", name, more);
+}
+
 /* The node of an interface and direction. */
 static int
 stage_get(struct acl *acl, const char *name, uint16_t index, bool out, struct acl_stage **stage,
@@ -265,7 +282,8 @@ stage_get(struct acl *acl, const char *name, uint16_t index, bool out, struct ac
 	s->out = out;
 	s->fresh = true;
 	snprintf(s->name, sizeof(s->name), "%s", name);
-	snprintf(node, sizeof(node), "acl-%s@%s", out ? "out" : "in", name);
+	/* The name is its own with the commit. */
+	node_name(name, out, name_is_taken(acl, name, out) ? "+" : "", node);
 	mr_meter_set(&s->rejects, mr_graph_hz(mr_dataplane_graph(acl->dp)), acl->reject_rate_then,
 	    acl->reject_rate_then);
 	ret = mr_graph_add_node(mr_dataplane_graph(acl->dp), out ? &acl_out_class : &acl_in_class,
@@ -427,11 +445,10 @@ commit_stage(struct acl *acl, struct acl_stage *s)
 {
 	struct mr_graph *graph = mr_dataplane_graph(acl->dp);
 	struct mr_interfaces *interfaces = mr_interfaces_of(acl->dp);
+	char name[MR_GRAPH_NAME_MAX];
 
-	if (!s->wanted) {
-		mr_graph_remove_node(graph, s->node);
-		return;
-	}
+	node_name(s->name, s->out, "", name);
+	(void)mr_graph_rename_node(graph, s->node, name);
 	if (changes(acl, s))
 		mr_generation_bump(&s->generation);
 	s->list = s->list_then;
@@ -467,7 +484,11 @@ acl_commit(void *state)
 	atomic_store_explicit(&acl->world, acl->then, memory_order_release);
 	acl->reject_rate = acl->reject_rate_then;
 	for (struct acl_stage *s = acl->stages; s; s = s->next)
-		commit_stage(acl, s);
+		if (!s->wanted)
+			mr_graph_remove_node(mr_dataplane_graph(acl->dp), s->node);
+	for (struct acl_stage *s = acl->stages; s; s = s->next)
+		if (s->wanted)
+			commit_stage(acl, s);
 	track(acl);
 	acl_sets_free(&acl->sets);
 	acl->sets = acl->sets_then;

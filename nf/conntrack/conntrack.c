@@ -403,5 +403,6 @@ const struct mr_nf mr_nf_conntrack = {
 	.tick = tick,
 	.show = ct_show,
 	.stream = ct_stream,
+	.acts = ct_acts,
 	.describe = describe,
 };

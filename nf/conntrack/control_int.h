@@ -56,6 +56,7 @@ void ct_show(void *state, struct mr_state *);
 /* The workers' clock. */
 uint32_t ct_seconds(void);
 /* stream.c */
+extern const struct mr_nf_act ct_acts[];
 int ct_stream(void *state, const char *name, const struct mr_nf_query *, struct mr_nf_stream *,
     struct mr_error *);
 

@@ -15,13 +15,23 @@ fragment_hash(const struct ct_pass *s, const struct ct_packet *k, const struct m
 	return ct_hash(s->core->table, &key);
 }
 
+/* One that waited goes on. Of a node that is gone, nobody counts any more what it held. */
 static void
-drop_all(const struct ct_pass *s, uint32_t packet, enum ct_track_drop why)
+release(const struct ct_pass *s, uint16_t node, uint32_t packet, mr_verdict_t verdict)
+{
+	if (mr_likely(node == s->run->node))
+		mr_node_release(s->run, packet, verdict);
+	else
+		mr_node_emit(s->run, packet, verdict);
+}
+
+static void
+drop_all(const struct ct_pass *s, uint16_t node, uint32_t packet, enum ct_track_drop why)
 {
 	while (packet != MR_PACKET_NONE) {
 		uint32_t next = mr_packet_at(s->run->base, packet)->hash;
 
-		mr_node_release(s->run, packet, mr_verdict_drop(why));
+		release(s, node, packet, mr_verdict_drop(why));
 		packet = next;
 	}
 }
@@ -71,7 +81,7 @@ ct_piece(const struct ct_pass *s, uint32_t packet, struct mr_packet *p, const st
 		return mr_verdict_drop(CT_TRACK_DROP_EXPLAINED);
 	f = s->core->fragments[s->run->worker];
 	e = ct_fragment_make(f, hash, s->run->node, s->run->seconds, &evicted);
-	drop_all(s, evicted, CT_TRACK_DROP_EVICTED);
+	drop_all(s, s->run->node, evicted, CT_TRACK_DROP_EVICTED);
 	if (!e)
 		return mr_verdict_drop(CT_TRACK_DROP_EARLY_FRAGMENT);
 	if (e->track)
@@ -92,7 +102,7 @@ let_go(const struct ct_pass *s, uint32_t packet, const struct ct_fragment *e, ui
 		struct ct_packet k;
 
 		ct_classify(&k, p, zone);
-		mr_node_release(s->run, packet, follow(s, p, e, k.l3, k.l4, k.end, k.six));
+		release(s, e->node, packet, follow(s, p, e, k.l3, k.l4, k.end, k.six));
 		packet = next;
 	}
 }
@@ -111,7 +121,7 @@ ct_lead(const struct ct_pass *s, struct mr_packet *p, const struct ct_packet *k,
 	f = s->core->fragments[s->run->worker];
 	e = ct_fragment_make(f, fragment_hash(s, k, p, zone), s->run->node, s->run->seconds,
 	    &evicted);
-	drop_all(s, evicted, CT_TRACK_DROP_EVICTED);
+	drop_all(s, s->run->node, evicted, CT_TRACK_DROP_EVICTED);
 	if (!e)
 		return; /* those that follow will not be known */
 	e->track = p->track;
@@ -140,6 +150,6 @@ ct_track_tick(struct mr_node_run *run)
 		if (e->track)
 			let_go(&s, first, e, zone);
 		else
-			drop_all(&s, first, CT_TRACK_DROP_LATE_FRAGMENT);
+			drop_all(&s, e->node, first, CT_TRACK_DROP_LATE_FRAGMENT);
 	}
 }

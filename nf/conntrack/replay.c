@@ -72,6 +72,7 @@ tcp(struct ct_line *c, const uint8_t *bytes, const struct mr_replayed *r, unsign
 		.win = mr_load_be16(l4 + 14),
 		.flags = r->tcp,
 	};
+	enum ct_window place;
 
 	if (mr_unlikely(
 		(r->tcp & (MR_TCP_ACK | MR_TCP_SYN | MR_TCP_FIN | MR_TCP_RST)) != MR_TCP_ACK ||
@@ -79,11 +80,12 @@ tcp(struct ct_line *c, const uint8_t *bytes, const struct mr_replayed *r, unsign
 		!from->maxwin))
 		return false;
 	s.end = s.seq + len;
-	if (mr_likely(ct_window_check(from, &c->half[!dir], s.seq, s.ack, s.end) == CT_WINDOW_IN)) {
+	place = ct_window_check(from, &c->half[!dir], s.seq, s.ack, s.end);
+	if (mr_likely(place == CT_WINDOW_IN)) {
 		win = (uint32_t)s.win << (c->scale >> 4 * dir & 15u);
 		ct_window_move(c, dir, &s, s.ack, s.end, win);
 		ct_window_note(c, dir, &s);
-	} else if (!(c->flags[dir] & CT_HALF_LIBERAL)) {
+	} else if (place == CT_WINDOW_MORE || !(c->flags[dir] & CT_HALF_LIBERAL)) {
 		return false;
 	}
 	c->last_kind = (uint8_t)(CT_ACK | (dir ? CT_LAST_REPLY : 0));
@@ -143,6 +145,29 @@ one(const struct ct_side *side, struct mr_node_run *run, const uint8_t *bytes, u
 	return good ? 0 : MR_REPLAY_SKIP;
 }
 
+/* Connections of which a packet of this vector takes the graph, as a set that may say yes too
+ * often: what comes behind it does so, too, or it would overtake. */
+#define WALKERS 256u
+struct walkers {
+	uint64_t bits[WALKERS / 64];
+	bool any;
+};
+
+mr_inline bool
+walks(const struct walkers *w, uint32_t connection)
+{
+	return w->any && (w->bits[connection % WALKERS / 64] >> connection % 64 & 1);
+}
+
+static mr_noinline void
+walk(struct walkers *w, uint32_t connection)
+{
+	if (!w->any)
+		memset(w->bits, 0, sizeof(w->bits));
+	w->any = true;
+	w->bits[connection % WALKERS / 64] |= 1ull << connection % 64;
+}
+
 void
 ct_replay(struct mr_node_run *run, const uint32_t *packets, const uint32_t *args,
     const struct mr_replayed *replayed, uint8_t *skip, unsigned count)
@@ -150,17 +175,24 @@ ct_replay(struct mr_node_run *run, const uint32_t *packets, const uint32_t *args
 	const struct ct_side *side = run->self;
 	struct ct_table *t = side->core->table;
 	unsigned fresh = 0, known = 0;
+	struct walkers walkers;
 
+	walkers.any = false;
 	for (unsigned i = 0; i < count; i++)
 		mr_prefetch_write(&t->lines[args[i] & MR_TRACK_CONNECTION]);
 	for (unsigned i = 0; i < count; i++) {
 		struct mr_packet *p = mr_packet_at(run->base, packets[i]);
+		uint32_t connection = args[i] & MR_TRACK_CONNECTION;
 
-		if (mr_unlikely(!(args[i] & MR_TRACK_CONNECTION))) {
+		if (mr_unlikely(!connection)) {
 			skip[i] = still_none(side, run, packets[i], &replayed[i]);
 			continue;
 		}
-		skip[i] = one(side, run, mr_packet_bytes_const(p), args[i], &replayed[i]);
+		skip[i] = walks(&walkers, connection)
+		    ? MR_REPLAY_SKIP
+		    : one(side, run, mr_packet_bytes_const(p), args[i], &replayed[i]);
+		if (mr_unlikely(skip[i]))
+			walk(&walkers, connection);
 		fresh += !skip[i] & !!(args[i] & CT_ARG_NEW);
 		known += !skip[i] & !(args[i] & CT_ARG_NEW);
 	}

@@ -10,7 +10,8 @@
  *	zone=NAME state=S
  *	form=text|json|count
  *
- * What is there changes meanwhile: a connection that begins or ends may be shown or not.
+ * What is there changes meanwhile: a connection that begins or ends may be shown or not. With the
+ * same names but `form` connections are ended (POST /act/flush/connections?...).
  */
 
 #include <arpa/inet.h>
@@ -20,26 +21,20 @@
 #include <string.h>
 
 #include "nf/conntrack/control_int.h"
+#include "nf/query.h"
 
-enum form { TEXT, JSON, COUNT };
 enum where { SOURCE, DESTINATION, EITHER, PLACES };
 
 #define LINE 512u
 
-struct prefix {
-	bool given, six;
-	uint8_t bits;
-	uint8_t bytes[16];
-};
-
 struct connections {
 	const struct mr_conntrack *ct;
-	enum form form;
+	enum mr_query_form form;
 	uint32_t next, now;
 	uint64_t found;
 	int protocol, port, zone; /* -1: any */
 	char state[24];
-	struct prefix prefix[PLACES];
+	struct mr_query_prefix prefix[PLACES];
 	bool told;
 };
 
@@ -86,14 +81,10 @@ state_of(const struct shown *s)
 }
 
 static bool
-covers(const struct prefix *p, const struct ct_key *key, unsigned end)
+covers(const struct mr_query_prefix *p, const struct ct_key *key, unsigned end)
 {
-	const uint8_t *a = (const uint8_t *)&key->w[2 * end];
-	unsigned bytes = p->bits / 8, rest = p->bits % 8;
-
-	if (p->six != !!(CT_KEY_FLAGS(key) & CT_KEY_SIX) || memcmp(a, p->bytes, bytes) != 0)
-		return false;
-	return !rest || ((a[bytes] ^ p->bytes[bytes]) & (0xff00u >> rest & 0xffu)) == 0;
+	return mr_query_covers(p, CT_KEY_FLAGS(key) & CT_KEY_SIX,
+	    (const uint8_t *)&key->w[2 * end]);
 }
 
 static bool
@@ -184,12 +175,12 @@ stream_read(void *state, char *text, size_t size)
 		if (!look(t, q->next++, q->now, &s) || !matches(q, &s))
 			continue;
 		q->found++;
-		if (q->form == TEXT)
+		if (q->form == MR_QUERY_TEXT)
 			used += print_text(q, &s, text + used, LINE);
-		else if (q->form == JSON)
+		else if (q->form == MR_QUERY_JSON)
 			used += print_json(q, &s, text + used, LINE);
 	}
-	if (q->form == COUNT && !q->told && size > LINE) {
+	if (q->form == MR_QUERY_COUNT && !q->told && size > LINE) {
 		q->told = true;
 		used = (size_t)snprintf(text, size, "%llu\n", (unsigned long long)q->found);
 	}
@@ -203,58 +194,6 @@ stream_close(void *state)
 }
 
 /* -- the query ---------------------------------------------------------------------------- */
-
-static int
-read_prefix(struct prefix *p, const char *given, struct mr_error *error)
-{
-	char text[64], *slash, *end;
-	unsigned long bits;
-
-	snprintf(text, sizeof(text), "%s", given);
-	slash = strchr(text, '/');
-	if (slash)
-		*slash = '\0';
-	p->given = true;
-	if (inet_pton(AF_INET6, text, p->bytes) == 1)
-		p->six = true;
-	else if (inet_pton(AF_INET, text, p->bytes) != 1)
-		return mr_error_set(error, -EINVAL, "\"%s\" is no address and no prefix", given);
-	p->bits = p->six ? 128 : 32;
-	if (!slash)
-		return 0;
-	bits = strtoul(slash + 1, &end, 10);
-	if (slash[1] < '0' || slash[1] > '9' || *end || bits > p->bits)
-		return mr_error_set(error, -EINVAL, "\"%s\": no such length of a prefix", given);
-	p->bits = (uint8_t)bits;
-	return 0;
-}
-
-static int
-read_number(const char *given, unsigned most, const char *what, int *out, struct mr_error *error)
-{
-	char *end;
-	unsigned long n = strtoul(given, &end, 10);
-
-	if (given[0] < '0' || given[0] > '9' || *end || n > most)
-		return mr_error_set(error, -EINVAL, "\"%s\" is no %s", given, what);
-	*out = (int)n;
-	return 0;
-}
-
-static int
-read_protocol(const char *given, int *out, struct mr_error *error)
-{
-	char name[16];
-
-	for (unsigned p = 0; p < 256; p++) {
-		ct_proto_print((uint8_t)p, name, sizeof(name));
-		if (strcmp(name, given) != 0)
-			continue;
-		*out = (int)p;
-		return 0;
-	}
-	return read_number(given, 255, "protocol", out, error);
-}
 
 static int
 read_state(struct connections *q, const char *given, struct mr_error *error)
@@ -286,61 +225,122 @@ static int
 read_query(struct connections *q, const struct mr_nf_query *asked, struct mr_error *error)
 {
 	static const char *const places[PLACES] = { "source", "destination", "address" };
-	const char *form = asked->value(asked->arg, "form"), *value;
-	int rc = 0;
+	const char *value;
+	int rc;
 
 	q->protocol = q->port = q->zone = -1;
-	if (form && strcmp(form, "json") == 0)
-		q->form = JSON;
-	else if (form && strcmp(form, "count") == 0)
-		q->form = COUNT;
-	else if (form && strcmp(form, "text") != 0)
-		return mr_error_set(error, -EINVAL, "there is no form \"%s\"", form);
-	value = asked->value(asked->arg, "protocol");
-	if (value)
-		rc = read_protocol(value, &q->protocol, error);
-	value = asked->value(asked->arg, "port");
-	if (!rc && value)
-		rc = read_number(value, 65535, "port", &q->port, error);
+	rc = mr_query_protocol(asked, "protocol", &q->protocol, error);
+	if (!rc)
+		rc = mr_query_number(asked, "port", 0, 65535, "port", &q->port, error);
 	value = asked->value(asked->arg, "zone");
 	if (!rc && value)
 		rc = read_zone(q, value, error);
 	value = asked->value(asked->arg, "state");
 	if (!rc && value)
 		rc = read_state(q, value, error);
-	for (unsigned i = 0; !rc && i < PLACES; i++) {
-		value = asked->value(asked->arg, places[i]);
-		if (value)
-			rc = read_prefix(&q->prefix[i], value, error);
-	}
+	for (unsigned i = 0; !rc && i < PLACES; i++)
+		rc = mr_query_prefix(asked, places[i], &q->prefix[i], error);
 	return rc;
+}
+
+/* Null: it says why. */
+static struct connections *
+ask(struct mr_conntrack *ct, const struct mr_nf_query *asked, struct mr_error *error)
+{
+	struct connections *q = calloc(1, sizeof(*q));
+
+	if (!q) {
+		mr_error_set(error, -ENOMEM, "no memory");
+		return NULL;
+	}
+	q->ct = ct;
+	q->next = 1;
+	q->now = ct_seconds();
+	if (read_query(q, asked, error) == 0)
+		return q;
+	free(q);
+	return NULL;
 }
 
 int
 ct_stream(void *state, const char *name, const struct mr_nf_query *asked, struct mr_nf_stream *out,
     struct mr_error *error)
 {
+	enum mr_query_form form = MR_QUERY_TEXT;
 	struct connections *q;
-	int rc;
 
 	if (strcmp(name, "connections") != 0)
 		return mr_error_set(error, -ENOENT, "conntrack has no %s", name);
-	q = calloc(1, sizeof(*q));
+	if (mr_query_form(asked, &form, error))
+		return error->code;
+	q = ask(state, asked, error);
 	if (!q)
-		return mr_error_set(error, -ENOMEM, "no memory");
-	q->ct = state;
-	q->next = 1;
-	q->now = ct_seconds();
-	rc = read_query(q, asked, error);
-	if (rc) {
-		free(q);
-		return rc;
-	}
+		return error->code;
+	q->form = form;
 	*out = (struct mr_nf_stream){
-		.type = q->form == JSON ? "application/x-ndjson" : "text/plain",
+		.type = form == MR_QUERY_JSON ? "application/x-ndjson" : "text/plain",
 		.read = stream_read,
 		.close = stream_close,
 		.state = q,
 	};
 	return 0;
 }
+
+/* -- ending connections ------------------------------------------------------------------- */
+
+#define FLUSH_AT_ONCE 65536u
+#define FLUSH_TRIES 1000u
+
+/* Workers hold a line for the length of a packet; after that it may be another one's. */
+static bool
+flush_one(struct connections *q, struct ct_table *t, uint32_t index)
+{
+	struct shown s;
+
+	for (unsigned tries = 0; tries < FLUSH_TRIES; tries++) {
+		if (!look(t, index, q->now, &s) || !matches(q, &s))
+			return false;
+		if (ct_end(t, MR_POOL_SHARED, index, s.word, CT_COUNT_FLUSHED))
+			return true;
+		mr_relax();
+	}
+	return false;
+}
+
+static size_t
+flush_read(void *state, char *text, size_t size)
+{
+	struct connections *q = state;
+	struct ct_table *t = q->ct->core ? q->ct->core->table : NULL;
+	uint32_t top = t ? atomic_load_explicit(&t->top, memory_order_relaxed) : 0, found = 0;
+
+	if (q->told && q->next > top)
+		return 0;
+	q->told = true;
+	for (unsigned i = 0; i < FLUSH_AT_ONCE && q->next <= top; i++)
+		found += flush_one(q, t, q->next++);
+	return (size_t)snprintf(text, size, "%u\n", found);
+}
+
+static int
+flush(void *state, const struct mr_nf_query *asked, struct mr_nf_stream *out,
+    struct mr_error *error)
+{
+	struct connections *q = ask(state, asked, error);
+
+	if (!q)
+		return error->code;
+	*out = (struct mr_nf_stream){
+		.type = "text/plain",
+		.read = flush_read,
+		.close = stream_close,
+		.state = q,
+	};
+	return 0;
+}
+
+const struct mr_nf_act ct_acts[] = {
+	{ "flush connections", "ends tracked connections; what they were is forgotten",
+	    "protocol|source|destination|address|port|zone|state", flush },
+	{ 0 },
+};

@@ -26,6 +26,7 @@ struct test {
 	struct bed_shape shape;
 	struct bed_random random;
 	struct bed_flows flows;
+	struct bed_talks talks;
 	uint64_t changes;
 	char what[128], text[BED_TEXT_MAX], kept[BED_TEXT_MAX];
 	struct bed_shape kept_shape;
@@ -47,6 +48,7 @@ traffic(struct test *t)
 	for (unsigned v = 0; v < vectors; v++) {
 		unsigned ports = bed_one_in(&t->random, 4) ? BED_PORTS : 1;
 
+		bed_talks_speak(t->bed, &t->talks, &t->shape, &t->random, 120);
 		for (unsigned k = 0; k < ports; k++)
 			bed_vector(t->bed, &t->flows, &t->shape, &t->random,
 			    ports > 1 ? k : bed_draw(&t->random, BED_PORTS),
@@ -176,13 +178,24 @@ change_link(struct test *t)
 	bed_tick(t->bed, 1);
 }
 
+/* Nobody is away for longer than a few seconds. */
+static void
+pass_time(struct test *t, unsigned ms)
+{
+	for (; ms > 3000; ms -= 3000)
+		bed_tick(t->bed, 3000);
+	bed_tick(t->bed, ms);
+}
+
 static void
 change_time(struct test *t)
 {
 	static const unsigned ms[] = { 1, 500, 1000, 1000, 3000, 11000, 61000 };
 
+	unsigned left = ms[bed_draw(&t->random, MR_ARRAY_COUNT(ms))];
+
 	doing(t, "time passed");
-	bed_tick(t->bed, ms[bed_draw(&t->random, MR_ARRAY_COUNT(ms))]);
+	pass_time(t, left);
 }
 
 static void
@@ -192,6 +205,8 @@ change_configuration(struct test *t)
 
 	doing(t, "a new configuration");
 	bed_compare(t->bed, true);
+	/* Pieces that wait in nodes which go are others' to drop, whoever comes first. */
+	pass_time(t, 36000);
 	/* Back to an earlier one, now and then: its nodes and cells are others all the same. */
 	if (t->kept[0] && bed_one_in(&t->random, 3)) {
 		memcpy(t->text, t->kept, sizeof(t->text));
@@ -203,6 +218,7 @@ change_configuration(struct test *t)
 	}
 	bed_apply(t->bed, t->text, LANES);
 	bed_flows_draw(&t->flows, &t->shape, &t->random, 20);
+	bed_talks_draw(&t->talks, &t->shape, &t->random, 100);
 	bed_stations(t->bed);
 	traffic(t);
 	neighbors_heard(t, 60);
@@ -268,6 +284,7 @@ both_are_equal(void **state)
 	bed_configuration(&t->shape, &t->random, &text);
 	t->bed = bed_open(t->text, LANES, BED_PLANES);
 	bed_flows_draw(&t->flows, &t->shape, &t->random, 100);
+	bed_talks_draw(&t->talks, &t->shape, &t->random, 100);
 	for (uint64_t round = 0; round < rounds; round++) {
 		for (unsigned step = 0; step < STEPS; step++) {
 			void (*change)(struct test *) =
@@ -292,7 +309,7 @@ both_are_equal(void **state)
 	print_message("%lu packets, %lu%% replayed, %lu changes\n", t->bed->given, share,
 	    t->changes);
 	say_counters(t->bed);
-	assert_true(share >= 50);
+	assert_true(share >= 25);
 	for (unsigned p = 0; p < BED_PORTS; p++)
 		assert_true(t->bed->sent[p] > 1000);
 	bed_close(t->bed);

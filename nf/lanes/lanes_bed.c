@@ -12,6 +12,9 @@
 #include "nf/router/router_int.h"
 
 #define MAGIC 0x57a3c19bu
+/* At most so many in this time, which is longer than they wait for each other. */
+#define PIECES 100u
+#define PIECES_MS 36000u
 
 uint32_t
 bed_draw(struct bed_random *r, uint32_t below)
@@ -346,6 +349,12 @@ bed_give(struct bed *b, unsigned port, const uint8_t *bytes, unsigned len, unsig
 	return true;
 }
 
+bool
+bed_may_give_piece(struct bed *b)
+{
+	return b->pieces < PIECES && ++b->pieces;
+}
+
 static void
 run_plane(struct bed_plane *plane)
 {
@@ -371,6 +380,9 @@ void
 bed_tick(struct bed *b, uint64_t ms)
 {
 	bed_time_pass(ms);
+	b->pieces_ms += ms;
+	if (b->pieces_ms > PIECES_MS)
+		b->pieces = b->pieces_ms = 0;
 	for (unsigned k = 0; k < b->plane_count; k++) {
 		struct timespec ts;
 

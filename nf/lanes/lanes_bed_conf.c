@@ -273,6 +273,8 @@ const struct bed_generator bed_generators[] = {
 	{ "cross-connects", plan_cross, NULL },
 	{ "bridges", plan_bridges, write_bridges },
 	{ "routers", plan_routers, write_routers },
+	{ "acl", NULL, bed_write_lists },
+	{ "conntrack", bed_plan_conntrack, bed_write_conntrack },
 	{ "prefixes", NULL, write_prefixes },
 };
 const unsigned bed_generator_count = MR_ARRAY_COUNT(bed_generators);

@@ -84,6 +84,9 @@ draw_flow(struct bed_flow *f, const struct bed_shape *s, struct bed_random *r, u
 	draw_addresses(f, BED_SUBNET(f->port, f->vlan), r);
 	f->sport = (uint16_t)(1024 + bed_draw(r, 40000));
 	f->dport = (uint16_t)(bed_draw(r, 2) ? 80 : bed_draw(r, 65536));
+	/* No other flow's request or answer. */
+	if (f->proto == MR_IP_PROTO_ICMP || f->proto == MR_IP_PROTO_ICMP6)
+		f->dport = (uint16_t)number;
 	f->size = (uint16_t)(bed_draw(r, 3) ? 20 + bed_draw(r, 100) : 100 + bed_draw(r, 1300));
 	f->tos = bed_one_in(r, 5) ? 0xb8 : 0;
 	f->ttl = (uint8_t)(bed_one_in(r, 8) ? 2 : 64);
@@ -138,8 +141,8 @@ ethernet(const struct bed_flow *f, const struct bed_shape *s, uint8_t *frame, un
 	return l3;
 }
 
-static void
-sum4(uint8_t *ip)
+void
+bed_sum4(uint8_t *ip)
 {
 	unsigned len = (ip[0] & 15u) * 4;
 	be16_t check = 0;
@@ -149,8 +152,8 @@ sum4(uint8_t *ip)
 	memcpy(ip + 10, &check, 2);
 }
 
-static void
-sum_l4(const struct bed_flow *f, const uint8_t *ip, uint8_t *l4, unsigned len)
+void
+bed_sum_l4(const struct bed_flow *f, const uint8_t *ip, uint8_t *l4, unsigned len)
 {
 	unsigned at = f->proto == MR_IP_PROTO_TCP ? 16 : f->proto == MR_IP_PROTO_UDP ? 6 : 2;
 	be32_t src, dst;
@@ -200,24 +203,17 @@ layer4(const struct bed_flow *f, uint8_t *l4, unsigned len, uint32_t serial)
 	}
 }
 
-/* Where things are in a frame that is being made. */
-struct made {
-	uint8_t *frame;
-	unsigned l3, l4, len;
-	uint32_t serial;
-};
-
 static void
-trailer(const struct made *m, uint32_t flow, uint32_t serial)
+trailer(const struct bed_made *m, uint32_t flow, uint32_t serial)
 {
 	uint32_t words[3] = { MAGIC, flow, serial };
 
 	memcpy(m->frame + m->len - TRAILER, words, sizeof(words));
 }
 
-static void
-build(const struct bed_flow *f, const struct bed_shape *s, uint32_t number, uint32_t serial,
-    unsigned payload, uint8_t *frame, struct made *m)
+void
+bed_build(const struct bed_flow *f, const struct bed_shape *s, uint32_t number, uint32_t serial,
+    unsigned payload, uint8_t *frame, struct bed_made *m)
 {
 	unsigned l4len = 20 + TRAILER + payload, header = f->six ? 40 : 20;
 	uint8_t *ip;
@@ -250,26 +246,26 @@ build(const struct bed_flow *f, const struct bed_shape *s, uint32_t number, uint
 		ip[9] = f->proto;
 		memcpy(ip + 12, f->src, 4);
 		memcpy(ip + 16, f->dst, 4);
-		sum4(ip);
+		bed_sum4(ip);
 	}
 	layer4(f, frame + m->l4, l4len, serial);
 	trailer(m, number, serial);
-	sum_l4(f, ip, frame + m->l4, l4len);
+	bed_sum_l4(f, ip, frame + m->l4, l4len);
 }
 
 unsigned
 bed_frame_plain(const struct bed_flow *f, uint32_t serial, uint8_t *frame)
 {
-	struct made m;
+	struct bed_made m;
 
-	build(f, NULL, f->number, serial, f->size, frame, &m);
+	bed_build(f, NULL, f->number, serial, f->size, frame, &m);
 	return m.len;
 }
 
 /* -- what is not plain -------------------------------------------------------------------- */
 
 static void
-insert(struct made *m, unsigned at, const void *bytes, unsigned len)
+insert(struct bed_made *m, unsigned at, const void *bytes, unsigned len)
 {
 	memmove(m->frame + at + len, m->frame + at, m->len - at);
 	memcpy(m->frame + at, bytes, len);
@@ -278,13 +274,13 @@ insert(struct made *m, unsigned at, const void *bytes, unsigned len)
 
 /* Not of the flow any more that it was made from. */
 static void
-leave_flow(const struct bed_flow *f, struct made *m)
+leave_flow(const struct bed_flow *f, struct bed_made *m)
 {
 	trailer(m, ALONE | (f->number & 0xffff) << 12 | (m->serial & 0xfff), m->serial);
 }
 
 static void
-odd4(const struct bed_flow *f, struct made *m, struct bed_random *r)
+odd4(struct bed *b, const struct bed_flow *f, struct bed_made *m, struct bed_random *r)
 {
 	static const uint8_t options[3][8] = { { 7, 7, 4 }, { 1, 1, 1, 1, 1, 1, 1, 0 },
 		{ 148, 4, 0, 0 } };
@@ -295,10 +291,12 @@ odd4(const struct bed_flow *f, struct made *m, struct bed_random *r)
 		ip[8] = (uint8_t)bed_draw(r, 2);
 		break;
 	case 1:
-		mr_store_be16(ip + 6, MR_IP4_MORE_FRAGMENTS);
+		if (bed_may_give_piece(b))
+			mr_store_be16(ip + 6, MR_IP4_MORE_FRAGMENTS);
 		break;
 	case 2:
-		mr_store_be16(ip + 6, (uint16_t)(1 + bed_draw(r, 20)));
+		if (bed_may_give_piece(b))
+			mr_store_be16(ip + 6, (uint16_t)(1 + bed_draw(r, 20)));
 		break;
 	case 3:
 		insert(m, m->l3 + 20, options[bed_draw(r, 3)], 8);
@@ -319,11 +317,11 @@ odd4(const struct bed_flow *f, struct made *m, struct bed_random *r)
 		ip[0] = (uint8_t)bed_draw(r, 256);
 		return;
 	}
-	sum4(ip);
+	bed_sum4(ip);
 }
 
 static void
-odd6(const struct bed_flow *f, struct made *m, struct bed_random *r)
+odd6(struct bed *b, const struct bed_flow *f, struct bed_made *m, struct bed_random *r)
 {
 	uint8_t *ip = m->frame + m->l3, header[8] = { f->proto };
 
@@ -332,6 +330,8 @@ odd6(const struct bed_flow *f, struct made *m, struct bed_random *r)
 		ip[7] = (uint8_t)bed_draw(r, 2);
 		break;
 	case 1:
+		if (!bed_may_give_piece(b))
+			break;
 		ip[6] = MR_IP_PROTO_FRAGMENT;
 		header[3] = (uint8_t)bed_draw(r, 2);
 		insert(m, m->l4, header, 8);
@@ -357,7 +357,7 @@ odd6(const struct bed_flow *f, struct made *m, struct bed_random *r)
 }
 
 static void
-odd_tcp(const struct bed_flow *f, struct made *m, struct bed_random *r)
+odd_tcp(const struct bed_flow *f, struct bed_made *m, struct bed_random *r)
 {
 	static const uint8_t flags[] = { MR_TCP_SYN, MR_TCP_SYN | MR_TCP_ACK,
 		MR_TCP_FIN | MR_TCP_ACK, MR_TCP_RST, MR_TCP_ACK | MR_TCP_URG, 0xff };
@@ -373,11 +373,11 @@ odd_tcp(const struct bed_flow *f, struct made *m, struct bed_random *r)
 		memcpy(l4 + 20, "\2\4\5\xb4", 4);
 		l4[12] = (uint8_t)(bed_one_in(r, 4) ? bed_draw(r, 256) : 0x60);
 	}
-	sum_l4(f, m->frame + m->l3, l4, m->len - m->l4);
+	bed_sum_l4(f, m->frame + m->l3, l4, m->len - m->l4);
 }
 
 static void
-odd_ethernet(const struct bed_flow *f, struct made *m, struct bed_random *r)
+odd_ethernet(const struct bed_flow *f, struct bed_made *m, struct bed_random *r)
 {
 	leave_flow(f, m);
 	switch (bed_draw(r, 6)) {
@@ -409,7 +409,7 @@ odd_ethernet(const struct bed_flow *f, struct made *m, struct bed_random *r)
 }
 
 static void
-garbage(struct made *m, struct bed_random *r)
+garbage(struct bed_made *m, struct bed_random *r)
 {
 	m->len = 1 + bed_draw(r, 100);
 	for (unsigned i = bed_draw(r, 2) ? 14 : 0; i < m->len; i++)
@@ -449,7 +449,7 @@ bed_frame_neighbor(struct bed_random *r, unsigned port, unsigned vlan, uint8_t *
 	p[64] = 2;
 	p[65] = 1;
 	memcpy(p + 66, mac, 6);
-	sum_l4(&f, p, p + 40, 32);
+	bed_sum_l4(&f, p, p + 40, 32);
 	return l3 + 72;
 }
 
@@ -458,19 +458,19 @@ give_odd(struct bed *b, struct bed_flow *f, const struct bed_shape *s, struct be
 {
 	unsigned payload = f->size, split = 0, flags = 0;
 	uint8_t frame[BED_FRAME_MAX + 64];
-	struct made m;
+	struct bed_made m;
 
 	if (bed_one_in(r, 6))
 		payload = 500 + bed_draw(r, 1000);
-	build(f, s, f->number | ODD, f->serial++, payload, frame, &m);
+	bed_build(f, s, f->number | ODD, f->serial++, payload, frame, &m);
 	switch (bed_draw(r, 9)) {
 	case 0:
 	case 1:
 	case 2:
 		if (f->six)
-			odd6(f, &m, r);
+			odd6(b, f, &m, r);
 		else
-			odd4(f, &m, r);
+			odd4(b, f, &m, r);
 		break;
 	case 3:
 		odd_tcp(f, &m, r);
@@ -525,7 +525,7 @@ bed_vector(struct bed *b, struct bed_flows *flows, const struct bed_shape *s, st
 {
 	uint8_t frame[BED_FRAME_MAX + 64];
 	unsigned odd = bed_draw(r, 1000);
-	struct made m;
+	struct bed_made m;
 
 	for (unsigned i = 0, tries = 0; i < count && tries < count * 16; tries++) {
 		struct bed_flow *f = &flows->at[bed_draw(r, BED_FLOWS)];
@@ -542,7 +542,7 @@ bed_vector(struct bed *b, struct bed_flows *flows, const struct bed_shape *s, st
 			give_odd(b, f, s, r);
 			continue;
 		}
-		build(f, s, f->number, f->serial++, f->size, frame, &m);
+		bed_build(f, s, f->number, f->serial++, f->size, frame, &m);
 		bed_give(b, f->port, frame, m.len, 0, 0);
 	}
 }

@@ -10,7 +10,9 @@
  *   lanes_bed.c          the planes and their ports
  *   lanes_bed_compare.c  what is compared
  *   lanes_bed_conf.c     random configurations, by a list of generators
+ *   lanes_bed_rules.c    of these: access lists, connection tracking
  *   lanes_bed_frames.c   random frames: flows that repeat, and everything that is not plain
+ *   lanes_bed_talks.c    conversations: what goes one way answers what came the other
  *   lanes_bed_time.c     time and random numbers are the test's own (defines clock_gettime)
  *
  * Whatever differs ends the program with a line on standard error.
@@ -104,7 +106,11 @@ struct bed {
 	uint64_t given;
 	uint64_t sent[BED_PORTS]; /* frames compared */
 	bool left[65536];         /* of which flows frames left, under this configuration */
-	const char *doing;        /* for the line on standard error */
+	/* Packets in pieces that were given, and since when. Where too many wait for their first pieces,
+	 * which of them give way depends on the order across ports. */
+	unsigned pieces;
+	uint64_t pieces_ms;
+	const char *doing; /* for the line on standard error */
 };
 
 __attribute__((noreturn)) void bed_fail(const struct bed *, const char *fmt, ...) mr_printf(2, 3);
@@ -124,6 +130,8 @@ void bed_close(struct bed *);
  * in a first segment of its own. `flags`: of the packet. False: no room in this vector. */
 bool bed_give(struct bed *, unsigned port, const uint8_t *bytes, unsigned len, unsigned split,
     unsigned flags);
+/* Whether a piece of a packet may be given now. */
+bool bed_may_give_piece(struct bed *);
 /* Passes until nothing moves, then what left is compared and forgotten. */
 void bed_run(struct bed *);
 /* Control looks after what is due; `ms` pass before. */
@@ -145,6 +153,7 @@ struct bed_shape {
 	unsigned which[BED_PORTS]; /* router, bridge, or the other port */
 	unsigned mtu[BED_PORTS];   /* 0: the port's own */
 	bool vlans[BED_PORTS];     /* routed: sub-interfaces .7 and .8; bridged: member of VLANs */
+	bool tracked;              /* connections are known */
 };
 
 /* One network function's part: `plan` gives it ports of the shape, `write` its text. Either may be
@@ -156,6 +165,11 @@ struct bed_generator {
 };
 extern const struct bed_generator bed_generators[];
 extern const unsigned bed_generator_count;
+
+/* lanes_bed_rules.c */
+void bed_write_lists(const struct bed_shape *, struct bed_random *, struct bed_text *);
+void bed_plan_conntrack(struct bed_shape *, struct bed_random *);
+void bed_write_conntrack(const struct bed_shape *, struct bed_random *, struct bed_text *);
 
 void bed_configuration(struct bed_shape *, struct bed_random *, struct bed_text *);
 
@@ -186,5 +200,39 @@ void bed_stations(struct bed *);
 unsigned bed_frame_plain(const struct bed_flow *, uint32_t serial, uint8_t *frame);
 /* A neighbour says where it is: ARP or a neighbour advertisement. */
 unsigned bed_frame_neighbor(struct bed_random *, unsigned port, unsigned vlan, uint8_t *frame);
+
+/* Where things are in a frame that is being made. */
+struct bed_made {
+	uint8_t *frame;
+	unsigned l3, l4, len;
+	uint32_t serial;
+};
+/* A flow's frame: 20 bytes of layer 4, `payload`, and the twelve bytes that say whose it is. */
+void bed_build(const struct bed_flow *, const struct bed_shape *, uint32_t number, uint32_t serial,
+    unsigned payload, uint8_t *frame, struct bed_made *);
+void bed_sum4(uint8_t *ip);
+void bed_sum_l4(const struct bed_flow *, const uint8_t *ip, uint8_t *l4, unsigned len);
+
+/* -- conversations ------------------------------------------------------------------------- */
+
+struct bed_talk {
+	struct bed_flow way[2]; /* from each end; their ports differ */
+	uint32_t seq[2];        /* what each end sends next */
+	uint8_t proto, six, phase, speaker;
+	uint16_t left;
+	bool there;
+};
+#define BED_TALKS 256u
+struct bed_talks {
+	struct bed_talk at[BED_TALKS];
+	uint32_t next;
+};
+void bed_talks_draw(struct bed_talks *, const struct bed_shape *, struct bed_random *,
+    unsigned share);
+/* Ends whose turn it is say something: so many at most, and of each talk one. What goes one way and
+ * what comes the other meet in a connection; in one pass, the graph does not look at them in the
+ * order in which the lane does. */
+void bed_talks_speak(struct bed *, struct bed_talks *, const struct bed_shape *,
+    struct bed_random *, unsigned count);
 
 #endif

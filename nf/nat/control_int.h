@@ -60,8 +60,7 @@ void nat_conf_check(const struct mr_config *, struct mr_report *);
 /* The nodes of one interface. */
 struct nat_nodes {
 	char name[MR_PORT_NAME_MAX];
-	bool made;
-	uint16_t in, out;
+	uint16_t in, out; /* UINT16_MAX: there is none */
 	struct nat_self self;
 };
 

@@ -51,56 +51,60 @@ create(void **state, struct mr_dataplane *dp, struct mr_error *error)
 /* -- nodes -------------------------------------------------------------------------------- */
 
 static void
-remove_nodes(struct mr_nat *nat, struct nat_nodes *n)
+remove_node(struct mr_nat *nat, uint16_t *node)
 {
-	struct mr_graph *graph = mr_dataplane_graph(nat->dp);
-
-	if (n->made && n->in != NO_NODE)
-		mr_graph_remove_node(graph, n->in);
-	if (n->made && n->out != NO_NODE)
-		mr_graph_remove_node(graph, n->out);
-	n->made = false;
-}
-
-static int
-add_nodes(struct mr_nat *nat, struct nat_nodes *n, const struct mr_interface *in,
-    struct mr_error *error)
-{
-	struct mr_graph *graph = mr_dataplane_graph(nat->dp);
-	char name[MR_GRAPH_NAME_MAX];
-	int rc;
-
-	snprintf(n->name, sizeof(n->name), "%s", in->name);
-	n->made = true;
-	n->in = n->out = NO_NODE;
-	n->self.core = nat->core;
-	n->self.port = in->index;
-	snprintf(name, sizeof(name), "nat-in@%s", n->name);
-	rc = mr_graph_add_node(graph, &nat_in_class, name, &n->self, &n->in, error);
-	snprintf(name, sizeof(name), "nat-out@%s", n->name);
-	if (!rc)
-		rc = mr_graph_add_node(graph, &nat_out_class, name, &n->self, &n->out, error);
-	if (rc)
-		remove_nodes(nat, n);
-	return rc;
-}
-
-static int
-ensure(struct mr_nat *nat, const struct mr_interface *in, struct mr_error *error)
-{
-	struct nat_nodes **at = &nat->nodes[in->index];
-
-	if (!*at)
-		*at = calloc(1, sizeof(**at));
-	if (!*at)
-		return mr_error_set(error, -ENOMEM, "no memory");
-	if ((*at)->made && strcmp((*at)->name, in->name) != 0)
-		remove_nodes(nat, *at);
-	return (*at)->made ? 0 : add_nodes(nat, *at, in, error);
+	if (*node != NO_NODE)
+		mr_graph_remove_node(mr_dataplane_graph(nat->dp), *node);
+	*node = NO_NODE;
 }
 
 static void
-use_interface(struct mr_nat *nat, const char *name, bool outside, bool *used)
+remove_nodes(struct mr_nat *nat, struct nat_nodes *n)
+{
+	remove_node(nat, &n->in);
+	remove_node(nat, &n->out);
+}
+
+static int
+ensure_node(struct mr_nat *nat, struct nat_nodes *n, bool outside, struct mr_error *error)
+{
+	uint16_t *node = outside ? &n->out : &n->in;
+	char name[MR_GRAPH_NAME_MAX];
+
+	if (*node != NO_NODE)
+		return 0;
+	snprintf(name, sizeof(name), outside ? "nat-out@%s" : "nat-in@%s", n->name);
+	return mr_graph_add_node(mr_dataplane_graph(nat->dp),
+	    outside ? &nat_out_class : &nat_in_class, name, &n->self, node, error);
+}
+
+static int
+ensure(struct mr_nat *nat, const struct mr_interface *in, bool outside, struct mr_error *error)
+{
+	struct nat_nodes **at = &nat->nodes[in->index];
+	int rc;
+
+	if (!*at) {
+		*at = calloc(1, sizeof(**at));
+		if (!*at)
+			return mr_error_set(error, -ENOMEM, "no memory");
+		(*at)->in = (*at)->out = NO_NODE;
+	}
+	if (strcmp((*at)->name, in->name) != 0)
+		remove_nodes(nat, *at);
+	snprintf((*at)->name, sizeof((*at)->name), "%s", in->name);
+	(*at)->self.core = nat->core;
+	(*at)->self.port = in->index;
+	rc = ensure_node(nat, *at, false, error);
+	if (!rc && outside)
+		rc = ensure_node(nat, *at, true, error);
+	return rc;
+}
+
+enum use { UNUSED, INSIDE, OUTSIDE };
+
+static void
+use_interface(struct mr_nat *nat, const char *name, enum use how, uint8_t *uses)
 {
 	struct mr_interfaces *all = mr_interfaces_of(nat->dp);
 	const struct mr_interface *in = mr_interface_find(all, name);
@@ -108,14 +112,14 @@ use_interface(struct mr_nat *nat, const char *name, bool outside, bool *used)
 
 	if (!in)
 		return;
-	used[in->index] = true;
-	if (ensure(nat, in, &error)) {
+	uses[in->index] = (uint8_t)MR_MAX(uses[in->index], (uint8_t)how);
+	if (ensure(nat, in, how == OUTSIDE, &error)) {
 		mr_log(mr_dataplane_log(nat->dp), MR_LOG_ERROR, "nat, interface %s: %s", name,
 		    error.text);
 		return;
 	}
 	mr_interface_stage_in(all, in->index, MR_STAGE_NAT_IN, nat->nodes[in->index]->in);
-	if (outside)
+	if (how == OUTSIDE)
 		mr_interface_stage_out(all, in->index, MR_STAGE_NAT_OUT,
 		    nat->nodes[in->index]->out);
 }
@@ -128,7 +132,7 @@ learn_macs(struct mr_nat *nat)
 		uint8_t mac[6];
 		uint64_t word = 0;
 
-		if (!nat->nodes[i] || !nat->nodes[i]->made)
+		if (!nat->nodes[i] || nat->nodes[i]->in == NO_NODE)
 			continue;
 		if (mr_dataplane_address(nat->dp, (uint16_t)i, 0, mac))
 			memcpy(&word, mac, sizeof(mac));
@@ -187,7 +191,7 @@ static void
 commit(void *state)
 {
 	struct mr_nat *nat = state;
-	bool used[MR_PORT_MAX] = { false };
+	uint8_t uses[MR_PORT_MAX] = { 0 };
 
 	nat_conf_free(&nat->conf);
 	nat->conf = nat->next;
@@ -198,13 +202,15 @@ commit(void *state)
 		const struct nat_conf_instance *c = &nat->conf.instances[i];
 
 		for (unsigned k = 0; k < c->outside.count; k++)
-			use_interface(nat, c->outside.at[k], true, used);
+			use_interface(nat, c->outside.at[k], OUTSIDE, uses);
 		for (unsigned k = 0; k < c->inside.count; k++)
-			use_interface(nat, c->inside.at[k], false, used);
+			use_interface(nat, c->inside.at[k], INSIDE, uses);
 	}
 	for (unsigned i = 0; i < MR_PORT_MAX; i++)
-		if (nat->nodes[i] && !used[i])
+		if (nat->nodes[i] && uses[i] == UNUSED)
 			remove_nodes(nat, nat->nodes[i]);
+		else if (nat->nodes[i] && uses[i] == INSIDE)
+			remove_node(nat, &nat->nodes[i]->out);
 	(void)nat_view_addresses(nat);
 	publish(nat);
 }

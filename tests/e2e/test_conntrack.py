@@ -7,8 +7,8 @@ import pytest
 from scapy.all import (GRE, ICMP, IP, TCP, UDP, ICMPv6DestUnreach, ICMPv6EchoReply,
                        ICMPv6EchoRequest, ICMPv6PacketTooBig, IPv6, Raw, fragment, raw)
 
-from lab import millrace, until
-from track_lab import TrackLab
+from lab import MILLRACE, millrace, run, until
+from track_lab import TrackLab, UnixConnection
 
 A4, B4, A6, B6 = "10.1.0.2", "10.2.0.2", "fd00:1::2", "fd00:2::2"
 
@@ -286,6 +286,55 @@ def test_show_connections(tracks):
     told = millrace("explain", "--socket", tracks.socket, "a", "src=" + A4, "dst=" + B4, "proto=tcp",
                     "sport=1701", "dport=80", check=False)
     assert "connection tcp 10.1.0.2:1701 > 10.2.0.2:80" in told.stdout + told.stderr, told
+
+
+def test_flush_connections(tracks):
+    def flushed(*words, status=0):
+        done = millrace("flush", *words, "--socket", tracks.socket, check=False)
+        assert done.returncode == status, done
+        return done.stdout if status == 0 else done.stderr
+
+    def count(*words):
+        return int(millrace("show", "connections", "--socket", tracks.socket, "--count",
+                            *words).stdout)
+
+    flushed("connections")
+    for port in range(1710, 1720):
+        tracks.our_states("a", [udp("a", port)])
+        for end, packet in opened(port):
+            tracks.our_states(end, [packet])
+    assert count() == 20
+    assert flushed("connections", "10.9.9.9") == "0 connections flushed\n"
+    assert flushed("connections", "--source", "10.2.0.0/16") == "0 connections flushed\n"
+    assert flushed("connections", "10.1.0.0/24", "--protocol", "udp", "--port", "1712") == \
+        "1 connections flushed\n"
+    assert json.loads(flushed("connections", "--state", "established", "--json")) == \
+        {"flushed": 10}
+    assert count() == count("--protocol", "udp") == 9
+    # It is forgotten: what was established is new, and invalid where it cannot begin.
+    assert tracks.our_states("a", [tcp("a", "SA", 1713)]) == ["invalid"]
+    assert tracks.our_states("b", [udp("b", 1713)]) == ["established"]
+    assert flushed("connections") == "9 connections flushed\n"
+    assert count() == 0
+    state = json.loads(millrace("show", "conntrack", "--socket", tracks.socket, "--json").stdout)
+    assert state["zone-state"][0]["counters"]["flushed"] >= 20
+
+    # A filter that is misspelt, or makes no sense, must not end everything.
+    tracks.our_states("a", [udp("a", 1713)])
+    assert "nothing called" in flushed("everything", status=2)
+    assert "no address" in flushed("connections", "192.0.2", status=1)
+    assert "no filter" in flushed("connections", "--instance", "x", status=1)
+    web = UnixConnection(tracks.socket)
+    for method, target, status in (("GET", "/act/flush/connections", 405),
+                                   ("POST", "/act/flush/connections?adress=10.0.0.1", 400),
+                                   ("POST", "/act/flush/nothing", 404)):
+        web.request(method, target)
+        answer = web.getresponse()
+        assert (answer.status, "error" in json.loads(answer.read())) == (status, True), target
+    web.close()
+    assert count() == 1
+    offered = run(MILLRACE, "__complete", "flush", "conn").stdout
+    assert offered == "connections\n"
 
 
 def test_real_stacks_through_a_bridge(lab):

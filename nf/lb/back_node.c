@@ -81,6 +81,10 @@ without_entry(const struct lb_pass *s, struct mr_packet *p, const struct lb_pack
 	r = lb_reverse_find(s->view, &s->view->addresses[k->place], k->proto, k->sport);
 	if (!r || (LB_TAIL_FLAGS(k->key.w[2]) & LB_KEY_FULL))
 		return mr_verdict_edge(LB_EDGE_NEXT);
+	/* To the router itself, which asks servers whether they are fit. */
+	if (lb_route_is_own(s->core->ip, k->interface, k->six,
+		mr_packet_bytes_const(p) + k->l3 + (k->six ? 24 : 16)))
+		return mr_verdict_edge(LB_EDGE_NEXT);
 	mr_node_count(s->run, LB_NODE_STATELESS, 1);
 	lb_edit_end(s, p, k, false, s->view->addresses[r->address].bytes,
 	    r->port ? r->port : k->sport);

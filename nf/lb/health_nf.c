@@ -133,6 +133,13 @@ checks_abort(void *state)
 	free_spaces(&c->next_spaces);
 }
 
+/* Nothing of it is in the graph; what there is to do can wait until the new configuration is in force. */
+static void
+checks_commit(void *state)
+{
+	(void)state;
+}
+
 static const char *
 space_of(const struct checks *c, const char *vrf)
 {
@@ -359,6 +366,7 @@ const struct mr_nf mr_nf_lb_health = {
 	.create = checks_create,
 	.destroy = checks_destroy,
 	.prepare = checks_prepare,
+	.commit = checks_commit,
 	.finish = checks_finish,
 	.abort = checks_abort,
 	.tick = checks_tick,

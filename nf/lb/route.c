@@ -41,6 +41,18 @@ lb_route_mtu(const struct mr_ip *ip, uint16_t interface, bool six, const uint8_t
 	return adjacency < MR_IP_SPECIALS ? 0 : MR_ADJACENCY_MTU(control_of(ip, adjacency));
 }
 
+bool
+lb_route_is_own(const struct mr_ip *ip, uint16_t interface, bool six, const uint8_t *address)
+{
+	const struct mr_ip_interface *i = &ip->interfaces[interface];
+
+	if (!(mr_ip_flags(i) & (six ? MR_IP_FORWARD6 : MR_IP_FORWARD4)))
+		return false;
+	return member(ip,
+		   six ? mr_fib6_find(mr_ip_fib6(i), address)
+		       : mr_fib4_find(mr_ip_fib4(i), mr_load_be32(address))) == MR_IP_SPECIAL_LOCAL;
+}
+
 /* -- control -------------------------------------------------------------------------------- */
 
 static uint32_t

@@ -371,3 +371,9 @@ nat_pool_next_block(const struct nat_pool *p, uint32_t *cursor, struct nat_event
 			return true;
 	return false;
 }
+
+bool
+nat_pool_tells_blocks(const struct nat_pool *p)
+{
+	return p->config.block_size || p->config.deterministic;
+}

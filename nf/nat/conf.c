@@ -26,8 +26,8 @@ read_address(const char *text)
 }
 
 /* "a", "a/len" or "a-b"; the model has seen to it that it is one of these. */
-static struct nat_range
-read_range(const char *text)
+struct nat_range
+nat_conf_range(const char *text)
 {
 	char first[64], *cut;
 	struct nat_range r;
@@ -70,7 +70,7 @@ read_ranges(struct nat_ranges *out, const struct mr_conf *conf, const char *name
 	if (!out->at)
 		return -ENOMEM;
 	mr_conf_each(at, conf, name)
-		out->at[out->count++] = read_range(mr_conf_value(at));
+		out->at[out->count++] = nat_conf_range(mr_conf_value(at));
 	return 0;
 }
 
@@ -112,8 +112,8 @@ read_pool(struct nat_pool_config *out, const struct mr_conf *conf)
 	out->subscriber_sessions = (uint32_t)mr_conf_uint(limits, "sessions", 0);
 	out->subscriber_rate = (uint32_t)mr_conf_uint(limits, "rate", 0);
 	out->subscribers_max = (uint32_t)mr_conf_uint(limits, "subscribers", 65536);
-	out->linger = 60;
 	out->quarantine_seconds = (uint32_t)mr_conf_uint(conf, "quarantine", 0);
+	nat_cgnat_read(out, conf);
 }
 
 static int
@@ -171,6 +171,7 @@ read_instance(struct nat_conf_instance *out, const struct mr_conf *conf)
 		out->timeouts[i] =
 		    (uint32_t)mr_conf_uint(times, timeouts[i].leaf, timeouts[i].seconds);
 	read_pool(&out->ports, conf);
+	out->logged = mr_conf_bool(conf, "log-mappings", false);
 	return 0;
 }
 
@@ -211,6 +212,7 @@ nat_conf_read(struct nat_conf *out, const struct mr_config *config, const struct
 
 	memset(out, 0, sizeof(*out));
 	out->max = (uint32_t)mr_conf_uint(conf, "max", 1u << 20);
+	nat_journal_read(&out->log, conf);
 	out->instances = calloc(mr_conf_count(conf, "instance") + 1, sizeof(*out->instances));
 	if (!out->instances)
 		return mr_error_set(error, -ENOMEM, "no memory");
@@ -255,7 +257,7 @@ check_ranges(struct mr_report *report, const struct mr_config *config, const str
 	const struct mr_conf *at;
 
 	mr_conf_each(at, conf, name) {
-		struct nat_range r = read_range(mr_conf_value(at));
+		struct nat_range r = nat_conf_range(mr_conf_value(at));
 
 		if (r.first > r.last)
 			mr_report_at(report, config, at, "%s goes downwards", mr_conf_value(at));
@@ -343,6 +345,8 @@ static void
 check_instance(struct mr_report *report, const struct mr_config *config,
     const struct mr_conf *conf)
 {
+	struct nat_pool_config ports = { 0 };
+	struct nat_ranges pool = { 0 };
 	const struct mr_conf *at;
 	uint16_t first, last;
 
@@ -353,6 +357,10 @@ check_instance(struct mr_report *report, const struct mr_config *config,
 	if (first > last)
 		mr_report_at(report, config, mr_conf_child(conf, "ports"), "%s goes downwards",
 		    mr_conf_text(conf, "ports", ""));
+	read_pool(&ports, conf);
+	if (!read_ranges(&pool, conf, "pool"))
+		nat_cgnat_check(report, config, conf, &ports, pool.at, pool.count);
+	free(pool.at);
 	mr_conf_each(at, conf, "inside")
 		if (names(conf, "outside", mr_conf_value(at)))
 			mr_report_at(report, config, at, "%s is outside, too", mr_conf_value(at));

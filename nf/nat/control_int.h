@@ -6,6 +6,7 @@
 
 #include "nf/dataplane.h"
 #include "nf/interface/interface.h"
+#include "nf/nat/journal_int.h"
 #include "nf/nat/nat_int.h"
 
 struct nat_ranges {
@@ -39,6 +40,7 @@ struct nat_conf_instance {
 	bool inbound_refresh;
 	uint32_t hold_syn;
 	struct nat_pool_config ports; /* all but ranges and workers */
+	bool logged;                  /* each mapping */
 	struct nat_conf_static *statics;
 	struct nat_conf_forward *forwards;
 	unsigned static_count, forward_count;
@@ -49,12 +51,15 @@ struct nat_conf {
 	uint32_t max;
 	struct nat_conf_instance *instances;
 	unsigned count;
+	struct nat_conf_log log;
 };
 
 /* Instances keep the numbers that they have in `before`. */
 int nat_conf_read(struct nat_conf *, const struct mr_config *, const struct nat_conf *before,
     struct mr_error *);
 void nat_conf_free(struct nat_conf *);
+/* "a", "a/len" or "a-b". */
+struct nat_range nat_conf_range(const char *text);
 void nat_conf_check(const struct mr_config *, struct mr_report *);
 
 /* The nodes of one interface. */
@@ -75,6 +80,7 @@ struct mr_nat {
 	struct mr_dataplane *dp;
 	struct nat_core *core; /* null: there was no instance yet */
 	struct nat_conf conf, next;
+	struct nat_journal *journal;
 	struct nat_nodes *nodes[MR_PORT_MAX];
 	struct nat_pool_use pools[NAT_INSTANCES_MAX + 1];
 	struct nat_pool *old[NAT_INSTANCES_MAX + 1]; /* to be taken down */

@@ -12,7 +12,7 @@
 #include "kit/base/counter.h"
 #include "nf/nat/log_int.h"
 
-#define WORDS 6u        /* of an event in the ring */
+#define WORDS 5u        /* of an event in the ring */
 #define RING (1u << 16) /* events */
 #define PRIORITY 134    /* RFC 5424: facility local0, informational */
 
@@ -86,6 +86,7 @@ nat_log_create(struct nat_log **out, const struct nat_log_config *c, struct mr_e
 		return rc;
 	}
 	log->config.path = log->file.path;
+	log->last = wall_clock();
 	*out = log;
 	return 0;
 }
@@ -121,23 +122,21 @@ nat_log_name(struct nat_log *log, uint16_t number, const char *name)
 /* -- putting ------------------------------------------------------------------------------ */
 
 /*
- * word 0   time << 16 | event << 8 | protocol
+ * word 0   time << 16 | six << 15 | event << 8 | protocol
  * word 1,2 inside
  * word 3   outside | first << 32 | last << 48
- * word 4   age | inside-port << 32 | remote-port << 48
- * word 5   remote | instance << 32 | six << 48 | remote given << 49
+ * word 4   age | inside-port << 32 | instance << 48
  */
 static bool
 put(struct nat_log *log, const struct nat_line *l, uint16_t number, uint32_t age)
 {
 	uint64_t words[WORDS];
 
-	words[0] = (uint64_t)wall_clock() << 16 | (uint64_t)l->event << 8 | l->protocol;
+	words[0] = (uint64_t)wall_clock() << 16 | (uint64_t)l->six << 15 | (uint64_t)l->event << 8 |
+	    l->protocol;
 	memcpy(&words[1], l->inside, sizeof(l->inside));
 	words[3] = l->outside | (uint64_t)l->first << 32 | (uint64_t)l->last << 48;
-	words[4] = age | (uint64_t)l->inside_port << 32 | (uint64_t)l->remote_port << 48;
-	words[5] = l->remote | (uint64_t)number << 32 | (uint64_t)l->six << 48 |
-	    (uint64_t)l->remote_given << 49;
+	words[4] = age | (uint64_t)l->inside_port << 32 | (uint64_t)number << 48;
 	if (mr_mpmc_put_bulk_u64(log->ring, words, WORDS))
 		return true;
 	atomic_fetch_add_explicit(&log->lost, 1, memory_order_relaxed);
@@ -166,24 +165,21 @@ nat_log_block(struct nat_log *log, uint16_t number, const struct nat_event *e)
 }
 
 bool
-nat_log_session(struct nat_log *log, uint16_t number, const struct nat_log_session *s)
+nat_log_mapping(struct nat_log *log, uint16_t number, const struct nat_log_mapping *m)
 {
 	struct nat_line l = {
-		.event = s->kind == NAT_LOG_SESSION_BEGUN ? NAT_LINE_SESSION_BEGUN
-							  : NAT_LINE_SESSION_ENDED,
-		.six = s->six,
-		.remote_given = s->remote_given,
-		.outside = s->outside,
-		.remote = s->remote,
-		.first = mr_be16(s->outside_port),
-		.last = mr_be16(s->outside_port),
-		.protocol = s->protocol,
-		.inside_port = mr_be16(s->inside_port),
-		.remote_port = mr_be16(s->remote_port),
+		.event = m->kind == NAT_LOG_MAPPING_BEGUN ? NAT_LINE_MAPPING_BEGUN
+							  : NAT_LINE_MAPPING_ENDED,
+		.six = m->six,
+		.outside = m->outside,
+		.first = mr_be16(m->outside_port),
+		.last = mr_be16(m->outside_port),
+		.protocol = m->protocol,
+		.inside_port = mr_be16(m->inside_port),
 	};
 
-	memcpy(l.inside, s->inside, sizeof(l.inside));
-	return put(log, &l, number, s->age);
+	memcpy(l.inside, m->inside, sizeof(l.inside));
+	return put(log, &l, number, m->age);
 }
 
 void
@@ -200,21 +196,18 @@ static void
 unpack(const struct nat_log *log, const uint64_t *w, struct nat_line *l)
 {
 	*l = (struct nat_line){
-		.event = (enum nat_line_event)(w[0] >> 8 & 0xff),
+		.event = (enum nat_line_event)(w[0] >> 8 & 0x7f),
 		.time = (int64_t)(w[0] >> 16),
 		.protocol = (uint8_t)w[0],
 		.outside = (be32_t)w[3],
 		.first = (uint16_t)(w[3] >> 32),
 		.last = (uint16_t)(w[3] >> 48),
 		.inside_port = (uint16_t)(w[4] >> 32),
-		.remote_port = (uint16_t)(w[4] >> 48),
-		.remote = (be32_t)w[5],
-		.six = w[5] >> 48 & 1,
-		.remote_given = w[5] >> 49 & 1,
+		.six = w[0] >> 15 & 1,
 	};
 	l->since = l->time - (int64_t)(uint32_t)w[4] * 1000;
 	memcpy(l->inside, &w[1], sizeof(l->inside));
-	memcpy(l->nat, log->names[(w[5] >> 32 & 0xffff) % NAT_LOG_NAMES], sizeof(l->nat));
+	memcpy(l->nat, log->names[(w[4] >> 48) % NAT_LOG_NAMES], sizeof(l->nat));
 }
 
 static void
@@ -269,7 +262,8 @@ nat_log_held(struct nat_log *log, uint16_t number, const struct nat_event *e, ui
 	l.time = log->last;
 	l.since = l.time - (int64_t)(uint32_t)(now - e->since) * 1000;
 	memcpy(l.nat, log->names[number % NAT_LOG_NAMES], sizeof(l.nat));
-	(void)write_line(log, &l);
+	if (write_line(log, &l))
+		log->state.errors++;
 }
 
 static int

@@ -37,15 +37,15 @@ struct nat_log_config {
 	void *arg;
 };
 
-enum nat_log_kind { NAT_LOG_SESSION_BEGUN, NAT_LOG_SESSION_ENDED };
+enum nat_log_kind { NAT_LOG_MAPPING_BEGUN, NAT_LOG_MAPPING_ENDED };
 
-struct nat_log_session {
+struct nat_log_mapping {
 	enum nat_log_kind kind;
-	bool six, remote_given;
+	bool six;
 	uint8_t protocol; /* as in IP */
 	uint8_t inside[16];
-	be32_t outside, remote;
-	be16_t inside_port, outside_port, remote_port;
+	be32_t outside;
+	be16_t inside_port, outside_port;
 	uint32_t age; /* seconds, of one that ended */
 };
 
@@ -69,7 +69,7 @@ void nat_log_mark(struct nat_log *, uint16_t number, bool begins);
 
 /* From any thread; false: lost. */
 bool nat_log_block(struct nat_log *, uint16_t number, const struct nat_event *);
-bool nat_log_session(struct nat_log *, uint16_t number, const struct nat_log_session *);
+bool nat_log_mapping(struct nat_log *, uint16_t number, const struct nat_log_mapping *);
 
 /* Writes what waits, up to `most` events; returns how many. */
 unsigned nat_log_write(struct nat_log *, unsigned most);

@@ -40,7 +40,7 @@ check_answer(void *arg, const struct nat_whohad_answer *a)
 
 	require(a->first <= q->port && q->port <= a->last);
 	require(a->from <= q->to && a->to >= q->from);
-	require(!q->protocol || !a->session || a->protocol == q->protocol);
+	require(!q->protocol || !a->mapping || a->protocol == q->protocol);
 }
 
 int

@@ -13,16 +13,16 @@ static const char *const event_names[] = {
 };
 
 static bool
-is_session(const struct nat_line *l)
+is_mapping(const struct nat_line *l)
 {
-	return l->event == NAT_LINE_SESSION_BEGUN || l->event == NAT_LINE_SESSION_ENDED;
+	return l->event == NAT_LINE_MAPPING_BEGUN || l->event == NAT_LINE_MAPPING_ENDED;
 }
 
 static bool
 has_since(const struct nat_line *l)
 {
 	return l->event == NAT_LINE_BLOCK_HELD || l->event == NAT_LINE_BLOCK_RETURNED ||
-	    l->event == NAT_LINE_SESSION_ENDED;
+	    l->event == NAT_LINE_MAPPING_ENDED;
 }
 
 /* -- writing ------------------------------------------------------------------------------ */
@@ -31,7 +31,7 @@ size_t
 nat_line_print(const struct nat_line *l, char *text)
 {
 	char time[NAT_TIME_SIZE], since[NAT_TIME_SIZE], protocol[8];
-	char inside[INET6_ADDRSTRLEN], outside[INET_ADDRSTRLEN], remote[INET_ADDRSTRLEN];
+	char inside[INET6_ADDRSTRLEN], outside[INET_ADDRSTRLEN];
 	size_t n;
 
 	nat_time_print(l->time, time);
@@ -43,7 +43,7 @@ nat_line_print(const struct nat_line *l, char *text)
 		n += (size_t)snprintf(text + n, NAT_LINE_MAX - n,
 		    ",\"inside\":\"%s\",\"outside\":\"%s\"", inside, outside);
 	}
-	if (is_session(l)) {
+	if (is_mapping(l)) {
 		nat_protocol_print(l->protocol, protocol);
 		n += (size_t)snprintf(text + n, NAT_LINE_MAX - n,
 		    ",\"protocol\":\"%s\",\"inside-port\":%u,\"port\":%u", protocol, l->inside_port,
@@ -51,11 +51,6 @@ nat_line_print(const struct nat_line *l, char *text)
 	} else if (l->event > NAT_LINE_STOPPED) {
 		n += (size_t)snprintf(text + n, NAT_LINE_MAX - n, ",\"first\":%u,\"last\":%u",
 		    l->first, l->last);
-	}
-	if (is_session(l) && l->remote_given) {
-		inet_ntop(AF_INET, &l->remote, remote, sizeof(remote));
-		n += (size_t)snprintf(text + n, NAT_LINE_MAX - n,
-		    ",\"remote\":\"%s\",\"remote-port\":%u", remote, l->remote_port);
 	}
 	if (has_since(l) && l->since) {
 		nat_time_print(l->since, since);
@@ -237,10 +232,6 @@ member(struct nat_line *l, const struct word *key, const struct word *w)
 		return port(w, &l->inside_port) ? HAS_INSIDE_PORT : 0;
 	if (is(key, "since"))
 		return nat_time_parse(&l->since, w->text, w->len) ? 0 : 1u << 31;
-	if (is(key, "remote"))
-		return (l->remote_given = address(w, NULL, &l->remote)) ? 1u << 31 : 0;
-	if (is(key, "remote-port"))
-		return port(w, &l->remote_port) ? 1u << 31 : 0;
 	return 1u << 31;
 }
 
@@ -253,7 +244,7 @@ is_whole(const struct nat_line *l, unsigned has)
 		return false;
 	if (l->event > NAT_LINE_STOPPED)
 		want |= HAS_INSIDE | HAS_OUTSIDE;
-	if (is_session(l))
+	if (is_mapping(l))
 		want |= HAS_PORT | HAS_PROTOCOL | HAS_INSIDE_PORT;
 	else if (l->event > NAT_LINE_STOPPED)
 		want |= HAS_FIRST | HAS_LAST;

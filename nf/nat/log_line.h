@@ -14,11 +14,13 @@
  *	stopped
  *	block-given block-held
  *	block-returned     since
- *	session-begun      protocol, inside-port, port instead of first and last
- *	session-ended      likewise, and since
+ *	mapping-begun      protocol, inside-port, port instead of first and last
+ *	mapping-ended      likewise, and since
  *
- * block-held tells of a block that was given earlier, at the beginning of a file; it has `since` too. A
- * session has `remote` and `remote-port` where it is asked for (RFC 6888 REQ-12 advises not to).
+ *	deterministic      not in logs: a running daemon's answer (RFC 7422), at any time
+ *
+ * block-held tells of a block that was given earlier, at the beginning of a file; it has `since` too.
+ * Destinations are not written (RFC 6888 REQ-12).
  *
  * Ownership: values. Threads: none.
  * Errors: -EINVAL: not such a line. Every read is bounded by the length given.
@@ -36,8 +38,9 @@
 	X(BLOCK_GIVEN, "block-given") \
 	X(BLOCK_HELD, "block-held") \
 	X(BLOCK_RETURNED, "block-returned") \
-	X(SESSION_BEGUN, "session-begun") \
-	X(SESSION_ENDED, "session-ended")
+	X(DETERMINISTIC, "deterministic") \
+	X(MAPPING_BEGUN, "mapping-begun") \
+	X(MAPPING_ENDED, "mapping-ended")
 
 /* clang-format off */
 enum nat_line_event {
@@ -53,12 +56,12 @@ struct nat_line {
 	int64_t time;  /* milliseconds since 1970 */
 	int64_t since; /* likewise; 0: not said */
 	char nat[NAT_LINE_NAME_MAX];
-	bool six, remote_given;
+	bool six;
 	uint8_t inside[16]; /* IPv4: the first four bytes */
-	be32_t outside, remote;
-	uint16_t first, last; /* outside ports; of a session the same */
-	uint8_t protocol;     /* of a session, as in IP */
-	uint16_t inside_port, remote_port;
+	be32_t outside;
+	uint16_t first, last; /* outside ports; of a mapping the same */
+	uint8_t protocol;     /* of a mapping, as in IP */
+	uint16_t inside_port;
 };
 
 /* Without the newline; the length. `text` has NAT_LINE_MAX bytes. */

@@ -44,6 +44,10 @@ create(void **state, struct mr_dataplane *dp, struct mr_error *error)
 	if (!nat)
 		return mr_error_set(error, -ENOMEM, "no memory");
 	nat->dp = dp;
+	if (nat_journal_create(&nat->journal, nat, error)) {
+		free(nat);
+		return -ENOMEM;
+	}
 	*state = nat;
 	return 0;
 }
@@ -165,6 +169,10 @@ prepare(void *state, const struct mr_config *config, struct mr_error *error)
 	if (!rc && nat->next.count && !nat->core)
 		rc = nat_core_create(&nat->core, nat->next.max,
 		    mr_graph_worker_count(mr_dataplane_graph(nat->dp)), error);
+	if (!rc && nat->core)
+		nat->core->table->journal = nat->journal;
+	if (!rc)
+		rc = nat_journal_prepare(nat->journal, &nat->next.log, error);
 	if (rc)
 		nat_conf_free(&nat->next);
 	return rc;
@@ -175,6 +183,7 @@ abort_change(void *state)
 {
 	struct mr_nat *nat = state;
 
+	nat_journal_abort(nat->journal);
 	nat_conf_free(&nat->next);
 }
 
@@ -196,6 +205,7 @@ commit(void *state)
 	nat_conf_free(&nat->conf);
 	nat->conf = nat->next;
 	memset(&nat->next, 0, sizeof(nat->next));
+	nat_journal_commit(nat->journal);
 	if (!nat->core)
 		return;
 	for (unsigned i = 0; i < nat->conf.count; i++) {
@@ -220,9 +230,9 @@ finish(void *state)
 {
 	struct mr_nat *nat = state;
 
-	if (!nat->core)
-		return;
-	nat_view_settle(nat);
+	if (nat->core)
+		nat_view_settle(nat);
+	nat_journal_finish(nat->journal);
 	learn_macs(nat);
 }
 
@@ -232,6 +242,7 @@ tick(void *state, uint32_t seconds)
 	struct mr_nat *nat = state;
 	struct nat_table *t;
 
+	nat_journal_tick(nat->journal);
 	if (!nat->core)
 		return;
 	t = nat->core->table;
@@ -272,6 +283,7 @@ destroy(void *state)
 	for (unsigned i = 0; i < MR_PORT_MAX; i++)
 		free(nat->nodes[i]);
 	nat_core_destroy(nat->core, mr_dataplane_buffers(nat->dp));
+	nat_journal_destroy(nat->journal);
 	free(nat);
 }
 

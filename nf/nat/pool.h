@@ -173,6 +173,8 @@ struct nat_pool_state {
 };
 
 void nat_pool_state(const struct nat_pool *, struct nat_pool_state *);
+/* Its ports are in blocks, or follow from the address: mappings need not be logged. */
+bool nat_pool_tells_blocks(const struct nat_pool *);
 /* Who has the block with this port, or the deterministic range, and since when; false: nobody. */
 bool nat_pool_block_of(const struct nat_pool *, be32_t address, be16_t port, struct nat_event *);
 /* One held block after the other, from *cursor 0 on; false: that was the last. */

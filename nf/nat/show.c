@@ -26,6 +26,8 @@ show_instance(const struct mr_nat *nat, const struct nat_conf_instance *c, struc
 	mr_state_uint(st, "udp-ports", ports.used[NAT_UDP]);
 	mr_state_uint(st, "icmp-identifiers", ports.used[NAT_ICMP]);
 	mr_state_uint(st, "ports", ports.ports[NAT_TCP]);
+	if (pool)
+		nat_pool_show(pool, st);
 	mr_state_open(st, "counters");
 	for (unsigned i = 0; i < NAT_COUNT_COUNT; i++)
 		mr_state_uint(st, names[i],
@@ -45,6 +47,7 @@ nat_show(void *state, struct mr_state *st)
 	for (unsigned n = 0; n <= NAT_INSTANCES_MAX; n++)
 		used += atomic_load_explicit(&nat->core->table->mappings[n], memory_order_relaxed);
 	mr_state_open(st, "nat");
+	nat_journal_show(nat->journal, st);
 	mr_state_uint(st, "entries", used);
 	mr_state_uint(st, "highest",
 	    atomic_load_explicit(&nat->core->table->top, memory_order_relaxed));

@@ -234,6 +234,8 @@ nat_stream(void *state, const char *name, const struct mr_nf_query *asked,
 	struct sessions *q;
 	int rc;
 
+	if (strcmp(name, "holders") == 0)
+		return nat_journal_stream(((struct mr_nat *)state)->journal, asked, out, error);
 	if (strcmp(name, "sessions") != 0)
 		return mr_error_set(error, -ENOENT, "nat has no %s", name);
 	q = calloc(1, sizeof(*q));

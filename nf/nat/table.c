@@ -6,6 +6,8 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "nf/nat/journal_int.h"
+
 #define NUMBER_CACHE 256u
 #define INSTANCES (NAT_INSTANCES_MAX + 1u)
 
@@ -176,6 +178,9 @@ let_go(struct nat_table *t, uint32_t worker, uint32_t number, uint32_t word, uin
 	key_load(t, number, word, &key);
 	instance = NAT_INSTANCE_OF(key.inside);
 	(void)mr_slots_clear(&t->slots, nat_hash(t, &key), number);
+	if (mr_unlikely(word & NAT_LOGGED))
+		nat_journal_mapping(t->journal, NAT_LOG_MAPPING_ENDED, e,
+		    key.is_six ? (const uint8_t *)key.six : NULL, now);
 	/* Acquire: the pool is made. */
 	pool = atomic_load_explicit(&t->pools[instance], memory_order_acquire);
 	if (pool &&

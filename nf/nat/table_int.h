@@ -53,6 +53,7 @@ enum nat_word {
 	NAT_ALG = 1u << 8,     /* its payload is looked at */
 	NAT_PORT = 1u << 9,    /* it has a port of the pool */
 	NAT_RESERVED = 1u << 10, /* it reserved its port there */
+	NAT_LOGGED = 1u << 13,   /* its beginning was logged, and its end will be */
 };
 #define NAT_AGE_SHIFT 16
 #define NAT_AGE (~0u << NAT_AGE_SHIFT)
@@ -158,6 +159,8 @@ enum nat_count {
 };
 /* clang-format on */
 
+struct nat_journal;
+
 struct nat_table {
 	struct mr_slots slots;
 	struct nat_entry *entries;
@@ -172,6 +175,7 @@ struct nat_table {
 	_Atomic uint16_t *epochs;                      /* of these */
 	_Atomic uint32_t *mappings, *sessions;         /* of each instance, now */
 	MR_CACHE_ALIGNED _Atomic uint32_t top;         /* highest number ever given */
+	struct nat_journal *journal;                   /* told of those that are NAT_LOGGED */
 	uint32_t swept;                                /* control: where the sweep goes on */
 };
 

@@ -10,6 +10,7 @@
 
 #include <string.h>
 
+#include "nf/nat/journal_int.h"
 #include "nf/nat/nat_int.h"
 
 /* -- names -------------------------------------------------------------------------------- */
@@ -401,10 +402,13 @@ make(const struct nat_pass *s, const struct nat_instance *n, const struct nat_pa
 	atomic_store_explicit(&e->pool, n->epoch, memory_order_relaxed);
 	atomic_store_explicit(&e->children, 0, memory_order_relaxed);
 	atomic_store_explicit(&e->created, s->run->seconds, memory_order_relaxed);
-	flags |= (tracked ? NAT_SESSION : 0);
+	flags |= (tracked ? NAT_SESSION : 0) | (n->logged ? NAT_LOGGED : 0);
 	got = nat_add(t, s->run->worker, number, name, hash, flags, s->run->seconds, &word);
 	if (mr_likely(got == number)) {
 		mr_node_count(s->run, NAT_MADE_COUNTER, 1);
+		if (mr_unlikely(flags & NAT_LOGGED))
+			nat_journal_mapping(t->journal, NAT_LOG_MAPPING_BEGUN, e, NULL,
+			    s->run->seconds);
 		*f = (struct nat_found){ .address = o.address,
 			.port = o.port,
 			.ports = true,

@@ -114,6 +114,7 @@ make_pool(struct mr_nat *nat, const struct nat_conf_instance *c, struct mr_error
 	qsort(ranges, n, sizeof(*ranges), compare_ranges);
 	config.ranges = ranges;
 	config.range_count = n;
+	nat_journal_hook(nat->journal, c->number, &config);
 	config.workers = mr_graph_worker_count(mr_dataplane_graph(nat->dp));
 	if ((use->pool || !n) && use->config.ranges && same_pool(&use->config, &config)) {
 		free(ranges);
@@ -214,6 +215,7 @@ fill(struct mr_nat *nat, struct nat_view *v, const struct nat_conf_instance *c,
 	n->filtering = c->filtering;
 	n->inbound_refresh = c->inbound_refresh;
 	n->hold_syn = c->hold_syn;
+	n->logged = c->logged;
 	n->fixed = c->static_count > 0;
 	n->pool = nat->pools[c->number].pool;
 	n->epoch = nat->pools[c->number].epoch;
@@ -285,6 +287,13 @@ move(struct mr_nat *nat, uint32_t number, uint32_t word)
 	}
 	atomic_store_explicit(&e->subscriber, 0, memory_order_relaxed);
 	atomic_store_explicit(&e->pool, use->epoch, memory_order_relaxed);
+	/* It was one of a block's, of which nobody tells any more. */
+	if (!(word & NAT_LOGGED) && nat_journal_is_on(nat->journal) &&
+	    nat->old[NAT_INSTANCE_OF(inside)] &&
+	    nat_pool_tells_blocks(nat->old[NAT_INSTANCE_OF(inside)])) {
+		word |= NAT_LOGGED;
+		nat_journal_mapping(nat->journal, NAT_LOG_MAPPING_BEGUN, e, NULL, nat_seconds());
+	}
 	nat_unlock(e, word | NAT_RESERVED);
 	return true;
 }
@@ -355,6 +364,7 @@ nat_view_settle(struct mr_nat *nat)
 	nat->settle = !nat_static_settle(nat);
 	mr_rcu_synchronize();
 	for (unsigned n = 0; n <= NAT_INSTANCES_MAX; n++) {
+		nat_journal_pool_gone(nat->journal, (uint8_t)n, nat->old[n]);
 		nat_pool_destroy(nat->old[n]);
 		nat->old[n] = NULL;
 	}

@@ -152,12 +152,19 @@ end_all(struct nat_whohad *w, uint16_t nat, int64_t time)
 }
 
 static bool
+is_same_end(const struct nat_interval *a, const struct nat_interval *b)
+{
+	return memcmp(a->inside, b->inside, sizeof(a->inside)) == 0 && a->six == b->six &&
+	    a->inside_port == b->inside_port;
+}
+
+/* The same interval. */
+static bool
 is_same(const struct nat_interval *a, const struct nat_interval *b)
 {
 	int64_t apart = a->from - b->from;
 
-	return memcmp(a->inside, b->inside, sizeof(a->inside)) == 0 && a->six == b->six &&
-	    a->inside_port == b->inside_port && apart <= TOLERANCE && apart >= -TOLERANCE;
+	return is_same_end(a, b) && apart <= TOLERANCE && apart >= -TOLERANCE;
 }
 
 static int
@@ -190,8 +197,16 @@ end(struct nat_whohad *w, struct nat_interval *e, int64_t since, int64_t time)
 		last->to = MR_MAX(time, last->from);
 		return 0;
 	}
+	if (last && last->from > e->from) {
+		/* It began earlier than we were told; or, another's, it ended when this began. */
+		if (is_same_end(last, e) && last->to == NAT_WHOHAD_NOW) {
+			last->from = e->from;
+			last->to = time;
+		}
+		return 0;
+	}
 	if (last && last->to == NAT_WHOHAD_NOW)
-		last->to = MR_MAX(e->from, last->from);
+		last->to = e->from;
 	return append(w, e);
 }
 
@@ -223,8 +238,9 @@ nat_whohad_line(struct nat_whohad *w, const char *text, size_t len)
 		.from = l.event == NAT_LINE_BLOCK_HELD && l.since ? l.since : l.time,
 		.to = NAT_WHOHAD_NOW };
 	memcpy(e.inside, l.inside, sizeof(e.inside));
-	w->sealed = false;
-	if (l.event == NAT_LINE_BLOCK_RETURNED || l.event == NAT_LINE_SESSION_ENDED)
+	if (l.event == NAT_LINE_DETERMINISTIC)
+		e.from = 0;
+	if (l.event == NAT_LINE_BLOCK_RETURNED || l.event == NAT_LINE_MAPPING_ENDED)
 		return end(w, &e, l.since, l.time);
 	return begin(w, &e);
 }
@@ -303,7 +319,7 @@ tell(struct search *s, const struct nat_interval *e)
 {
 	struct nat_whohad_answer a = { .nat = s->w->nats[e->nat],
 		.six = e->six,
-		.session = e->protocol != 0,
+		.mapping = e->protocol != 0,
 		.protocol = e->protocol,
 		.inside_port = e->inside_port,
 		.first = e->first,

@@ -17,7 +17,7 @@
  * A look-up is a few binary searches: intervals are sorted by address, first port, protocol,
  * translator and time; those of one key follow each other.
  *
- * Ownership: an index owns its intervals, of which there is one for each block or session ever given.
+ * Ownership: an index owns its intervals, of which there is one for each block or mapping ever given.
  * Threads: one. Errors: lines that cannot be read are counted, and passed over.
  */
 
@@ -37,9 +37,9 @@ struct nat_whohad_question {
 
 struct nat_whohad_answer {
 	const char *nat;
-	bool six, session;
+	bool six, mapping;
 	uint8_t inside[16];
-	uint8_t protocol;     /* of a session */
+	uint8_t protocol;     /* of a mapping */
 	uint16_t inside_port; /* likewise */
 	uint16_t first, last;
 	int64_t from, to; /* NAT_WHOHAD_NOW: it still has it */

@@ -222,7 +222,7 @@ holes_cost_what_they_told(void **state)
 	nat_whohad_destroy(w);
 }
 
-/* Blocks of different sizes, sessions, several translators. */
+/* Blocks of different sizes, mappings, several translators. */
 static void
 everything_that_fits_is_told(void **state)
 {
@@ -233,10 +233,10 @@ everything_that_fits_is_told(void **state)
 		"{\"time\":\"1000\",\"event\":\"block-given\",\"nat\":\"b\",\"inside\":\"10.0.0."
 		"2\","
 		"\"outside\":\"198.18.0.0\",\"first\":2000,\"last\":2009}",
-		"{\"time\":\"1000\",\"event\":\"session-begun\",\"nat\":\"a\",\"inside\":\"10.0.0."
+		"{\"time\":\"1000\",\"event\":\"mapping-begun\",\"nat\":\"a\",\"inside\":\"10.0.0."
 		"3\","
 		"\"outside\":\"198.18.0.0\",\"protocol\":\"tcp\",\"inside-port\":7,\"port\":2005}",
-		"{\"time\":\"1000\",\"event\":\"session-begun\",\"nat\":\"a\",\"inside\":\"10.0.0."
+		"{\"time\":\"1000\",\"event\":\"mapping-begun\",\"nat\":\"a\",\"inside\":\"10.0.0."
 		"4\","
 		"\"outside\":\"198.18.0.0\",\"protocol\":\"udp\",\"inside-port\":7,\"port\":2005}",
 		"{\"time\":\"1000\",\"event\":\"block-given\",\"nat\":\"a\",\"inside\":\"fd00::5\","

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Rows nat-N and nat-setup: a router that translates the sources of what it sends on, NAT44 with
+ * Rows nat-N, cgnat-1m and nat-setup: a router that translates the sources of what it sends on, NAT44 with
  * endpoint-independent mapping (bench/chain.h). nat-N: so many flows of UDP from many hosts, each with a
- * mapping of its own, established in the flow lane. The floor is bench/bare_nat.h.
+ * mapping of its own, established in the flow lane. The floor is bench/bare_nat.h. cgnat-1m: likewise,
+ * where hosts have blocks of 128 ports each, so that a log would name these.
  *
  * nat-setup: mappings that are made, by one packet each, and expire, in cycles for both: a window is
  * 131,072 of them. Between the two they sit out their second, which nobody counts.
@@ -16,7 +17,8 @@
 #include "bench/chain.h"
 
 #define ROUTES 80u
-#define HOST_FLOWS 64u /* of an inside host, about */
+#define HOST_FLOWS 64u    /* of an inside host, about */
+#define BLOCKS (1u << 31) /* in the rows' parameter, beside the number of flows */
 #define SETUP_FLOWS 131072u
 #define SETUP_TICKS 1000
 
@@ -28,7 +30,7 @@ draw_frame(uint8_t frame[MR_BENCH_FRAME], const struct mr_bench_routes *routes, 
     void *user)
 {
 	const struct mr_bench_run *run = user;
-	uint32_t hosts = MR_MAX((uint32_t)run->row->param / HOST_FLOWS, 16u);
+	uint32_t hosts = MR_MAX(((uint32_t)run->row->param & ~BLOCKS) / HOST_FLOWS, 16u);
 	uint32_t host = mr_bench_draw(rng, hosts);
 	const uint8_t src[4] = { 10, (uint8_t)(host >> 16), (uint8_t)(host >> 8), (uint8_t)host };
 	uint16_t ports[2];
@@ -44,12 +46,14 @@ draw_frame(uint8_t frame[MR_BENCH_FRAME], const struct mr_bench_routes *routes, 
 static void
 put_nat(FILE *out, const struct mr_bench_run *run, const void *user)
 {
-	uint32_t flows = (uint32_t)run->row->param;
+	uint32_t flows = (uint32_t)run->row->param & ~BLOCKS;
 	bool making = run->row->setup == setup_making;
 
 	fprintf(out, "nat:\n  max: %u\n", MR_MAX(making ? 8 * flows : 2 * flows, 65536u));
-	fprintf(out, "  instance:\n    home:\n      outside: [out]\n      pool: [198.18.0.0/27]\n");
+	fprintf(out, "  instance:\n    home:\n      outside: [out]\n      pool: [198.18.0.0/26]\n");
 	fprintf(out, "      port-preservation: false\n");
+	if (run->row->param & BLOCKS)
+		fprintf(out, "      block: {size: 128, max: 4}\n");
 	if (making)
 		fprintf(out, "      timeouts: {udp: 1}\n");
 }
@@ -57,7 +61,7 @@ put_nat(FILE *out, const struct mr_bench_run *run, const void *user)
 static int
 setup(struct mr_bench_run *run, struct mr_error *error)
 {
-	uint32_t flows = (uint32_t)run->row->param;
+	uint32_t flows = (uint32_t)run->row->param & ~BLOCKS;
 	const struct mr_bench_chain_config config = {
 		.traffic = { .bits = 32,
 		    .prefixes = ROUTES,
@@ -154,24 +158,25 @@ setup_making(struct mr_bench_run *run, struct mr_error *error)
 	return rc;
 }
 
-#define ROW(name_, text_, flows_) \
+#define ROW(name_, text_, more_, flows_) \
 	{ \
 		.name = name_, .unit = "cycles/packet", \
-		.doc = "NAT44 in the flow lane, established, " text_ " mappings", \
-		.config = \
-		    text_ " flows from as many inside addresses and ports, at random over 80 " \
-			  "prefixes, 16 next hops, 32 outside addresses, 64-byte UDP frames " \
-			  "played from memory", \
+		.doc = "NAT44 in the flow lane, established, " text_ " mappings" more_, \
+		.config = text_ \
+		    " flows from as many inside addresses and ports, at random over 80 " \
+		    "prefixes, 16 next hops, 64 outside addresses" more_ ", 64-byte UDP frames " \
+		    "played from memory", \
 		.param = flows_, .window_ms = 20, .setup = setup, \
 		.teardown = mr_bench_chain_teardown, .ours = mr_bench_chain_ours, \
 		.floor = mr_bench_chain_floor, \
 	}
 
 static const struct mr_bench_row rows[] = {
-	ROW("nat-1k", "1,024", 1024),
-	ROW("nat-64k", "65,536", 65536),
-	ROW("nat-128k", "131,072", 131072),
-	ROW("nat-1m", "1,048,576", 1 << 20),
+	ROW("nat-1k", "1,024", "", 1024),
+	ROW("nat-64k", "65,536", "", 65536),
+	ROW("nat-128k", "131,072", "", 131072),
+	ROW("nat-1m", "1,048,576", "", 1 << 20),
+	ROW("cgnat-1m", "1,048,576", ", blocks of 128 ports", BLOCKS | 1 << 20),
 	{
 	    .name = "nat-setup",
 	    .unit = "cycles/session",

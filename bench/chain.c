@@ -105,7 +105,7 @@ establish(struct mr_bench_chain *chain, const struct mr_bench_chain_config *conf
 		return mr_error_set(error, -EIO, "of 1000 packets the lane replays %llu",
 		    (unsigned long long)after[2]);
 	chain->share = (unsigned)after[2];
-	return 0;
+	return mr_bench_plane_state(chain->plane, "lanes", "programs", &chain->programs, error);
 }
 
 static int
@@ -194,8 +194,7 @@ mr_bench_chain_setup(struct mr_bench_run *run, const struct mr_bench_chain_confi
 	run->state = chain;
 	if (rc == 0 && !config->graph)
 		mr_bench_note(run, "; of 1000 packets the lane replays %u, by %llu action programs",
-		    chain->share,
-		    (unsigned long long)mr_bench_plane_state(chain->plane, "lanes", "programs"));
+		    chain->share, (unsigned long long)chain->programs);
 	return rc;
 }
 

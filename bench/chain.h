@@ -25,6 +25,7 @@ struct mr_bench_chain {
 	struct mr_bench_plane *plane;
 	struct mr_graph *graph;
 	unsigned share;             /* of 1,000 packets, what the lane replays */
+	uint64_t programs;          /* it has */
 	struct mr_buffers *buffers; /* the floor's */
 	struct mr_bench_bare_flow *bare;
 	struct mr_bench_bare_nat *bare_nat; /* instead */

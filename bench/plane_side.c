@@ -97,26 +97,29 @@ mr_bench_plane_packets(struct mr_bench_plane *p, const char *interface, bool sen
 	return count;
 }
 
-uint64_t
-mr_bench_plane_state(struct mr_bench_plane *p, const char *function, const char *leaf)
+int
+mr_bench_plane_state(struct mr_bench_plane *p, const char *function, const char *leaf,
+    uint64_t *value, struct mr_error *error)
 {
-	unsigned long long value = 0;
+	unsigned long long number;
 	struct mr_state *state;
 	const char *text, *at;
 	char wanted[80];
 	size_t size;
+	int rc;
 
 	if (mr_state_create(&state, p->model, MR_STATE_PLAIN))
-		return 0;
+		return mr_error_set(error, -ENOMEM, "no memory for state");
 	snprintf(wanted, sizeof(wanted), "\"%s\":", leaf);
-	if (mr_dataplane_show(p->dp, function, state) == 0 &&
-	    mr_state_finish(state, &text, &size, NULL) == 0) {
-		at = strstr(text, wanted);
-		if (!at || sscanf(at + strlen(wanted), "%llu", &value) != 1)
-			value = 0;
-	}
+	mr_dataplane_show(p->dp, function, state);
+	rc = mr_state_finish(state, &text, &size, error);
+	at = rc == 0 ? strstr(text, wanted) : NULL;
+	if (at && sscanf(at + strlen(wanted), "%llu", &number) == 1)
+		*value = number;
+	else if (rc == 0)
+		rc = mr_error_set(error, -ENOENT, "%s's state has no %s", function, leaf);
 	mr_state_destroy(state);
-	return value;
+	return rc;
 }
 
 void

@@ -6,7 +6,7 @@
  * The kernel's own NAT as a peer: a router of two veths (bench/wire.h) with nftables' masquerade. It
  * takes frames with NAPI and GRO, as it takes a NIC's, and works on the CPU that feeds, in step with
  * what feeds it: given a CPU of its own, by receive packet steering or a NAPI thread, it was
- * two to three tenths slower, or more, under what it has to refuse there.
+ * a third to a half slower (docs/performance-notes.md).
  *
  * Ownership: what it sets up goes with the namespace. Threads: one. Errors: no nft or ethtool.
  */

@@ -9,7 +9,9 @@
  * as these go; a second one is our own data plane with the first function of the chain alone. The floor
  * is one bare table, which translates where there is NAT.
  *
- * chain-gateway is what stands between a home and the Internet, beside NAT alone.
+ * chain-rewrite: behind a flow rule that gives all packets another source, so that each flow has
+ * checksum deltas of its own. chain-gateway is what stands between a home and the Internet, beside
+ * NAT alone.
  */
 #include "bench/bench.h"
 
@@ -20,13 +22,10 @@
 #define FLOWS 8192u
 #define ROUTES 80u
 #define RULES 100u
-#define OUTSIDE \
-	{ \
-		198, 18, 0, 1 \
-	} /* of NAT */
+#define OUTSIDE 198, 18, 0, 1 /* of NAT */
 
-/* Functions, as bits of the rows' parameter. */
-enum { ACL = 1, TRACK = 2, NAT = 4, LB = 8, GATEWAY = 16 };
+/* Functions, as bits of the rows' parameter, and of another number of flows. */
+enum { ACL = 1, TRACK = 2, NAT = 4, LB = 8, GATEWAY = 16, REWRITE = 32, MILLION = 64 };
 
 /* Rules that do not match, one of them far away from the next, and then all that is sent. */
 static void
@@ -49,7 +48,7 @@ put_rules(FILE *out, bool stateful)
 static void
 put_nat(FILE *out)
 {
-	const uint8_t outside[4] = OUTSIDE;
+	const uint8_t outside[4] = { OUTSIDE };
 
 	fprintf(out, "nat:\n  instance:\n    home:\n      outside: [out]\n");
 	fprintf(out, "      pool: [%u.%u.%u.%u]\n", outside[0], outside[1], outside[2], outside[3]);
@@ -69,6 +68,14 @@ put_services(FILE *out)
 }
 
 static void
+put_rewrite(FILE *out)
+{
+	fprintf(out,
+	    "flow-rules:\n  rule:\n    other: {priority: 1, match: {protocol: udp}, "
+	    "set: {source: 198.18.0.1, source-port: 7777}, action: pass}\n");
+}
+
+static void
 put_functions(FILE *out, const struct mr_bench_run *run, const void *user)
 {
 	if (run->row->param & ACL)
@@ -77,6 +84,8 @@ put_functions(FILE *out, const struct mr_bench_run *run, const void *user)
 		put_nat(out);
 	if (run->row->param & LB)
 		put_services(out);
+	if (run->row->param & REWRITE)
+		put_rewrite(out);
 }
 
 static void
@@ -89,7 +98,7 @@ put_nat_alone(FILE *out, const struct mr_bench_run *run, const void *user)
 static void
 answer_outside(uint8_t frame[MR_BENCH_FRAME])
 {
-	const uint8_t outside[4] = OUTSIDE;
+	const uint8_t outside[4] = { OUTSIDE };
 	const struct mr_ip4 *ip = (const struct mr_ip4 *)(frame + sizeof(struct mr_eth));
 	const struct mr_udp *udp = (const struct mr_udp *)(ip + 1);
 	uint16_t from = mr_be16(udp->dst), to = mr_be16(udp->src);
@@ -120,7 +129,7 @@ answer_service(uint8_t frame[MR_BENCH_FRAME])
 	const uint8_t server[4] = { 192, 0, 2, (uint8_t)mr_be32(ip->dst) };
 
 	mr_bench_tuple(frame, (const uint8_t[]){ 2, 0, 0, 0, 0, 3 }, server,
-	    (const uint8_t[])OUTSIDE, 17, 8443, mr_be16(udp->src));
+	    (const uint8_t[]){ OUTSIDE }, 17, 8443, mr_be16(udp->src));
 }
 
 static struct mr_bench_chain_config
@@ -128,10 +137,14 @@ configuration(uint64_t functions)
 {
 	struct mr_bench_chain_config config = {
 		.traffic = { .bits = 32, .prefixes = ROUTES, .flows = FLOWS },
-		.nat = functions & NAT,
+		.nat = functions & (NAT | REWRITE),
 		.functions = put_functions,
 	};
 
+	if (functions & MILLION) {
+		config.traffic.flows = 1 << 20;
+		config.lane_flows = 4 << 20;
+	}
 	if (functions & LB) {
 		config.traffic.prefixes = 0;
 		config.traffic.draw = draw_service;
@@ -188,7 +201,8 @@ start_alone(struct mr_bench_run *run, void **state, char *label, size_t size,
     struct mr_error *error)
 {
 	bool gateway = run->row->param & GATEWAY;
-	struct mr_bench_chain_config config = configuration(gateway ? NAT : 0);
+	uint64_t alike = run->row->param & (LB | MILLION);
+	struct mr_bench_chain_config config = configuration((gateway ? NAT : 0) | alike);
 
 	config.functions = gateway ? put_nat_alone : NULL;
 	snprintf(label, size, "ours, %s", gateway ? "routing and NAT" : "routing");
@@ -202,29 +216,34 @@ static const struct mr_bench_peer *const peers[] = { &ovs, &alone, NULL };
 static const struct mr_bench_peer *const ourselves[] = { &alone, NULL };
 
 #define FRAMES "64-byte UDP frames played from memory"
-#define AT_RANDOM "; 8,192 flows at random over 80 prefixes, 16 next hops, " FRAMES
+#define AT_RANDOM " flows at random over 80 prefixes, 16 next hops, " FRAMES
 #define TO_OVS ", to ovs the same by net_pcap with infinite_rx"
 
-#define ROW(name_, text_, config_, functions_, peers_) \
+#define ROW(name_, flows_, text_, config_, functions_, peers_) \
 	{ \
 		.name = name_, .unit = "cycles/packet", \
-		.doc = "flow lane, established, 8,192 flows: " text_, .config = text_ config_, \
-		.param = functions_, .window_ms = 20, .setup = setup, \
-		.teardown = mr_bench_chain_teardown, .ours = mr_bench_chain_ours, \
+		.doc = "flow lane, established, " flows_ " flows: " text_, \
+		.config = text_ "; " flows_ config_, .param = functions_, .window_ms = 20, \
+		.setup = setup, .teardown = mr_bench_chain_teardown, .ours = mr_bench_chain_ours, \
 		.floor = mr_bench_chain_floor, .peers = peers_, \
 	}
 
 static const struct mr_bench_row rows[] = {
-	ROW("chain-1", "routing", AT_RANDOM TO_OVS, 0, peers),
-	ROW("chain-2", "routing and 100 stateless rules", AT_RANDOM TO_OVS, ACL, peers),
-	ROW("chain-3", "routing, 100 stateful rules and connections", AT_RANDOM TO_OVS, ACL | TRACK,
-	    peers),
-	ROW("chain-4", "routing, 100 stateful rules, connections and NAT",
+	ROW("chain-1", "8,192", "routing", AT_RANDOM TO_OVS, 0, peers),
+	ROW("chain-2", "8,192", "routing and 100 stateless rules", AT_RANDOM TO_OVS, ACL, peers),
+	ROW("chain-3", "8,192", "routing, 100 stateful rules and connections", AT_RANDOM TO_OVS,
+	    ACL | TRACK, peers),
+	ROW("chain-4", "8,192", "routing, 100 stateful rules, connections and NAT",
 	    AT_RANDOM "; NAT keeps ports", ACL | TRACK | NAT, ourselves),
-	ROW("chain-5", "routing, 100 stateful rules, connections, NAT and load balancing",
-	    "; 8,192 flows to 16 services of a server each, " FRAMES "; NAT keeps ports",
+	ROW("chain-5", "8,192", "routing, 100 stateful rules, connections, NAT and load balancing",
+	    " flows to 16 services of a server each, " FRAMES "; NAT keeps ports",
 	    ACL | TRACK | NAT | LB, ourselves),
-	ROW("chain-gateway", "a home's gateway: routing, 100 stateful rules, connections and NAT",
+	ROW("chain-rewrite", "8,192", "routing, another source address and port", AT_RANDOM,
+	    REWRITE, ourselves),
+	ROW("chain-rewrite-1m", "1,048,576", "routing, another source address and port", AT_RANDOM,
+	    REWRITE | MILLION, ourselves),
+	ROW("chain-gateway", "8,192",
+	    "a home's gateway: routing, 100 stateful rules, connections and NAT",
 	    AT_RANDOM "; NAT keeps ports", ACL | TRACK | NAT | GATEWAY, ourselves),
 };
 

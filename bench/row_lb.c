@@ -11,10 +11,7 @@
 #include "bench/chain.h"
 
 #define SERVERS 16u
-#define VIP \
-	{ \
-		198, 18, 1, 1 \
-	}
+#define VIP 198, 18, 1, 1
 #define IPIP (1u << 31) /* in the rows' parameter, beside the number of connections */
 
 static void
@@ -24,14 +21,14 @@ draw_frame(uint8_t frame[MR_BENCH_FRAME], const struct mr_bench_routes *routes, 
 	const uint8_t src[4] = { 11, (uint8_t)mr_bench_draw(rng, 256),
 		(uint8_t)mr_bench_draw(rng, 256), (uint8_t)mr_bench_draw(rng, 256) };
 
-	mr_bench_tuple(frame, mr_bench_traffic_mac, src, (const uint8_t[])VIP, 17,
+	mr_bench_tuple(frame, mr_bench_traffic_mac, src, (const uint8_t[]){ VIP }, 17,
 	    (uint16_t)(1024 + mr_bench_draw(rng, 64512)), 443);
 }
 
 static void
 put_service(FILE *out, const struct mr_bench_run *run, const void *user)
 {
-	const uint8_t vip[4] = VIP;
+	const uint8_t vip[4] = { VIP };
 	uint32_t flows = (uint32_t)run->row->param & ~IPIP;
 	bool ipip = run->row->param & IPIP;
 

@@ -31,6 +31,17 @@ put_routes(FILE *out, const struct mr_bench_routes *routes)
 		    16 + i, i);
 }
 
+/* The router does not say by itself where it is. */
+static void
+put_bridge(FILE *out)
+{
+	fprintf(out,
+	    "  house: {driver: pair, device: gateway}\n"
+	    "  gateway: {driver: pair, device: house}\n"
+	    "bridge:\n  br0:\n    interface: [in, house]\n"
+	    "    static:\n      - {mac: \"02:00:00:00:00:01\", vlan: 0, interface: house}\n");
+}
+
 static char *
 write_configuration(const struct mr_bench_chain *chain, const struct mr_bench_run *run,
     const struct mr_bench_chain_config *config, const char *answers)
@@ -50,11 +61,14 @@ write_configuration(const struct mr_bench_chain *chain, const struct mr_bench_ru
 		    answers);
 	else
 		fprintf(out, "  out: {driver: \"null\"}\n");
+	if (config->bridge)
+		put_bridge(out);
 	fprintf(out, "lanes: {mode: %s", config->graph ? "graph" : "flow");
 	if (config->lane_flows)
 		fprintf(out, ", flows: %u", config->lane_flows);
 	fprintf(out, "}\nrouter:\n  default:\n    interface:\n");
-	fprintf(out, "      in: {mac: \"02:00:00:00:00:01\", address: [203.0.113.1/24]}\n");
+	fprintf(out, "      %s: {mac: \"02:00:00:00:00:01\", address: [203.0.113.1/24]}\n",
+	    config->bridge ? "gateway" : "in");
 	fprintf(out, "      out: {mac: \"02:00:00:00:00:03\", address: [192.0.2.1/24]}\n");
 	put_routes(out, &chain->traffic.routes);
 	if (config->functions)

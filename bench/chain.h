@@ -9,7 +9,8 @@
  *
  *   [in: pcap] -- flow lane -- functions -- router, 16 next hops -- [out: null or pcap]
  *
- * The router is 203.0.113.1/24 on in, 192.0.2.1/24 on out.
+ * The router is 203.0.113.1/24 on in, 192.0.2.1/24 on out. Behind a bridge, in is that one's, and the
+ * router's interface is gateway, the other end of a pair.
  *
  * Ownership: close frees everything, `user` too.
  * Threads: one. Errors: a data plane that does not come to do what the row is about.
@@ -36,6 +37,7 @@ struct mr_bench_chain_config {
 	struct mr_bench_traffic_config traffic;
 	bool graph;          /* without the flow lane */
 	bool walks;          /* with it, and its functions may be such that it replays nothing */
+	bool bridge;         /* between in and the router */
 	bool nat;            /* the floor is bench/bare_nat.h */
 	uint32_t lane_flows; /* that the lane may hold; 0: its default */
 	/* Makes, of a flow's frame, what comes back; null: nothing does. */

@@ -29,7 +29,7 @@ enum { ACL = 1, TRACK = 2, NAT = 4, LB = 8, GATEWAY = 16, REWRITE = 32, MILLION 
 
 /* Rules that do not match, one of them far away from the next, and then all that is sent. */
 static void
-put_rules(FILE *out, bool stateful)
+put_rules(FILE *out, const char *interface, bool stateful)
 {
 	fprintf(out,
 	    "acl:\n  list:\n    front:\n      default: drop\n      stateful: %s\n      rule:\n",
@@ -40,9 +40,9 @@ put_rules(FILE *out, bool stateful)
 		    "[%u], action: drop}\n",
 		    i, i, 1000 + i);
 	fprintf(out, "        users: {protocol: [udp], action: accept}\n");
-	fprintf(out, "  interface:\n    in: {in: front}\n");
+	fprintf(out, "  interface:\n    %s: {in: front}\n", interface);
 	if (stateful)
-		fprintf(out, "conntrack:\n  interface:\n    in: {}\n    out: {}\n");
+		fprintf(out, "conntrack:\n  interface:\n    %s: {}\n    out: {}\n", interface);
 }
 
 static void
@@ -79,7 +79,8 @@ static void
 put_functions(FILE *out, const struct mr_bench_run *run, const void *user)
 {
 	if (run->row->param & ACL)
-		put_rules(out, run->row->param & TRACK);
+		put_rules(out, run->row->param & GATEWAY ? "gateway" : "in",
+		    run->row->param & TRACK);
 	if (run->row->param & NAT)
 		put_nat(out);
 	if (run->row->param & LB)
@@ -137,6 +138,7 @@ configuration(uint64_t functions)
 {
 	struct mr_bench_chain_config config = {
 		.traffic = { .bits = 32, .prefixes = ROUTES, .flows = FLOWS },
+		.bridge = functions & GATEWAY,
 		.nat = functions & (NAT | REWRITE),
 		.functions = put_functions,
 	};
@@ -243,7 +245,7 @@ static const struct mr_bench_row rows[] = {
 	ROW("chain-rewrite-1m", "1,048,576", "routing, another source address and port", AT_RANDOM,
 	    REWRITE | MILLION, ourselves),
 	ROW("chain-gateway", "8,192",
-	    "a home's gateway: routing, 100 stateful rules, connections and NAT",
+	    "a home's gateway: bridging, routing, 100 stateful rules, connections and NAT",
 	    AT_RANDOM "; NAT keeps ports", ACL | TRACK | NAT | GATEWAY, ourselves),
 };
 

@@ -180,12 +180,12 @@ ask(struct asked *a, const struct mr_flow_batch *b, uint32_t packet, uint32_t ar
 	return a->one(a->run, packet, arg, replayed, a->counts);
 }
 
-/* It walks, and what is of its flow and comes behind it has to. */
+/* What comes behind it between these addresses must not overtake it. */
 static mr_noinline void
 skipped(struct work *w, unsigned i, uint8_t skip)
 {
 	w->unfit[w->unfit_count++] = (uint16_t)i;
-	w->skip_count++;
+	w->skipped_count++;
 	w->in_order = true;
 	if (skip & MR_REPLAY_STALE)
 		w->late[w->late_count++] = (uint16_t)i;
@@ -397,7 +397,8 @@ lane_body(struct mr_node_run *run, struct mr_recorder *rec, const uint32_t *pack
 	w.packets = packets;
 	w.verdicts = verdicts;
 	w.seconds = run->seconds;
-	w.hit_count = w.late_count = w.miss_count = w.unfit_count = w.skip_count = w.replayed = 0;
+	w.hit_count = w.late_count = w.miss_count = w.unfit_count = w.skipped_count = w.replayed =
+	    0;
 	w.recorded = false;
 	memset(w.count, 0, sizeof(w.count));
 	lane_begin(l, run);
@@ -424,7 +425,7 @@ lane_body(struct mr_node_run *run, struct mr_recorder *rec, const uint32_t *pack
 		enter_recorded(&w, count);
 	w.count[MR_LANE_COUNT_NOT_PLAIN] = rest_count;
 	w.count[MR_LANE_COUNT_REPLAYED] = w.replayed;
-	w.count[MR_LANE_COUNT_CONDITION] += w.unfit_count - w.skip_count;
+	w.count[MR_LANE_COUNT_CONDITION] += w.unfit_count - w.skipped_count;
 	for (unsigned i = 0; i < MR_LANE_COUNTER_COUNT; i++)
 		if (w.count[i])
 			mr_node_count(run, i, w.count[i]);

@@ -145,6 +145,29 @@ one(const struct ct_side *side, struct mr_node_run *run, const uint8_t *bytes, u
 	return good ? 0 : MR_REPLAY_SKIP;
 }
 
+/* Connections of which a packet of this vector takes the graph, as a set that may say yes too
+ * often: what comes behind it does so, too, or it would overtake. */
+#define WALKERS 256u
+struct walkers {
+	uint64_t bits[WALKERS / 64];
+	bool any;
+};
+
+mr_inline bool
+walks(const struct walkers *w, uint32_t connection)
+{
+	return w->any && (w->bits[connection % WALKERS / 64] >> connection % 64 & 1);
+}
+
+static mr_noinline void
+walk(struct walkers *w, uint32_t connection)
+{
+	if (!w->any)
+		memset(w->bits, 0, sizeof(w->bits));
+	w->any = true;
+	w->bits[connection % WALKERS / 64] |= 1ull << connection % 64;
+}
+
 uint8_t
 ct_replay_one(struct mr_node_run *run, uint32_t packet, uint32_t arg, struct mr_replayed r,
     uint32_t counts[MR_REPLAY_COUNTERS])
@@ -169,29 +192,6 @@ ct_replay_lines(const struct mr_node_run *run, struct mr_replay_lines *out)
 		.mask = MR_TRACK_CONNECTION,
 		.stride = sizeof(struct ct_line),
 	};
-}
-
-/* Connections of which a packet of this vector takes the graph, as a set that may say yes too
- * often: what comes behind it does so, too, or it would overtake. */
-#define WALKERS 256u
-struct walkers {
-	uint64_t bits[WALKERS / 64];
-	bool any;
-};
-
-mr_inline bool
-walks(const struct walkers *w, uint32_t connection)
-{
-	return w->any && (w->bits[connection % WALKERS / 64] >> connection % 64 & 1);
-}
-
-static mr_noinline void
-walk(struct walkers *w, uint32_t connection)
-{
-	if (!w->any)
-		memset(w->bits, 0, sizeof(w->bits));
-	w->any = true;
-	w->bits[connection % WALKERS / 64] |= 1ull << connection % 64;
 }
 
 void

@@ -22,7 +22,7 @@ static const struct mr_cmd_option options[] = {
 	    .doc = "routes: from there only; connections: begun by this address or prefix",
 	    .complete = "local|connected|neighbor|static|fpm|kernel" },
 	{ .name = "family", .value = "4|6", .doc = "routes: IPv4 or IPv6 only", .complete = "4|6" },
-	{ .name = "count", .doc = "routes, connections, flows: how many there are" },
+	{ .name = "count", .doc = "routes, connections, nat-sessions, flows: how many there are" },
 	{ .name = "diff", .doc = "routes: where the FIB is not what the routes ask for" },
 	{ .name = "against",
 	    .value = "FILE",
@@ -30,17 +30,17 @@ static const struct mr_cmd_option options[] = {
 	    .complete = "@file" },
 	{ .name = "protocol",
 	    .value = "NAME",
-	    .doc = "connections, flows: of this protocol only",
+	    .doc = "connections, nat-sessions, flows: of this protocol only",
 	    .complete = "tcp|udp|icmp|icmpv6|sctp|gre|esp" },
 	{ .name = "destination",
 	    .value = "ADDRESS",
 	    .doc = "connections: to this address or prefix only" },
 	{ .name = "address",
 	    .value = "ADDRESS",
-	    .doc = "connections, flows: with this end, either one" },
+	    .doc = "connections, nat-sessions, flows: with this end, any of them" },
 	{ .name = "port",
 	    .value = "NUMBER",
-	    .doc = "connections, flows: with this port, either one" },
+	    .doc = "connections, nat-sessions, flows: with this port, at any end" },
 	{ .name = "interface",
 	    .letter = 'i',
 	    .value = "NAME",
@@ -52,6 +52,7 @@ static const struct mr_cmd_option options[] = {
 	    .doc = "flows: what makes one large",
 	    .complete = "packets|bytes" },
 	{ .name = "program", .doc = "flows: what is done to their packets, too" },
+	{ .name = "instance", .value = "NAME", .doc = "nat-sessions: of this instance only" },
 	{ .name = "zone", .value = "NAME", .doc = "connections: of this zone only" },
 	{ .name = "state",
 	    .value = "NAME",
@@ -104,7 +105,9 @@ what_at(unsigned n, struct what *w)
 		*w = (struct what){ .function = "conntrack", .part = "connections" };
 	if (n == MR_ARRAY_COUNT(system_parts) + 3)
 		*w = (struct what){ .function = "lanes", .part = "flows" };
-	return n <= MR_ARRAY_COUNT(system_parts) + 3;
+	if (n == MR_ARRAY_COUNT(system_parts) + 4)
+		*w = (struct what){ .function = "nat", .part = "nat-sessions" };
+	return n <= MR_ARRAY_COUNT(system_parts) + 4;
 }
 
 /* As people say it: "interfaces", but "packets", "memory" and "system". */
@@ -240,6 +243,8 @@ show_run(const struct mr_cmd *cmd, int argc, char **argv)
 		return mr_show_routes(&args);
 	if (what.part && strcmp(what.part, "connections") == 0)
 		return mr_show_connections(&args);
+	if (what.part && strcmp(what.part, "nat-sessions") == 0)
+		return mr_show_nat_sessions(&args);
 	if (what.part && strcmp(what.part, "flows") == 0)
 		return mr_show_flows(&args);
 	snprintf(target, sizeof(target), "/state/%s", what.function);
@@ -271,8 +276,8 @@ const struct mr_cmd mr_cmd_show = {
 	.usage = "WHAT [NAME]",
 	.help =
 	    "WHAT is interfaces, bridges (or another function's name), nodes, drops, workers,\n"
-	    "plugins, packets, memory, routes, connections, flows or system. With NAME only that "
-	    "one, in "
+	    "plugins, packets, memory, routes, connections, nat-sessions, flows or system. With NAME only "
+	    "that one, in "
 	    "full. Columns "
 	    "and\n"
 	    "rows of zeros are left out, and what is seldom asked for; --all shows them.\n"
@@ -284,7 +289,8 @@ const struct mr_cmd mr_cmd_show = {
 	    "\"show ip route json\", of BIRD's \"show route\". Both exit with 1 if there is any.\n"
 	    "\n"
 	    "connections take an address of either end, and --protocol, --source, --destination,\n"
-	    "--port, --zone, --state; flows (of the flow lane) too, and --interface, --top, --by,\n"
+	    "--port, --zone, --state; nat-sessions an address of any end, and --instance, --protocol,\n"
+	    "--port; flows (of the flow lane) too, and --interface, --top, --by,\n"
 	    "--program.\n"
 	    "\n"
 	    "  millrace show interfaces\n"
@@ -293,6 +299,7 @@ const struct mr_cmd mr_cmd_show = {
 	    "  millrace show routes 192.0.2.1\n"
 	    "  millrace show routes --vrf main --source fpm --count\n"
 	    "  millrace show connections 192.0.2.1 --protocol tcp --state established\n"
+	    "  millrace show nat-sessions 10.0.0.5 --protocol udp\n"
 	    "  millrace show flows --top 10 --by bytes --program\n"
 	    "  vtysh -c 'show ip route json' | millrace show routes --against -",
 	.options = options,

@@ -25,6 +25,7 @@ int mr_show_flows(const struct mr_cmd_args *);
 int mr_show_routes(const struct mr_cmd_args *);
 /* `show connections`, likewise. */
 int mr_show_connections(const struct mr_cmd_args *);
+int mr_show_nat_sessions(const struct mr_cmd_args *);
 
 /* Prints what `target` answers; `array`: its lines as entries of a JSON array. *bytes: how much of
  * it there was. `what` is the word behind show, for errors. */

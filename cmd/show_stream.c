@@ -58,25 +58,43 @@ mr_show_pass_on(const struct mr_cmd_args *args, const char *what, const char *ta
 	return n == 0 ? MR_EXIT_OK : complain(what, "the answer broke off");
 }
 
+/* A stream with the filters that were given. */
+static int
+show_lines(const struct mr_cmd_args *args, const char *what, const char *stream,
+    const char *const *filters)
+{
+	bool count = mr_cmd_given(args, "count"), json = mr_cmd_given(args, "json") && !count;
+	char target[1024];
+	uint64_t bytes;
+	int status;
+
+	snprintf(target, sizeof(target), "%s", stream);
+	mr_client_param(target, sizeof(target), "form", count ? "count" : json ? "json" : "text");
+	for (; *filters; filters++)
+		if (mr_cmd_given(args, *filters))
+			mr_client_param(target, sizeof(target), *filters,
+			    mr_cmd_value(args, *filters));
+	if (args->word_count > 1)
+		mr_client_param(target, sizeof(target), "address", args->words[1]);
+	status = mr_show_pass_on(args, what, target, json, &bytes);
+	if (status == MR_EXIT_OK && bytes == 0 && !json)
+		printf("no %s\n", what);
+	return status;
+}
+
 int
 mr_show_connections(const struct mr_cmd_args *args)
 {
 	static const char *const filters[] = { "protocol", "source", "destination", "address",
-		"port", "zone", "state" };
-	bool count = mr_cmd_given(args, "count"), json = mr_cmd_given(args, "json") && !count;
-	char target[1024] = "/state/conntrack/connections";
-	uint64_t bytes;
-	int status;
+		"port", "zone", "state", NULL };
 
-	mr_client_param(target, sizeof(target), "form", count ? "count" : json ? "json" : "text");
-	for (unsigned i = 0; i < MR_ARRAY_COUNT(filters); i++)
-		if (mr_cmd_given(args, filters[i]))
-			mr_client_param(target, sizeof(target), filters[i],
-			    mr_cmd_value(args, filters[i]));
-	if (args->word_count > 1)
-		mr_client_param(target, sizeof(target), "address", args->words[1]);
-	status = mr_show_pass_on(args, "connections", target, json, &bytes);
-	if (status == MR_EXIT_OK && bytes == 0 && !json)
-		printf("no connections\n");
-	return status;
+	return show_lines(args, "connections", "/state/conntrack/connections", filters);
+}
+
+int
+mr_show_nat_sessions(const struct mr_cmd_args *args)
+{
+	static const char *const filters[] = { "instance", "protocol", "address", "port", NULL };
+
+	return show_lines(args, "nat-sessions", "/state/nat/sessions", filters);
 }

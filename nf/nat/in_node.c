@@ -44,7 +44,7 @@ not_ours(const struct nat_pass *s, const struct nat_instance *n, struct mr_packe
 		mr_record_call(s->rec, p, 0, false);
 		if (k->first)
 			nat_lead(s, p, k, NAT_LEAD_PASS, NULL, 0);
-		return nat_pass_on(s);
+		return nat_pass_on(s, p);
 	}
 	if (k->first)
 		nat_lead(s, p, k, NAT_LEAD_DROP, NULL, rc);
@@ -141,7 +141,7 @@ hairpin(const struct nat_pass *s, const struct nat_instance *n, struct mr_packet
 	r.sport = out.port;
 	r.dst = in.address;
 	r.dport = in.port;
-	mr_node_count(s->run, NAT_HAIRPIN_COUNTER, 1);
+	mr_node_count_packet(s->run, s->rec, p, NAT_HAIRPIN_COUNTER, 1);
 	if (!s->dry)
 		nat_count(s->table, s->run->worker, n->number, NAT_COUNT_HAIRPIN);
 	return finish(s, p, k, &r);
@@ -167,16 +167,16 @@ inward(const struct nat_pass *s, const struct nat_instance *n, uint32_t packet,
 	r.what |= f.ports ? NAT_DPORT : 0;
 	if (mr_unlikely(f.word & NAT_ALG) && !nat_alg_run(s, n, packet, p, k, &f, false))
 		return nat_refuse(s, n, p, NAT_DROP_ALG);
-	mr_node_count(s->run, NAT_IN_COUNTER, 1);
+	mr_node_count_packet(s->run, s->rec, p, NAT_IN_COUNTER, 1);
 	return finish(s, p, k, &r);
 }
 
 static mr_verdict_t
-in_one(const struct nat_pass *s, const struct nat_instance *n, uint32_t packet,
-    struct mr_packet *p, struct nat_packet *k, bool outside)
+in_one(const struct nat_pass *s, const struct nat_instance *n, uint32_t packet, struct mr_packet *p,
+    struct nat_packet *k, bool outside)
 {
 	if (!n)
-		return nat_pass_on(s);
+		return nat_pass_on(s, p);
 	switch (k->what) {
 	case NAT_FLOW:
 	case NAT_PROTOCOL:

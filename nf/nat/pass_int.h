@@ -31,7 +31,8 @@ nat_record_found(const struct nat_pass *s, const struct mr_packet *p, const stru
 		return;
 	mr_record_note(s->rec, p, f->mapping ? note : NAT_NOTE_NEW, f->mapping);
 	if (!f->open || k->first)
-		mr_record_uncacheable(s->rec, p, "its session opens or closes, or an ALG looks at it");
+		mr_record_uncacheable(s->rec, p,
+		    "its session opens or closes, or an ALG looks at it");
 	else if (f->number)
 		mr_record_call(s->rec, p,
 		    f->number | (f->refresh ? NAT_ARG_REFRESH : 0) |
@@ -41,9 +42,9 @@ nat_record_found(const struct nat_pass *s, const struct mr_packet *p, const stru
 }
 
 mr_inline mr_verdict_t
-nat_pass_on(const struct nat_pass *s)
+nat_pass_on(const struct nat_pass *s, const struct mr_packet *p)
 {
-	mr_node_count(s->run, NAT_PASSED_COUNTER, 1);
+	mr_node_count_packet(s->run, s->rec, p, NAT_PASSED_COUNTER, 1);
 	return mr_verdict_edge(0);
 }
 

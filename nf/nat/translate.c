@@ -144,6 +144,7 @@ static uint32_t
 find_session(const struct nat_pass *s, uint32_t mapping, uint64_t remote, uint32_t *word)
 {
 	const struct nat_entry *e = &s->table->entries[mapping];
+	uint32_t child;
 
 	if ((*word & NAT_SESSION) &&
 	    atomic_load_explicit(&e->remote, memory_order_relaxed) == remote &&
@@ -151,7 +152,13 @@ find_session(const struct nat_pass *s, uint32_t mapping, uint64_t remote, uint32
 		return mapping;
 	if (!atomic_load_explicit(&e->children, memory_order_relaxed))
 		return 0;
-	return find_child(s, atomic_load_explicit(&e->inside, memory_order_relaxed), remote, word);
+	child = find_child(s, atomic_load_explicit(&e->inside, memory_order_relaxed), remote, word);
+	/* Its inside end may have other mappings, for other remote ends. */
+	if (child &&
+	    atomic_load_explicit(&s->table->entries[child].children, memory_order_relaxed) !=
+		mapping)
+		return 0;
+	return child;
 }
 
 static uint8_t

@@ -38,7 +38,7 @@ struct nat_packet {
 	uint8_t first; /* the first of several fragments */
 	struct nat_outside want; /* port 0: any */
 
-	/* NAT_ERROR: of the packet quoted, whose header is at `quoted` and layer 4 at `quoted4`. */
+	/* Filled of NAT_ERROR alone: of the packet quoted, whose header is at `quoted` and layer 4 at `quoted4`. */
 	be32_t quoted_src, quoted_dst;
 	be16_t quoted_sport, quoted_dport;
 	uint16_t quoted, quoted4, quoted_end;

@@ -77,11 +77,20 @@ struct nat_pool_use {
 	uint16_t epoch;
 };
 
+/* watch.c: what has run out, for the operator. */
+#define NAT_WATCHED 6
+struct nat_watch {
+	uint64_t told[NAT_INSTANCES_MAX + 1][NAT_WATCHED]; /* drops that were */
+	uint32_t next[NAT_INSTANCES_MAX + 1][NAT_WATCHED]; /* the second from which to tell more */
+};
+void nat_watch_tick(const struct mr_nat *, struct nat_watch *, uint32_t now);
+
 struct mr_nat {
 	struct mr_dataplane *dp;
 	struct nat_core *core; /* null: there was no instance yet */
 	struct nat_conf conf, next;
 	struct nat_journal *journal;
+	struct nat_watch watch;
 	struct nat_nodes *nodes[MR_PORT_MAX];
 	struct nat_pool_use pools[NAT_INSTANCES_MAX + 1];
 	struct nat_pool *old[NAT_INSTANCES_MAX + 1]; /* to be taken down */

@@ -276,7 +276,8 @@ const struct mr_cmd mr_cmd_show = {
 	.usage = "WHAT [NAME]",
 	.help =
 	    "WHAT is interfaces, bridges (or another function's name), nodes, drops, workers,\n"
-	    "plugins, packets, memory, routes, connections, nat-sessions, flows or system. With NAME only "
+	    "plugins, packets, memory, routes, connections, nat-sessions, flows or system. With "
+	    "NAME only "
 	    "that one, in "
 	    "full. Columns "
 	    "and\n"
@@ -289,7 +290,8 @@ const struct mr_cmd mr_cmd_show = {
 	    "\"show ip route json\", of BIRD's \"show route\". Both exit with 1 if there is any.\n"
 	    "\n"
 	    "connections take an address of either end, and --protocol, --source, --destination,\n"
-	    "--port, --zone, --state; nat-sessions an address of any end, and --instance, --protocol,\n"
+	    "--port, --zone, --state; nat-sessions an address of any end, and --instance, "
+	    "--protocol,\n"
 	    "--port; flows (of the flow lane) too, and --interface, --top, --by,\n"
 	    "--program.\n"
 	    "\n"

@@ -148,8 +148,8 @@ hairpin(const struct nat_pass *s, const struct nat_instance *n, struct mr_packet
 }
 
 static mr_verdict_t
-inward(const struct nat_pass *s, const struct nat_instance *n, uint32_t packet,
-    struct mr_packet *p, struct nat_packet *k)
+inward(const struct nat_pass *s, const struct nat_instance *n, uint32_t packet, struct mr_packet *p,
+    struct nat_packet *k)
 {
 	struct nat_rewrite r = { .what = NAT_DST };
 	struct nat_found f;
@@ -172,8 +172,8 @@ inward(const struct nat_pass *s, const struct nat_instance *n, uint32_t packet,
 }
 
 static mr_verdict_t
-in_one(const struct nat_pass *s, const struct nat_instance *n, uint32_t packet,
-    struct mr_packet *p, struct nat_packet *k, bool outside)
+in_one(const struct nat_pass *s, const struct nat_instance *n, uint32_t packet, struct mr_packet *p,
+    struct nat_packet *k, bool outside)
 {
 	if (!n)
 		return nat_pass_on(s);

@@ -36,9 +36,11 @@ end_run(struct mr_node_run *run, const uint32_t *packets, mr_verdict_t *verdicts
 }
 
 static const struct mr_named drops[] = { { "end", "the end" } };
-static const struct mr_node_class end_class = {
-	.name = "end", .doc = "the end", .drops = drops, .drop_count = 1, .run = end_run
-};
+static const struct mr_node_class end_class = { .name = "end",
+	.doc = "the end",
+	.drops = drops,
+	.drop_count = 1,
+	.run = end_run };
 
 static void
 must(int ret)
@@ -62,15 +64,22 @@ open_bed(struct bed *b)
 	struct mr_error error;
 
 	must(mr_buffers_create(&b->buffers,
-	    &(struct mr_buffers_config){
-		.count = 4096, .workers = 1, .numa_node = -1, .pages = MR_ARENA_4K },
+	    &(struct mr_buffers_config){ .count = 4096,
+		.workers = 1,
+		.numa_node = -1,
+		.pages = MR_ARENA_4K },
 	    &error));
 	must(mr_graph_create(&b->graph,
 	    &(struct mr_graph_config){ .buffers = b->buffers, .workers = 1 }, &error));
 	must(nat_core_create(&b->core, 4096, 1, &error));
 	must(nat_pool_create(&b->pool, &pool, &error));
-	b->instance = (struct nat_instance){ .number = 1, .epoch = 1, .pool = b->pool,
-		.hold_syn = 6, .own = { mr_be32(0xcb007109) }, .own_count = 1, .inside = { 2 } };
+	b->instance = (struct nat_instance){ .number = 1,
+		.epoch = 1,
+		.pool = b->pool,
+		.hold_syn = 6,
+		.own = { mr_be32(0xcb007109) },
+		.own_count = 1,
+		.inside = { 2 } };
 	b->view.count = 1;
 	b->view.instances = &b->instance;
 	b->view.ports[0] = (struct nat_port){ .outside_count = 1 };

@@ -41,7 +41,10 @@ work(void *arg)
 	unsigned worker = (unsigned)(uintptr_t)arg;
 	uint64_t seed = worker + 1;
 	struct mr_node_run run = { .worker = (uint16_t)worker, .counters = counters[worker] };
-	const struct nat_pass s = { .core = core, .table = core->table, .view = &view, .run = &run };
+	const struct nat_pass s = { .core = core,
+		.table = core->table,
+		.view = &view,
+		.run = &run };
 
 	for (unsigned i = 0; i < ROUNDS; i++) {
 		struct nat_packet k = packet(&seed), back;

@@ -252,12 +252,16 @@ sent_run(struct mr_node_run *run, const uint32_t *packets, mr_verdict_t *verdict
 }
 
 static const struct mr_named gone[] = { { "gone", "where tests end" } };
-static const struct mr_node_class keep_class = {
-	.name = "keep", .doc = "remembers", .drops = gone, .drop_count = 1, .run = keep_run
-};
-static const struct mr_node_class sent_class = {
-	.name = "sent", .doc = "remembers", .drops = gone, .drop_count = 1, .run = sent_run
-};
+static const struct mr_node_class keep_class = { .name = "keep",
+	.doc = "remembers",
+	.drops = gone,
+	.drop_count = 1,
+	.run = keep_run };
+static const struct mr_node_class sent_class = { .name = "sent",
+	.doc = "remembers",
+	.drops = gone,
+	.drop_count = 1,
+	.run = sent_run };
 
 uint16_t
 node_of(const struct bed *b, const char *name)

@@ -169,7 +169,8 @@ nat_sum_is_bad(const struct nat_packet *k, const struct mr_buffers *buffers, uin
 	const uint8_t *ip = mr_packet_bytes_const(p) + k->quoted;
 	uint64_t sum = 0;
 
-	if (k->end > p->total || mr_checksum_add_chain(&sum, buffers, packet, k->l4, k->end - k->l4) ||
+	if (k->end > p->total ||
+	    mr_checksum_add_chain(&sum, buffers, packet, k->l4, k->end - k->l4) ||
 	    mr_checksum_fold(sum) != 0xffff)
 		return true;
 	return mr_checksum_fold(mr_checksum_add(0, ip, (ip[0] & 15u) * 4)) != 0xffff;

@@ -33,9 +33,9 @@ struct nat_packet {
 	uint16_t l3, l4, payload;
 	uint8_t what; /* enum nat_what */
 	uint8_t proto;
-	uint8_t tcp;   /* TCP's flags */
-	uint8_t query; /* ICMP: who asks, 0 of answers */
-	uint8_t first; /* the first of several fragments */
+	uint8_t tcp;             /* TCP's flags */
+	uint8_t query;           /* ICMP: who asks, 0 of answers */
+	uint8_t first;           /* the first of several fragments */
 	struct nat_outside want; /* port 0: any */
 
 	/* Filled of NAT_ERROR alone: of the packet quoted, whose header is at `quoted` and layer 4 at `quoted4`. */

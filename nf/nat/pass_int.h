@@ -34,7 +34,8 @@ nat_record_found(const struct nat_pass *s, const struct mr_packet *p, const stru
 		return;
 	mr_record_note(s->rec, p, f->mapping ? note : NAT_NOTE_NEW, f->mapping);
 	if (!f->open || k->first)
-		mr_record_uncacheable(s->rec, p, "its session opens or closes, or an ALG looks at it");
+		mr_record_uncacheable(s->rec, p,
+		    "its session opens or closes, or an ALG looks at it");
 	else if (f->number)
 		mr_record_call(s->rec, p,
 		    f->number | (f->refresh ? NAT_ARG_REFRESH : 0) |

@@ -148,8 +148,8 @@ hairpin(const struct nat_pass *s, const struct nat_instance *n, struct mr_packet
 }
 
 static mr_verdict_t
-inward(const struct nat_pass *s, const struct nat_instance *n, uint32_t packet,
-    struct mr_packet *p, struct nat_packet *k)
+inward(const struct nat_pass *s, const struct nat_instance *n, uint32_t packet, struct mr_packet *p,
+    struct nat_packet *k)
 {
 	struct nat_rewrite r = { .what = NAT_DST };
 	struct nat_found f;
@@ -243,8 +243,11 @@ in_body(struct mr_node_run *run, struct mr_recorder *rec, const uint32_t *packet
 
 	for (unsigned i = 0; i < count; i++) {
 		struct mr_packet *p = mr_packet_at(run->base, packets[i]);
+		const struct mr_packet *later =
+		    mr_packet_at(run->base, packets[MR_MIN(i + NAT_AHEAD, count - 1)]);
 		struct nat_packet *k = &work[n];
 
+		mr_prefetch(mr_packet_bytes_const(later));
 		mr_record_read(rec, p, "nat", &s.core->settings);
 		verdicts[i] = mr_verdict_edge(0);
 		if (mr_unlikely(!s.view))

@@ -128,9 +128,12 @@ out_body(struct mr_node_run *run, struct mr_recorder *rec, const uint32_t *packe
 
 	for (unsigned i = 0; i < count; i++) {
 		struct mr_packet *p = mr_packet_at(run->base, packets[i]);
+		const struct mr_packet *later =
+		    mr_packet_at(run->base, packets[MR_MIN(i + NAT_AHEAD, count - 1)]);
 		struct nat_packet *k = &work[n];
 		struct nat_name name;
 
+		mr_prefetch(mr_packet_bytes_const(later));
 		mr_record_read(rec, p, "nat", &s.core->settings);
 		verdicts[i] = mr_verdict_edge(0);
 		if (mr_unlikely(!s.view || (p->flags & MR_PACKET_TRANSLATED)))

@@ -6,6 +6,9 @@
 
 #include "nf/nat/nat_int.h"
 
+/* How many packets ahead the bytes are fetched. */
+#define NAT_AHEAD 8u
+
 mr_inline struct nat_pass
 nat_pass_of(struct mr_node_run *run, struct mr_recorder *rec)
 {

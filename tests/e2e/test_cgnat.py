@@ -231,8 +231,8 @@ def test_log_begins_anew(isp):
     # Enough for more files than are kept.
     held = isp.ports(subscriber(1), 1)[0]
     for n in range(100):
-        isp.outward(subscriber(10 + n), 5000)
-    assert until(5, lambda: isp.show("nat")["log-state"]["files"] >= 3)
+        assert isp.outward(subscriber(10 + n), 5000, seconds=3)
+    assert until(5, lambda: isp.show("nat")["log-state"]["files"] >= 3), isp.show("nat")
     assert len(os.listdir(isp.folder.name)) - len([f for f in os.listdir(isp.folder.name)
                                                    if not f.startswith("nat.log.")]) == 2
     assert [a["inside"] for a in isp.who(held, socket=False)] == [subscriber(1)]

@@ -63,6 +63,8 @@ struct ct_side {
 /* Index 0: there is no such connection. */
 
 /* replay.c */
+/* A digest of the ends of a frame that is plain (replay.c); 0: not one. */
+uint16_t ct_ends_digest(const uint8_t *bytes, unsigned len, unsigned dir);
 void ct_replay(struct mr_node_run *, const uint32_t *packets, const uint32_t *args,
     const struct mr_replayed *, uint8_t *skip, unsigned count);
 

@@ -23,7 +23,7 @@ static const struct mr_cmd_option options[] = {
 	    .complete = "local|connected|neighbor|static|fpm|kernel" },
 	{ .name = "family", .value = "4|6", .doc = "routes: IPv4 or IPv6 only", .complete = "4|6" },
 	{ .name = "count",
-	    .doc = "routes, connections, lb-connections, flows: how many there are" },
+	    .doc = "routes, connections, nat-sessions, lb-connections, flows: how many there are" },
 	{ .name = "diff", .doc = "routes: where the FIB is not what the routes ask for" },
 	{ .name = "against",
 	    .value = "FILE",
@@ -31,17 +31,17 @@ static const struct mr_cmd_option options[] = {
 	    .complete = "@file" },
 	{ .name = "protocol",
 	    .value = "NAME",
-	    .doc = "connections, flows: of this protocol only",
+	    .doc = "connections, nat-sessions, flows: of this protocol only",
 	    .complete = "tcp|udp|icmp|icmpv6|sctp|gre|esp" },
 	{ .name = "destination",
 	    .value = "ADDRESS",
 	    .doc = "connections: to this address or prefix only" },
 	{ .name = "address",
 	    .value = "ADDRESS",
-	    .doc = "connections, flows: with this end, either one" },
+	    .doc = "connections, nat-sessions, flows: with this end, any of them" },
 	{ .name = "port",
 	    .value = "NUMBER",
-	    .doc = "connections, flows: with this port, either one" },
+	    .doc = "connections, nat-sessions, flows: with this port, at any end" },
 	{ .name = "interface",
 	    .letter = 'i',
 	    .value = "NAME",
@@ -53,6 +53,7 @@ static const struct mr_cmd_option options[] = {
 	    .doc = "flows: what makes one large",
 	    .complete = "packets|bytes" },
 	{ .name = "program", .doc = "flows: what is done to their packets, too" },
+	{ .name = "instance", .value = "NAME", .doc = "nat-sessions: of this instance only" },
 	{ .name = "zone", .value = "NAME", .doc = "connections: of this zone only" },
 	{ .name = "state",
 	    .value = "NAME",
@@ -62,9 +63,6 @@ static const struct mr_cmd_option options[] = {
 		"syn-sent2|unreplied|replied|assured" },
 	{ .name = "service", .value = "NAME", .doc = "lb-connections: of this service only" },
 	{ .name = "backend", .value = "NAME", .doc = "lb-connections: of this server only" },
-	{ .name = "client",
-	    .value = "ADDRESS",
-	    .doc = "lb-connections: of this address or prefix only" },
 	{ .name = "socket",
 	    .value = "PATH",
 	    .doc = "control socket of the millrace to ask",
@@ -111,8 +109,10 @@ what_at(unsigned n, struct what *w)
 	if (n == MR_ARRAY_COUNT(system_parts) + 3)
 		*w = (struct what){ .function = "lanes", .part = "flows" };
 	if (n == MR_ARRAY_COUNT(system_parts) + 4)
+		*w = (struct what){ .function = "nat", .part = "nat-sessions" };
+	if (n == MR_ARRAY_COUNT(system_parts) + 5)
 		*w = (struct what){ .function = "lb", .part = "lb-connections" };
-	return n <= MR_ARRAY_COUNT(system_parts) + 4;
+	return n <= MR_ARRAY_COUNT(system_parts) + 5;
 }
 
 /* As people say it: "interfaces", but "packets", "memory" and "system". */
@@ -248,6 +248,8 @@ show_run(const struct mr_cmd *cmd, int argc, char **argv)
 		return mr_show_routes(&args);
 	if (what.part && strcmp(what.part, "connections") == 0)
 		return mr_show_connections(&args);
+	if (what.part && strcmp(what.part, "nat-sessions") == 0)
+		return mr_show_nat_sessions(&args);
 	if (what.part && strcmp(what.part, "lb-connections") == 0)
 		return mr_show_lb_connections(&args);
 	if (what.part && strcmp(what.part, "flows") == 0)
@@ -281,9 +283,8 @@ const struct mr_cmd mr_cmd_show = {
 	.usage = "WHAT [NAME]",
 	.help =
 	    "WHAT is interfaces, bridges (or another function's name), nodes, drops, workers,\n"
-	    "plugins, packets, memory, routes, connections, lb-connections, flows or system. With "
-	    "NAME only that "
-	    "one, in "
+	    "plugins, packets, memory, routes, connections, nat-sessions, lb-connections, flows or "
+	    "system. With NAME only that one, in "
 	    "full. Columns "
 	    "and\n"
 	    "rows of zeros are left out, and what is seldom asked for; --all shows them.\n"
@@ -295,8 +296,11 @@ const struct mr_cmd mr_cmd_show = {
 	    "\"show ip route json\", of BIRD's \"show route\". Both exit with 1 if there is any.\n"
 	    "\n"
 	    "connections take an address of either end, and --protocol, --source, --destination,\n"
-	    "--port, --zone, --state; flows (of the flow lane) too, and --interface, --top, --by,\n"
-	    "--program. lb-connections take a client's address, --service and --backend.\n"
+	    "--port, --zone, --state; nat-sessions an address of any end, and --instance, "
+	    "--protocol,\n"
+	    "--port; lb-connections a client's, and --service, --backend; flows (of the flow lane) "
+	    "too, and --interface, --top, --by,\n"
+	    "--program.\n"
 	    "\n"
 	    "  millrace show interfaces\n"
 	    "  millrace show bridge br0\n"
@@ -304,6 +308,7 @@ const struct mr_cmd mr_cmd_show = {
 	    "  millrace show routes 192.0.2.1\n"
 	    "  millrace show routes --vrf main --source fpm --count\n"
 	    "  millrace show connections 192.0.2.1 --protocol tcp --state established\n"
+	    "  millrace show nat-sessions 10.0.0.5 --protocol udp\n"
 	    "  millrace show flows --top 10 --by bytes --program\n"
 	    "  vtysh -c 'show ip route json' | millrace show routes --against -",
 	.options = options,

@@ -25,6 +25,7 @@ int mr_show_flows(const struct mr_cmd_args *);
 int mr_show_routes(const struct mr_cmd_args *);
 /* `show connections`, likewise. */
 int mr_show_connections(const struct mr_cmd_args *);
+int mr_show_nat_sessions(const struct mr_cmd_args *);
 
 /* `show lb-connections`, likewise. */
 int mr_show_lb_connections(const struct mr_cmd_args *);

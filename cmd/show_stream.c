@@ -58,27 +58,27 @@ mr_show_pass_on(const struct mr_cmd_args *args, const char *what, const char *ta
 	return n == 0 ? MR_EXIT_OK : complain(what, "the answer broke off");
 }
 
-/* A list whose filters are options; the word behind its name stands for `word`. */
+/* A stream with the filters that were given. */
 static int
-show_list(const struct mr_cmd_args *args, const char *what, const char *path,
-    const char *const *filters, unsigned filter_count, const char *word)
+show_lines(const struct mr_cmd_args *args, const char *what, const char *stream,
+    const char *const *filters)
 {
 	bool count = mr_cmd_given(args, "count"), json = mr_cmd_given(args, "json") && !count;
 	char target[1024];
 	uint64_t bytes;
 	int status;
 
-	snprintf(target, sizeof(target), "%s", path);
+	snprintf(target, sizeof(target), "%s", stream);
 	mr_client_param(target, sizeof(target), "form", count ? "count" : json ? "json" : "text");
-	for (unsigned i = 0; i < filter_count; i++)
-		if (mr_cmd_given(args, filters[i]))
-			mr_client_param(target, sizeof(target), filters[i],
-			    mr_cmd_value(args, filters[i]));
+	for (; *filters; filters++)
+		if (mr_cmd_given(args, *filters))
+			mr_client_param(target, sizeof(target), *filters,
+			    mr_cmd_value(args, *filters));
 	if (args->word_count > 1)
-		mr_client_param(target, sizeof(target), word, args->words[1]);
+		mr_client_param(target, sizeof(target), "address", args->words[1]);
 	status = mr_show_pass_on(args, what, target, json, &bytes);
 	if (status == MR_EXIT_OK && bytes == 0 && !json)
-		printf("no connections\n");
+		printf("no %s\n", what);
 	return status;
 }
 
@@ -86,17 +86,23 @@ int
 mr_show_connections(const struct mr_cmd_args *args)
 {
 	static const char *const filters[] = { "protocol", "source", "destination", "address",
-		"port", "zone", "state" };
+		"port", "zone", "state", NULL };
 
-	return show_list(args, "connections", "/state/conntrack/connections", filters,
-	    MR_ARRAY_COUNT(filters), "address");
+	return show_lines(args, "connections", "/state/conntrack/connections", filters);
+}
+
+int
+mr_show_nat_sessions(const struct mr_cmd_args *args)
+{
+	static const char *const filters[] = { "instance", "protocol", "address", "port", NULL };
+
+	return show_lines(args, "nat-sessions", "/state/nat/sessions", filters);
 }
 
 int
 mr_show_lb_connections(const struct mr_cmd_args *args)
 {
-	static const char *const filters[] = { "service", "backend", "client" };
+	static const char *const filters[] = { "service", "backend", "address", NULL };
 
-	return show_list(args, "lb-connections", "/state/lb/connections", filters,
-	    MR_ARRAY_COUNT(filters), "client");
+	return show_lines(args, "lb-connections", "/state/lb/connections", filters);
 }

@@ -62,6 +62,9 @@ enum mr_packet_flag {
 	/* Its source was made a service's by a load balancer: NAT leaves it alone. */
 	MR_PACKET_TRANSLATED = 1u << 8,
 };
+/* From here on: through how many pairs of ports it went within the graph (nf/interface). */
+#define MR_PACKET_JOINS_SHIFT 13
+#define MR_PACKET_JOINS_MAX 7u
 #define MR_PACKET_GSO (MR_PACKET_GSO_TCP4 | MR_PACKET_GSO_TCP6 | MR_PACKET_GSO_UDP)
 /* What the way out has to settle when its device cannot. */
 #define MR_PACKET_TX_WORK (MR_PACKET_CSUM_PARTIAL | MR_PACKET_GSO)

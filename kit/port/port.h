@@ -137,6 +137,8 @@ struct mr_port_driver {
 	const char *doc;   /* one line */
 	const char *needs; /* privilege and kernel it wants: "CAP_NET_ADMIN, CAP_NET_RAW, ..." */
 	const char *device_doc; /* what `device` means here; null when it takes none */
+	/* Its ports are ends: `device` names the other one, and what is sent goes there within the graph. */
+	bool joined;
 	bool device_named; /* it is an interface's name, for which the port's own can stand in */
 	const struct mr_option_desc *options;
 

@@ -146,6 +146,8 @@ check_one(struct mr_interfaces *all, const struct mr_config *config, const struc
 		return;
 	}
 	check_device(config, conf, name, report);
+	if (driver->joined)
+		interface_check_join(config, conf, report);
 	check_options(config, conf, driver, report);
 	mr_conf_each(entry, conf, "rx-worker")
 		if (all &&

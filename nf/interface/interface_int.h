@@ -35,6 +35,12 @@ struct settings {
 	char cross_connect[MR_PORT_NAME_MAX];
 };
 
+/* Of one end of a pair: what its node reads. Ports are null while they are closed. */
+struct join {
+	_Atomic(struct mr_port *) from, to;
+	uint16_t index; /* of the other end */
+};
+
 struct record {
 	struct mr_interface pub; /* what others see; first */
 	struct settings want;
@@ -47,7 +53,8 @@ struct record {
 	uint16_t use; /* the node where what arrives goes */
 	uint16_t in[MR_STAGES], out[MR_STAGES]; /* other functions' nodes; NO_NODE: none */
 	uint16_t
-	    leave; /* its interface-out node, NO_NODE while nothing stands behind its outputs */
+	    leave; /* its last node: interface-out or join; NO_NODE: nothing is behind its outputs */
+	struct join join;
 	uint16_t cross;    /* its cross-connect node, NO_NODE without one */
 	uint16_t cross_to; /* the port index that this node sends to */
 	char trouble[256]; /* why it is not open, for show */
@@ -90,6 +97,13 @@ void interface_record_remove_nodes(struct mr_interfaces *, struct record *);
 /* Once a second: link state, a device that went or came back. True: commit the graph. */
 bool interface_record_watch(struct mr_interfaces *, struct record *, bool *close_after);
 
+/* join.c: ends of pairs */
+void interface_check_join(const struct mr_config *, const struct mr_conf *, struct mr_report *);
+/* The record at the other end; null: it is no end, or the other one is not there. */
+struct record *interface_join_other(const struct mr_interfaces *, const struct record *);
+/* Its join node leads to where the other end's packets enter, and counts for both. */
+void interface_join_aim(struct mr_interfaces *, struct record *);
+
 /* stage.c */
 void interface_stages_clear(struct record *);
 /* Links port, stages, input nodes and the user. */
@@ -101,7 +115,7 @@ void interface_watch_drain(int fd);
 
 /* node.c */
 extern const struct mr_node_class interface_unused_class, interface_cross_class,
-    interface_out_class;
+    interface_out_class, interface_join_class;
 
 /* show.c */
 void interface_show(void *state, struct mr_state *);

@@ -37,23 +37,38 @@ aim_in(struct mr_interfaces *all, struct record *r)
 		to = put_in_front(graph, r->in[s], to);
 	for (unsigned i = r->input_count; i-- > 0;)
 		to = put_in_front(graph, r->inputs[i].node, to);
-	to = put_in_front(graph, r->in[MR_STAGE_LANE], to);
+	/* What the other end sends was in the lane where it came in. */
+	if (interface_join_other(all, r))
+		interface_join_aim(all, interface_join_other(all, r));
+	else
+		to = put_in_front(graph, r->in[MR_STAGE_LANE], to);
 	if (r->added)
 		mr_graph_set_input(graph, r->pub.index, to, 0);
+}
+
+static int
+add_leave(struct mr_interfaces *all, struct record *r, struct mr_error *error)
+{
+	struct mr_graph *graph = mr_dataplane_graph(all->dp);
+	char name[MR_GRAPH_NAME_MAX];
+
+	if (interface_join_other(all, r)) {
+		snprintf(name, sizeof(name), "join@%s", r->pub.name);
+		return mr_graph_add_node(graph, &interface_join_class, name, &r->join, &r->leave,
+		    error);
+	}
+	snprintf(name, sizeof(name), "interface-out@%s", r->pub.name);
+	return mr_graph_add_node(graph, &interface_out_class, name, &r->pub.index, &r->leave,
+	    error);
 }
 
 /* The node past which nothing more stands behind an output. */
 static bool
 make_leave(struct mr_interfaces *all, struct record *r)
 {
-	char name[MR_GRAPH_NAME_MAX];
 	struct mr_error error;
 
-	if (r->leave != NO_NODE)
-		return true;
-	snprintf(name, sizeof(name), "interface-out@%s", r->pub.name);
-	if (mr_graph_add_node(mr_dataplane_graph(all->dp), &interface_out_class, name,
-		&r->pub.index, &r->leave, &error) == 0)
+	if (r->leave != NO_NODE || add_leave(all, r, &error) == 0)
 		return true;
 	mr_log(mr_dataplane_log(all->dp), MR_LOG_ERROR, "interface %s: %s", r->pub.name,
 	    error.text);
@@ -75,6 +90,8 @@ aim_out(struct mr_interfaces *all, struct record *r)
 void
 interface_record_aim(struct mr_interfaces *all, struct record *r)
 {
+	if (interface_join_other(all, r) && make_leave(all, r))
+		interface_join_aim(all, r);
 	aim_in(all, r);
 	aim_out(all, r);
 }

@@ -185,7 +185,8 @@ ip4_slow(const struct ip_work *w, struct mr_packet *p, const struct ip_at *at)
 	uint32_t src, dst, group;
 	unsigned reason;
 
-	if (!(mr_ip_flags(interface) & MR_IP_FORWARD4))
+	/* What has become IPv4 on its way here may come from where there is only IPv6. */
+	if (!(mr_ip_flags(interface) & MR_IP_FORWARD4) && !(p->flags & MR_PACKET_TRANSLATED))
 		return mr_verdict_drop(MR_IP_DROP_NO_IP4);
 	if (p->len < at->l3 + IP4_HEADER)
 		return mr_verdict_drop(MR_IP_DROP_SHORT4);

@@ -141,7 +141,8 @@ ip6_slow(const struct ip_work *w, struct mr_packet *p, const struct ip_at *at)
 	uint32_t group;
 	bool local_source;
 
-	if (!(mr_ip_flags(interface) & MR_IP_FORWARD6))
+	/* What has become IPv6 on its way here may come from where there is only IPv4. */
+	if (!(mr_ip_flags(interface) & MR_IP_FORWARD6) && !(p->flags & MR_PACKET_TRANSLATED))
 		return mr_verdict_drop(MR_IP_DROP_NO_IP6);
 	if (p->len < at->l3 + IP6_HEADER)
 		return mr_verdict_drop(MR_IP_DROP_SHORT6);

@@ -50,7 +50,9 @@ lanes_choose(const struct lanes *all, const struct mr_interface *i, struct lane_
 	bool staged = mr_interface_is_staged(interfaces, i->index);
 
 	of->flow = false;
-	if (of->wish == LANE_GRAPH)
+	if (i->port && i->port->driver->joined)
+		of->reason = "the end of a pair: packets took a lane where they came in";
+	else if (of->wish == LANE_GRAPH)
 		of->reason = "asked for";
 	else if (!way.first_replays)
 		of->reason = "the first node on the way does not take part in the flow lane";

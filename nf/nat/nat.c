@@ -246,6 +246,7 @@ tick(void *state, uint32_t seconds)
 	if (!nat->core)
 		return;
 	t = nat->core->table;
+	nat_watch_tick(nat, &nat->watch, seconds);
 	learn_macs(nat);
 	if (nat_view_addresses(nat)) {
 		publish(nat);

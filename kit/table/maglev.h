@@ -4,8 +4,8 @@
 
 /*
  * Maglev's consistent hashing (Eisenbud et al., "Maglev: A Fast and Reliable Software Network Load
- * Balancer", NSDI 2016, section 3.4): from a flow's hash to one of several members, so that
- * each gets its share, and that members who come and go move hardly any flow of the others.
+ * Balancer", NSDI 2016, section 3.4): from a flow's hash to one of several members, so that each
+ * gets its share, and that members who come and go move hardly any flow of the others.
  *
  *   table    a prime number of slots, each the number of a member
  *   member   walks the slots in an order of its own (a permutation that its identity decides) and
@@ -13,13 +13,14 @@
  *
  * Weights: a member takes its turn in so many rounds of those of the heaviest one.
  *
- * Measured (maglev_test.c): shares differ by less than 1 % of a share, and one of N members removed moves
- * less than 1 % of the others' slots, while there are 100 slots or more to a member. The size
- * must stay when members change, or most flows move: hence it is the caller's to keep.
+ * Measured (maglev_test.c): shares differ by less than 1 % of a share, and one of N members
+ * removed moves less than 1 % of the others' slots, while there are 100 slots or more to a member.
+ * The size must stay when members change, or most flows move: hence it is the caller's to keep.
  *
  * Ownership: a table never changes; whoever replaces one that others read publishes the new one
  * and destroys the old after a grace period (kit/base/rcu.h).
- * Threads: any number read. Errors: a table cannot be made without memory.
+ * Threads: any number read. Errors: a
+ * table cannot be made without memory.
  */
 
 #include "kit/base/def.h"

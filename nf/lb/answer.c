@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Services' addresses that are on a link, but none of the router's: who asks for them there is told our
- * Ethernet address (RFC 826; RFC 4861, 7.2.4). The question becomes the answer. */
+/* Services' addresses that are on a link, but none of the router's: who asks for them there is
+ * told our Ethernet address (RFC 826; RFC 4861, 7.2.4). The question becomes the answer. */
 #include <string.h>
 
 #include "nf/lb/node_int.h"

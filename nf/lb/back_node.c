@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * lb-back: what a server sends to a client gets the service's address as its source, before connections
- * and rules see it. What no entry tells is a server's own affair and goes on as it is.
+ * lb-back: what a server sends to a client gets the service's address as its source, before
+ * connections and rules see it. What no entry tells is a server's own affair and goes on as it is.
  */
 #include <string.h>
 
@@ -14,8 +14,8 @@ client_of(const struct lb_found *f, uint8_t bytes[16])
 	memcpy(bytes, f->front, 16);
 }
 
-/* Larger than some way out, or at the end of its time: the server is told about the packet that it sent,
- * not about what would become of it. */
+/* Larger than some way out, or at the end of its time: the server is told about the packet that
+ * it sent, not about what would become of it. */
 static bool
 refused(const struct lb_pass *s, struct mr_packet *p, const struct lb_packet *k,
     const uint8_t *client, mr_verdict_t *verdict)

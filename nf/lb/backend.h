@@ -6,13 +6,14 @@
  * The servers behind the services, as a health checker sees them: who is there, how it is to be
  * asked, and the way back, by which it tells who is fit for new connections.
  *
- * A service and a backend have numbers, which they keep from the commit that brought them until the one
- * that takes them out. A backend is healthy until somebody says otherwise. A healthy one takes
- * new connections when the configuration has it up; connections to one that is not healthy are
- * broken: their next packet is given another server.
+ * A service and a backend have numbers, which they keep from the commit that brought them until
+ * the one that takes them out. A backend is healthy until somebody says otherwise. A healthy one
+ * takes new connections when the configuration has it up; connections to one that is not healthy
+ * are broken: their next packet is given another server.
  *
  * Ownership: texts belong to the load balancer, and hold until its next finish.
- * Threads: the control thread.
+ * Threads: the
+ * control thread.
  */
 
 #include "nf/nf.h"

@@ -64,7 +64,8 @@ bool lb_ip_equal(const struct lb_ip *, const struct lb_ip *);
 const char *lb_ip_print(const uint8_t *bytes, bool six, char text[64]);
 extern const char *const lb_mode_names[], *const lb_scheduler_names[];
 
-/* number.c: numbers as in the configuration before, where there is one; what leaves is taken along. */
+/* number.c: numbers as in the configuration before, where there is one; what leaves is taken
+ * along. */
 int lb_conf_number(struct lb_conf *, const struct lb_conf *before, struct mr_error *);
 
 /* check.c */

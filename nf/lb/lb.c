@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * The function's life in one data plane. What a configuration says is made into a view and into each
- * service's choices in prepare; commit publishes them; finish, when no worker has the old ones any
- * more, ends the connections that nobody stands for and frees what is over.
+ * The function's life in one data plane. What a configuration says is made into a view and into
+ * each service's choices in prepare; commit publishes them; finish, when no worker has the old
+ * ones any more, ends the connections that nobody stands for and frees what is over.
  */
 
 #include <errno.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Attacks on a table of 1,024 connections: of those who talk already at least 99 % keep their server,
- * new clients get one, and the memory stays what it is. */
+/* Attacks on a table of 1,024 connections: of those who talk already at least 99 % keep their
+ * server, new clients get one, and the memory stays what it is. */
 #include "nf/lb/lb_test_int.h"
 
 #define TALKS 200u

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Arbitrary frames from clients and servers to a data plane with a service of each mode; no packet is
- * lost. Input: frames, each a byte of port and where it is split, two of length, the bytes, of which the
- * first six are replaced by the interface's own address unless the port's byte says otherwise.
+ * Arbitrary frames from clients and servers to a data plane with a service of each mode; no packet
+ * is lost. Input: frames, each a byte of port and where it is split, two of length, the bytes, of
+ * which the first six are replaced by the interface's own address unless the port's byte says
+ * otherwise.
  */
 #include <stdlib.h>
 #include <string.h>

@@ -218,8 +218,8 @@ lb_fit(const struct lb_core *core, uint16_t backend)
 
 /* choose.c */
 void lb_choice_free(struct lb_choice *);
-/* Of the service's backends, those with LB_FIT_NEW in `fit` and a weight; `size`: of the Maglev table, which only
- * grows. */
+/* Of the service's backends, those with LB_FIT_NEW in `fit` and a weight; `size`: of the Maglev
+ * table, which only grows. */
 int lb_choice_make(struct lb_choice **out, const struct lb_view *, const uint32_t *fit,
     uint16_t service, int six, uint32_t *size, struct mr_error *);
 enum lb_chosen { LB_CHOSEN, LB_CHOSEN_NONE, LB_CHOSEN_BUSY };

@@ -340,8 +340,8 @@ lb_advance(const struct lb_pass *s, const struct lb_found *f, const struct lb_pa
 		lb_enter(c, LB_OPEN, service->timeouts[LB_TIMEOUT_TCP]);
 }
 
-/* A client begins anew with the same port: on the same server, for flows of the lane may lead there yet.
- * False: that one takes no new ones. */
+/* A client begins anew with the same port: on the same server, for flows of the lane may lead
+ * there yet. False: that one takes no new ones. */
 static bool
 begins_anew(const struct lb_pass *s, struct lb_found *f)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Threads that begin, find from both sides, and end the same few connections, while another sweeps,
- * breaks and makes servers fit and unfit. Afterwards nothing is lost, and no key has two entries. Run
- * it under ThreadSanitizer too.
+ * Threads that begin, find from both sides, and end the same few connections, while another
+ * sweeps, breaks and makes servers fit and unfit. Afterwards nothing is lost, and no key has two
+ * entries. Run it under ThreadSanitizer too.
  */
 #include <setjmp.h>
 #include <stdarg.h>

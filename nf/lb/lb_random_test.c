@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Clients, servers, operators and time at random, against a model that remembers in the plainest way
- * which server each connection was given. Both planes must agree with each other and with it.
+ * Clients, servers, operators and time at random, against a model that remembers in the plainest
+ * way which server each connection was given. Both planes must agree with each other and with it.
  */
 #include "nf/lb/lb_test_int.h"
 

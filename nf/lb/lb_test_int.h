@@ -4,9 +4,9 @@
 
 /*
  * For tests: two whole data planes side by side, one with the flow lane, as nf/lanes makes them.
- * Clients are behind `a` (10.0.0.0/24, 2001:db8:0::/64, and all the world by 10.0.0.9), servers on `b`
- * and behind it (10.1.0.0/24, 2001:db8:1::/64). Every frame that leaves is looked at: its lengths,
- * and its checksums down to the innermost, must be right.
+ * Clients are behind `a` (10.0.0.0/24, 2001:db8:0::/64, and all the world by 10.0.0.9), servers on
+ * `b` and behind it (10.1.0.0/24, 2001:db8:1::/64). Every frame that leaves is looked at: its
+ * lengths, and its checksums down to the innermost, must be right.
  */
 
 #include <setjmp.h>
@@ -68,8 +68,8 @@ const struct lb_frame *lb_one(struct lb_bed *, unsigned port, const struct lb_fr
 const struct lb_frame *lb_send(struct lb_bed *, unsigned port, const struct lb_talk *,
     unsigned flags);
 
-/* "b 10.0.0.5:1000 > 10.1.0.11:8080", of the innermost where there are tunnels, which stand in front:
- * "b 10.1.0.1 > 10.1.0.11 | 10.0.0.5:1000 > 203.0.113.80:80"; "-": nothing. */
+/* "b 10.0.0.5:1000 > 10.1.0.11:8080", of the innermost where there are tunnels, which stand in
+ * front: "b 10.1.0.1 > 10.1.0.11 | 10.0.0.5:1000 > 203.0.113.80:80"; "-": nothing. */
 const char *lb_print(const struct lb_frame *, char text[256]);
 #define lb_expect(f, want) \
 	do { \

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Numbers of services and backends: those of the configuration before for what stays, and for what is
- * new one that nobody has or had in it, for its connections may still be there. */
+/* Numbers of services and backends: those of the configuration before for what stays, and for
+ * what is new one that nobody has or had in it, for its connections may still be there. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>

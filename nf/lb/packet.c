@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a packet is to the load balancer. Most are nothing to it: one look-up of an address says so. */
+/* What a packet is to the load balancer. Most are nothing to it: one look-up of an address says
+ * so. */
 #include <string.h>
 
 #include "nf/lb/node_int.h"
@@ -107,8 +108,8 @@ is_error(const struct lb_packet *k, uint8_t type)
 	    type == MR_ICMP4_PARAM_PROBLEM;
 }
 
-/* The ports of the TCP or UDP packet that an ICMP error quotes, without options and extension headers
- * but those that a path may have put in. */
+/* The ports of the TCP or UDP packet that an ICMP error quotes, without options and extension
+ * headers but those that a path may have put in. */
 static bool
 read_quote(const struct mr_packet *p, struct lb_packet *k)
 {

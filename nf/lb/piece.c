@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Datagrams in pieces: the first one tells the ports of those that follow it. Those that come before
- * it have to be put in order by connection tracking, in front of us. */
+/* Datagrams in pieces: the first one tells the ports of those that follow it. Those that come
+ * before it have to be put in order by connection tracking, in front of us. */
 #include <string.h>
 
 #include "nf/lb/node_int.h"

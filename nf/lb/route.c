@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Ways: to servers, as control looks them up once a second, and to clients, as workers do for the few
- * packets that may be too big. */
+/* Ways: to servers, as control looks them up once a second, and to clients, as workers do for
+ * the few packets that may be too big. */
 #include <string.h>
 
 #include "kit/table/fib4.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* lb-send: from the load balancer's nodes into the midst of the router; and what both of them do with
- * packets of the flow lane. */
+/* lb-send: from the load balancer's nodes into the midst of the router; and what both of them do
+ * with packets of the flow lane. */
 #include "nf/lb/node_int.h"
 
 mr_inline void

@@ -106,7 +106,8 @@ read_line(const struct lb_table *t, uint32_t index, struct lb_found *f)
 	if (!(f->word & LB_LIVE))
 		return false;
 	f->index = index;
-	/* Acquire pairs with lb_add's release: who reads the next one's reads a later word below. */
+	/* Acquire pairs with lb_add's release: who reads the next one's reads a later word
+	 * below. */
 	for (unsigned i = 0; i < LB_KEY_WORDS; i++)
 		f->front[i] = atomic_load_explicit(&c->front[i], memory_order_acquire);
 	f->back_tail = atomic_load_explicit(&c->back_tail, memory_order_acquire);

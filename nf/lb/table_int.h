@@ -10,20 +10,22 @@
  *   back slots    by (server, whom it answers, ports): what servers send; translated ones only
  *   line          64 bytes: both keys, the server, the age
  *
- * A line's `word` holds a LIVE bit, flags, and an age that goes up when the connection ends. Keys and
- * server do not change while it lives. Lines are never unmapped and may be given to another
- * connection at any time: a reader loads the word, then what it wants, then looks whether the
- * word is still of that age. Whoever swaps LIVE away ends the connection, and frees slots, counts
- * and line. So nothing waits for a grace period.
+ * A line's `word` holds a LIVE bit, flags, and an age that goes up when the connection ends. Keys
+ * and server do not change while it lives. Lines are never unmapped and may be given to another
+ * connection at any time: a reader loads the word, then what it wants, then looks whether the word
+ * is still of that age. Whoever swaps LIVE away ends the connection, and frees slots, counts and
+ * line. So nothing waits for a grace period.
  *
- * Ageing as in nf/conntrack: a look-up takes an entry past its time for none, a sweep by the control
- * thread frees it. When the table is full, those give way first that never came to
+ * Ageing as in nf/conntrack: a look-up takes an entry past its time for none, a sweep by the
+ * control thread frees it. When the table is full, those give way first that never came to
  * anything.
  *
  * Affinity of a client to a server is an entry of the same kind, of a key without ports.
  *
  * Ownership: the table owns its memory, reserved for `max` and touched where used.
- * Threads: any number find, add and end. Errors: enum lb_added.
+ * Threads: any
+ * number find, add and end.
+ * Errors: enum lb_added.
  */
 
 #include "kit/base/counter.h"
@@ -159,8 +161,8 @@ enum lb_added lb_add(struct lb_table *, uint32_t worker, const struct lb_new *, 
 /* Ends a connection; `word` as seen. False: it is over already, or changes right now. */
 bool lb_end(struct lb_table *, uint32_t worker, uint32_t index, uint32_t word, enum lb_count why);
 
-/* A new connection with the same addresses and ports, on the same server. It counts as open at once,
- * since its next packets may be replayed by what the flow lane has of the one before. */
+/* A new connection with the same addresses and ports, on the same server. It counts as open at
+ * once, since its next packets may be replayed by what the flow lane has of the one before. */
 void lb_restart(struct lb_table *, uint32_t worker, struct lb_found *, uint32_t limit,
     uint32_t now);
 

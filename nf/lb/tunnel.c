@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Packets to servers that have the service's address themselves: whole, behind another IP header (RFC
- * 2003, RFC 2473), for which they answer to the client directly. With GUE (draft-ietf-intarea-gue,
- * variant 0) UDP stands between, whose source port tells flows apart on the way (RFC 8086, 3.1).
+ * Packets to servers that have the service's address themselves: whole, behind another IP header
+ * (RFC 2003, RFC 2473), for which they answer to the client directly. With GUE (draft-ietf-
+ * intarea-gue, variant 0) UDP stands between, whose source port tells flows apart on the way (RFC
+ * 8086, 3.1).
  */
 #include <string.h>
 
@@ -52,8 +53,8 @@ write_outer6(uint8_t *to, const struct outer *o, unsigned proto, unsigned len, u
 	memcpy(to, &ip, sizeof(ip));
 }
 
-/* The sum of a packet from layer 4 on, where that has a right checksum of its own: then it is what its
- * pseudo-header is not (local checksum offload, as Linux calls it). */
+/* The sum of a packet from layer 4 on, where that has a right checksum of its own: then it is
+ * what its pseudo-header is not (local checksum offload, as Linux calls it). */
 static bool
 known_sum(const struct mr_packet *p, const struct lb_packet *k, uint64_t *sum)
 {

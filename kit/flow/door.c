@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "kit/base/memory.h"
 #include "kit/flow/table.h"
 
 #define SETS_MIN (1u << 13)
@@ -20,18 +21,21 @@ mr_flow_door_create(struct mr_flow_door **out, uint32_t flows, struct mr_error *
 {
 	struct mr_flow_door *door = calloc(1, sizeof(*door));
 	uint32_t sets = SETS_MIN;
+	void *memory = NULL;
+	int rc = door ? 0 : mr_error_set(error, -ENOMEM, "flow lane's door: no memory");
 
 	/* Twice as many places as flows: those that take turns seldom push each other out. */
 	while (sets < SETS_MAX && sets * WAYS / 2 < flows)
 		sets *= 2;
 	if (door) {
 		door->mask = sets - 1;
-		/* Zeros that are not there until touched. */
-		door->set = calloc(sets, sizeof(*door->set));
+		rc = mr_memory_reserve(&memory, sets * sizeof(*door->set), -1, "flow lane's door",
+		    error);
+		door->set = memory;
 	}
-	if (!door || !door->set) {
+	if (rc) {
 		mr_flow_door_destroy(door);
-		return mr_error_set(error, -ENOMEM, "flow lane's door: no memory");
+		return rc;
 	}
 	*out = door;
 	return 0;
@@ -42,8 +46,14 @@ mr_flow_door_destroy(struct mr_flow_door *door)
 {
 	if (!door)
 		return;
-	free(door->set);
+	mr_memory_release(door->set, (door->mask + 1u) * sizeof(*door->set));
 	free(door);
+}
+
+void
+mr_flow_door_prefetch(const struct mr_flow_door *door, uint64_t hash)
+{
+	mr_prefetch_write(door->set[(hash >> 18) & door->mask]);
 }
 
 bool

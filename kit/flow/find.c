@@ -197,3 +197,9 @@ mr_flow_table_get(struct mr_flow_table *t, const struct mr_flow_key *key)
 {
 	return flow_bucket_find(t, flow_hash(&t->hash, key), key);
 }
+
+uint32_t
+mr_flow_table_get_hashed(struct mr_flow_table *t, const struct mr_flow_key *key, uint64_t hash)
+{
+	return flow_bucket_find(t, hash, key);
+}

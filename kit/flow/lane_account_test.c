@@ -84,7 +84,9 @@ calls_with_each_packet(void **state)
 	for (unsigned i = 0; i < 4; i++)
 		give(&b, CALL, 1);
 	assert_int_equal(b.judge.calls, 4);
+	assert_int_equal(b.judge.alone, 4);
 	assert_int_equal(b.judge.last_arg, 77);
+	assert_int_equal(judge_stats(&b).counters[JUDGE_COUNT_LONG], 4);
 	assert_counted(&b, REPLAYED, 4);
 	/* It wants to see this one itself. */
 	b.judge.skip = true;
@@ -93,6 +95,47 @@ calls_with_each_packet(void **state)
 	assert_counted(&b, REPLAYED, 4);
 	mr_lane_settle(b.lane);
 	assert_int_equal(judge_stats(&b).packets, 7);
+	assert_int_equal(judge_stats(&b).counters[JUDGE_COUNT_LONG], 4);
+	finish(&b);
+}
+
+/* Where order is to be kept, hits wait, and are asked for together. */
+static void
+calls_that_wait(void **state)
+{
+	uint32_t packets[8];
+	struct bed b;
+
+	begin(&b, (struct mr_lane_config){ 0 }, 1);
+	learn(&b, CALL, 1);
+	learn(&b, SHORT, 2);
+	for (unsigned i = 0; i < 8; i++) {
+		packets[i] =
+		    i == 3 ? packet(&b, SHORT, 2, SHORT_LENGTH + 1) : packet(&b, CALL, 1, FRAME);
+		mr_packet_at(b.buffers->base, packets[i])->port = 0;
+	}
+	mr_graph_inject(b.graph, 0, b.nodes[0], packets, 8);
+	assert_int_equal(b.judge.alone, 3);
+	assert_int_equal(b.judge.calls, 7);
+	assert_counted(&b, REPLAYED, 7);
+	finish(&b);
+}
+
+/* Old by the node's word: recorded anew. */
+static void
+calls_say_that_it_is_old(void **state)
+{
+	struct bed b;
+
+	begin(&b, (struct mr_lane_config){ 0 }, 1);
+	learn(&b, CALL, 1);
+	b.judge.stale = true;
+	give(&b, CALL, 1);
+	assert_counted(&b, STALE, 1);
+	assert_counted(&b, RECORDED, 2);
+	b.judge.stale = false;
+	give(&b, CALL, 1);
+	assert_counted(&b, REPLAYED, 1);
 	finish(&b);
 }
 
@@ -355,6 +398,8 @@ main(void)
 		cmocka_unit_test(nodes_count_as_if_they_had_seen_them),
 		cmocka_unit_test(programs_that_go_are_settled),
 		cmocka_unit_test(calls_with_each_packet),
+		cmocka_unit_test(calls_that_wait),
+		cmocka_unit_test(calls_say_that_it_is_old),
 		cmocka_unit_test(calls_once_a_second),
 		cmocka_unit_test(idle_flows_go),
 		cmocka_unit_test(a_trace_sees_replays),

@@ -38,9 +38,9 @@ struct judge {
 	struct mr_generation cell;
 	struct mr_regions *regions;
 	/* What its replay and tally were told. */
-	unsigned calls, last_arg, tallied;
+	unsigned calls, alone, last_arg, tallied; /* alone: calls of replay_one */
 	uint64_t tallied_bytes;
-	bool skip;
+	bool skip, stale;
 };
 
 /* The source becomes another address and port, by its port. */
@@ -130,8 +130,30 @@ judge_replay(struct mr_node_run *run, const uint32_t *packets, const uint32_t *a
 		assert_int_equal(replayed[i].l4, L3 + 20);
 		j->calls++;
 		j->last_arg = args[i];
-		skip[i] = j->skip;
+		skip[i] = j->stale ? MR_REPLAY_STALE : j->skip;
 	}
+}
+
+/* Counts what it is asked under "long". */
+static uint8_t
+judge_replay_one(struct mr_node_run *run, uint32_t packet, uint32_t arg,
+    struct mr_replayed replayed, uint32_t counts[MR_REPLAY_COUNTERS])
+{
+	struct judge *j = run->self;
+	uint8_t skip = 0;
+
+	judge_replay(run, &packet, &arg, &replayed, &skip, 1);
+	j->alone++;
+	counts[JUDGE_COUNT_LONG] += !skip;
+	return skip;
+}
+
+static void
+judge_replay_lines(const struct mr_node_run *run, struct mr_replay_lines *lines)
+{
+	const struct judge *j = run->self;
+
+	*lines = (struct mr_replay_lines){ .lines = (const uint8_t *)j, .stride = 64 };
 }
 
 static void
@@ -154,6 +176,8 @@ static const struct mr_node_class judge_class = {
 	.counter_count = 2,
 	.replays = true,
 	.replay = judge_replay,
+	.replay_one = judge_replay_one,
+	.replay_lines = judge_replay_lines,
 	.tally = judge_tally,
 	MR_NODE_RUN(judge),
 };

@@ -45,6 +45,10 @@ struct lane_worker {
 	struct mr_flow *wide_lines; /* of masked entries */
 	const struct mr_flow_values *values, *wide_values;
 	bool has_values; /* flows of the last vector had some */
+	/* The node that packets of the last vector asked (MR_PROGRAM_ASK), and where its state is; 0:
+	 * nobody. */
+	uint16_t called;
+	struct mr_replay_lines call_lines;
 	struct mr_flow_pairs *pairs;
 	struct lane_offload *offload; /* null: none */
 	uint64_t plan;                /* the graph's that flows are recorded under */
@@ -65,6 +69,9 @@ struct lane_worker {
 		uint64_t hash;
 		uint64_t vector;
 	} begun[BEGUN];
+	/* Hashes of flows that go back where new ones came from: to knock with the next vector. */
+	uint64_t expected[MR_VECTOR_MAX];
+	unsigned expected_count;
 	uint64_t vector;                                         /* grows with every vector */
 	const struct mr_node_class *classes[MR_GRAPH_NODES_MAX]; /* of this plan */
 	struct mr_flow_batch batch;

@@ -111,10 +111,86 @@ replay(struct work *w, struct mr_flow_table *table, struct mr_flow *lines,
 	w->replayed++;
 	w->verdicts[at] = g->verdict | MR_VERDICT_FINAL;
 	if (mr_unlikely((g->verdict & MR_VERDICT_CLASS) == MR_VERDICT_DROP)) {
-		mr_replay_drop(w->run, g->drop_node, g->verdict & MR_VERDICT_INDEX, &w->packets[at],
-		    1);
+		mr_replay_drop(w->run, g->node, g->verdict & MR_VERDICT_INDEX, &w->packets[at], 1);
 		w->verdicts[at] = MR_VERDICT_GONE;
 	}
+}
+
+/* -- who is asked ------------------------------------------------------------------------------ */
+
+/* The node that programs of this vector ask, packet by packet: mostly there is one. */
+struct asked {
+	uint16_t node;           /* 0: none yet */
+	struct mr_node_run *run; /* null: the node takes vectors only */
+	uint8_t (*one)(struct mr_node_run *, uint32_t packet, uint32_t arg, struct mr_replayed,
+	    uint32_t *counts);
+	uint32_t counts[MR_REPLAY_COUNTERS];
+};
+
+/* What it counted is counted. */
+static mr_noinline void
+ask_end(struct asked *a)
+{
+	for (unsigned i = 0; a->run && i < MR_REPLAY_COUNTERS; i++)
+		if (a->counts[i])
+			mr_node_count(a->run, i, a->counts[i]);
+}
+
+static mr_noinline void
+ask_begin(struct work *w, struct asked *a, uint16_t node)
+{
+	const struct mr_node_class *class;
+
+	if (a->node)
+		ask_end(a);
+	memset(a->counts, 0, sizeof(a->counts));
+	a->node = node;
+	a->run = mr_replay_run(w->run, node, &class);
+	if (!a->run)
+		return;
+	a->one = class->replay_one;
+	w->l->called = node;
+	class->replay_lines(a->run, &w->l->call_lines);
+}
+
+/* What those of the last vector asked for, those of this one will, too: some packets ahead, so that
+ * its line is there and still in the first cache. */
+#define FETCH_AHEAD 16u
+
+mr_inline void
+fetch_asked(const struct mr_replay_lines *at, const struct mr_flow *lines, const uint32_t *found,
+    unsigned i, unsigned count)
+{
+	uint32_t flow = found[MR_MIN(i + FETCH_AHEAD, count - 1)];
+
+	mr_prefetch_write(at->lines + (size_t)(lines[flow].arg & at->mask) * at->stride);
+}
+
+/* enum mr_replay_skip. */
+mr_inline uint8_t
+ask(struct asked *a, const struct mr_flow_batch *b, uint32_t packet, uint32_t arg, unsigned i)
+{
+	const struct mr_replayed replayed = {
+		.l3 = b->l3[i],
+		.l4 = b->l4[i],
+		.tcp = b->tcp[i],
+		.six = MR_FLOW_WHERE_SIX(b->key[i].where),
+	};
+
+	return a->one(a->run, packet, arg, replayed, a->counts);
+}
+
+/* What comes behind it between these addresses must not overtake it. */
+static mr_noinline void
+skipped(struct work *w, unsigned i, uint8_t skip)
+{
+	w->unfit[w->unfit_count++] = (uint16_t)i;
+	w->skipped_count++;
+	w->in_order = true;
+	if (skip & MR_REPLAY_STALE)
+		w->late[w->late_count++] = (uint16_t)i;
+	else
+		w->count[MR_LANE_COUNT_SKIPPED]++;
 }
 
 mr_inline void
@@ -127,8 +203,14 @@ look(struct work *w, unsigned count)
 	struct mr_flow *lines = l->lines;
 	uint8_t *base = w->run->base;
 	uint32_t epoch = l->epoch;
+	const struct mr_replay_lines called = l->call_lines;
+	const bool calls = l->called;
+	struct asked asked;
 	unsigned flags = 0;
+	uint8_t skip;
 
+	asked.node = 0;
+	l->called = 0;
 	for (unsigned i = 0; i < count; i++) {
 		uint32_t flow = b->found[i];
 		struct mr_flow *line = &lines[flow];
@@ -136,6 +218,8 @@ look(struct work *w, unsigned count)
 		struct mr_packet *p = mr_packet_at(base, w->packets[at]);
 		struct mr_program *g = &programs[line->program];
 
+		if (calls)
+			fetch_asked(&called, lines, b->found, i, count);
 		if (mr_unlikely(flow == MR_FLOW_NONE)) {
 			w->miss[w->miss_count++] = (uint16_t)i;
 			continue;
@@ -160,6 +244,19 @@ look(struct work *w, unsigned count)
 			continue;
 		}
 		flags |= g->flags;
+		if ((g->flags & MR_PROGRAM_ASK) && !w->in_order) {
+			if (mr_unlikely(g->node != asked.node))
+				ask_begin(w, &asked, g->node);
+			if (mr_likely(asked.run != NULL)) {
+				skip = ask(&asked, b, w->packets[at], line->arg, i);
+				if (mr_likely(!skip))
+					replay(w, l->table, lines, values, flow, line->program, g,
+					    p, at);
+				else
+					skipped(w, i, skip);
+				continue;
+			}
+		}
 		w->hits[w->hit_count++] = (struct hit){
 			.flow = flow,
 			.program = line->program,
@@ -167,6 +264,8 @@ look(struct work *w, unsigned count)
 			.key = (uint16_t)i,
 		};
 	}
+	if (asked.node)
+		ask_end(&asked);
 	if (mr_unlikely(!!(flags & MR_PROGRAM_VALUES) != l->has_values)) {
 		l->has_values = flags & MR_PROGRAM_VALUES;
 		mr_flow_table_fetch_values(l->table, l->has_values);
@@ -234,6 +333,8 @@ miss_all(struct work *w)
 	uint32_t wide[MR_VECTOR_MAX] = { 0 };
 	uint16_t left[MR_VECTOR_MAX];
 
+	for (unsigned k = 0; k < w->miss_count; k++)
+		mr_flow_door_prefetch(w->l->door, w->l->batch.hash[w->miss[k]]);
 	memcpy(left, w->miss, w->miss_count * sizeof(*left));
 	mr_flow_masks_find(w->l->masks, &w->l->batch, left, w->miss_count, wide);
 	for (unsigned k = 0; k < w->miss_count; k++) {
@@ -296,7 +397,8 @@ lane_body(struct mr_node_run *run, struct mr_recorder *rec, const uint32_t *pack
 	w.packets = packets;
 	w.verdicts = verdicts;
 	w.seconds = run->seconds;
-	w.hit_count = w.late_count = w.miss_count = w.unfit_count = w.replayed = 0;
+	w.hit_count = w.late_count = w.miss_count = w.unfit_count = w.skipped_count = w.replayed =
+	    0;
 	w.recorded = false;
 	memset(w.count, 0, sizeof(w.count));
 	lane_begin(l, run);
@@ -323,11 +425,13 @@ lane_body(struct mr_node_run *run, struct mr_recorder *rec, const uint32_t *pack
 		enter_recorded(&w, count);
 	w.count[MR_LANE_COUNT_NOT_PLAIN] = rest_count;
 	w.count[MR_LANE_COUNT_REPLAYED] = w.replayed;
-	w.count[MR_LANE_COUNT_CONDITION] += w.unfit_count;
+	w.count[MR_LANE_COUNT_CONDITION] += w.unfit_count - w.skipped_count;
 	for (unsigned i = 0; i < MR_LANE_COUNTER_COUNT; i++)
 		if (w.count[i])
 			mr_node_count(run, i, w.count[i]);
-	lane_age(l, run, 8);
+	/* As many go as come: each new flow is looked after once when it may still stay, and once when it
+	 * goes. */
+	lane_age(l, run, 8 + 2 * w.count[MR_LANE_COUNT_RECORDED]);
 }
 MR_NODE_FUNCTIONS(lane)
 

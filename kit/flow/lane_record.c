@@ -22,6 +22,7 @@ take_plan(struct lane_worker *l, struct mr_node_run *run)
 }
 
 static void recorded(void *user, const struct mr_recording *);
+static void knock_expected(struct lane_worker *);
 
 void
 lane_begin(struct lane_worker *l, struct mr_node_run *run)
@@ -30,6 +31,8 @@ lane_begin(struct lane_worker *l, struct mr_node_run *run)
 
 	l->run = run;
 	lane_answer(l);
+	if (mr_unlikely(l->expected_count))
+		knock_expected(l);
 	if (mr_unlikely(l->plan != mr_replay_plan(run))) {
 		take_plan(l, run);
 		if (l->offload)
@@ -198,7 +201,7 @@ lane_age(struct lane_worker *l, struct mr_node_run *run, unsigned budget)
 static uint32_t
 add(struct lane_worker *l, const struct pending *p)
 {
-	uint32_t flow = mr_flow_table_get(l->table, &p->key);
+	uint32_t flow = mr_flow_table_get_hashed(l->table, &p->key, p->hash);
 
 	if (flow != MR_FLOW_NONE)
 		lane_forget(l, flow);
@@ -206,6 +209,15 @@ add(struct lane_worker *l, const struct pending *p)
 	if (flow != MR_FLOW_NONE && p->key.pair)
 		mr_flow_pairs_hold(l->pairs, p->key.pair);
 	return flow;
+}
+
+/* They knock, when their places at the door have had time to come. */
+static void
+knock_expected(struct lane_worker *l)
+{
+	for (unsigned i = 0; i < l->expected_count; i++)
+		mr_flow_door_knock(l->door, l->expected[i], l->run->seconds);
+	l->expected_count = 0;
 }
 
 /* The way back is seldom silent: its first packet is recorded at once. */
@@ -218,7 +230,10 @@ expect_reverse(struct lane_worker *l, const struct mr_flow_key *key, const struc
 		return;
 	mr_flow_key_reverse(key, &back);
 	back.where |= MR_FLOW_WHERE(g->verdict & MR_VERDICT_INDEX & ~MR_VERDICT_FINAL, 0, 0, 0);
-	mr_flow_door_knock(l->door, mr_flow_table_hash(l->table, &back), l->run->seconds);
+	if (l->expected_count == MR_ARRAY_COUNT(l->expected))
+		knock_expected(l);
+	l->expected[l->expected_count] = mr_flow_table_hash(l->table, &back);
+	mr_flow_door_prefetch(l->door, l->expected[l->expected_count++]);
 }
 
 /* Where the walk rested on a part of the key only, it holds for all flows that agree in it. Not

@@ -79,6 +79,7 @@ mixed(void **state)
 	}
 	assert_counted(&b, REPLAYED, 4 * 3 * FLOWS);
 	assert_int_equal(b.judge.calls, 4 * 2 * FLOWS);
+	assert_int_equal(b.judge.alone, 0);
 	finish(&b);
 }
 

@@ -41,12 +41,12 @@ struct work {
 	struct walkers walkers; /* while in_order: between whom */
 	bool in_order; /* some packets walk: hits wait until it is known which must not overtake */
 	bool recorded; /* some packet was given a recording */
-	unsigned unfit_count;
+	unsigned unfit_count, skipped_count;
 	uint32_t count[MR_LANE_COUNTER_COUNT];
 	struct hit hits[MR_VECTOR_MAX];
 	uint16_t late[MR_VECTOR_MAX]; /* keys whose flows are out of date */
 	uint16_t miss[MR_VECTOR_MAX]; /* keys that have no flow */
-	/* Keys of packets that conditions kept from their programs. */
+	/* Keys of packets that conditions, or (skipped_count of them) nodes, kept from their programs. */
 	uint16_t unfit[MR_VECTOR_MAX];
 };
 

@@ -75,7 +75,7 @@ struct mr_program {
 	/* The first line: all that a plain one needs. */
 	uint64_t packets, bytes; /* replayed and not settled yet */
 	mr_verdict_t verdict;    /* mr_verdict_send or a drop */
-	uint16_t drop_node;      /* of a drop */
+	uint16_t node;           /* of a drop: whose; with MR_PROGRAM_ASK: who is asked */
 	uint16_t max_length;     /* p->total at most, as it comes in */
 	int8_t grow;             /* bytes that the head grows by */
 	uint8_t regions;         /* enum mr_program_region */
@@ -103,8 +103,9 @@ enum mr_program_flag {
 	MR_PROGRAM_VALUES = 1u << 5,   /* the flow has values */
 	MR_PROGRAM_PATCH = 1u << 6,    /* what it does is in the first line and in its patch */
 	MR_PROGRAM_OPEN = 1u << 7,     /* not simple, but no conditions beyond the first line */
+	MR_PROGRAM_ASK = 1u << 9, /* its only call is for every packet, with the flow's number */
 	MR_PROGRAM_FAMILY =
-	    1u << 8, /* first of all the IP header becomes one of the other family */
+	    1u << 8, /* first of all the IP header is made one of the other family */
 };
 
 #define MR_PROGRAM_WINDOWS 3u

@@ -388,6 +388,14 @@ simple(const struct head_result *e)
 	return is_open(e) && !e->move_count && !e->fix_count && !e->write_count && !e->family;
 }
 
+static bool
+asks(const struct program_builder *b)
+{
+	return b->call_count == 1 && !b->calls[0].secondly &&
+	    b->calls[0].from == MR_CALL_FROM_FLOW &&
+	    (b->verdict & MR_VERDICT_CLASS) != MR_VERDICT_DROP;
+}
+
 static enum mr_program_refusal
 emit(struct program_builder *b)
 {
@@ -398,7 +406,7 @@ emit(struct program_builder *b)
 	/* Counts are bounded: 16 KB are enough for 256 operations, but append looks. */
 	memset(b->bytes, 0, sizeof(*g) + sizeof(*more));
 	g->verdict = b->verdict;
-	g->drop_node = b->drop_node;
+	g->node = b->drop_node;
 	g->max_length = (uint16_t)e->max_length;
 	g->grow = (int8_t)b->head.grow;
 	g->ttl = (uint8_t)e->ttl;
@@ -413,6 +421,10 @@ emit(struct program_builder *b)
 		g->flags |= MR_PROGRAM_SIMPLE;
 	else if (is_open(e))
 		g->flags |= MR_PROGRAM_OPEN;
+	if (asks(b)) {
+		g->flags |= MR_PROGRAM_ASK;
+		g->node = b->calls[0].node;
+	}
 	for (unsigned i = 0; i < b->call_count; i++)
 		g->flags |= b->calls[i].secondly ? MR_PROGRAM_SECONDLY : 0;
 	g->regions = (uint8_t)((b->regions[0] ? MR_PROGRAM_REGION_DST : 0) |

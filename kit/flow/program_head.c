@@ -28,6 +28,7 @@ mr_program_head_init(struct head *h)
 	h->family = h->family_at = 0;
 	h->max_length = UINT16_MAX;
 	h->mod_count = 0;
+	h->shifted = false;
 	memset(h->guard_mask, 0, sizeof(h->guard_mask));
 	memset(h->guard_value, 0, sizeof(h->guard_value));
 }
@@ -39,7 +40,9 @@ static void
 know(struct head_known *k, const struct mr_recording *r, unsigned at, unsigned len, uint8_t mask,
     unsigned fields)
 {
-	for (unsigned i = at; i < at + len && i < r->snapped && i < HEAD_BYTES; i++) {
+	unsigned end = MR_MIN(at + len, MR_MIN((unsigned)r->snapped, HEAD_BYTES));
+
+	for (unsigned i = at; i < end; i++) {
 		k->mask[i] |= mask;
 		k->value[i] = r->snap[i];
 		k->fields[i] |= (uint8_t)fields;
@@ -153,6 +156,7 @@ op_push(struct head *h, const struct mr_op *op)
 		at[i] = (struct head_cell){ .kind = HEAD_EMPTY };
 	h->count += op->len;
 	h->grow += op->len;
+	h->shifted = true;
 	return MR_PROGRAM_OK;
 }
 
@@ -167,6 +171,7 @@ op_pop(struct head *h, const struct mr_op *op)
 	memmove(at, at + op->len, (h->count - op->offset - op->len) * sizeof(*at));
 	h->count -= op->len;
 	h->grow -= op->len;
+	h->shifted = true;
 	return MR_PROGRAM_OK;
 }
 
@@ -394,6 +399,16 @@ promised(const struct head_known *k, unsigned fields)
 	return fields & MR_FLOW_PROTO ? k->length_l4 : k->length;
 }
 
+/* On none of the eight bytes from here on. */
+mr_inline bool
+no_guards(const struct head *h, unsigned i)
+{
+	uint64_t mask;
+
+	memcpy(&mask, h->guard_mask + i, sizeof(mask));
+	return !mask;
+}
+
 /* Guards that the key answers are settled; the others are gathered by eight bytes. */
 static enum mr_program_refusal
 finish_guards(struct head *h, const struct head_known *k, unsigned *fields, struct head_result *r)
@@ -403,6 +418,10 @@ finish_guards(struct head *h, const struct head_known *k, unsigned *fields, stru
 	for (unsigned i = 0; i < seen; i++) {
 		uint8_t by_key = k->mask[i] & h->guard_mask[i];
 
+		if (no_guards(h, i)) {
+			i += 7;
+			continue;
+		}
 		if (!by_key)
 			continue;
 		if ((k->value[i] ^ h->guard_value[i]) & by_key)
@@ -418,7 +437,7 @@ finish_guards(struct head *h, const struct head_known *k, unsigned *fields, stru
 		unsigned at = MR_MIN(i, end - 8);
 
 		if (!h->guard_mask[i]) {
-			i++;
+			i += no_guards(h, i) ? 8 : 1;
 			continue;
 		}
 		*g = (struct program_guard){ .offset = at };
@@ -560,7 +579,7 @@ first_ttl(struct head *h, struct head_result *r, unsigned j)
 static enum mr_program_refusal
 finish_fixes(struct head *h, struct head_result *r)
 {
-	for (unsigned j = 0; j < h->count; j++) {
+	for (unsigned j = 0; j < h->count && h->mod_count; j++) {
 		const struct head_cell *c = &h->cells[j];
 		const struct head_mod *mod;
 		int at = (int)j - h->grow;
@@ -625,7 +644,8 @@ mr_program_head_finish(struct head *h, const struct head_known *k, unsigned *fie
 		why = finish_fixes(h, r);
 	if (why)
 		return why;
-	finish_moves(h, r);
+	if (h->shifted)
+		finish_moves(h, r);
 	r->min_length = h->reach > promised(k, *fields) ? h->reach : 0;
 	r->length = MR_MAX(h->reach, promised(k, *fields));
 	r->max_length = h->max_length;

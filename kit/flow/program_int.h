@@ -174,7 +174,8 @@ struct head {
 	uint32_t max_length;
 	struct head_mod mods[HEAD_MODS];
 	unsigned mod_count;
-	uint8_t guard_mask[HEAD_BYTES];
+	bool shifted;                       /* something was opened or removed: bytes may move */
+	uint8_t guard_mask[HEAD_BYTES + 8]; /* zeros at the end, to be read by eight */
 	uint8_t guard_value[HEAD_BYTES];
 };
 

@@ -192,6 +192,6 @@ mr_program_print(const struct mr_program *g, const struct mr_flow_values *values
 	if ((g->verdict & MR_VERDICT_CLASS) == MR_VERDICT_OUTPUT)
 		add(&t, "send on %s\n", port(user, (uint16_t)(index & ~MR_VERDICT_FINAL)));
 	else
-		add(&t, "drop by %s, reason %u\n", node(user, g->drop_node), index);
+		add(&t, "drop by %s, reason %u\n", node(user, g->node), index);
 	return t.len;
 }

@@ -352,7 +352,7 @@ test_ends(void **state)
 	op_arg(&b, MR_OP_DROP, NODE_B, 2);
 	assert_int_equal(build(&b), MR_PROGRAM_OK);
 	assert_int_equal(program(&b)->verdict, mr_verdict_drop(2));
-	assert_int_equal(program(&b)->drop_node, NODE_B);
+	assert_int_equal(program(&b)->node, NODE_B);
 	assert_string_equal(print(&b), "drop by beta, reason 2\n");
 	/* A walk has one end. */
 	assert_int_equal(sent(&b), MR_PROGRAM_CONFLICT);

@@ -183,6 +183,9 @@ take_index(struct mr_flow_table *t)
 	if (top == t->max)
 		return MR_FLOW_NONE;
 	atomic_store_explicit(&t->top, top + 1, memory_order_relaxed);
+	/* The next one's; past the end there is nothing, which a prefetch may be told. */
+	mr_prefetch_write(&t->lines[top + 2]);
+	mr_prefetch_write(&t->cold[top + 2]);
 	return top + 1;
 }
 

@@ -90,6 +90,9 @@ MR_API uint32_t mr_flow_table_add(struct mr_flow_table *, const struct mr_flow_k
 /* Its index and line may be given to the next. One that is not there is none. */
 MR_API void mr_flow_table_remove(struct mr_flow_table *, uint32_t flow);
 MR_API uint32_t mr_flow_table_get(struct mr_flow_table *, const struct mr_flow_key *);
+/* The same, by who knows the hash. */
+MR_API uint32_t mr_flow_table_get_hashed(struct mr_flow_table *, const struct mr_flow_key *,
+    uint64_t hash);
 
 MR_API bool mr_flow_table_has(const struct mr_flow_table *, uint32_t flow);
 
@@ -146,5 +149,7 @@ struct mr_flow_door;
 MR_API int mr_flow_door_create(struct mr_flow_door **out, uint32_t flows, struct mr_error *);
 MR_API void mr_flow_door_destroy(struct mr_flow_door *);
 MR_API bool mr_flow_door_knock(struct mr_flow_door *, uint64_t hash, uint32_t seconds);
+/* Of those who will knock soon. */
+MR_API void mr_flow_door_prefetch(const struct mr_flow_door *, uint64_t hash);
 
 #endif

@@ -102,6 +102,15 @@ enum mr_replay_skip {
 	MR_REPLAY_STALE = 2, /* what was recorded holds no more: record its flow anew */
 };
 
+/* Where the state is that a node's `replay_one` writes: `arg` is in the line at
+ * lines + (arg & mask) * stride. */
+struct mr_replay_lines {
+	const uint8_t *lines;
+	uint32_t mask, stride;
+};
+/* Counters below this one may be counted by `replay_one`. */
+#define MR_REPLAY_COUNTERS 8u
+
 typedef void mr_node_fn(struct mr_node_run *, const uint32_t *packets, mr_verdict_t *verdicts,
     unsigned count);
 
@@ -128,6 +137,13 @@ struct mr_node_class {
 	 * one. */
 	void (*replay)(struct mr_node_run *, const uint32_t *packets, const uint32_t *args,
 	    const struct mr_replayed *, uint8_t *skip, unsigned count);
+	/* The same of one packet, for walks with no other call: the lane asks when it has the packet and
+	 * the flow at hand, having fetched the line that replay_lines tells, and gathers nothing. Adds to
+	 * counts[counter] what it counts, and returns what to skip. Both or neither; null: only
+	 * `replay` is asked. */
+	uint8_t (*replay_one)(struct mr_node_run *, uint32_t packet, uint32_t arg,
+	    struct mr_replayed, uint32_t counts[MR_REPLAY_COUNTERS]);
+	void (*replay_lines)(const struct mr_node_run *, struct mr_replay_lines *);
 	/* So many packets were replayed that it told to be counted (mr_record_tally). */
 	void (*tally)(struct mr_node_run *, uint32_t number, uint64_t packets, uint64_t bytes);
 	bool no_explain; /* never run `record` for an explanation: see above */

@@ -68,6 +68,15 @@ mr_replay_drop(struct mr_node_run *run, uint16_t node, unsigned reason, const ui
 	mr_worker_drop(w, rt, reason, packets, count);
 }
 
+static void
+enter_pass(struct node_rt *rt, const struct mr_node_run *run)
+{
+	rt->run.now = run->now;
+	rt->run.seconds = run->seconds;
+	rt->run.ports = run->ports;
+	rt->run.port_count = run->port_count;
+}
+
 void
 mr_replay_call(struct mr_node_run *run, uint16_t node, const uint32_t *packets,
     const uint32_t *args, const struct mr_replayed *replayed, uint8_t *skip, unsigned count)
@@ -76,11 +85,20 @@ mr_replay_call(struct mr_node_run *run, uint16_t node, const uint32_t *packets,
 
 	if (!rt || !rt->class->replay)
 		return;
-	rt->run.now = run->now;
-	rt->run.seconds = run->seconds;
-	rt->run.ports = run->ports;
-	rt->run.port_count = run->port_count;
+	enter_pass(rt, run);
 	rt->class->replay(&rt->run, packets, args, replayed, skip, count);
+}
+
+struct mr_node_run *
+mr_replay_run(struct mr_node_run *run, uint16_t node, const struct mr_node_class **class)
+{
+	struct node_rt *rt = runtime(run, node);
+
+	if (!rt || !rt->class->replay_one)
+		return NULL;
+	enter_pass(rt, run);
+	*class = rt->class;
+	return &rt->run;
 }
 
 void

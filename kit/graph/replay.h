@@ -38,6 +38,9 @@ MR_API void mr_replay_drop(struct mr_node_run *, uint16_t node, unsigned reason,
 /* Another node's hooks and accounts; no-ops when it has none. */
 MR_API void mr_replay_call(struct mr_node_run *, uint16_t node, const uint32_t *packets,
     const uint32_t *args, const struct mr_replayed *, uint8_t *skip, unsigned count);
+/* The node's own run, of this pass, to call its `replay_one` with; null: it has none. */
+MR_API struct mr_node_run *mr_replay_run(struct mr_node_run *, uint16_t node,
+    const struct mr_node_class **);
 MR_API void mr_replay_tally(struct mr_node_run *, uint16_t node, uint32_t number, uint64_t packets,
     uint64_t bytes);
 MR_API void mr_replay_count(struct mr_node_run *, uint16_t node, unsigned counter, uint64_t n);

@@ -63,6 +63,9 @@ struct ct_side {
 /* Index 0: there is no such connection. */
 
 /* replay.c */
+uint8_t ct_replay_one(struct mr_node_run *, uint32_t packet, uint32_t arg, struct mr_replayed,
+    uint32_t counts[MR_REPLAY_COUNTERS]);
+void ct_replay_lines(const struct mr_node_run *, struct mr_replay_lines *);
 void ct_replay(struct mr_node_run *, const uint32_t *packets, const uint32_t *args,
     const struct mr_replayed *, uint8_t *skip, unsigned count);
 

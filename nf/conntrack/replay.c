@@ -168,6 +168,32 @@ walk(struct walkers *w, uint32_t connection)
 	w->bits[connection % WALKERS / 64] |= 1ull << connection % 64;
 }
 
+uint8_t
+ct_replay_one(struct mr_node_run *run, uint32_t packet, uint32_t arg, struct mr_replayed r,
+    uint32_t counts[MR_REPLAY_COUNTERS])
+{
+	const struct ct_side *side = run->self;
+	uint8_t skip;
+
+	if (mr_unlikely(!(arg & MR_TRACK_CONNECTION)))
+		return still_none(side, run, packet, &r);
+	skip = one(side, run, mr_packet_bytes_const(mr_packet_at(run->base, packet)), arg, &r);
+	counts[arg & CT_ARG_NEW ? CT_TRACK_NEW : CT_TRACK_ESTABLISHED] += !skip;
+	return skip;
+}
+
+void
+ct_replay_lines(const struct mr_node_run *run, struct mr_replay_lines *out)
+{
+	const struct ct_side *side = run->self;
+
+	*out = (struct mr_replay_lines){
+		.lines = (const uint8_t *)side->core->table->lines,
+		.mask = MR_TRACK_CONNECTION,
+		.stride = sizeof(struct ct_line),
+	};
+}
+
 void
 ct_replay(struct mr_node_run *run, const uint32_t *packets, const uint32_t *args,
     const struct mr_replayed *replayed, uint8_t *skip, unsigned count)

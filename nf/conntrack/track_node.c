@@ -366,5 +366,7 @@ const struct mr_node_class ct_track_class = {
 	MR_NODE_RUN(track),
 	.replays = true,
 	.replay = ct_replay,
+	.replay_one = ct_replay_one,
+	.replay_lines = ct_replay_lines,
 	.tick = ct_track_tick,
 };

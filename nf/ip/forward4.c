@@ -185,7 +185,8 @@ ip4_slow(const struct ip_work *w, struct mr_packet *p, const struct ip_at *at)
 	uint32_t src, dst, group;
 	unsigned reason;
 
-	if (!(mr_ip_flags(interface) & MR_IP_FORWARD4))
+	/* What has become IPv4 on its way here may come from where there is only IPv6. */
+	if (!(mr_ip_flags(interface) & MR_IP_FORWARD4) && !(p->flags & MR_PACKET_TRANSLATED))
 		return mr_verdict_drop(MR_IP_DROP_NO_IP4);
 	if (p->len < at->l3 + IP4_HEADER)
 		return mr_verdict_drop(MR_IP_DROP_SHORT4);
@@ -201,7 +202,7 @@ ip4_slow(const struct ip_work *w, struct mr_packet *p, const struct ip_at *at)
 						    : mr_fib4_find(mr_ip_fib4(interface), dst);
 	/* Before its options, about which the source would be told. */
 	if ((mr_ip_flags(interface) & (MR_IP_URPF4_STRICT | MR_IP_URPF4_LOOSE)) && src != 0 &&
-	    !(at->meta & MR_IP_META_ORIGIN) &&
+	    !(at->meta & MR_IP_META_ORIGIN) && !ip_is_translated(p) &&
 	    !ip_reverse_ok(w->ip, mr_fib4_find(mr_ip_fib4(interface), src), at->in,
 		mr_ip_flags(interface) & MR_IP_URPF4_STRICT))
 		return mr_verdict_drop(MR_IP_DROP_REVERSE4);
@@ -224,7 +225,7 @@ ip4_unusual(const struct ip_work *w, struct mr_packet *p, unsigned in, unsigned 
 		uint32_t src = ip4_load(mr_packet_bytes_const(p) + l3 + 12);
 
 		group = ip4_record(w, p, in, l3);
-		if (filter &&
+		if (filter && !ip_is_translated(p) &&
 		    !ip_reverse_ok(w->ip, mr_fib4_find(mr_ip_fib4(interface), src), in,
 			filter & MR_IP_URPF4_STRICT))
 			return mr_verdict_drop(MR_IP_DROP_REVERSE4);

@@ -110,7 +110,8 @@ ip4_batch(const struct ip_work *w, struct mr_recorder *rec, struct ip_batch *b, 
 			    mr_packet_bytes_const(mr_packet_at(base, packets[b->at[i]])) + l3 + 12);
 		mr_fib4_lookup(mr_ip_fib4(interface), b->address, b->back, count);
 		for (unsigned i = 0; i < count; i++)
-			if (!ip_reverse_ok(w->ip, b->back[i], in, in_flags & MR_IP_URPF4_STRICT))
+			if (!ip_reverse_ok(w->ip, b->back[i], in, in_flags & MR_IP_URPF4_STRICT) &&
+			    !ip_is_translated(mr_packet_at(base, packets[b->at[i]])))
 				b->adjacency[i] = IP_REFUSED;
 	}
 	for (unsigned i = 0; i < count; i++) {

@@ -141,7 +141,8 @@ ip6_slow(const struct ip_work *w, struct mr_packet *p, const struct ip_at *at)
 	uint32_t group;
 	bool local_source;
 
-	if (!(mr_ip_flags(interface) & MR_IP_FORWARD6))
+	/* What has become IPv6 on its way here may come from where there is only IPv4. */
+	if (!(mr_ip_flags(interface) & MR_IP_FORWARD6) && !(p->flags & MR_PACKET_TRANSLATED))
 		return mr_verdict_drop(MR_IP_DROP_NO_IP6);
 	if (p->len < at->l3 + IP6_HEADER)
 		return mr_verdict_drop(MR_IP_DROP_SHORT6);
@@ -160,7 +161,7 @@ ip6_slow(const struct ip_work *w, struct mr_packet *p, const struct ip_at *at)
 	    ? ip6_record(w, p, at->in, at->l3)
 	    : mr_fib6_find(mr_ip_fib6(interface), header + 24);
 	if ((mr_ip_flags(interface) & (MR_IP_URPF6_STRICT | MR_IP_URPF6_LOOSE)) && !local_source &&
-	    !(at->meta & MR_IP_META_ORIGIN) &&
+	    !(at->meta & MR_IP_META_ORIGIN) && !ip_is_translated(p) &&
 	    !ip_reverse_ok(w->ip, mr_fib6_find(mr_ip_fib6(interface), header + 8), at->in,
 		mr_ip_flags(interface) & MR_IP_URPF6_STRICT))
 		return mr_verdict_drop(MR_IP_DROP_REVERSE6);
@@ -180,7 +181,7 @@ ip6_unusual(const struct ip_work *w, struct mr_packet *p, unsigned in, unsigned 
 		const uint8_t *src = mr_packet_bytes_const(p) + l3 + 8;
 
 		group = ip6_record(w, p, in, l3);
-		if (filter && !is_link_local(src) &&
+		if (filter && !is_link_local(src) && !ip_is_translated(p) &&
 		    !ip_reverse_ok(w->ip, mr_fib6_find(mr_ip_fib6(interface), src), in,
 			filter & MR_IP_URPF6_STRICT))
 			return mr_verdict_drop(MR_IP_DROP_REVERSE6);

@@ -76,7 +76,8 @@ ip6_batch(const struct ip_work *w, struct mr_recorder *rec, struct ip_batch *b, 
 		mr_fib6_lookup(mr_ip_fib6(interface), b->pointer, b->back, count);
 		for (unsigned i = 0; i < count; i++) {
 			b->pointer[i] += 16;
-			if (!ip_reverse_ok(w->ip, b->back[i], in, in_flags & MR_IP_URPF6_STRICT))
+			if (!ip_reverse_ok(w->ip, b->back[i], in, in_flags & MR_IP_URPF6_STRICT) &&
+			    !ip_is_translated(mr_packet_at(base, packets[b->at[i]])))
 				b->adjacency[i] = IP_REFUSED;
 		}
 	}

@@ -96,6 +96,13 @@ ip_reverse_ok(const struct mr_ip *ip, uint32_t back, unsigned interface, bool st
 	return !strict || ip_leads_to(ip, back, interface);
 }
 
+/* Its source is one of this machine's by now: the one that it came from was its sender's. */
+mr_inline bool
+ip_is_translated(const struct mr_packet *p)
+{
+	return p->flags & MR_PACKET_TRANSLATED;
+}
+
 /* In place of an adjacency: the reverse-path filter says no. It is one that has no rewrite, so
  * that the loops come upon it, and that nothing leads to: interface 0's. */
 #define IP_REFUSED ((uint32_t)MR_IP_SPECIALS)

@@ -3,6 +3,21 @@
 /*
  * The lane under attack: whatever strangers send costs them the graph at most. Memory has a bound,
  * flows of honest people stay in the lane, and a counter says what is going on.
+ *
+ * Every attack, and who tests it (the others are nf/conntrack/attack_test.c and nf/router/attack_test.c):
+ *
+ *   hash collisions   keys_that_collide; conntrack: keys_of_one_bucket
+ *   mask explosion    masks_do_not_explode; kit/flow/mask_test.c: test_bounds
+ *   SYN flood         syns_pass_the_lane_by; conntrack: syn_flood, syn_flood_at_the_proxy
+ *   port scan         a_scan_earns_nothing, single_packets_leave_no_trace; conntrack: udp_scan,
+ *                     one_greedy_source
+ *   fragment flood    fragments_pass_the_lane_by, fragments_do_not_keep_others_out; conntrack:
+ *                     fragment_flood; nf/icmp/fragment_test.c for reassembly
+ *   a full table      a_full_table_keeps_who_is_there; conntrack: syn_flood, udp_scan (its table
+ *                     is full in both), all_places_taken_for_good, one_greedy_source (the
+ *                     limit of a source)
+ *   packets that change on the way, or cannot be replayed   changing_packets_walk,
+ *                     what_cannot_be_replayed_is_not_tried_again_and_again
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -93,11 +108,14 @@ give_honest(struct attack *t)
 
 /* Honest flows are there before. */
 static void
-begin(struct attack *t)
+begin_with(struct attack *t, const char *more)
 {
+	char text[BED_TEXT_MAX];
+
 	memset(t, 0, sizeof(*t));
 	t->random.state = 99;
-	t->bed = bed_open(configuration, lanes, 1);
+	snprintf(text, sizeof(text), "%s%s", configuration, more);
+	t->bed = bed_open(text, lanes, 1);
 	for (unsigned i = 0; i < HONEST; i++)
 		flow(&t->honest[i], 100, 1 + i);
 	for (unsigned i = 0; i < 3; i++) {
@@ -107,6 +125,12 @@ begin(struct attack *t)
 	t->honest_given = 0;
 	for (unsigned c = 0; c < MR_LANE_COUNTER_COUNT; c++)
 		t->before[c] = bed_lane_count(t->bed, c);
+}
+
+static void
+begin(struct attack *t)
+{
+	begin_with(t, "");
 }
 
 static uint64_t
@@ -321,6 +345,171 @@ fragments_do_not_keep_others_out(void **state)
 	finish(&t);
 }
 
+/* Vectors of honest flows with strangers' frames in between. */
+static void
+flood(struct attack *t, unsigned (*make)(struct attack *, unsigned n, uint8_t *frame))
+{
+	uint8_t frame[BED_FRAME_MAX + 64];
+
+	for (unsigned v = 0; v < VECTORS; v++) {
+		give_honest(t);
+		for (unsigned i = 0; i < ATTACK; i++)
+			bed_give(t->bed, 0, frame, make(t, v * ATTACK + i, frame), 0, 0);
+		bed_run(t->bed);
+	}
+	assert_true(counted(t, MR_LANE_COUNT_REPLAYED) * 100 >= t->honest_given * 99);
+}
+
+static unsigned
+make_syn(struct attack *t, unsigned n, uint8_t *frame)
+{
+	struct bed_flow f;
+	unsigned len;
+
+	stranger(t, &f);
+	f.proto = MR_IP_PROTO_TCP;
+	len = bed_frame_plain(&f, n, frame);
+	frame[14 + 20 + 13] = MR_TCP_SYN;
+	bed_sum_l4(&f, frame + 14, frame + 34, len - 34);
+	return len;
+}
+
+static void
+syns_pass_the_lane_by(void **state)
+{
+	struct attack t;
+	struct mr_lane_stats s;
+
+	(void)state;
+	begin(&t);
+	flood(&t, make_syn);
+	assert_int_equal(counted(&t, MR_LANE_COUNT_NOT_PLAIN), VECTORS * ATTACK);
+	mr_lane_stats(lane_of(&t), 0, &s);
+	assert_int_equal(s.flows.flows, HONEST);
+	finish(&t);
+}
+
+static unsigned
+make_fragment(struct attack *t, unsigned n, uint8_t *frame)
+{
+	struct bed_flow f;
+	unsigned len;
+
+	stranger(t, &f);
+	f.number = n;
+	len = bed_frame_plain(&f, n, frame);
+	/* First pieces of packets, and others. */
+	mr_store_be16(frame + 14 + 6,
+	    (uint16_t)(n % 2 ? MR_IP4_MORE_FRAGMENTS : 1 + bed_draw(&t->random, 100)));
+	bed_sum4(frame + 14);
+	return len;
+}
+
+static void
+fragments_pass_the_lane_by(void **state)
+{
+	struct attack t;
+	struct mr_lane_stats s;
+
+	(void)state;
+	begin(&t);
+	flood(&t, make_fragment);
+	assert_int_equal(counted(&t, MR_LANE_COUNT_NOT_PLAIN), VECTORS * ATTACK);
+	mr_lane_stats(lane_of(&t), 0, &s);
+	assert_int_equal(s.flows.flows, HONEST);
+	finish(&t);
+}
+
+/* From one address to another one: every port. */
+static unsigned
+make_probe(struct attack *t, unsigned n, uint8_t *frame)
+{
+	struct bed_flow f;
+
+	(void)t;
+	flow(&f, 100, 0x9000);
+	f.dport = (uint16_t)n;
+	return bed_frame_plain(&f, n, frame);
+}
+
+static void
+a_scan_earns_nothing(void **state)
+{
+	struct attack t;
+	struct mr_lane_stats s;
+
+	(void)state;
+	begin(&t);
+	flood(&t, make_probe);
+	assert_true(counted(&t, MR_LANE_COUNT_FIRST) > VECTORS * ATTACK * 99 / 100);
+	mr_lane_stats(lane_of(&t), 0, &s);
+	assert_true(s.flows.flows <= HONEST + 20);
+	finish(&t);
+}
+
+/* Rules of every prefix length: a cache that holds what bits were looked at would need a mask for
+ * each pair of lengths. Here fields count, and all are one mask. */
+static void
+write_prefixes(struct bed_text *t)
+{
+	bed_say(t, "acl:\n  list:\n    l:\n      default: accept\n      rule:\n");
+	for (unsigned len = 9; len <= 32; len++) {
+		unsigned host = 0x8000u + len * 0x400;
+		uint32_t address =
+		    (10u << 24 | 100u << 16 | host) & (uint32_t)(~0ull << (32 - len));
+
+		bed_say(t, "        - {name: d%u, destination: %u.%u.%u.%u/%u, action: continue}\n",
+		    len, address >> 24, address >> 16 & 255, address >> 8 & 255, address & 255,
+		    len);
+		bed_say(t, "        - {name: s%u, source: 10.0.0.0/%u, action: continue}\n", len,
+		    len);
+	}
+	bed_say(t, "  interface: {a: {in: l}}\n");
+}
+
+static unsigned
+make_any(struct attack *t, unsigned n, uint8_t *frame)
+{
+	struct bed_flow f;
+
+	stranger(t, &f);
+	f.proto = n % 3 ? MR_IP_PROTO_UDP : n % 2 ? MR_IP_PROTO_TCP : MR_IP_PROTO_ICMP;
+	if (n % 5 == 0)
+		f.sport = (uint16_t)(900 + n % 24 * 100);
+	return bed_frame_plain(&f, n, frame);
+}
+
+static void
+masks_do_not_explode(void **state)
+{
+	char rules[16384];
+	struct bed_text text = { .at = rules, .size = sizeof(rules) };
+	struct mr_flow_masks_stats masks;
+	uint8_t frame[BED_FRAME_MAX + 64];
+	unsigned len;
+	struct attack t;
+
+	(void)state;
+	write_prefixes(&text);
+	begin_with(&t, rules);
+	/* Twice each, so that they earn an entry. */
+	for (unsigned v = 0; v < VECTORS; v++) {
+		give_honest(&t);
+		for (unsigned i = 0; i < ATTACK / 2; i++) {
+			len = make_any(&t, v * ATTACK + i, frame);
+			bed_give(t.bed, 0, frame, len, 0, 0);
+			bed_give(t.bed, 0, frame, len, 0, 0);
+		}
+		bed_run(t.bed);
+	}
+	assert_true(counted(&t, MR_LANE_COUNT_REPLAYED) * 100 >= t.honest_given * 99);
+	assert_true(counted(&t, MR_LANE_COUNT_RECORDED) > 1000);
+	mr_flow_masks_stats(lane_of(&t)->workers[0]->masks, &masks);
+	assert_in_range(masks.count, 1, 3);
+	assert_true(masks.mask[0].entries <= FLOWS_MAX);
+	finish(&t);
+}
+
 int
 main(void)
 {
@@ -331,6 +520,10 @@ main(void)
 		cmocka_unit_test(changing_packets_walk),
 		cmocka_unit_test(what_cannot_be_replayed_is_not_tried_again_and_again),
 		cmocka_unit_test(fragments_do_not_keep_others_out),
+		cmocka_unit_test(syns_pass_the_lane_by),
+		cmocka_unit_test(fragments_pass_the_lane_by),
+		cmocka_unit_test(a_scan_earns_nothing),
+		cmocka_unit_test(masks_do_not_explode),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

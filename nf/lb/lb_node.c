@@ -118,12 +118,11 @@ send(const struct lb_pass *s, struct mr_packet *p, const struct lb_packet *k, ui
 
 /* -- a new connection ---------------------------------------------------------------------- */
 
+/* What joins midway has to show that it goes on, as a SYN has. */
 static uint32_t
 first_limit(const struct lb_service *service, const struct lb_packet *k, uint8_t *state)
 {
-	bool syn = (k->tcp_flags & (MR_TCP_SYN | MR_TCP_ACK)) == MR_TCP_SYN;
-
-	*state = k->proto == MR_IP_PROTO_TCP && syn ? LB_BEGUN : LB_OPEN;
+	*state = LB_OPEN;
 	if (k->proto == MR_IP_PROTO_UDP)
 		return service->timeouts[LB_TIMEOUT_UDP];
 	if (k->tcp_flags & MR_TCP_RST) {
@@ -134,7 +133,8 @@ first_limit(const struct lb_service *service, const struct lb_packet *k, uint8_t
 		*state = LB_FIN;
 		return service->timeouts[LB_TIMEOUT_FIN];
 	}
-	return service->timeouts[syn ? LB_TIMEOUT_SYN : LB_TIMEOUT_TCP];
+	*state = LB_BEGUN;
+	return service->timeouts[LB_TIMEOUT_SYN];
 }
 
 /* What the server will see as its peer, and thus answer to. */
@@ -309,7 +309,8 @@ begin(const struct lb_pass *s, struct mr_packet *p, const struct lb_packet *k)
 		if (service->sticky)
 			stick(s, k, f.backend);
 	}
-	mr_record_call(s->rec, p, lb_call_arg(f.index, f.word), true);
+	/* Its next packet changes what is remembered. */
+	mr_record_uncacheable(s->rec, p, "its connection begins");
 	return send(s, p, k, f.backend, &f);
 }
 
@@ -339,20 +340,38 @@ lb_advance(const struct lb_pass *s, const struct lb_found *f, const struct lb_pa
 		lb_enter(c, LB_OPEN, service->timeouts[LB_TIMEOUT_TCP]);
 }
 
+/* A client begins anew with the same port: on the same server, for flows of the lane may lead there yet.
+ * False: that one takes no new ones. */
+static bool
+begins_anew(const struct lb_pass *s, struct lb_found *f)
+{
+	struct lb_live *live = &s->core->live[f->backend];
+
+	if (lb_fit(s->core, f->backend) & LB_FIT_NEW) {
+		if (s->dry)
+			return true;
+		lb_restart(s->core->table, s->worker, f,
+		    s->view->services[f->service].timeouts[LB_TIMEOUT_TCP], s->run->seconds);
+		mr_node_count(s->run, LB_NODE_BEGUN, 1);
+		lb_traffic(s->core, s->run->worker, f->backend, LB_TRAFFIC_CONNECTIONS, 1);
+		return true;
+	}
+	if (!s->dry) {
+		(void)lb_end(s->core->table, s->worker, f->index, f->word, LB_COUNT_REUSED);
+		mr_generation_bump(&live->changed);
+	}
+	return false;
+}
+
 /* Whether what was found is where the packet is to go; if not, it is ended. */
 static bool
 still_good(const struct lb_pass *s, const struct mr_packet *p, const struct lb_packet *k,
-    const struct lb_found *f)
+    struct lb_found *f)
 {
 	mr_record_read(s->rec, p, "lb-backend", &s->core->live[f->backend].changed);
 	if (f->backend < s->view->backend_end && f->service == k->service &&
-	    (lb_fit(s->core, f->backend) & LB_FIT_OLD)) {
-		if (!is_syn(k) || f->state < LB_FIN)
-			return true;
-		if (!s->dry)
-			(void)lb_end(s->core->table, s->worker, f->index, f->word, LB_COUNT_REUSED);
-		return false;
-	}
+	    (lb_fit(s->core, f->backend) & LB_FIT_OLD))
+		return !is_syn(k) || f->state < LB_FIN || begins_anew(s, f);
 	if (s->dry)
 		return false;
 	mr_node_count(s->run, LB_NODE_AGAIN, 1);

@@ -138,9 +138,10 @@ void lb_edit_outer(const struct lb_pass *, struct mr_packet *, const struct lb_p
 mr_verdict_t lb_encapsulate(const struct lb_pass *, struct mr_packet *, const struct lb_packet *,
     uint16_t backend);
 
-/* route.c: the MTU of the way to an address; 0: no way, or it ends here. */
+/* route.c */
 /* Whether it is an address of the router that packets of this interface go to. */
 bool lb_route_is_own(const struct mr_ip *, uint16_t interface, bool six, const uint8_t *address);
+/* The MTU of the way to an address; 0: no way, or it ends here. */
 unsigned lb_route_mtu(const struct mr_ip *, uint16_t interface, bool six, const uint8_t *address);
 
 /* Into the midst of the router, by this edge of enum mr_ip_edge. */

@@ -3,7 +3,7 @@
 /*
  * Connections as text, read piece by piece (GET /state/lb/connections?...):
  *
- *	service=NAME backend=NAME client=ADDRESS
+ *	service=NAME backend=NAME client=A	an address or prefix
  *	form=text|json|count
  *
  * What is there changes meanwhile: a connection that begins or ends may be shown or not.
@@ -15,19 +15,18 @@
 #include <string.h>
 
 #include "nf/lb/control_int.h"
-
-enum form { TEXT, JSON, COUNT };
+#include "nf/query.h"
 
 #define LINE 512u
 
 struct connections {
 	const struct mr_lb *lb;
-	enum form form;
+	enum mr_query_form form;
 	uint32_t next, now;
 	uint64_t found;
 	char service[MR_PORT_NAME_MAX], backend[MR_PORT_NAME_MAX];
-	bool by_client, told;
-	struct lb_ip client;
+	bool told;
+	struct mr_query_prefix client;
 };
 
 struct shown {
@@ -68,9 +67,9 @@ matches(const struct connections *q, const struct shown *s)
 		return false;
 	if (q->backend[0] && strcmp(q->backend, s->backend->name) != 0)
 		return false;
-	return !q->by_client ||
-	    (q->client.six == !!(LB_TAIL_FLAGS(s->f.front[2]) & LB_KEY_SIX) &&
-		memcmp(q->client.bytes, s->f.front, 16) == 0);
+	return !q->client.given ||
+	    mr_query_covers(&q->client, LB_TAIL_FLAGS(s->f.front[2]) & LB_KEY_SIX,
+		(const uint8_t *)s->f.front);
 }
 
 static uint32_t
@@ -101,7 +100,7 @@ print(const struct connections *q, const struct shown *s, char *text, size_t siz
 		lb_ip_print(s->address->bytes, six, address);
 	if (s->f.state == LB_STICKY)
 		cport = port = 0;
-	if (q->form == JSON)
+	if (q->form == MR_QUERY_JSON)
 		return (size_t)snprintf(text, size,
 		    "{\"protocol\":\"%s\",\"client\":\"%s\",\"client-port\":%u,\"address\":\"%s\","
 		    "\"port\":%u,\"service\":\"%s\",\"backend\":\"%s\",\"server\":\"%s\","
@@ -129,10 +128,10 @@ stream_read(void *state, char *text, size_t size)
 		if (!look(q, q->next++, &s) || !matches(q, &s))
 			continue;
 		q->found++;
-		if (q->form != COUNT)
+		if (q->form != MR_QUERY_COUNT)
 			used += print(q, &s, text + used, LINE);
 	}
-	if (q->form == COUNT && !q->told && size > LINE) {
+	if (q->form == MR_QUERY_COUNT && !q->told && size > LINE) {
 		q->told = true;
 		used = (size_t)snprintf(text, size, "%llu\n", (unsigned long long)q->found);
 	}
@@ -148,25 +147,15 @@ stream_close(void *state)
 static int
 read_query(struct connections *q, const struct mr_nf_query *asked, struct mr_error *error)
 {
-	const char *form = asked->value(asked->arg, "form");
 	const char *service = asked->value(asked->arg, "service");
 	const char *backend = asked->value(asked->arg, "backend");
-	const char *client = asked->value(asked->arg, "client");
+	int rc = mr_query_form(asked, &q->form, error);
 
-	if (form && strcmp(form, "json") == 0)
-		q->form = JSON;
-	else if (form && strcmp(form, "count") == 0)
-		q->form = COUNT;
-	else if (form && strcmp(form, "text") != 0)
-		return mr_error_set(error, -EINVAL, "there is no form \"%s\"", form);
 	if (service && !lb_conf_service(&q->lb->now, service))
 		return mr_error_set(error, -ENOENT, "there is no service \"%s\"", service);
-	if (client && !lb_ip_read(client, &q->client))
-		return mr_error_set(error, -EINVAL, "\"%s\" is no address", client);
-	q->by_client = client != NULL;
 	snprintf(q->service, sizeof(q->service), "%s", service ? service : "");
 	snprintf(q->backend, sizeof(q->backend), "%s", backend ? backend : "");
-	return 0;
+	return rc ? rc : mr_query_prefix(asked, "client", &q->client, error);
 }
 
 int
@@ -190,7 +179,7 @@ lb_stream(void *state, const char *name, const struct mr_nf_query *asked, struct
 		return rc;
 	}
 	*out = (struct mr_nf_stream){
-		.type = q->form == JSON ? "application/x-ndjson" : "text/plain",
+		.type = q->form == MR_QUERY_JSON ? "application/x-ndjson" : "text/plain",
 		.read = stream_read,
 		.close = stream_close,
 		.state = q,

@@ -214,6 +214,19 @@ lb_assure(struct lb_line *c, uint32_t word)
 	    memory_order_relaxed, memory_order_relaxed);
 }
 
+void
+lb_restart(struct lb_table *t, uint32_t worker, struct lb_found *f, uint32_t limit, uint32_t now)
+{
+	struct lb_line *c = &t->lines[f->index];
+
+	f->state = LB_OPEN;
+	lb_enter(c, LB_OPEN, limit);
+	atomic_store_explicit(&c->created, now, memory_order_relaxed);
+	count(t, worker, LB_COUNT_ENDED);
+	count(t, worker, LB_COUNT_REUSED);
+	count(t, worker, LB_COUNT_CREATED);
+}
+
 /* -- the beginning ------------------------------------------------------------------------ */
 
 /* Of the bucket's connections the one that may be given up and was quiet longest. */

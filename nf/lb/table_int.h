@@ -159,6 +159,11 @@ enum lb_added lb_add(struct lb_table *, uint32_t worker, const struct lb_new *, 
 /* Ends a connection; `word` as seen. False: it is over already, or changes right now. */
 bool lb_end(struct lb_table *, uint32_t worker, uint32_t index, uint32_t word, enum lb_count why);
 
+/* A new connection with the same addresses and ports, on the same server. It counts as open at once,
+ * since its next packets may be replayed by what the flow lane has of the one before. */
+void lb_restart(struct lb_table *, uint32_t worker, struct lb_found *, uint32_t limit,
+    uint32_t now);
+
 /* Takes it for answered. */
 void lb_assure(struct lb_line *, uint32_t word);
 

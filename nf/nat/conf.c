@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "nf/nat/alg.h"
 #include "nf/nat/control_int.h"
 
 static const struct {
@@ -143,6 +144,30 @@ read_static(struct nat_conf_instance *out, const struct mr_conf *conf)
 	return 0;
 }
 
+static const struct nat_alg *
+alg_named(const char *name)
+{
+	for (unsigned i = 0; nat_alg_list[i]; i++)
+		if (strcmp(nat_alg_list[i]->name, name) == 0)
+			return nat_alg_list[i];
+	return NULL;
+}
+
+static int
+read_algs(struct nat_conf_instance *out, const struct mr_conf *conf)
+{
+	const struct mr_conf *at;
+	unsigned n = 0;
+
+	out->algs = calloc(mr_conf_count(conf, "alg") + 1, sizeof(*out->algs));
+	if (!out->algs)
+		return -ENOMEM;
+	mr_conf_each(at, conf, "alg")
+		if (alg_named(mr_conf_value(at)))
+			out->algs[n++] = alg_named(mr_conf_value(at));
+	return 0;
+}
+
 static int
 read_instance(struct nat_conf_instance *out, const struct mr_conf *conf)
 {
@@ -161,6 +186,8 @@ read_instance(struct nat_conf_instance *out, const struct mr_conf *conf)
 		rc = read_ranges(&out->excludes, conf, "exclude");
 	if (!rc)
 		rc = read_static(out, conf);
+	if (!rc)
+		rc = read_algs(out, conf);
 	if (rc)
 		return rc;
 	out->mapping = read_behavior(conf, "mapping");
@@ -240,6 +267,7 @@ nat_conf_free(struct nat_conf *c)
 		free(n->pool.at);
 		free(n->sources.at);
 		free(n->excludes.at);
+		free(n->algs);
 		free(n->statics);
 		free(n->forwards);
 	}
@@ -364,6 +392,10 @@ check_instance(struct mr_report *report, const struct mr_config *config,
 	mr_conf_each(at, conf, "inside")
 		if (names(conf, "outside", mr_conf_value(at)))
 			mr_report_at(report, config, at, "%s is outside, too", mr_conf_value(at));
+	mr_conf_each(at, conf, "alg")
+		if (!alg_named(mr_conf_value(at)))
+			mr_report_at(report, config, at, "there is no ALG for \"%s\"",
+			    mr_conf_value(at));
 	mr_conf_each(at, conf, "forward")
 		check_forward(report, config, at);
 	mr_conf_each(at, conf, "static")

@@ -40,6 +40,7 @@ struct nat_conf_instance {
 	bool inbound_refresh;
 	uint32_t hold_syn;
 	struct nat_pool_config ports; /* all but ranges and workers */
+	const struct nat_alg **algs; /* ends with null */
 	bool logged;                  /* each mapping */
 	struct nat_conf_static *statics;
 	struct nat_conf_forward *forwards;
@@ -76,11 +77,20 @@ struct nat_pool_use {
 	uint16_t epoch;
 };
 
+/* watch.c: what has run out, for the operator. */
+#define NAT_WATCHED 6
+struct nat_watch {
+	uint64_t told[NAT_INSTANCES_MAX + 1][NAT_WATCHED]; /* drops that were */
+	uint32_t next[NAT_INSTANCES_MAX + 1][NAT_WATCHED]; /* the second from which to tell more */
+};
+void nat_watch_tick(const struct mr_nat *, struct nat_watch *, uint32_t now);
+
 struct mr_nat {
 	struct mr_dataplane *dp;
 	struct nat_core *core; /* null: there was no instance yet */
 	struct nat_conf conf, next;
 	struct nat_journal *journal;
+	struct nat_watch watch;
 	struct nat_nodes *nodes[MR_PORT_MAX];
 	struct nat_pool_use pools[NAT_INSTANCES_MAX + 1];
 	struct nat_pool *old[NAT_INSTANCES_MAX + 1]; /* to be taken down */

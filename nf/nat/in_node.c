@@ -8,6 +8,7 @@
 
 #include <string.h>
 
+#include "nf/nat/alg_int.h"
 #include "nf/nat/held_int.h"
 #include "nf/nat/pass_int.h"
 
@@ -148,7 +149,7 @@ hairpin(const struct nat_pass *s, const struct nat_instance *n, struct mr_packet
 
 static mr_verdict_t
 inward(const struct nat_pass *s, const struct nat_instance *n, uint32_t packet,
-    struct mr_packet *p, const struct nat_packet *k)
+    struct mr_packet *p, struct nat_packet *k)
 {
 	struct nat_rewrite r = { .what = NAT_DST };
 	struct nat_found f;
@@ -164,6 +165,8 @@ inward(const struct nat_pass *s, const struct nat_instance *n, uint32_t packet,
 	r.dst = f.address;
 	r.dport = f.port;
 	r.what |= f.ports ? NAT_DPORT : 0;
+	if (mr_unlikely(f.word & NAT_ALG) && !nat_alg_run(s, n, packet, p, k, &f, false))
+		return nat_refuse(s, n, p, NAT_DROP_ALG);
 	mr_node_count(s->run, NAT_IN_COUNTER, 1);
 	return finish(s, p, k, &r);
 }

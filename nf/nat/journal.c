@@ -14,6 +14,9 @@
 #include "nf/nat/log_line.h"
 #include "nf/query.h"
 
+/* Events that are written before other things have their turn: workers may be faster. */
+#define AT_ONCE (1u << 18)
+
 /* What a pool's events say of where they come from. */
 struct source {
 	struct nat_journal *journal;
@@ -109,15 +112,15 @@ nat_journal_pool_gone(struct nat_journal *j, uint8_t instance, const struct nat_
 {
 	struct nat_log *log = mr_rcu_read(&j->log);
 	struct nat_event e;
-	uint32_t cursor = 0;
+	uint32_t cursor = 0, told = 0;
 
 	while (log && pool && nat_pool_next_block(pool, &cursor, &e)) {
 		e.kind = NAT_BLOCK_RETURNED;
 		e.now = nat_seconds();
 		(void)nat_log_block(log, instance, &e);
 		/* There may be more than the ring holds, and nobody else takes them out. */
-		if (cursor % 1024 == 0)
-			(void)nat_log_write(log, UINT32_MAX);
+		if (++told % 1024 == 0)
+			(void)nat_log_write(log, AT_ONCE);
 	}
 }
 
@@ -220,7 +223,7 @@ nat_journal_tick(struct nat_journal *j)
 	struct nat_log *log = mr_rcu_read(&j->log);
 
 	if (log)
-		(void)nat_log_write(log, UINT32_MAX);
+		(void)nat_log_write(log, AT_ONCE);
 }
 
 /* -- to look at --------------------------------------------------------------------------- */

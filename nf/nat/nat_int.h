@@ -18,6 +18,8 @@
 /* What mappings hold for, and who may answer (RFC 4787, 4.1 and 5). */
 enum nat_behavior { NAT_ENDPOINT_INDEPENDENT, NAT_ADDRESS_DEPENDENT, NAT_PORT_DEPENDENT };
 
+struct nat_alg;
+
 /* One translator. Constant once it is published in a view. */
 struct nat_instance {
 	char name[MR_PORT_NAME_MAX];
@@ -34,6 +36,7 @@ struct nat_instance {
 	unsigned own_count;
 	struct nat_pool *pool; /* null: the outside interfaces have no address yet */
 	uint16_t epoch;        /* of the pool: which one of this instance it is */
+	const struct nat_alg **algs; /* those that are on, ends with null; may be null */
 };
 
 /* What one interface has to do with translators: their places in the view. */
@@ -88,6 +91,7 @@ struct nat_self {
 	    "waited for its first fragment, but others need the place") \
 	X(UNSOLICITED, "nat-unsolicited", \
 	    "a SYN that nobody asked for; it was kept a while in case the inside would do the same") \
+	X(ALG, "nat-alg", "its payload speaks of addresses, and could not be changed") \
 	X(EXPLAINED, "nat-explained", "an explanation: it would wait")
 #define NAT_COUNTERS(X) \
 	X(OUT, "outward", "packets whose source became an outside address") \
@@ -161,6 +165,9 @@ uint32_t nat_quoted_outward(const struct nat_pass *, const struct nat_instance *
 /* Static addresses alone; false: there is none. */
 bool nat_fixed(const struct nat_pass *, const struct nat_instance *, be32_t, enum nat_scope,
     struct nat_found *);
+/* Whether a packet from inside has a mapping already. */
+bool nat_is_mapped(const struct nat_pass *, const struct nat_instance *,
+    const struct nat_packet *);
 /* The name of the mapping that a packet from inside would have. */
 void nat_name_of(const struct nat_instance *, const struct nat_packet *, struct nat_name *);
 

@@ -220,8 +220,12 @@ remember(struct mr_node_run *run, const uint32_t *packets, mr_verdict_t *verdict
 
 		/* The router announces itself. */
 		verdicts[i] = mr_verdict_drop(0);
-		if (mr_load_be16(mr_packet_bytes(p) + 12) != MR_ETH_TYPE_IP4)
+		if (mr_load_be16(mr_packet_bytes(p) + 12) != MR_ETH_TYPE_IP4) {
+			bed->arp.len = p->len;
+			memcpy(bed->arp.bytes, mr_packet_bytes(p), p->len);
+			bed->arp_sent = what == SENT;
 			continue;
+		}
 		bed->count++;
 		assert_int_equal(p->segments, 1);
 		s->f.len = p->len;
@@ -337,8 +341,9 @@ bed_open(struct bed *b, const char *body)
 	memset(b, 0, sizeof(*b));
 	bed = b;
 	b->log = (struct mr_log){ .sink = log_sink, .user = b, .level = MR_LOG_WARNING };
-	snprintf(text, sizeof(text), "nat: {instance: {x: {outside: [wan], inside: [lan]%s%s}}}\n",
-	    body[0] ? ", " : "", body);
+	/* A comment in `body` hides the rest of its line. */
+	snprintf(text, sizeof(text), "nat: {instance: {x: {outside: [wan], inside: [lan]%s%s%s",
+	    body[0] ? ", " : "", body, strchr(body, '#') ? "\n}\n" : "}}}\n");
 	b->config = good(text);
 	assert_int_equal(mr_report_create(&report), 0);
 	if (mr_dataplane_create(&b->dp, b->config, &b->log, report)) {
@@ -397,6 +402,9 @@ bed_run(struct bed *b, const char *node, uint16_t port, const struct frame *fram
 		p = mr_packet_at(buffers->base, packets[i]);
 		p->port = port;
 		p->queue = (uint16_t)i;
+		p->flags = b->flags;
+		p->csum_start = 34;
+		p->csum_offset = 6;
 	}
 	mr_graph_inject(b->graph, 0, node_of(b, node), packets, count);
 	mr_graph_pass(b->graph, 0);

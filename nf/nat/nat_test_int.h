@@ -60,7 +60,10 @@ struct bed {
 	struct seen seen[SEEN_MAX];
 	unsigned count;
 	struct seen last;
-	uint16_t from; /* the port of packets given to nat-out@wan */
+	uint16_t from;  /* the port of packets given to nat-out@wan */
+	uint16_t flags; /* of packets given */
+	struct frame arp; /* the last one that came */
+	bool arp_sent;
 };
 
 int make_model(void **state);

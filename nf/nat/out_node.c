@@ -6,6 +6,7 @@
  * mapping's line on the way too; then, in order, the packets.
  */
 
+#include "nf/nat/alg_int.h"
 #include "nf/nat/pass_int.h"
 
 /* Whether the translator has to do with this packet that leaves. */
@@ -67,7 +68,7 @@ error(const struct nat_pass *s, const struct nat_instance *n, uint32_t packet, s
 
 static mr_verdict_t
 flow(const struct nat_pass *s, const struct nat_instance *n, uint32_t packet, struct mr_packet *p,
-    const struct nat_packet *k)
+    struct nat_packet *k)
 {
 	struct nat_rewrite r = { .what = NAT_SRC };
 	struct nat_found f;
@@ -86,6 +87,8 @@ flow(const struct nat_pass *s, const struct nat_instance *n, uint32_t packet, st
 	r.src = f.address;
 	r.sport = f.port;
 	r.what |= f.ports ? NAT_SPORT : 0;
+	if (mr_unlikely(f.word & NAT_ALG) && !nat_alg_run(s, n, packet, p, k, &f, true))
+		return nat_refuse(s, n, p, NAT_DROP_ALG);
 	nat_rewrite(s->rec, p, k, &r);
 	mr_node_count(s->run, NAT_OUT_COUNTER, 1);
 	if (mr_unlikely(k->first))
@@ -95,7 +98,7 @@ flow(const struct nat_pass *s, const struct nat_instance *n, uint32_t packet, st
 
 static mr_verdict_t
 out_one(const struct nat_pass *s, const struct nat_instance *n, uint32_t packet,
-    struct mr_packet *p, const struct nat_packet *k)
+    struct mr_packet *p, struct nat_packet *k)
 {
 	if (!n)
 		return nat_pass_on(s);

@@ -36,7 +36,7 @@ struct nat_packet {
 	uint8_t tcp;   /* TCP's flags */
 	uint8_t query; /* ICMP: who asks, 0 of answers */
 	uint8_t first; /* the first of several fragments */
-	uint8_t instance;
+	struct nat_outside want; /* port 0: any */
 
 	/* NAT_ERROR: of the packet quoted, whose header is at `quoted` and layer 4 at `quoted4`. */
 	be32_t quoted_src, quoted_dst;

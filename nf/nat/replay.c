@@ -45,7 +45,7 @@ one(const struct nat_table *t, uint32_t arg, uint32_t now)
 	/* The same session, in its time. */
 	if (!(word & NAT_LIVE) ||
 	    ((word >> NAT_AGE_SHIFT ^ arg >> NAT_ARG_AGE_SHIFT) & NAT_ARG_AGE) ||
-	    nat_is_over(t, e, word, now))
+	    (word & NAT_SESSION ? nat_is_late(t, e, now) : nat_is_over(t, e, word, now)))
 		return MR_REPLAY_STALE;
 	if ((arg & NAT_ARG_OPEN) &&
 	    atomic_load_explicit(&e->state, memory_order_relaxed) != NAT_TCP_OPEN)

@@ -175,6 +175,7 @@ make_lines(void *user)
 	struct sessions *q = user;
 	const struct nat_table *t = q->nat->core ? q->nat->core->table : NULL;
 	uint32_t top = t ? atomic_load_explicit(&t->top, memory_order_relaxed) : 0;
+	bool more = q->next <= top;
 
 	for (unsigned i = 0; i < AT_ONCE && q->next <= top && q->lines.used < 32768; i++) {
 		uint32_t number = q->next++;
@@ -188,7 +189,7 @@ make_lines(void *user)
 		else if (q->form == MR_QUERY_JSON)
 			put_json(q, &s);
 	}
-	if (q->next <= top)
+	if (more)
 		return true;
 	if (q->form != MR_QUERY_COUNT || q->told)
 		return false;

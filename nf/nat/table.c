@@ -9,6 +9,7 @@
 #include "nf/nat/journal_int.h"
 
 #define NUMBER_CACHE 256u
+#define SEQ_CACHE 32u
 #define INSTANCES (NAT_INSTANCES_MAX + 1u)
 
 static void *
@@ -29,17 +30,24 @@ lines_of(const struct nat_table *t)
 	return (size_t)t->max + 1 + (t->workers + 1) * 2 * NUMBER_CACHE;
 }
 
+static size_t
+seqs_of(const struct nat_table *t)
+{
+	return (size_t)NAT_SEQ_MAX + 1 + (t->workers + 1) * 2 * SEQ_CACHE;
+}
+
 static int
 allocate(struct nat_table *t)
 {
 	t->entries = reserve(lines_of(t) * sizeof(*t->entries));
 	t->six = reserve(lines_of(t) * sizeof(*t->six));
+	t->seqs = reserve(seqs_of(t) * sizeof(*t->seqs));
 	t->timeouts = calloc(INSTANCES, sizeof(*t->timeouts));
 	t->pools = calloc(INSTANCES, sizeof(*t->pools));
 	t->epochs = calloc(INSTANCES, sizeof(*t->epochs));
 	t->mappings = calloc(INSTANCES, sizeof(*t->mappings));
 	t->sessions = calloc(INSTANCES, sizeof(*t->sessions));
-	return t->entries && t->six && t->timeouts && t->pools && t->epochs && t->mappings && t->sessions
+	return t->entries && t->six && t->seqs && t->timeouts && t->pools && t->epochs && t->mappings && t->sessions
 	    ? 0
 	    : -ENOMEM;
 }
@@ -73,6 +81,18 @@ nat_table_create(struct nat_table **out, uint32_t max, uint32_t workers, struct 
 	if (!rc)
 		rc = mr_pool_create(&t->numbers, &numbers, error);
 	if (!rc)
+		rc = mr_pool_create(&t->seq_numbers,
+		    &(struct mr_pool_config){ .name = "sequence shifts",
+			.base = t->seqs,
+			.shift = 5,
+			.first = 1,
+			.stride = 1,
+			.count = (uint32_t)seqs_of(t) - 1,
+			.workers = workers,
+			.cache = SEQ_CACHE,
+			.guard = MR_POOL_GUARD_OFF },
+		    error);
+	if (!rc)
 		rc = mr_counters_create(&t->counters, workers + 1, INSTANCES * NAT_COUNT_COUNT,
 		    error);
 	if (rc)
@@ -92,6 +112,9 @@ nat_table_destroy(struct nat_table *t)
 		return;
 	mr_counters_destroy(t->counters);
 	mr_pool_destroy(t->numbers);
+	mr_pool_destroy(t->seq_numbers);
+	if (t->seqs)
+		munmap(t->seqs, seqs_of(t) * sizeof(*t->seqs));
 	if (t->six)
 		munmap(t->six, lines_of(t) * sizeof(*t->six));
 	if (t->entries)
@@ -166,6 +189,17 @@ give_back(struct nat_entry *e, struct nat_pool *pool, uint32_t worker, uint32_t 
 		nat_pool_give(pool, worker, &o, proto, number, now);
 }
 
+void
+nat_release_seq(struct nat_table *t, uint32_t worker, struct nat_entry *e)
+{
+	uint32_t number = atomic_load_explicit(&e->alg, memory_order_relaxed);
+
+	if (!number)
+		return;
+	atomic_store_explicit(&e->alg, 0, memory_order_relaxed);
+	mr_pool_put(t->seq_numbers, worker, &number, 1);
+}
+
 /* Its word is not live any more, by this thread's doing. */
 static void
 let_go(struct nat_table *t, uint32_t worker, uint32_t number, uint32_t word, uint32_t now)
@@ -187,6 +221,7 @@ let_go(struct nat_table *t, uint32_t worker, uint32_t number, uint32_t word, uin
 	    atomic_load_explicit(&e->pool, memory_order_relaxed) ==
 		atomic_load_explicit(&t->epochs[instance], memory_order_relaxed))
 		give_back(e, pool, worker, number, word, now);
+	nat_release_seq(t, worker, e);
 	if (word & NAT_CHILD)
 		nat_orphan(t, atomic_load_explicit(&e->children, memory_order_relaxed));
 	if (word & (NAT_CHILD | NAT_SESSION)) {

@@ -37,9 +37,11 @@
 #include "kit/packet/wire.h"
 #include "kit/table/slots.h"
 #include "nf/nat/pool.h"
+#include "nf/nat/seq_int.h"
 
 #define NAT_INSTANCES_MAX 255u
 #define NAT_MAX_LIMIT (8u << 20)
+#define NAT_SEQ_MAX 16384u /* sessions whose payload changed its length, at once */
 
 enum nat_word {
 	NAT_LOCK = 1u << 0,
@@ -120,7 +122,7 @@ struct nat_entry {
 	_Atomic uint8_t state;       /* enum nat_tcp of its session */
 	_Atomic uint8_t timeout;     /* enum nat_timeout */
 	_Atomic uint16_t pool;       /* which of its instance: nat_instance.epoch */
-	_Atomic uint32_t alg; /* NAT_ALG: the ALG's state of its session (alg_int.h), under the lock */
+	_Atomic uint32_t alg; /* NAT_ALG: number in nat_table.seqs, 0: none; under the lock */
 	uint32_t pad;
 };
 static_assert(sizeof(struct nat_entry) == MR_CACHE_LINE, "a mapping is one line");
@@ -169,6 +171,8 @@ struct nat_table {
 	uint32_t workers;
 	struct mr_hash_key key;
 	struct mr_pool *numbers;
+	struct nat_seq *seqs; /* [NAT_SEQ_MAX + 1] and what idles in caches */
+	struct mr_pool *seq_numbers;
 	struct mr_counters *counters; /* a row per worker and one of control: [instance][COUNT] */
 	_Atomic uint32_t (*timeouts)[NAT_TIME_COUNT];  /* [NAT_INSTANCES_MAX + 1] */
 	_Atomic(struct nat_pool *) *pools;             /* [NAT_INSTANCES_MAX + 1] */
@@ -302,6 +306,10 @@ uint32_t nat_add(struct nat_table *, uint32_t worker, uint32_t number, const str
 /* One child more of the mapping seen with `word`. False: the mapping is gone. */
 bool nat_adopt(struct nat_table *, uint32_t mapping, uint32_t word);
 void nat_orphan(struct nat_table *, uint32_t mapping);
+
+/* The session in this line ends, whose lock is held or which is the caller's alone: its shifts are
+ * free again. */
+void nat_release_seq(struct nat_table *, uint32_t worker, struct nat_entry *);
 
 /* Control: ends what is past its time among the next `count` lines. */
 void nat_sweep(struct nat_table *, uint32_t now, uint32_t count);

@@ -10,8 +10,8 @@
 
 #include <string.h>
 
+#include "nf/nat/alg_int.h"
 #include "nf/nat/journal_int.h"
-#include "nf/nat/nat_int.h"
 
 /* -- names -------------------------------------------------------------------------------- */
 
@@ -33,10 +33,12 @@ nat_name_of(const struct nat_instance *n, const struct nat_packet *k, struct nat
 	name->is_six = false;
 }
 
+/* An ALG knows its sessions by their remote ends. */
 static bool
-is_tracked(const struct nat_instance *n, uint8_t proto)
+is_tracked(const struct nat_instance *n, uint8_t proto, be16_t remote_port)
 {
-	return proto == MR_IP_PROTO_TCP || n->filtering != NAT_ENDPOINT_INDEPENDENT;
+	return proto == MR_IP_PROTO_TCP || n->filtering != NAT_ENDPOINT_INDEPENDENT ||
+	    nat_alg_of(n, proto, remote_port);
 }
 
 /* The remote end as sessions have it: as much of it as filtering looks at; of TCP, all. */
@@ -66,20 +68,29 @@ nat_fixed(const struct nat_pass *s, const struct nat_instance *n, be32_t address
 	return true;
 }
 
-/* A mapping by name; the configuration's hold for all remote ends. */
 static uint32_t
-find_mapping(const struct nat_pass *s, const struct nat_instance *n, struct nat_name *name,
+find_scope(const struct nat_pass *s, struct nat_name name, uint64_t scope, uint32_t *word)
+{
+	name.scope = scope;
+	return nat_find(s->table, s->run->worker, &name, nat_hash(s->table, &name),
+	    s->run->seconds, word);
+}
+
+/* A mapping by name. The configuration's hold for all remote ends, an ALG's for all ports of one. */
+static uint32_t
+find_mapping(const struct nat_pass *s, const struct nat_instance *n, const struct nat_name *name,
     uint64_t hash, uint32_t *word)
 {
 	uint32_t number = nat_find(s->table, s->run->worker, name, hash, s->run->seconds, word);
-	struct nat_name any = *name;
 
 	if (mr_likely(number || n->mapping == NAT_ENDPOINT_INDEPENDENT))
 		return number;
-	any.scope = NAT_SCOPE(0, NAT_SCOPE_MAPPING);
-	number = nat_find(s->table, s->run->worker, &any, nat_hash(s->table, &any),
-	    s->run->seconds, word);
-	return number && (*word & NAT_STATIC) ? number : 0;
+	if (n->mapping == NAT_PORT_DEPENDENT)
+		number = find_scope(s, *name,
+		    NAT_SCOPE(NAT_END(NAT_ADDRESS(name->scope), 0), NAT_SCOPE_MAPPING), word);
+	if (number)
+		return number;
+	return find_scope(s, *name, NAT_SCOPE(0, NAT_SCOPE_MAPPING), word);
 }
 
 /* -- sessions ----------------------------------------------------------------------------- */
@@ -192,6 +203,7 @@ replace_session(const struct nat_pass *s, const struct nat_packet *k, uint32_t m
 	else
 		nat_count(s->table, s->run->worker, instance, NAT_COUNT_SESSIONS_ENDED);
 	nat_count(s->table, s->run->worker, instance, NAT_COUNT_SESSIONS);
+	nat_release_seq(s->table, s->run->worker, e);
 	begin_session(e, k, remote, s->run->seconds);
 	*word = ((*word & ~NAT_ALG) | NAT_SESSION | flags) + (1u << NAT_AGE_SHIFT);
 	nat_unlock(e, *word);
@@ -260,7 +272,7 @@ outward_session(const struct nat_pass *s, const struct nat_instance *n, const st
 	/* A reset begins nothing (RFC 7857, 7). */
 	if (s->dry || (k->tcp & MR_TCP_RST))
 		return s->dry ? NAT_DONE : NAT_DROP_NO_MAPPING;
-	flags = 0;
+	flags = nat_alg_of(n, k->proto, k->dport) ? NAT_ALG : 0;
 	session_word = word;
 	subscriber = subscriber_of(n, &s->table->entries[mapping]);
 	/* One for one. */
@@ -303,7 +315,7 @@ follow(const struct nat_pass *s, const struct nat_instance *n, const struct nat_
 		.open = true };
 	if (mr_unlikely(word & NAT_STATIC))
 		return NAT_DONE;
-	if (is_tracked(n, k->proto))
+	if (is_tracked(n, k->proto, k->dport))
 		return outward_session(s, n, k, number, word, f);
 	f->number = number;
 	f->word = word;
@@ -343,11 +355,14 @@ take_port(const struct nat_pass *s, const struct nat_instance *n, const struct n
 	if (!n->pool)
 		return NAT_DROP_NO_PORT;
 	*flags = NAT_PORT | (self ? NAT_SELF : 0);
-	if (self && nat_pool_try_reserve(n->pool, k->src, proto, k->sport, number) == 0) {
-		*o = (struct nat_outside){ k->src, k->sport, 0 };
+	*o = k->want.port ? k->want : (struct nat_outside){ k->src, k->sport, 0 };
+	if ((self || k->want.port) &&
+	    nat_pool_try_reserve(n->pool, o->address, proto, o->port, number) == 0) {
 		*flags |= NAT_RESERVED;
 		return NAT_DONE;
 	}
+	if (k->want.port)
+		return NAT_DROP_NO_PORT;
 	memcpy(inside, &k->src, 4);
 	rc = nat_pool_take(n->pool, s->run->worker, inside, false, proto, k->sport, number,
 	    s->run->seconds, o);
@@ -371,7 +386,7 @@ make(const struct nat_pass *s, const struct nat_instance *n, const struct nat_pa
     const struct nat_name *name, uint64_t hash, struct nat_found *f)
 {
 	struct nat_table *t = s->table;
-	bool tracked = is_tracked(n, k->proto);
+	bool tracked = is_tracked(n, k->proto, k->dport);
 	struct nat_outside o;
 	struct nat_entry *e;
 	uint32_t number, got, flags, word, rc;
@@ -403,6 +418,7 @@ make(const struct nat_pass *s, const struct nat_instance *n, const struct nat_pa
 	atomic_store_explicit(&e->children, 0, memory_order_relaxed);
 	atomic_store_explicit(&e->created, s->run->seconds, memory_order_relaxed);
 	flags |= (tracked ? NAT_SESSION : 0) | (n->logged ? NAT_LOGGED : 0);
+	flags |= nat_alg_of(n, k->proto, k->dport) ? NAT_ALG : 0;
 	got = nat_add(t, s->run->worker, number, name, hash, flags, s->run->seconds, &word);
 	if (mr_likely(got == number)) {
 		mr_node_count(s->run, NAT_MADE_COUNTER, 1);
@@ -425,6 +441,16 @@ make(const struct nat_pass *s, const struct nat_instance *n, const struct nat_pa
 	nat_put(t, s->run->worker, number);
 	/* Another worker was faster. */
 	return got ? follow(s, n, k, got, word, f) : NAT_DROP_FULL;
+}
+
+bool
+nat_is_mapped(const struct nat_pass *s, const struct nat_instance *n, const struct nat_packet *k)
+{
+	struct nat_name name;
+	uint32_t word;
+
+	nat_name_of(n, k, &name);
+	return find_mapping(s, n, &name, nat_hash(s->table, &name), &word) != 0;
 }
 
 uint32_t
@@ -491,6 +517,24 @@ inside_of(const struct nat_pass *s, uint32_t number, struct nat_found *f)
 		.open = true };
 }
 
+/* The session that lets this packet in: with its sender, or one that an ALG made, with any port of
+ * its sender or with anybody. */
+static uint32_t
+find_permit(const struct nat_pass *s, const struct nat_instance *n, const struct nat_packet *k,
+    uint32_t mapping, uint32_t *word)
+{
+	uint32_t was = *word, session;
+
+	session = find_session(s, mapping, session_of(n, k->src, k->sport, k->proto), word);
+	if (mr_likely(session) || n->filtering == NAT_ENDPOINT_INDEPENDENT)
+		return session;
+	for (unsigned any = 0; !session && any < 2; any++) {
+		*word = was;
+		session = find_session(s, mapping, any ? 0 : NAT_END(k->src, 0), word);
+	}
+	return session;
+}
+
 uint32_t
 nat_inward(const struct nat_pass *s, const struct nat_instance *n, const struct nat_packet *k,
     struct nat_found *f)
@@ -511,7 +555,7 @@ nat_inward(const struct nat_pass *s, const struct nat_instance *n, const struct 
 	inside_of(s, number, f);
 	if (mr_unlikely(word & NAT_STATIC))
 		return NAT_DONE;
-	if (!is_tracked(n, k->proto)) {
+	if (!is_tracked(n, k->proto, k->sport)) {
 		f->number = number;
 		f->word = word;
 		f->refresh = refresh;
@@ -520,7 +564,7 @@ nat_inward(const struct nat_pass *s, const struct nat_instance *n, const struct 
 		return NAT_DONE;
 	}
 	session_word = word;
-	session = find_session(s, number, session_of(n, k->src, k->sport, k->proto), &session_word);
+	session = find_permit(s, n, k, number, &session_word);
 	if (mr_likely(session) && advance(s, k, session, session_word, false, refresh, f))
 		return NAT_DONE;
 	if (!(word & NAT_SELF) && n->filtering != NAT_ENDPOINT_INDEPENDENT)

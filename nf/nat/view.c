@@ -142,6 +142,7 @@ nat_view_free(struct nat_view *v)
 	for (unsigned i = 0; v && i < v->count; i++) {
 		free(v->instances[i].sources);
 		free(v->instances[i].excludes);
+		free(v->instances[i].algs);
 	}
 	if (v)
 		free(v->instances);
@@ -156,6 +157,20 @@ copy_ranges(struct nat_range **out, unsigned *count, const struct nat_ranges *fr
 		return -ENOMEM;
 	memcpy(*out, from->at, from->count * sizeof(**out));
 	*count = from->count;
+	return 0;
+}
+
+static int
+copy_algs(struct nat_instance *n, const struct nat_conf_instance *c)
+{
+	unsigned count = 0;
+
+	while (c->algs[count])
+		count++;
+	n->algs = calloc(count + 1, sizeof(*n->algs));
+	if (!n->algs)
+		return -ENOMEM;
+	memcpy(n->algs, c->algs, count * sizeof(*n->algs));
 	return 0;
 }
 
@@ -222,7 +237,7 @@ fill(struct mr_nat *nat, struct nat_view *v, const struct nat_conf_instance *c,
 	n->own_count = nat->own_count[c->number];
 	memcpy(n->own, nat->own[c->number], sizeof(n->own));
 	find_inside(nat, c, n);
-	if (copy_ranges(&n->sources, &n->source_count, &c->sources) ||
+	if (copy_algs(n, c) || copy_ranges(&n->sources, &n->source_count, &c->sources) ||
 	    copy_ranges(&n->excludes, &n->exclude_count, &c->excludes))
 		rc = mr_error_set(error, -ENOMEM, "no memory");
 	place(nat, v, v->count, &c->outside, true);

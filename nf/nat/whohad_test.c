@@ -226,21 +226,21 @@ holes_cost_what_they_told(void **state)
 static void
 everything_that_fits_is_told(void **state)
 {
-	static const char *const lines[] = {
-		"{\"time\":\"1000\",\"event\":\"block-given\",\"nat\":\"a\",\"inside\":\"10.0.0."
-		"1\","
-		"\"outside\":\"198.18.0.0\",\"first\":1024,\"last\":9999}",
-		"{\"time\":\"1000\",\"event\":\"block-given\",\"nat\":\"b\",\"inside\":\"10.0.0."
-		"2\","
-		"\"outside\":\"198.18.0.0\",\"first\":2000,\"last\":2009}",
-		"{\"time\":\"1000\",\"event\":\"mapping-begun\",\"nat\":\"a\",\"inside\":\"10.0.0."
-		"3\","
-		"\"outside\":\"198.18.0.0\",\"protocol\":\"tcp\",\"inside-port\":7,\"port\":2005}",
-		"{\"time\":\"1000\",\"event\":\"mapping-begun\",\"nat\":\"a\",\"inside\":\"10.0.0."
-		"4\","
-		"\"outside\":\"198.18.0.0\",\"protocol\":\"udp\",\"inside-port\":7,\"port\":2005}",
-		"{\"time\":\"1000\",\"event\":\"block-given\",\"nat\":\"a\",\"inside\":\"fd00::5\","
-		"\"outside\":\"198.18.0.1\",\"first\":1024,\"last\":9999}",
+	static const struct {
+		const char *what, *inside, *rest;
+	} lines[] = {
+		{ "block-given", "10.0.0.1",
+		    "\"outside\":\"198.18.0.0\",\"first\":1024,\"last\":9999" },
+		{ "block-given", "10.0.0.2",
+		    "\"outside\":\"198.18.0.0\",\"first\":2000,\"last\":2009" },
+		{ "mapping-begun", "10.0.0.3",
+		    "\"outside\":\"198.18.0.0\",\"protocol\":\"tcp\",\"inside-port\":7,\"port\":"
+		    "2005" },
+		{ "mapping-begun", "10.0.0.4",
+		    "\"outside\":\"198.18.0.0\",\"protocol\":\"udp\",\"inside-port\":7,\"port\":"
+		    "2005" },
+		{ "block-given", "fd00::5",
+		    "\"outside\":\"198.18.0.1\",\"first\":1024,\"last\":9999" },
 	};
 	struct nat_whohad_question q = { .address = mr_be32(0xc6120000u),
 		.from = 1500000,
@@ -252,10 +252,16 @@ everything_that_fits_is_told(void **state)
 	} cases[] = { { 2005, 0, 4 }, { 2005, 6, 3 }, { 2005, 17, 3 }, { 2005, 1, 2 },
 		{ 2010, 0, 1 }, { 1023, 0, 0 }, { 10000, 0, 0 }, { 9999, 0, 1 }, { 1024, 0, 1 } };
 	struct nat_whohad *w = begin();
+	char text[NAT_LINE_MAX];
 	uint64_t bad;
 
-	for (unsigned i = 0; i < MR_ARRAY_COUNT(lines); i++)
-		assert_int_equal(nat_whohad_line(w, lines[i], strlen(lines[i])), 0);
+	for (unsigned i = 0; i < MR_ARRAY_COUNT(lines); i++) {
+		/* All of one translator but the second. */
+		snprintf(text, sizeof(text),
+		    "{\"time\":\"1000\",\"event\":\"%s\",\"nat\":\"%c\",\"inside\":\"%s\",%s}",
+		    lines[i].what, i == 1 ? 'b' : 'a', lines[i].inside, lines[i].rest);
+		assert_int_equal(nat_whohad_line(w, text, strlen(text)), 0);
+	}
 	assert_int_equal(nat_whohad_lines(w, &bad), 5);
 	assert_int_equal(bad, 0);
 	nat_whohad_seal(w);

@@ -87,6 +87,17 @@ resolve_body(struct mr_node_run *run, struct mr_recorder *rec, const uint32_t *p
 }
 MR_NODE_FUNCTIONS(resolve)
 
+/* It came in where it came in, not from the channel: translation and rules of the way out look at
+ * that. */
+static void
+restore_port(const struct neighbor_nodes *n, struct mr_packet *p)
+{
+	uint16_t port = mr_ip_port(&n->ip->interfaces[p->context % MR_IP_INTERFACES_MAX]);
+
+	if (p->context && port != MR_IP_NO_PORT)
+		p->port = port;
+}
+
 mr_inline void
 output_body(struct mr_node_run *run, struct mr_recorder *rec, const uint32_t *packets,
     mr_verdict_t *verdicts, unsigned count)
@@ -102,9 +113,11 @@ output_body(struct mr_node_run *run, struct mr_recorder *rec, const uint32_t *pa
 			verdicts[i] = mr_verdict_output(port % MR_PORT_MAX);
 			break;
 		case NEIGHBOR_PARCEL_GO:
+			restore_port(run->self, p);
 			verdicts[i] = mr_verdict_edge(MR_IP_EDGE_OUTPUT);
 			break;
 		case NEIGHBOR_PARCEL_FAIL:
+			restore_port(run->self, p);
 			verdicts[i] = mr_verdict_edge(MR_IP_EDGE_ICMP);
 			break;
 		default:

@@ -2,13 +2,16 @@
 """Connection tracking beside the kernel's: the same packets, state by state; and real stacks."""
 import json
 import random
+import select
+import signal
+import socket
 
 import pytest
-from scapy.all import (GRE, ICMP, IP, TCP, UDP, ICMPv6DestUnreach, ICMPv6EchoReply,
+from scapy.all import (Ether, GRE, ICMP, IP, TCP, UDP, ICMPv6DestUnreach, ICMPv6EchoReply,
                        ICMPv6EchoRequest, ICMPv6PacketTooBig, IPv6, Raw, fragment, raw)
 
 from lab import MILLRACE, millrace, run, until
-from track_lab import TrackLab, UnixConnection
+from track_lab import TrackLab, UnixConnection, socket_in, tcp_in
 
 A4, B4, A6, B6 = "10.1.0.2", "10.2.0.2", "fd00:1::2", "fd00:2::2"
 
@@ -359,6 +362,116 @@ conntrack: {drop-invalid: true, interface: [h1, h2]}
     assert drops == []
     counters = lab.show("conntrack")["zone-state"][0]["counters"]
     assert counters["created"] >= 5 and counters["invalid"] == 0
+
+
+STRICT = """
+interface: {h1: {device: port1}, h2: {device: port2}}
+bridge: {br0: {interface: [h1, h2]}}
+conntrack: {loose: false, drop-invalid: true, interface: [h1, h2]}
+"""
+TCP_REPAIR = 19
+
+
+@pytest.fixture
+def strict(lab):
+    """Two hosts that know each other, through a tracker that takes up nothing midway."""
+    for number in (1, 2):
+        lab.add_host(number)
+    lab.start(STRICT)
+    lab.ping(1, 2, "-c", "1")
+    return lab
+
+
+def host(lab, number):
+    return "%s-%d" % (lab.prefix, number)
+
+
+def talk(one, two):
+    """Something each way."""
+    for source, target in ((one, two), (two, one)):
+        source.sendall(b"x" * 3000)
+        got = 0
+        while got < 3000:
+            more = target.recv(3000 - got)
+            assert more
+            got += len(more)
+
+
+def connect(lab, port):
+    """A connection between the kernels of hosts 1 and 2; both sockets."""
+    listener = tcp_in(host(lab, 2), 7000)
+    listener.listen()
+    client = tcp_in(host(lab, 1), port)
+    client.connect(("10.8.0.2", 7000))
+    server = listener.accept()[0]
+    server.settimeout(8)
+    talk(client, server)
+    return client, server, listener
+
+
+def tracked(lab):
+    """TCP's connections, and how many packets were invalid."""
+    shown = lab.show("connections", "--protocol", "tcp")
+    return shown, lab.show("conntrack")["zone-state"][0]["counters"]["invalid"]
+
+
+def test_half_open(strict):
+    """A host forgets a connection (it crashed), and begins anew from the same port: RFC 9293, 3.5.1.
+    The other one challenges the SYN, is told by a reset, and the next SYN gets through."""
+    client, server, listener = connect(strict, 6000)
+    client.setsockopt(socket.IPPROTO_TCP, TCP_REPAIR, 1)
+    client.close()  # without a word
+    client = tcp_in(host(strict, 1), 6000)
+    client.connect(("10.8.0.2", 7000))
+    fresh = listener.accept()[0]
+    fresh.settimeout(8)
+    talk(client, fresh)
+    with pytest.raises(ConnectionResetError):
+        server.recv(1)
+    (one,), invalid = tracked(strict)
+    assert one["state"] == "established" and one["assured"] and invalid == 0
+    for used in (client, server, fresh, listener):
+        used.close()
+
+
+def test_reset_attack(strict):
+    """Somebody beside the server resets the connection with guessed numbers: it lives."""
+    client, server, listener = connect(strict, 6000)
+    mac = [strict.in_host(number, "cat", "/sys/class/net/eth0/address").stdout.strip()
+           for number in (1, 2)]
+    attacker = socket_in(host(strict, 2), "eth0")
+    numbers = random.Random(7)
+    kind = Ether(dst=mac[0], src=mac[1])
+    for n in range(400):
+        attacker.send(raw(kind / IP(src="10.8.0.2", dst="10.8.0.1") /
+                          TCP(sport=7000, dport=6000, flags="RA" if n % 2 else "R", window=0,
+                              seq=numbers.getrandbits(32), ack=numbers.getrandbits(32))))
+    assert until(3, lambda: tracked(strict)[1] > 380)
+    talk(client, server)
+    (one,), _ = tracked(strict)
+    assert one["state"] == "established"
+    for used in (client, server, listener, attacker):
+        used.close()
+
+
+def test_simultaneous_open_of_real_stacks(strict):
+    """Both SYNs are on their way at once: they wait in front of millrace, which is stopped."""
+    ends = [tcp_in(host(strict, 1), 6001), tcp_in(host(strict, 2), 6002)]
+    strict.switch.send_signal(signal.SIGSTOP)
+    for end, target in zip(ends, (("10.8.0.2", 6002), ("10.8.0.1", 6001))):
+        end.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            end.connect(target)
+    strict.switch.send_signal(signal.SIGCONT)
+    for end in ends:
+        assert select.select([], [end], [], 5)[1]
+        assert end.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) == 0
+        end.settimeout(8)
+    talk(*ends)
+    (one,), invalid = tracked(strict)
+    assert one["state"] == "established" and one["assured"] and invalid == 0
+    for end in ends:
+        end.close()
 
 
 PROXIED = """

@@ -7,6 +7,7 @@
 The test sends raw frames at one end. Of the kernel the state comes back as the DSCP that its rules
 write; of millrace as the counter that went up.
 """
+import contextlib
 import ctypes
 import http.client
 import json
@@ -25,20 +26,37 @@ _libc = ctypes.CDLL(None, use_errno=True)
 _labs = 0
 
 
-def socket_in(namespace, device):
-    """A raw packet socket on a device of a network namespace."""
+@contextlib.contextmanager
+def inside(namespace):
+    """This thread in a network namespace: what sockets are made there stay there."""
     here = os.open("/proc/self/ns/net", os.O_RDONLY)
     there = os.open("/run/netns/" + namespace, os.O_RDONLY)
     try:
         assert _libc.setns(there, 0x40000000) == 0
-        made = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ETH_ALL))
-        made.bind((device, 0))
-        made.setblocking(False)
-        return made
+        yield
     finally:
         assert _libc.setns(here, 0x40000000) == 0
         os.close(here)
         os.close(there)
+
+
+def socket_in(namespace, device):
+    """A raw packet socket on a device of a network namespace."""
+    with inside(namespace):
+        made = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ETH_ALL))
+        made.bind((device, 0))
+        made.setblocking(False)
+        return made
+
+
+def tcp_in(namespace, port):
+    """A TCP socket of a network namespace, bound to a port."""
+    with inside(namespace):
+        made = socket.socket()
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        made.bind(("0.0.0.0", port))
+        made.settimeout(8)
+        return made
 
 
 class UnixConnection(http.client.HTTPConnection):

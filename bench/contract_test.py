@@ -33,7 +33,7 @@ names = [line.split()[0] for line in listed.stdout.splitlines()]
 assert len(names) == len(set(names)) and {"pool", "ring-spsc-same", "forward"} <= set(names), names
 
 # Up to half a minute each; on request.
-slow = re.compile(r"-8m$|^(nat|cgnat|lb|lb-ipip|chain-rewrite)-1m$|^nat-setup$|^acl-100k(-graph)?$")
+slow = re.compile(r"-8m$|^(nat|cgnat|lb|lb-ipip|chain-rewrite)-(64k|128k|1m)$|^nat-setup$|^acl-10+k(-graph)?$")
 names = [name for name in names if not slow.search(name)]
 if few:
     names = [name for name in names if not large.search(name)]

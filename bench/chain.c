@@ -31,6 +31,17 @@ put_routes(FILE *out, const struct mr_bench_routes *routes)
 		    16 + i, i);
 }
 
+/* The router does not say by itself where it is. */
+static void
+put_bridge(FILE *out)
+{
+	fprintf(out,
+	    "  house: {driver: pair, device: gateway}\n"
+	    "  gateway: {driver: pair, device: house}\n"
+	    "bridge:\n  br0:\n    interface: [in, house]\n"
+	    "    static:\n      - {mac: \"02:00:00:00:00:01\", vlan: 0, interface: house}\n");
+}
+
 static char *
 write_configuration(const struct mr_bench_chain *chain, const struct mr_bench_run *run,
     const struct mr_bench_chain_config *config, const char *answers)
@@ -50,11 +61,14 @@ write_configuration(const struct mr_bench_chain *chain, const struct mr_bench_ru
 		    answers);
 	else
 		fprintf(out, "  out: {driver: \"null\"}\n");
+	if (config->bridge)
+		put_bridge(out);
 	fprintf(out, "lanes: {mode: %s", config->graph ? "graph" : "flow");
 	if (config->lane_flows)
 		fprintf(out, ", flows: %u", config->lane_flows);
 	fprintf(out, "}\nrouter:\n  default:\n    interface:\n");
-	fprintf(out, "      in: {mac: \"02:00:00:00:00:01\", address: [203.0.113.1/24]}\n");
+	fprintf(out, "      %s: {mac: \"02:00:00:00:00:01\", address: [203.0.113.1/24]}\n",
+	    config->bridge ? "gateway" : "in");
 	fprintf(out, "      out: {mac: \"02:00:00:00:00:03\", address: [192.0.2.1/24]}\n");
 	put_routes(out, &chain->traffic.routes);
 	if (config->functions)
@@ -82,7 +96,7 @@ read_counts(const struct mr_bench_chain *chain, uint64_t counts[3])
 
 /* Until everything is sent, and replayed, or not at all. */
 static int
-establish(struct mr_bench_chain *chain, struct mr_bench_run *run, bool graph,
+establish(struct mr_bench_chain *chain, const struct mr_bench_chain_config *config,
     struct mr_error *error)
 {
 	const uint64_t frames = chain->traffic.count,
@@ -98,14 +112,14 @@ establish(struct mr_bench_chain *chain, struct mr_bench_run *run, bool graph,
 	if ((after[1] - before[1]) * 1000 / received < SHARE)
 		return mr_error_set(error, -EIO, "of %llu packets it sends %llu",
 		    (unsigned long long)received, (unsigned long long)(after[1] - before[1]));
-	if (graph)
+	if (config->graph)
 		return 0;
 	after[2] = (after[2] - before[2]) * 1000 / received;
-	if (after[2] < SHARE)
+	if (after[2] < SHARE && !config->walks)
 		return mr_error_set(error, -EIO, "of 1000 packets the lane replays %llu",
 		    (unsigned long long)after[2]);
-	mr_bench_note(run, "; of 1000 packets the lane replays %llu", (unsigned long long)after[2]);
-	return 0;
+	chain->share = (unsigned)after[2];
+	return mr_bench_plane_state(chain->plane, "lanes", "programs", &chain->programs, error);
 }
 
 static int
@@ -130,7 +144,7 @@ make_plane(struct mr_bench_chain *chain, struct mr_bench_run *run,
 	if (rc < 0)
 		return rc;
 	chain->graph = mr_bench_plane_graph(chain->plane);
-	return establish(chain, run, config->graph, error);
+	return establish(chain, config, error);
 }
 
 static int
@@ -147,10 +161,10 @@ make_floor(struct mr_bench_chain *chain, bool nat, struct mr_error *error)
 }
 
 int
-mr_bench_chain_setup(struct mr_bench_run *run, const struct mr_bench_chain_config *config,
-    struct mr_error *error)
+mr_bench_chain_open(struct mr_bench_chain **out, struct mr_bench_run *run,
+    const struct mr_bench_chain_config *config, struct mr_error *error)
 {
-	struct mr_bench_chain *chain = calloc(1, sizeof(*chain));
+	struct mr_bench_chain *chain = *out = calloc(1, sizeof(*chain));
 	int rc;
 
 	if (!chain) {
@@ -158,21 +172,22 @@ mr_bench_chain_setup(struct mr_bench_run *run, const struct mr_bench_chain_confi
 		return mr_error_set(error, -ENOMEM, "no memory");
 	}
 	chain->user = config->user;
-	run->state = chain;
 	rc = mr_bench_traffic_open(&chain->traffic, &config->traffic, error);
 	if (rc == 0)
 		rc = make_plane(chain, run, config, error);
 	if (rc == 0)
 		rc = make_floor(chain, config->nat, error);
-	if (rc < 0)
-		mr_bench_chain_teardown(run);
+	if (rc == 0)
+		return 0;
+	mr_bench_chain_close(chain);
+	*out = NULL;
 	return rc;
 }
 
 void
-mr_bench_chain_teardown(struct mr_bench_run *run)
+mr_bench_chain_close(void *opened)
 {
-	struct mr_bench_chain *chain = run->state;
+	struct mr_bench_chain *chain = opened;
 
 	mr_bench_bare_flow_close(chain->bare);
 	mr_bench_bare_nat_close(chain->bare_nat);
@@ -184,11 +199,35 @@ mr_bench_chain_teardown(struct mr_bench_run *run)
 }
 
 int
+mr_bench_chain_setup(struct mr_bench_run *run, const struct mr_bench_chain_config *config,
+    struct mr_error *error)
+{
+	struct mr_bench_chain *chain;
+	int rc = mr_bench_chain_open(&chain, run, config, error);
+
+	run->state = chain;
+	if (rc == 0 && !config->graph)
+		mr_bench_note(run, "; of 1000 packets the lane replays %u, by %llu action programs",
+		    chain->share, (unsigned long long)chain->programs);
+	return rc;
+}
+
+void
+mr_bench_chain_teardown(struct mr_bench_run *run)
+{
+	mr_bench_chain_close(run->state);
+}
+
+int
+mr_bench_chain_window(struct mr_bench_run *run, void *chain, double *value, struct mr_error *error)
+{
+	return mr_bench_graph_window(((struct mr_bench_chain *)chain)->graph, run, value, error);
+}
+
+int
 mr_bench_chain_ours(struct mr_bench_run *run, double *value, struct mr_error *error)
 {
-	struct mr_bench_chain *chain = run->state;
-
-	return mr_bench_graph_window(chain->graph, run, value, error);
+	return mr_bench_chain_window(run, run->state, value, error);
 }
 
 int

@@ -9,11 +9,10 @@
  *
  *   [in: pcap] -- flow lane -- functions -- router, 16 next hops -- [out: null or pcap]
  *
- * The router is 203.0.113.1/24 on in, 192.0.2.1/24 on out.
+ * The router is 203.0.113.1/24 on in, 192.0.2.1/24 on out. Behind a bridge, in is that one's, and the
+ * router's interface is gateway, the other end of a pair.
  *
- * A chain is what run->state points to: teardown, ours and floor are a row's as they stand.
- *
- * Ownership: teardown frees everything, `user` too.
+ * Ownership: close frees everything, `user` too.
  * Threads: one. Errors: a data plane that does not come to do what the row is about.
  */
 
@@ -26,6 +25,8 @@ struct mr_bench_chain {
 	struct mr_bench_traffic traffic;
 	struct mr_bench_plane *plane;
 	struct mr_graph *graph;
+	unsigned share;             /* of 1,000 packets, what the lane replays */
+	uint64_t programs;          /* it has */
 	struct mr_buffers *buffers; /* the floor's */
 	struct mr_bench_bare_flow *bare;
 	struct mr_bench_bare_nat *bare_nat; /* instead */
@@ -35,6 +36,8 @@ struct mr_bench_chain {
 struct mr_bench_chain_config {
 	struct mr_bench_traffic_config traffic;
 	bool graph;          /* without the flow lane */
+	bool walks;          /* with it, and its functions may be such that it replays nothing */
+	bool bridge;         /* between in and the router */
 	bool nat;            /* the floor is bench/bare_nat.h */
 	uint32_t lane_flows; /* that the lane may hold; 0: its default */
 	/* Makes, of a flow's frame, what comes back; null: nothing does. */
@@ -45,10 +48,17 @@ struct mr_bench_chain_config {
 };
 
 /* Returns when all flows are there and all that is sent comes out, from the lane where there is
- * one; notes in the row's config what share is replayed. For a row's setup. */
+ * one. */
+int mr_bench_chain_open(struct mr_bench_chain **out, struct mr_bench_run *,
+    const struct mr_bench_chain_config *, struct mr_error *);
+void mr_bench_chain_close(void *chain);
+/* A window of its data plane: cycles per packet. */
+int mr_bench_chain_window(struct mr_bench_run *, void *chain, double *value, struct mr_error *);
+
+/* With the shapes of struct mr_bench_row's functions, run->state being the chain. The row's config
+ * gets to say what the lane did. */
 int mr_bench_chain_setup(struct mr_bench_run *, const struct mr_bench_chain_config *,
     struct mr_error *);
-
 void mr_bench_chain_teardown(struct mr_bench_run *);
 mr_bench_window mr_bench_chain_ours;
 mr_bench_window mr_bench_chain_floor;

@@ -13,7 +13,7 @@ import sys
 
 few = sys.argv[1] == "--few"
 command = sys.argv[2:] if few else sys.argv[1:]
-large = re.compile(r"-(64k|128k|1m|8m|load|flap|memory|update6)$|^ip[46]-1$|^acl-100k(-graph)?$")
+large = re.compile(r"-(64k|128k|1m|8m|load|flap|memory|update6)$|^ip[46]-1$|^nat-kernel$")
 
 
 def bench(*args):
@@ -32,8 +32,9 @@ assert listed.returncode == 0
 names = [line.split()[0] for line in listed.stdout.splitlines()]
 assert len(names) == len(set(names)) and {"pool", "ring-spsc-same", "forward"} <= set(names), names
 
-# Half a minute each; on request.
-names = [name for name in names if not name.endswith("-8m")]
+# Up to half a minute each; on request.
+slow = re.compile(r"-8m$|^(nat|cgnat|lb|lb-ipip|chain-rewrite)-1m$|^nat-setup$|^acl-100k(-graph)?$")
+names = [name for name in names if not slow.search(name)]
 if few:
     names = [name for name in names if not large.search(name)]
 done = bench(*names, "--peer", "none", "--seconds", "0.01", "--window", "20", "--json")

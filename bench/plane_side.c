@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "nf/dataplane.h"
 #include "nf/lanes/lanes.h"
@@ -94,6 +95,40 @@ mr_bench_plane_packets(struct mr_bench_plane *p, const char *interface, bool sen
 			count += atomic_load_explicit(&stats[q].packets, memory_order_relaxed);
 	}
 	return count;
+}
+
+int
+mr_bench_plane_state(struct mr_bench_plane *p, const char *function, const char *leaf,
+    uint64_t *value, struct mr_error *error)
+{
+	unsigned long long number;
+	struct mr_state *state;
+	const char *text, *at;
+	char wanted[80];
+	size_t size;
+	int rc;
+
+	if (mr_state_create(&state, p->model, MR_STATE_PLAIN))
+		return mr_error_set(error, -ENOMEM, "no memory for state");
+	snprintf(wanted, sizeof(wanted), "\"%s\":", leaf);
+	mr_dataplane_show(p->dp, function, state);
+	rc = mr_state_finish(state, &text, &size, error);
+	at = rc == 0 ? strstr(text, wanted) : NULL;
+	if (at && sscanf(at + strlen(wanted), "%llu", &number) == 1)
+		*value = number;
+	else if (rc == 0)
+		rc = mr_error_set(error, -ENOENT, "%s's state has no %s", function, leaf);
+	mr_state_destroy(state);
+	return rc;
+}
+
+void
+mr_bench_plane_tick(struct mr_bench_plane *p)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	mr_dataplane_tick(p->dp, (uint32_t)now.tv_sec);
 }
 
 void

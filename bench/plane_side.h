@@ -22,6 +22,11 @@ struct mr_lane *mr_bench_plane_lane(struct mr_bench_plane *);
 uint64_t mr_bench_plane_counter(struct mr_bench_plane *, const char *node, const char *counter);
 /* What a port has received or sent, by its interface's name; 0 where there is none. */
 uint64_t mr_bench_plane_packets(struct mr_bench_plane *, const char *interface, bool sent);
+/* Of a function's state ("nat") the first number of this name. */
+int mr_bench_plane_state(struct mr_bench_plane *, const char *function, const char *leaf,
+    uint64_t *value, struct mr_error *);
+/* What is due once a second. */
+void mr_bench_plane_tick(struct mr_bench_plane *);
 void mr_bench_plane_close(struct mr_bench_plane *);
 
 #endif

@@ -37,7 +37,7 @@ static const char configuration[] =
     "        " MR_BENCH_WIRE_HOP ": {interface: out, mac: \"" MR_BENCH_WIRE_HOP_MAC "\"}\n"
     "nat:\n"
     "  instance:\n"
-    "    masquerade: {outside: [out], inside: [in]}\n";
+    "    masquerade: {outside: [out]}\n";
 
 static void
 teardown(struct mr_bench_run *run)
@@ -146,7 +146,8 @@ static const struct mr_bench_row rows[] = {
 		"one UDP flow, the source's address and port translated; veths at default "
 		"settings, "
 		"the kernel's with GRO; 64-byte frames in one direction, fed as live XDP frames "
-		"from another CPU, forwarded on the pinned core, the kernel's on the CPU that feeds, "
+		"from another CPU, forwarded on the pinned core, the kernel's on the CPU that "
+		"feeds, "
 		"counted by the kernel; floor: AF_XDP descriptors from ring to ring, untranslated",
 	    .window_ms = 100,
 	    .two_cpus = true,

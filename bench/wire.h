@@ -32,6 +32,14 @@ enum mr_bench_wire_side {
 	MR_BENCH_WIRE_SIDES
 };
 
+/* What a router between them needs: whom frames are from and to, its addresses, and who is next. */
+#define MR_BENCH_WIRE_SRC "10.77.0.1"
+#define MR_BENCH_WIRE_DST "10.77.0.2"
+#define MR_BENCH_WIRE_IN "10.77.0.254"
+#define MR_BENCH_WIRE_OUT "192.0.2.1"
+#define MR_BENCH_WIRE_HOP "192.0.2.2"
+#define MR_BENCH_WIRE_HOP_MAC "02:00:00:00:00:99"
+
 struct mr_bench_wire {
 	struct mr_bench_net net;
 	struct mr_bench_feed feed;

@@ -22,8 +22,7 @@ static const struct mr_cmd_option options[] = {
 	    .doc = "routes: from there only; connections: begun by this address or prefix",
 	    .complete = "local|connected|neighbor|static|fpm|kernel" },
 	{ .name = "family", .value = "4|6", .doc = "routes: IPv4 or IPv6 only", .complete = "4|6" },
-	{ .name = "count",
-	    .doc = "routes, connections, nat-sessions, lb-connections, flows: how many there are" },
+	{ .name = "count", .doc = "long lists: how many there are" },
 	{ .name = "diff", .doc = "routes: where the FIB is not what the routes ask for" },
 	{ .name = "against",
 	    .value = "FILE",
@@ -63,6 +62,9 @@ static const struct mr_cmd_option options[] = {
 		"syn-sent2|unreplied|replied|assured" },
 	{ .name = "service", .value = "NAME", .doc = "lb-connections: of this service only" },
 	{ .name = "backend", .value = "NAME", .doc = "lb-connections: of this server only" },
+	{ .name = "client",
+	    .value = "ADDRESS",
+	    .doc = "lb-connections: of this address or prefix only" },
 	{ .name = "socket",
 	    .value = "PATH",
 	    .doc = "control socket of the millrace to ask",
@@ -76,8 +78,9 @@ static const char *const system_parts[] = { "node", "drop", "worker", "packets",
 
 /* One thing that can be asked for. */
 struct what {
-	const char *function; /* "system" for its parts */
-	const char *part;     /* null: all of it */
+	const char *function;                /* "system" for its parts */
+	const char *part;                    /* null: all of it */
+	const struct mr_nf_listing *listing; /* a stream, not a part of the state */
 };
 
 static const char *
@@ -90,6 +93,7 @@ name_of(const struct what *w)
 static bool
 what_at(unsigned n, struct what *w)
 {
+	const struct mr_nf *nf;
 	unsigned functions = 0;
 
 	while (mr_nf_list[functions])
@@ -102,17 +106,14 @@ what_at(unsigned n, struct what *w)
 	*w = (struct what){ .function = "system" };
 	if (n > 0 && n <= MR_ARRAY_COUNT(system_parts))
 		w->part = system_parts[n - 1];
-	if (n == MR_ARRAY_COUNT(system_parts) + 1)
-		*w = (struct what){ .function = "router", .part = "routes" };
-	if (n == MR_ARRAY_COUNT(system_parts) + 2)
-		*w = (struct what){ .function = "conntrack", .part = "connections" };
-	if (n == MR_ARRAY_COUNT(system_parts) + 3)
-		*w = (struct what){ .function = "lanes", .part = "flows" };
-	if (n == MR_ARRAY_COUNT(system_parts) + 4)
-		*w = (struct what){ .function = "nat", .part = "nat-sessions" };
-	if (n == MR_ARRAY_COUNT(system_parts) + 5)
-		*w = (struct what){ .function = "lb", .part = "lb-connections" };
-	return n <= MR_ARRAY_COUNT(system_parts) + 5;
+	if (n <= MR_ARRAY_COUNT(system_parts))
+		return true;
+	w->listing = mr_nf_listing_at(n - MR_ARRAY_COUNT(system_parts) - 1, &nf);
+	if (!w->listing)
+		return false;
+	w->function = nf->name;
+	w->part = w->listing->name;
+	return true;
 }
 
 /* As people say it: "interfaces", but "packets", "memory" and "system". */
@@ -246,14 +247,8 @@ show_run(const struct mr_cmd *cmd, int argc, char **argv)
 		return unknown(args.words[0]);
 	if (what.part && strcmp(what.part, "routes") == 0)
 		return mr_show_routes(&args);
-	if (what.part && strcmp(what.part, "connections") == 0)
-		return mr_show_connections(&args);
-	if (what.part && strcmp(what.part, "nat-sessions") == 0)
-		return mr_show_nat_sessions(&args);
-	if (what.part && strcmp(what.part, "lb-connections") == 0)
-		return mr_show_lb_connections(&args);
-	if (what.part && strcmp(what.part, "flows") == 0)
-		return mr_show_flows(&args);
+	if (what.listing)
+		return mr_show_listing(&args, what.function, what.listing);
 	snprintf(target, sizeof(target), "/state/%s", what.function);
 	if (mr_client_fetch(mr_cmd_value(&args, "socket"), target, &text, &size, &error)) {
 		fprintf(stderr, "millrace show: %s\n", error.text);
@@ -283,11 +278,9 @@ const struct mr_cmd mr_cmd_show = {
 	.usage = "WHAT [NAME]",
 	.help =
 	    "WHAT is interfaces, bridges (or another function's name), nodes, drops, workers,\n"
-	    "plugins, packets, memory, routes, connections, nat-sessions, lb-connections, flows or "
-	    "system. With NAME only that one, in "
-	    "full. Columns "
-	    "and\n"
-	    "rows of zeros are left out, and what is seldom asked for; --all shows them.\n"
+	    "plugins, packets, memory, system, or a long list: routes, connections, flows and the\n"
+	    "like. With NAME only that one, in full. Columns and rows of zeros are left out, and\n"
+	    "what is seldom asked for; --all shows them.\n"
 	    "\n"
 	    "routes take an address (its longest match and all less specific) or a prefix (it\n"
 	    "and all more specific). --diff says where the FIB is not what the routes ask for,\n"
@@ -295,12 +288,8 @@ const struct mr_cmd mr_cmd_show = {
 	    "FRR's\n"
 	    "\"show ip route json\", of BIRD's \"show route\". Both exit with 1 if there is any.\n"
 	    "\n"
-	    "connections take an address of either end, and --protocol, --source, --destination,\n"
-	    "--port, --zone, --state; nat-sessions an address of any end, and --instance, "
-	    "--protocol,\n"
-	    "--port; lb-connections a client's, and --service, --backend; flows (of the flow lane) "
-	    "too, and --interface, --top, --by,\n"
-	    "--program.\n"
+	    "Of the other long lists, connections, nat-sessions and flows (of the flow lane) take\n"
+	    "an address of any end, lb-connections the client's, and each its options.\n"
 	    "\n"
 	    "  millrace show interfaces\n"
 	    "  millrace show bridge br0\n"

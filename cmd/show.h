@@ -9,7 +9,7 @@
  */
 
 #include "cmd/cmd.h"
-#include "kit/base/def.h"
+#include "nf/nf.h"
 
 /* The n-th WHAT, as people say it ("interfaces"); false past the last. */
 bool mr_cmd_show_what(unsigned n, char *text, size_t size);
@@ -18,17 +18,12 @@ bool mr_cmd_show_what(unsigned n, char *text, size_t size);
  * is not null. */
 bool mr_cmd_show_find(const char *word, const char **function, const char **part);
 
-/* `show flows`, likewise. */
-int mr_show_flows(const struct mr_cmd_args *);
-
 /* `show routes`, whose answer comes in pieces. Returns an exit status. */
 int mr_show_routes(const struct mr_cmd_args *);
-/* `show connections`, likewise. */
-int mr_show_connections(const struct mr_cmd_args *);
-int mr_show_nat_sessions(const struct mr_cmd_args *);
+extern const struct mr_cmd mr_cmd_show;
 
-/* `show lb-connections`, likewise. */
-int mr_show_lb_connections(const struct mr_cmd_args *);
+/* A listing of a function's, with the filters that were given. */
+int mr_show_listing(const struct mr_cmd_args *, const char *function, const struct mr_nf_listing *);
 
 /* Prints what `target` answers; `array`: its lines as entries of a JSON array. *bytes: how much of
  * it there was. `what` is the word behind show, for errors. */

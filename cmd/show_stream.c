@@ -2,6 +2,7 @@
 /* What is too long for one answer: passed on from the control socket as it comes. */
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "cmd/client.h"
 #include "cmd/show.h"
@@ -58,51 +59,45 @@ mr_show_pass_on(const struct mr_cmd_args *args, const char *what, const char *ta
 	return n == 0 ? MR_EXIT_OK : complain(what, "the answer broke off");
 }
 
-/* A stream with the filters that were given. */
-static int
-show_lines(const struct mr_cmd_args *args, const char *what, const char *stream,
-    const char *const *filters)
+/* Options of `show` that are none of any list's filters. */
+static bool
+is_filter(const char *option)
+{
+	static const char *const others[] = { "json", "all", "count", "socket", "help" };
+
+	for (unsigned i = 0; i < MR_ARRAY_COUNT(others); i++)
+		if (strcmp(option, others[i]) == 0)
+			return false;
+	return true;
+}
+
+int
+mr_show_listing(const struct mr_cmd_args *args, const char *function,
+    const struct mr_nf_listing *list)
 {
 	bool count = mr_cmd_given(args, "count"), json = mr_cmd_given(args, "json") && !count;
 	char target[1024];
 	uint64_t bytes;
 	int status;
 
-	snprintf(target, sizeof(target), "%s", stream);
+	snprintf(target, sizeof(target), "/state/%s/%s", function, list->stream);
 	mr_client_param(target, sizeof(target), "form", count ? "count" : json ? "json" : "text");
-	for (; *filters; filters++)
-		if (mr_cmd_given(args, *filters))
-			mr_client_param(target, sizeof(target), *filters,
-			    mr_cmd_value(args, *filters));
+	for (const struct mr_cmd_option *o = mr_cmd_show.options; o->name; o++) {
+		const char *value = mr_cmd_value(args, o->name);
+
+		if (!mr_cmd_given(args, o->name) || !is_filter(o->name))
+			continue;
+		if (!mr_nf_has_filter(list->filters, o->name)) {
+			fprintf(stderr, "millrace show %s: has no --%s; there is %s\n", list->name,
+			    o->name, list->filters);
+			return MR_EXIT_USAGE;
+		}
+		mr_client_param(target, sizeof(target), o->name, o->value ? value : "true");
+	}
 	if (args->word_count > 1)
-		mr_client_param(target, sizeof(target), "address", args->words[1]);
-	status = mr_show_pass_on(args, what, target, json, &bytes);
+		mr_client_param(target, sizeof(target), list->word, args->words[1]);
+	status = mr_show_pass_on(args, list->name, target, json, &bytes);
 	if (status == MR_EXIT_OK && bytes == 0 && !json)
-		printf("no %s\n", what);
+		printf("no %s\n", list->name);
 	return status;
-}
-
-int
-mr_show_connections(const struct mr_cmd_args *args)
-{
-	static const char *const filters[] = { "protocol", "source", "destination", "address",
-		"port", "zone", "state", NULL };
-
-	return show_lines(args, "connections", "/state/conntrack/connections", filters);
-}
-
-int
-mr_show_nat_sessions(const struct mr_cmd_args *args)
-{
-	static const char *const filters[] = { "instance", "protocol", "address", "port", NULL };
-
-	return show_lines(args, "nat-sessions", "/state/nat/sessions", filters);
-}
-
-int
-mr_show_lb_connections(const struct mr_cmd_args *args)
-{
-	static const char *const filters[] = { "service", "backend", "address", NULL };
-
-	return show_lines(args, "lb-connections", "/state/lb/connections", filters);
 }

@@ -10,8 +10,10 @@
 #	lab_link A DEV B DEV     a veth between two
 #	lab_in NAME COMMAND..    runs there
 #	lab_begin NAME COMMAND.. in the background, until the end
-#	lab_run NAME FILE        millrace, answering before it goes on
+#	lab_run NAME FILE SED..  millrace with a file of this folder, changed by sed's expressions;
+#	                         answering before it goes on
 #	lab_check TEXT COMMAND.. says so when it succeeds, ends the script when not
+# shellcheck disable=SC2154
 PATH=/usr/sbin:/usr/bin:/sbin:/bin:$PATH
 export PATH
 folder=$(cd "$(dirname "$0")" && pwd) || exit 1
@@ -117,21 +119,45 @@ lab_show()
 
 lab_run()
 {
+	lab_name=$1
 	{
 		echo "system: {control-socket: $lab_work/socket}"
 		cat "$folder/$2"
 	} >"$lab_work/config.yaml"
-	ip netns exec "$lab_id-$1" "$millrace" run "$lab_work/config.yaml" >"$lab_work/log" 2>&1 &
+	shift 2
+	[ $# = 0 ] || sed -i "$@" "$lab_work/config.yaml"
+	ip netns exec "$lab_id-$lab_name" "$millrace" run "$lab_work/config.yaml" >"$lab_work/log" 2>&1 &
 	lab_millrace=$!
 	lab_started="$lab_started $lab_millrace"
 	lab_wait 5 lab_show packets || lab_failed "millrace did not start"
 }
 
-# The program at $lab_work/config.yaml, changed by sed: lab_change EXPRESSION..
+# lab_change EXPRESSION..: the configuration changed by sed, while it runs
 lab_change()
 {
+	lab_before=$(grep -c ' applied' "$lab_work/log")
 	sed -i "$@" "$lab_work/config.yaml"
 	kill -HUP "$lab_millrace"
+	lab_wait 5 lab_applied || lab_failed "the changed configuration was not applied"
+}
+
+lab_applied()
+{
+	[ "$(grep -c ' applied' "$lab_work/log")" -gt "$lab_before" ]
+}
+
+# The same without what people need not see: lab_config FILE
+lab_config()
+{
+	sed '/^#/d; s/^/    /' "$folder/$1"
+}
+
+# lab_end: it has to end well.
+lab_end()
+{
+	kill -TERM "$lab_millrace"
+	wait "$lab_millrace" || lab_failed "millrace ended badly"
+	echo "$example: ok"
 }
 
 lab_check()

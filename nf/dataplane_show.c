@@ -181,9 +181,20 @@ mr_nf_act_at(unsigned n)
 	return NULL;
 }
 
-/* Whether the word is one of a|b|c. */
-static bool
-is_listed(const char *list, const char *word)
+const struct mr_nf_listing *
+mr_nf_listing_at(unsigned n, const struct mr_nf **nf)
+{
+	for (unsigned i = 0; mr_nf_list[i]; i++)
+		for (const struct mr_nf_listing *l = mr_nf_list[i]->listings; l && l->name; l++)
+			if (n-- == 0) {
+				*nf = mr_nf_list[i];
+				return l;
+			}
+	return NULL;
+}
+
+bool
+mr_nf_has_filter(const char *list, const char *word)
 {
 	size_t len = strlen(word);
 
@@ -202,7 +213,7 @@ mr_dataplane_act(struct mr_dataplane *dp, const char *name, const char *const *f
 			if (strcmp(a->name, name) != 0)
 				continue;
 			for (; *filters; filters++)
-				if (!is_listed(a->filters, *filters))
+				if (!mr_nf_has_filter(a->filters, *filters))
 					return mr_error_set(error, -EINVAL,
 					    "%s has no filter \"%s\"; there are %s", name, *filters,
 					    a->filters);

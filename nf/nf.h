@@ -60,6 +60,15 @@ struct mr_nf_act {
 	    struct mr_error *);
 };
 
+/* A stream that people ask for by name, as `show NAME`: lines of text, of JSON, or their number
+ * (nf/query.h, "form"). */
+struct mr_nf_listing {
+	const char *name;    /* no other function has the same */
+	const char *stream;  /* of `stream` below */
+	const char *filters; /* the names of its query, "protocol|address": there are no others */
+	const char *word;    /* the filter that a word behind the name stands for */
+};
+
 struct mr_nf {
 	const char *name;
 	const char *doc;
@@ -84,7 +93,8 @@ struct mr_nf {
 	int (*stream)(void *state, const char *name, const struct mr_nf_query *,
 	    struct mr_nf_stream *, struct mr_error *);
 
-	const struct mr_nf_act *acts; /* ends with a null name; may be null */
+	const struct mr_nf_listing *listings; /* end with a null name; may be null */
+	const struct mr_nf_act *acts;         /* likewise */
 
 	/* For trace and explain; each may be null. */
 	/* Puts words to an operation that its nodes recorded: names and addresses for numbers.
@@ -98,6 +108,10 @@ struct mr_nf {
 /* Ends with a null pointer. */
 extern const struct mr_nf *const mr_nf_list[];
 
+/* The n-th of all functions' listings, and whose it is; null past the last. */
+const struct mr_nf_listing *mr_nf_listing_at(unsigned n, const struct mr_nf **);
+/* Whether the name is one of "a|b|c". */
+bool mr_nf_has_filter(const char *filters, const char *name);
 /* The n-th of all functions' acts; null past the last. */
 const struct mr_nf_act *mr_nf_act_at(unsigned n);
 

@@ -121,6 +121,33 @@ calls_that_wait(void **state)
 	finish(&b);
 }
 
+/* What a node wants to see itself is not overtaken by what comes behind it. */
+static void
+calls_keep_order(void **state)
+{
+	uint32_t packets[4];
+	struct bed b;
+
+	begin(&b, (struct mr_lane_config){ 0 }, 1);
+	learn(&b, CALL, 1);
+	b.judge.skip = b.judge.once = true;
+	b.sent = 0;
+	for (unsigned i = 0; i < 4; i++) {
+		packets[i] = packet(&b, CALL, 1, FRAME + i);
+		mr_packet_at(b.buffers->base, packets[i])->port = 0;
+	}
+	mr_graph_inject(b.graph, 0, b.nodes[0], packets, 4);
+	assert_counted(&b, SKIPPED, 1);
+	assert_counted(&b, ORDER, 3);
+	assert_counted(&b, CONDITION, 0);
+	assert_counted(&b, REPLAYED, 0);
+	for (unsigned i = 0; i < 4; i++)
+		assert_int_equal(b.lengths[i], FRAME + i);
+	give(&b, CALL, 1);
+	assert_counted(&b, REPLAYED, 1);
+	finish(&b);
+}
+
 /* Old by the node's word: recorded anew. */
 static void
 calls_say_that_it_is_old(void **state)
@@ -399,6 +426,7 @@ main(void)
 		cmocka_unit_test(programs_that_go_are_settled),
 		cmocka_unit_test(calls_with_each_packet),
 		cmocka_unit_test(calls_that_wait),
+		cmocka_unit_test(calls_keep_order),
 		cmocka_unit_test(calls_say_that_it_is_old),
 		cmocka_unit_test(calls_once_a_second),
 		cmocka_unit_test(idle_flows_go),

@@ -40,7 +40,7 @@ struct judge {
 	/* What its replay and tally were told. */
 	unsigned calls, alone, last_arg, tallied; /* alone: calls of replay_one */
 	uint64_t tallied_bytes;
-	bool skip, stale;
+	bool skip, stale, once; /* once: only the next one */
 };
 
 /* The source becomes another address and port, by its port. */
@@ -131,6 +131,7 @@ judge_replay(struct mr_node_run *run, const uint32_t *packets, const uint32_t *a
 		j->calls++;
 		j->last_arg = args[i];
 		skip[i] = j->stale ? MR_REPLAY_STALE : j->skip;
+		j->skip &= !j->once;
 	}
 }
 

@@ -281,18 +281,19 @@ one(struct mr_programs *s, const struct mr_op *op, const struct mr_flow_key *key
 static enum mr_program_refusal
 hopeless(const struct mr_recording *r)
 {
+	bool copies = r->branches > 1;
+
 	if ((r->flags & MR_RECORDING_TRUNCATED) || r->count > MR_RECORD_OPS_MAX)
 		return MR_PROGRAM_LONG;
-	for (unsigned i = 0; i < r->count; i++)
+	for (unsigned i = 0; i < r->count; i++) {
 		if (r->ops[i].kind == MR_OP_UNCACHEABLE)
 			return r->ops[i].node == MR_GRAPH_NODE_HANDOFF ? MR_PROGRAM_NO_END
 								       : MR_PROGRAM_SAID;
+		copies |= r->ops[i].kind == MR_OP_COPY || r->ops[i].branch;
+	}
 	if (r->flags & MR_RECORDING_UNCACHEABLE)
 		return MR_PROGRAM_SAID;
-	for (unsigned i = 0; i < r->count; i++)
-		if (r->ops[i].kind == MR_OP_COPY || r->ops[i].branch)
-			return MR_PROGRAM_COPIES;
-	return r->branches > 1 ? MR_PROGRAM_COPIES : MR_PROGRAM_OK;
+	return copies ? MR_PROGRAM_COPIES : MR_PROGRAM_OK;
 }
 
 static enum mr_program_refusal

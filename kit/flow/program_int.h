@@ -6,6 +6,7 @@
  * What the files of action programs share:
  *
  *   program_head.c   what the edits of a walk do to the packet's head, as symbols
+ *   program_known.c  what the key says of the bytes of packets that have it
  *   program_build.c  a recording's operations, one after the other; the finished program's bytes
  *   program_values.c what of it is the flow's own
  *   program_store.c  lines of memory; equal programs are one
@@ -175,6 +176,7 @@ struct head {
 	struct head_mod mods[HEAD_MODS];
 	unsigned mod_count;
 	bool shifted;                       /* something was opened or removed: bytes may move */
+	unsigned written;                   /* the end of what was written, while nothing moved */
 	uint8_t guard_mask[HEAD_BYTES + 8]; /* zeros at the end, to be read by eight */
 	uint8_t guard_value[HEAD_BYTES];
 };

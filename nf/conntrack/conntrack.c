@@ -389,6 +389,12 @@ mr_conntrack_refuse(struct mr_conntrack *ct, unsigned worker, const struct mr_pa
 	(void)ct_end(ct->core->table, worker, index, word, CT_COUNT_ENDED);
 }
 
+static const struct mr_nf_listing listings[] = {
+	{ "connections", "connections", "protocol|source|destination|address|port|zone|state",
+	    "address" },
+	{ 0 },
+};
+
 const struct mr_nf mr_nf_conntrack = {
 	.name = "conntrack",
 	.doc = "which connection packets belong to",
@@ -403,6 +409,7 @@ const struct mr_nf mr_nf_conntrack = {
 	.tick = tick,
 	.show = ct_show,
 	.stream = ct_stream,
+	.listings = listings,
 	.acts = ct_acts,
 	.describe = describe,
 };

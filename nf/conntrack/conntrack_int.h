@@ -63,6 +63,8 @@ struct ct_side {
 /* Index 0: there is no such connection. */
 
 /* replay.c */
+/* A digest of the ends of a frame that is plain (replay.c); 0: not one. */
+uint16_t ct_ends_digest(const uint8_t *bytes, unsigned len, unsigned dir);
 uint8_t ct_replay_one(struct mr_node_run *, uint32_t packet, uint32_t arg, struct mr_replayed,
     uint32_t counts[MR_REPLAY_COUNTERS]);
 void ct_replay_lines(const struct mr_node_run *, struct mr_replay_lines *);

@@ -332,7 +332,10 @@ ct_begin(const struct ct_table *t, struct ct_line *c, struct ct_cold *cold,
 	memcpy(&src, (const uint8_t *)&k->key.w[from ? 2 : 0] + at, 4);
 	memcpy(&dst, (const uint8_t *)&k->key.w[from ? 0 : 2] + at, 4);
 	c->check = ct_check_of(src, dst, CT_KEY_PORT(&k->key, from), CT_KEY_PORT(&k->key, !from));
+	c->check += c->check == 0; /* as in replay.c: 0 is no digest */
 	cold->shift = 0;
+	for (unsigned i = 0; i < 2; i++)
+		atomic_store_explicit(&cold->came[i], 0, memory_order_relaxed);
 	atomic_store_explicit(&cold->created, now, memory_order_relaxed);
 	atomic_store_explicit(&c->seen, now, memory_order_relaxed);
 	atomic_store_explicit(&c->packets[0], 1, memory_order_relaxed);

@@ -32,6 +32,32 @@ ends_of(struct ends *e, const uint8_t *bytes, const struct mr_replayed *r, uint8
 	return true;
 }
 
+/* As it goes in the first packet's direction; never 0. */
+mr_inline uint16_t
+digest_of(const struct ends *e, unsigned dir)
+{
+	uint16_t digest = dir ? ct_check_of(e->dst, e->src, e->dport, e->sport)
+			      : ct_check_of(e->src, e->dst, e->sport, e->dport);
+
+	return digest ? digest : 1;
+}
+
+uint16_t
+ct_ends_digest(const uint8_t *bytes, unsigned len, unsigned dir)
+{
+	struct mr_replayed r = { 0 };
+	struct mr_parsed parsed;
+	struct ends e;
+
+	if (mr_parse(&parsed, bytes, len, UINT16_MAX) || !(parsed.flags & MR_PARSED_L4) ||
+	    parsed.l4 + 8u > len)
+		return 0;
+	r.l3 = (uint8_t)parsed.l3;
+	r.l4 = (uint8_t)parsed.l4;
+	r.six = parsed.version == 6;
+	return ends_of(&e, bytes, &r, parsed.proto) ? digest_of(&e, dir) : 0;
+}
+
 /* One that began nothing: has somebody begun its connection meanwhile? Returns what to skip. */
 static mr_noinline uint8_t
 still_none(const struct ct_side *side, struct mr_node_run *run, uint32_t packet,
@@ -115,17 +141,19 @@ one(const struct ct_side *side, struct mr_node_run *run, const uint8_t *bytes, u
 	uint8_t proto = bytes[r->l3 + (r->six ? 6 : 9)], timeout;
 	unsigned dir = !!(arg & CT_ARG_REPLY);
 	struct ends e;
+	uint16_t digest;
 	bool good;
 
 	/* The same connection, answered as it was then. */
 	if (mr_unlikely(((word >> CT_AGE_SHIFT ^ arg >> CT_ARG_AGE_SHIFT) & CT_ARG_AGE) ||
 		!(word & CT_LIVE) || !(word & CT_REPLIED) != !!(arg & CT_ARG_NEW)))
 		return MR_REPLAY_STALE;
-	if (mr_unlikely(!ends_of(&e, bytes, r, proto)) ||
-	    c->check !=
-		(dir ? ct_check_of(e.dst, e.src, e.dport, e.sport)
-		     : ct_check_of(e.src, e.dst, e.sport, e.dport)) ||
-	    ct_is_over(t, c, now))
+	if (mr_unlikely(!ends_of(&e, bytes, r, proto)) || ct_is_over(t, c, now))
+		return MR_REPLAY_STALE;
+	/* Its ends, or what they were before they were translated. */
+	digest = digest_of(&e, dir);
+	if (mr_unlikely(c->check != digest) &&
+	    atomic_load_explicit(&t->cold[index].came[dir], memory_order_relaxed) != digest)
 		return MR_REPLAY_STALE;
 	if (!side->core->alone && !ct_lock(c, &word))
 		return MR_REPLAY_STALE;

@@ -141,7 +141,9 @@ struct ct_cold {
 	uint8_t last_scale;
 	uint8_t last_flags;
 	uint32_t cookie; /* of a proxied one: what the client takes for the server's isn */
-	uint32_t spare;
+	/* Of packets that were translated on their way here: a digest of their ends as they came in, by
+	 * direction, for the flow lane; 0: none. */
+	_Atomic uint16_t came[2];
 };
 static_assert(sizeof(struct ct_cold) == MR_CACHE_LINE, "a connection's other line");
 

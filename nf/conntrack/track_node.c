@@ -49,12 +49,27 @@ sum_is_bad(const struct ct_pass *s, uint32_t packet, const struct mr_packet *p,
 
 /* -- recordings --------------------------------------------------------------------------- */
 
+/* Whether its ends are others than when it came in; then *digest is theirs. */
+static bool
+was_translated(const struct ct_pass *s, const struct mr_packet *p, unsigned dir, uint16_t *digest)
+{
+	const struct mr_recording *r = mr_recorder_of(s->rec, p->record);
+
+	*digest = ct_ends_digest(r->snap, MR_MIN((unsigned)r->snapped, MR_RECORD_SNAP), dir);
+	return *digest != ct_ends_digest(mr_packet_bytes_const(p), p->len, dir);
+}
+
 static void
 record_call(const struct ct_pass *s, const struct mr_packet *p, const struct ct_packet *k,
     uint32_t index, uint32_t word, unsigned dir, bool fresh, uint8_t state)
 {
+	uint16_t digest;
+
 	if (!mr_recorded(s->rec, p))
 		return;
+	if (!s->dry && was_translated(s, p, dir, &digest))
+		atomic_store_explicit(&s->core->table->cold[index].came[dir], digest,
+		    memory_order_relaxed);
 	if (word & CT_PROXIED)
 		mr_record_uncacheable(s->rec, p, "the SYN proxy translates its numbers");
 	else if (k->proto == MR_IP_PROTO_TCP &&
@@ -73,6 +88,7 @@ static mr_verdict_t
 begin(const struct ct_pass *s, uint32_t packet, struct mr_packet *p, const struct ct_packet *k,
     uint16_t zone)
 {
+	uint16_t digest;
 	uint8_t proxy = s->side->out || k->proto != MR_IP_PROTO_TCP
 	    ? CT_PROXY_OFF
 	    : atomic_load_explicit(&s->side->port->proxy, memory_order_relaxed);
@@ -89,8 +105,12 @@ begin(const struct ct_pass *s, uint32_t packet, struct mr_packet *p, const struc
 	    (!k->check && sum_is_bad(s, packet, p, k)))
 		return invalid(s, p, zone);
 	/* Dropped ones are replayed for as long as nobody begins that connection. */
-	if (mr_recorded(s->rec, p))
-		mr_record_call(s->rec, p, CT_ARG_NEW, false);
+	if (mr_recorded(s->rec, p)) {
+		if (was_translated(s, p, 0, &digest))
+			mr_record_uncacheable(s->rec, p, "translated, and of no connection yet");
+		else
+			mr_record_call(s->rec, p, CT_ARG_NEW, false);
+	}
 	return ct_say(s, p, 0, MR_TRACK_NEW, false);
 }
 

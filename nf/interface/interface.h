@@ -39,7 +39,7 @@ void mr_interface_use(struct mr_interfaces *, uint16_t index, uint16_t node);
  * Stages: nodes of other functions in front of an interface's user, and behind what is sent on
  * it, each an instance for this interface. Edge 0 leads on to the next stage.
  *
- *   in    port -> LANE -> plug-ins' nodes -> RULES -> FAMILY -> NAT_IN -> PREFIX_IN -> LB_BACK
+ *   in    port -> LANE -> plug-ins' nodes -> RULES -> FAMILY_IN -> NAT_IN -> PREFIX_IN -> LB_BACK
  *         -> TRACK -> FILTER -> CONFIRM -> LB -> the user
  *   out   any output on the port -> TRACK -> FILTER -> CONFIRM -> PREFIX_OUT -> NAT_OUT -> the port
  *
@@ -50,13 +50,14 @@ void mr_interface_use(struct mr_interfaces *, uint16_t index, uint16_t node);
 enum mr_interface_stage {
 	MR_STAGE_LANE,       /* the flow lane, in front of everything; in only */
 	MR_STAGE_RULES,      /* flow rules; in only */
-	MR_STAGE_FAMILY,     /* from inside or outside: a packet of the other family; in only */
+	MR_STAGE_FAMILY_IN,  /* from outside: a packet of the other family, NAT64; in only */
 	MR_STAGE_NAT_IN,     /* from outside: another destination; in only */
 	MR_STAGE_PREFIX_IN,  /* the same of IPv6 prefixes; in only */
 	MR_STAGE_LB_BACK,    /* from a server: the service's address as its source; in only */
 	MR_STAGE_TRACK,      /* finds the packet's connection */
 	MR_STAGE_FILTER,     /* rules */
 	MR_STAGE_CONFIRM,    /* what passed the rules makes a connection */
+	MR_STAGE_FAMILY_OUT, /* from inside, the same; in only */
 	MR_STAGE_LB,         /* to a service: a server is chosen; in only */
 	MR_STAGE_PREFIX_OUT, /* IPv6 prefixes, to the outside: another source; out only */
 	MR_STAGE_NAT_OUT,    /* to the outside: another source; out only */

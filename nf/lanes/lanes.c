@@ -238,6 +238,11 @@ mr_lanes_find(struct mr_dataplane *dp, uint16_t interface, uint32_t packet,
 	return MR_LANES_FLOW;
 }
 
+static const struct mr_nf_listing listings[] = {
+	{ "flows", "flows", "interface|protocol|address|port|top|by|program", "address" },
+	{ 0 },
+};
+
 const struct mr_nf mr_nf_lanes = {
 	.name = "lanes",
 	.doc = "which lane packets take: the graph, or the flow lane in front of it",
@@ -251,4 +256,5 @@ const struct mr_nf mr_nf_lanes = {
 	.tick = lanes_tick,
 	.show = lanes_show,
 	.stream = lanes_stream,
+	.listings = listings,
 };

@@ -170,7 +170,7 @@ shown(struct bed *b, struct bed_plane *plane)
 		bed_must(b, mr_state_create(&state, b->model, MR_STATE_PLAIN) == 0);
 		if (mr_dataplane_show(plane->dp, mr_nf_list[i]->name, state) ||
 		    mr_state_finish(state, &text, &size, &error))
-			bed_fail(b, "%s cannot be shown", mr_nf_list[i]->name);
+			bed_fail(b, "%s cannot be shown: %s", mr_nf_list[i]->name, error.text);
 		bed_say(&t, "%s: %s\n", mr_nf_list[i]->name, text);
 		mr_state_destroy(state);
 	}

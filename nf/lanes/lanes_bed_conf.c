@@ -266,6 +266,26 @@ write_prefixes(const struct bed_shape *s, struct bed_random *r, struct bed_text 
 	    'a' + (int)outside, 'a' + (int)inside, inside, 48, 0x100 + bed_draw(r, BED_ROUTES), 48);
 }
 
+/* -- translation of addresses and ports ------------------------------------------------------ */
+
+/* One routed port is outside, with addresses of its subnet; all others are inside. */
+static void
+write_nat(const struct bed_shape *s, struct bed_random *r, struct bed_text *t)
+{
+	static const char *const behavior[] = { "endpoint-independent", "address-dependent",
+		"address-and-port-dependent" };
+	unsigned p = bed_draw(r, BED_PORTS), n = BED_SUBNET(p, 0);
+
+	/* Not with connections: see bed_write_conntrack. */
+	if (!bed_one_in(r, 3) || s->use[p] != BED_ROUTED || s->tracked)
+		return;
+	bed_say(t,
+	    "nat: {instance: {n: {outside: [%c], pool: [10.%u.0.200-10.%u.0.203], hold-syn: 0, "
+	    "mapping: %s, filtering: %s, timeouts: {udp: %u, icmp: %u}}}}\n",
+	    'a' + (int)p, n, n, behavior[bed_draw(r, 3)], behavior[bed_draw(r, 3)],
+	    10 + bed_draw(r, 100), 5 + bed_draw(r, 60));
+}
+
 /* -- all ---------------------------------------------------------------------------------- */
 
 const struct bed_generator bed_generators[] = {
@@ -276,6 +296,7 @@ const struct bed_generator bed_generators[] = {
 	{ "acl", NULL, bed_write_lists },
 	{ "conntrack", bed_plan_conntrack, bed_write_conntrack },
 	{ "prefixes", NULL, write_prefixes },
+	{ "nat", NULL, write_nat },
 };
 const unsigned bed_generator_count = MR_ARRAY_COUNT(bed_generators);
 

@@ -410,6 +410,11 @@ mr_lb_of(struct mr_dataplane *dp)
 	return mr_dataplane_state(dp, &mr_nf_lb);
 }
 
+static const struct mr_nf_listing listings[] = {
+	{ "lb-connections", "connections", "service|backend|client", "client" },
+	{ 0 },
+};
+
 const struct mr_nf mr_nf_lb = {
 	.name = "lb",
 	.doc = "services with several servers behind them",
@@ -424,5 +429,6 @@ const struct mr_nf mr_nf_lb = {
 	.tick = tick,
 	.show = lb_show,
 	.stream = lb_stream,
+	.listings = listings,
 	.describe = lb_describe,
 };

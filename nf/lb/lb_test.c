@@ -414,9 +414,9 @@ static void
 shown(void **state)
 {
 	static const char *const all[] = { NULL },
-				 *const none[] = { "address", "10.9.0.0/16", NULL },
+				 *const none[] = { "client", "10.9.0.0/16", NULL },
 				 *const count[] = { "form", "count", "service", "web", NULL },
-				 *const json[] = { "form", "json", "backend", "b1", "address",
+				 *const json[] = { "form", "json", "backend", "b1", "client",
 					 "198.51.100.0/24", NULL },
 				 *const bad[] = { "service", "x", NULL };
 	const struct lb_talk t = { "198.51.100.5", "203.0.113.80", 1000, 80 };

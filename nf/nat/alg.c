@@ -48,8 +48,7 @@ expect_rest(const struct nat_talk *talk, struct nat_packet *k, be16_t port, unsi
 
 		k->sport = mr_be16((uint16_t)(mr_be16(port) + i));
 		k->want = (struct nat_outside){ first->address, want, 0 };
-		if (!expect_one(talk, k, &got) || got.address != first->address ||
-		    got.port != want)
+		if (!expect_one(talk, k, &got) || got.address != first->address || got.port != want)
 			return false;
 	}
 	return true;
@@ -84,8 +83,8 @@ find_row(const struct nat_talk *talk, uint8_t protocol, unsigned port, unsigned 
 }
 
 bool
-nat_talk_expect(struct nat_talk *talk, uint8_t protocol, be32_t inside, be16_t port,
-    unsigned count, be32_t remote, struct nat_talk_outside *outside)
+nat_talk_expect(struct nat_talk *talk, uint8_t protocol, be32_t inside, be16_t port, unsigned count,
+    be32_t remote, struct nat_talk_outside *outside)
 {
 	struct nat_packet k = { .what = NAT_FLOW,
 		.proto = protocol,

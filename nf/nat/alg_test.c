@@ -97,8 +97,13 @@ static void
 begin(struct line *l, struct bed *b)
 {
 	l->b = b;
-	l->c = (struct pkt){ .src = HOST, .sport = 5000, .dst = REMOTE, .dport = 7777, .proto = TCP,
-		.flags = MR_TCP_SYN, .seq = 999 };
+	l->c = (struct pkt){ .src = HOST,
+		.sport = 5000,
+		.dst = REMOTE,
+		.dport = 7777,
+		.proto = TCP,
+		.flags = MR_TCP_SYN,
+		.seq = 999 };
 	assert_int_equal(out(b, &l->c), PASSED);
 	l->s = answer(b);
 	l->s.seq = 4999;
@@ -229,7 +234,10 @@ expected_ones_may_come(void **state)
 
 	for (unsigned m = 0; m < 3; m++)
 		for (unsigned i = 0; i < 3; i++) {
-			struct pkt p = { .src = REMOTE, .sport = 20, .dst = POOL, .proto = TCP,
+			struct pkt p = { .src = REMOTE,
+				.sport = 20,
+				.dst = POOL,
+				.proto = TCP,
 				.flags = MR_TCP_SYN };
 			char body[256];
 
@@ -238,8 +246,8 @@ expected_ones_may_come(void **state)
 			    behaviors[m], behaviors[i]);
 			open_with_toys(&b, body);
 			begin(&l, &b);
-			assert_int_equal(
-			    bed_out(&b, segment(&f, &l.c, "LISTEN 10.0.0.5:6000\n")), PASSED);
+			assert_int_equal(bed_out(&b, segment(&f, &l.c, "LISTEN 10.0.0.5:6000\n")),
+			    PASSED);
 			p.dport = (uint16_t)strtoul(text_of(&b) + 19, NULL, 10);
 			assert_int_equal(p.dport, 6000); /* preserved */
 			assert_int_equal(in(&b, &p), PASSED);
@@ -264,7 +272,11 @@ ports_in_a_row(void **state)
 	static struct bed b;
 	struct frame f;
 	struct line l;
-	struct pkt p = { .src = HOST2, .sport = 6001, .dst = REMOTE, .dport = 1, .proto = TCP,
+	struct pkt p = { .src = HOST2,
+		.sport = 6001,
+		.dst = REMOTE,
+		.dport = 1,
+		.proto = TCP,
 		.flags = MR_TCP_SYN };
 	unsigned port;
 
@@ -278,8 +290,12 @@ ports_in_a_row(void **state)
 	assert_int_not_equal(port, 6000);
 	assert_int_equal(port & 1, 0);
 	for (unsigned i = 0; i < 3; i++) {
-		struct pkt q = { .src = REMOTE, .sport = 9, .dst = POOL, .proto = TCP,
-			.dport = (uint16_t)(port + i), .flags = MR_TCP_SYN };
+		struct pkt q = { .src = REMOTE,
+			.sport = 9,
+			.dst = POOL,
+			.proto = TCP,
+			.dport = (uint16_t)(port + i),
+			.flags = MR_TCP_SYN };
 
 		assert_int_equal(in(&b, &q), PASSED);
 		assert_int_equal(b.last.p.dport, 6000 + i);

@@ -93,9 +93,9 @@ read_behavior(const struct mr_conf *conf, const char *leaf)
 {
 	const char *text = mr_conf_text(conf, leaf, "endpoint-independent");
 
-	return strcmp(text, "address-dependent") == 0 ? NAT_ADDRESS_DEPENDENT
+	return strcmp(text, "address-dependent") == 0         ? NAT_ADDRESS_DEPENDENT
 	    : strcmp(text, "address-and-port-dependent") == 0 ? NAT_PORT_DEPENDENT
-							       : NAT_ENDPOINT_INDEPENDENT;
+							      : NAT_ENDPOINT_INDEPENDENT;
 }
 
 static void
@@ -341,11 +341,12 @@ check_forward(struct mr_report *report, const struct mr_config *config, const st
 		if (f.protocol != g.protocol)
 			continue;
 		if (f.outside == g.outside && f.first <= g.last && g.first <= f.last)
-			mr_report_at(report, config, other,
-			    "has ports that %s has already", mr_conf_key(at));
+			mr_report_at(report, config, other, "has ports that %s has already",
+			    mr_conf_key(at));
 		else if (f.to == g.to && f.to_port <= other_end && g.to_port <= end)
 			mr_report_at(report, config, other,
-			    "leads where %s leads: an inside port has one outside port, for what it "
+			    "leads where %s leads: an inside port has one outside port, for what "
+			    "it "
 			    "sends by itself",
 			    mr_conf_key(at));
 	}
@@ -364,14 +365,12 @@ check_static(struct mr_report *report, const struct mr_config *config, const str
 			    mr_conf_key(at));
 		if (strcmp(mr_conf_text(at, "inside", ""), mr_conf_text(other, "inside", "")) == 0)
 			mr_report_at(report, config, mr_conf_child(other, "inside"),
-			    "%s is that of %s", mr_conf_text(other, "inside", ""),
-			    mr_conf_key(at));
+			    "%s is that of %s", mr_conf_text(other, "inside", ""), mr_conf_key(at));
 	}
 }
 
 static void
-check_instance(struct mr_report *report, const struct mr_config *config,
-    const struct mr_conf *conf)
+check_instance(struct mr_report *report, const struct mr_config *config, const struct mr_conf *conf)
 {
 	struct nat_pool_config ports = { 0 };
 	struct nat_ranges pool = { 0 };

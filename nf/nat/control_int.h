@@ -40,7 +40,7 @@ struct nat_conf_instance {
 	bool inbound_refresh;
 	uint32_t hold_syn;
 	struct nat_pool_config ports; /* all but ranges and workers */
-	const struct nat_alg **algs; /* ends with null */
+	const struct nat_alg **algs;  /* ends with null */
 	bool logged;                  /* each mapping */
 	struct nat_conf_static *statics;
 	struct nat_conf_forward *forwards;

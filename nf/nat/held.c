@@ -7,7 +7,7 @@
 #include "nf/nat/pass_int.h"
 
 #define GONE_SECONDS 5u /* its node would have seen to it */
-#define QUOTE 68u       /* IP header and all of TCP's but options (RFC 1812, 4.3.2.3 lets us say more) */
+#define QUOTE 68u /* IP header and all of TCP's but options (RFC 1812, 4.3.2.3 lets us say more) */
 
 bool
 nat_hold_syn(const struct nat_pass *s, const struct nat_instance *n, uint32_t packet,
@@ -27,8 +27,8 @@ nat_hold_syn(const struct nat_pass *s, const struct nat_instance *n, uint32_t pa
 	for (unsigned i = 0; i < NAT_HELD_MAX; i++) {
 		if (h->syns[i].packet != MR_PACKET_NONE)
 			continue;
-		h->syns[i] = (struct nat_held_syn){ packet, s->run->seconds + n->hold_syn,
-			s->run->node };
+		h->syns[i] =
+		    (struct nat_held_syn){ packet, s->run->seconds + n->hold_syn, s->run->node };
 		atomic_store_explicit(&h->count, h->count + 1, memory_order_relaxed);
 		mr_node_count(s->run, NAT_HELD_COUNTER, 1);
 		nat_count(s->table, s->run->worker, n->number, NAT_COUNT_FILTERED);

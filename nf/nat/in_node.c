@@ -44,7 +44,7 @@ not_ours(const struct nat_pass *s, const struct nat_instance *n, struct mr_packe
 		mr_record_call(s->rec, p, 0, false);
 		if (k->first)
 			nat_lead(s, p, k, NAT_LEAD_PASS, NULL, 0);
-		return nat_pass_on(s);
+		return nat_pass_on(s, p);
 	}
 	if (k->first)
 		nat_lead(s, p, k, NAT_LEAD_DROP, NULL, rc);
@@ -141,15 +141,15 @@ hairpin(const struct nat_pass *s, const struct nat_instance *n, struct mr_packet
 	r.sport = out.port;
 	r.dst = in.address;
 	r.dport = in.port;
-	mr_node_count(s->run, NAT_HAIRPIN_COUNTER, 1);
+	mr_node_count_packet(s->run, s->rec, p, NAT_HAIRPIN_COUNTER, 1);
 	if (!s->dry)
 		nat_count(s->table, s->run->worker, n->number, NAT_COUNT_HAIRPIN);
 	return finish(s, p, k, &r);
 }
 
 static mr_verdict_t
-inward(const struct nat_pass *s, const struct nat_instance *n, uint32_t packet,
-    struct mr_packet *p, struct nat_packet *k)
+inward(const struct nat_pass *s, const struct nat_instance *n, uint32_t packet, struct mr_packet *p,
+    struct nat_packet *k)
 {
 	struct nat_rewrite r = { .what = NAT_DST };
 	struct nat_found f;
@@ -167,16 +167,16 @@ inward(const struct nat_pass *s, const struct nat_instance *n, uint32_t packet,
 	r.what |= f.ports ? NAT_DPORT : 0;
 	if (mr_unlikely(f.word & NAT_ALG) && !nat_alg_run(s, n, packet, p, k, &f, false))
 		return nat_refuse(s, n, p, NAT_DROP_ALG);
-	mr_node_count(s->run, NAT_IN_COUNTER, 1);
+	mr_node_count_packet(s->run, s->rec, p, NAT_IN_COUNTER, 1);
 	return finish(s, p, k, &r);
 }
 
 static mr_verdict_t
-in_one(const struct nat_pass *s, const struct nat_instance *n, uint32_t packet,
-    struct mr_packet *p, struct nat_packet *k, bool outside)
+in_one(const struct nat_pass *s, const struct nat_instance *n, uint32_t packet, struct mr_packet *p,
+    struct nat_packet *k, bool outside)
 {
 	if (!n)
-		return nat_pass_on(s);
+		return nat_pass_on(s, p);
 	switch (k->what) {
 	case NAT_FLOW:
 	case NAT_PROTOCOL:
@@ -243,8 +243,11 @@ in_body(struct mr_node_run *run, struct mr_recorder *rec, const uint32_t *packet
 
 	for (unsigned i = 0; i < count; i++) {
 		struct mr_packet *p = mr_packet_at(run->base, packets[i]);
+		const struct mr_packet *later =
+		    mr_packet_at(run->base, packets[MR_MIN(i + NAT_AHEAD, count - 1)]);
 		struct nat_packet *k = &work[n];
 
+		mr_prefetch(mr_packet_bytes_const(later));
 		mr_record_read(rec, p, "nat", &s.core->settings);
 		verdicts[i] = mr_verdict_edge(0);
 		if (mr_unlikely(!s.view))

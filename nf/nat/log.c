@@ -269,10 +269,12 @@ nat_log_held(struct nat_log *log, uint16_t number, const struct nat_event *e, ui
 static int
 turn(struct nat_log *log)
 {
+	uint64_t size = log->file.size + log->file.used;
 	int rc;
 
-	if (!log->file.path || !log->file.limit ||
-	    log->file.size + log->file.used < log->file.limit)
+	/* As much again as what was held, lest files be made of nothing else. */
+	if (!log->file.path || !log->file.limit || size < log->file.limit ||
+	    size < 2 * log->file.head)
 		return 0;
 	rc = nat_log_file_turn(&log->file, wall_clock());
 	if (rc == -EEXIST)
@@ -282,6 +284,7 @@ turn(struct nat_log *log)
 	log->state.files++;
 	if (log->config.held)
 		log->config.held(log->config.arg, log);
+	log->file.head = log->file.size + log->file.used;
 	return 0;
 }
 

@@ -16,6 +16,7 @@ struct nat_log_file {
 	char *path;
 	int fd; /* -1: not open */
 	uint64_t size, limit;
+	uint64_t head; /* bytes at its beginning about what was held */
 	unsigned keep;
 	size_t used; /* of the buffer */
 	char buffer[NAT_LOG_BUFFER];

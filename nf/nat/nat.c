@@ -296,6 +296,11 @@ describe(void *state, const struct mr_op *op, char *text, size_t size)
 	return nat_describe(nat->core, op, text, size);
 }
 
+static const struct mr_nf_listing listings[] = {
+	{ "nat-sessions", "sessions", "instance|protocol|address|port", "address" },
+	{ 0 },
+};
+
 const struct mr_nf mr_nf_nat = {
 	.name = "nat",
 	.doc = "address and port translation",
@@ -310,5 +315,6 @@ const struct mr_nf mr_nf_nat = {
 	.tick = tick,
 	.show = nat_show,
 	.stream = nat_stream,
+	.listings = listings,
 	.describe = describe,
 };

@@ -26,16 +26,16 @@ struct nat_instance {
 	uint8_t number; /* of its names; stays while it has its name in the configuration */
 	uint8_t mapping, filtering; /* enum nat_behavior */
 	bool inbound_refresh;
-	bool logged; /* each mapping */
-	bool fixed;      /* has static addresses */
+	bool logged;       /* each mapping */
+	bool fixed;        /* has static addresses */
 	uint32_t hold_syn; /* seconds that an unsolicited SYN waits (RFC 5382, REQ-4) */
-	uint64_t inside[MR_PORT_MAX / 64]; /* ports from which packets come from inside */
+	uint64_t inside[MR_PORT_MAX / 64];    /* ports from which packets come from inside */
 	struct nat_range *sources, *excludes; /* host order */
 	unsigned source_count, exclude_count;
 	be32_t own[NAT_OWN_MAX]; /* addresses of the outside interfaces */
 	unsigned own_count;
-	struct nat_pool *pool; /* null: the outside interfaces have no address yet */
-	uint16_t epoch;        /* of the pool: which one of this instance it is */
+	struct nat_pool *pool;       /* null: the outside interfaces have no address yet */
+	uint16_t epoch;              /* of the pool: which one of this instance it is */
 	const struct nat_alg **algs; /* those that are on, ends with null; may be null */
 };
 
@@ -58,7 +58,7 @@ struct nat_core {
 	_Atomic(const struct nat_view *) view; /* RCU; null: none */
 	struct ct_fragments **fragments;       /* [workers] */
 	struct nat_held **held;                /* [workers], held_int.h */
-	struct mr_generation settings; /* changes with whatever is configured */
+	struct mr_generation settings;         /* changes with whatever is configured */
 };
 
 int nat_core_create(struct nat_core **out, uint32_t max, uint32_t workers, struct mr_error *);
@@ -68,7 +68,8 @@ void nat_core_destroy(struct nat_core *, struct mr_buffers *);
 struct nat_self {
 	struct nat_core *core;
 	uint16_t port;
-	_Atomic uint64_t mac; /* of the interface, as eight bytes loaded from a frame; 0: not known */
+	_Atomic uint64_t
+	    mac; /* of the interface, as eight bytes loaded from a frame; 0: not known */
 };
 
 /* X(constant, name, doc): of both nodes. */
@@ -76,12 +77,14 @@ struct nat_self {
 	X(NO_MAPPING, "nat-no-mapping", "belongs to no mapping of the translator") \
 	X(FILTERED, "nat-filtered", "the inside did not talk to its sender") \
 	X(NO_PORT, "nat-no-port", "no outside port is free") \
-	X(NO_BLOCK, "nat-no-block", "its subscriber's blocks of ports are full, and it gets no other") \
+	X(NO_BLOCK, "nat-no-block", \
+	    "its subscriber's blocks of ports are full, and it gets no other") \
 	X(LIMIT, "nat-subscriber-limit", "its subscriber has as many ports or sessions as it may") \
 	X(RATE, "nat-subscriber-rate", "its subscriber makes too many mappings in a second") \
 	X(NO_SUBSCRIBER, "nat-no-subscriber", "no room for another subscriber") \
 	X(FULL, "nat-full", "no room for another mapping or session") \
-	X(PROTOCOL, "nat-protocol", "its protocol has no ports to translate, and no static address") \
+	X(PROTOCOL, "nat-protocol", \
+	    "its protocol has no ports to translate, and no static address") \
 	X(MALFORMED, "nat-malformed", "cannot be read") \
 	X(CHECKSUM, "nat-checksum", "an ICMP error with a wrong checksum") \
 	X(EARLY_FRAGMENT, "nat-fragment-early", \
@@ -90,7 +93,8 @@ struct nat_self {
 	X(EVICTED, "nat-fragment-evicted", \
 	    "waited for its first fragment, but others need the place") \
 	X(UNSOLICITED, "nat-unsolicited", \
-	    "a SYN that nobody asked for; it was kept a while in case the inside would do the same") \
+	    "a SYN that nobody asked for; it was kept a while in case the inside would do the " \
+	    "same") \
 	X(ALG, "nat-alg", "its payload speaks of addresses, and could not be changed") \
 	X(EXPLAINED, "nat-explained", "an explanation: it would wait")
 #define NAT_COUNTERS(X) \
@@ -166,8 +170,7 @@ uint32_t nat_quoted_outward(const struct nat_pass *, const struct nat_instance *
 bool nat_fixed(const struct nat_pass *, const struct nat_instance *, be32_t, enum nat_scope,
     struct nat_found *);
 /* Whether a packet from inside has a mapping already. */
-bool nat_is_mapped(const struct nat_pass *, const struct nat_instance *,
-    const struct nat_packet *);
+bool nat_is_mapped(const struct nat_pass *, const struct nat_instance *, const struct nat_packet *);
 /* The name of the mapping that a packet from inside would have. */
 void nat_name_of(const struct nat_instance *, const struct nat_packet *, struct nat_name *);
 

@@ -230,9 +230,10 @@ agree(const char *body, bool ageing)
 		if (one != two)
 			fail_msg("%s: packet %u: %s without the lane, %s with it", body, i,
 			    one ? "passes" : "dropped", two ? "passes" : "dropped");
-		if (one && (s[0].sent.len != s[1].sent.len ||
-			       memcmp(s[0].sent.bytes + 12, s[1].sent.bytes + 12,
-				   s[0].sent.len - 12) != 0))
+		if (one &&
+		    (s[0].sent.len != s[1].sent.len ||
+			memcmp(s[0].sent.bytes + 12, s[1].sent.bytes + 12, s[0].sent.len - 12) !=
+			    0))
 			fail_msg("%s: packet %u: other bytes with the lane", body, i);
 		through += one;
 		if (ageing && i == PACKETS / 2)
@@ -301,9 +302,17 @@ static void
 a_reset_is_noticed(void **state)
 {
 	static struct plane s;
-	struct pkt o = { .src = HOST, .sport = 5000, .dst = REMOTE, .dport = 80, .proto = TCP,
+	struct pkt o = { .src = HOST,
+		.sport = 5000,
+		.dst = REMOTE,
+		.dport = 80,
+		.proto = TCP,
 		.flags = MR_TCP_SYN };
-	struct pkt back = { .src = REMOTE, .sport = 80, .dst = POOL, .dport = 5000, .proto = TCP,
+	struct pkt back = { .src = REMOTE,
+		.sport = 80,
+		.dst = POOL,
+		.dport = 5000,
+		.proto = TCP,
 		.flags = MR_TCP_SYN | MR_TCP_ACK };
 	const struct nat_entry *e;
 	struct frame f;

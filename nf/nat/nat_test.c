@@ -8,8 +8,13 @@
 static struct pkt
 pkt(uint8_t proto, uint32_t src, uint16_t sport, uint32_t dst, uint16_t dport)
 {
-	return (struct pkt){ .src = src, .sport = sport, .dst = dst, .dport = dport, .proto = proto,
-		.len = 16, .flags = proto == TCP ? MR_TCP_SYN : 0 };
+	return (struct pkt){ .src = src,
+		.sport = sport,
+		.dst = dst,
+		.dport = dport,
+		.proto = proto,
+		.len = 16,
+		.flags = proto == TCP ? MR_TCP_SYN : 0 };
 }
 
 static void
@@ -31,8 +36,9 @@ static_addresses(void **state)
 	static struct bed b;
 	struct pkt p;
 
-	bed_open(&b, "pool: [203.0.113.8-203.0.113.9], static: {web: {outside: 203.0.113.9, "
-		     "inside: 10.0.0.9}}");
+	bed_open(&b,
+	    "pool: [203.0.113.8-203.0.113.9], static: {web: {outside: 203.0.113.9, "
+	    "inside: 10.0.0.9}}");
 	for (unsigned i = 0; i < MR_ARRAY_COUNT(protos); i++) {
 		p = pkt(protos[i], A(10, 0, 0, 9), 4000, REMOTE, 80);
 		if (p.proto == ICMP)
@@ -79,8 +85,9 @@ static_fragments_and_errors(void **state)
 	struct frame whole, piece, error;
 	struct pkt p = pkt(MR_IP_PROTO_GRE, A(10, 0, 0, 9), 0, REMOTE, 0);
 
-	bed_open(&b, "pool: [203.0.113.8], static: {web: {outside: 203.0.113.9, "
-		     "inside: 10.0.0.9}}");
+	bed_open(&b,
+	    "pool: [203.0.113.8], static: {web: {outside: 203.0.113.9, "
+	    "inside: 10.0.0.9}}");
 	p.len = 100;
 	frame_make(&whole, &p);
 	assert_int_equal(bed_out(&b, frame_piece(&piece, &whole, 0, 48)), PASSED);
@@ -103,10 +110,11 @@ forwards(void **state)
 	static struct bed b;
 	struct pkt p;
 
-	bed_open(&b, "pool: [203.0.113.8], filtering: address-and-port-dependent, "
-		     "mapping: address-and-port-dependent, hold-syn: 0, forward: {"
-		     "ssh: {protocol: tcp, port: 2222, to: 10.0.0.5, to-port: 22}, "
-		     "many: {protocol: udp, port: 4000-4009, to: 10.0.0.6, to-port: 5000}}");
+	bed_open(&b,
+	    "pool: [203.0.113.8], filtering: address-and-port-dependent, "
+	    "mapping: address-and-port-dependent, hold-syn: 0, forward: {"
+	    "ssh: {protocol: tcp, port: 2222, to: 10.0.0.5, to-port: 22}, "
+	    "many: {protocol: udp, port: 4000-4009, to: 10.0.0.6, to-port: 5000}}");
 	p = pkt(TCP, REMOTE, 999, POOL, 2222);
 	assert_int_equal(in(&b, &p), PASSED);
 	assert_true(b.last.good);

@@ -174,8 +174,9 @@ frame_read(const struct frame *f, struct pkt *p)
 {
 	const uint8_t *ip = f->bytes + 14, *l4 = ip + 20;
 	unsigned len = mr_load_be16(ip + 2) - 20u;
-	be16_t had, should;
-	uint8_t copy[2048];
+	uint64_t sum = 0;
+	be32_t src, dst;
+	be16_t had;
 
 	memset(p, 0, sizeof(*p));
 	p->src = mr_load_be32(ip + 12);
@@ -196,13 +197,14 @@ frame_read(const struct frame *f, struct pkt *p)
 	}
 	if (!has_l4(p->proto) || (mr_load_be16(ip + 6) & MR_IP4_MORE_FRAGMENTS))
 		return true;
-	memcpy(copy, f->bytes, f->len);
 	memcpy(&had, l4 + check_at(p->proto), 2);
 	if (p->proto == UDP && had == 0)
 		return true;
-	memset(copy + 34 + check_at(p->proto), 0, 2);
-	should = sum_l4(copy + 14, len);
-	return mr_checksum_fold(had) == mr_checksum_fold(should);
+	memcpy(&src, ip + 12, 4);
+	memcpy(&dst, ip + 16, 4);
+	if (p->proto != ICMP)
+		sum = mr_checksum_pseudo4(src, dst, p->proto, (uint16_t)len);
+	return mr_checksum_fold(mr_checksum_add(sum, l4, len)) == 0xffff;
 }
 
 /* -- nodes that remember ------------------------------------------------------------------ */
@@ -250,12 +252,16 @@ sent_run(struct mr_node_run *run, const uint32_t *packets, mr_verdict_t *verdict
 }
 
 static const struct mr_named gone[] = { { "gone", "where tests end" } };
-static const struct mr_node_class keep_class = {
-	.name = "keep", .doc = "remembers", .drops = gone, .drop_count = 1, .run = keep_run
-};
-static const struct mr_node_class sent_class = {
-	.name = "sent", .doc = "remembers", .drops = gone, .drop_count = 1, .run = sent_run
-};
+static const struct mr_node_class keep_class = { .name = "keep",
+	.doc = "remembers",
+	.drops = gone,
+	.drop_count = 1,
+	.run = keep_run };
+static const struct mr_node_class sent_class = { .name = "sent",
+	.doc = "remembers",
+	.drops = gone,
+	.drop_count = 1,
+	.run = sent_run };
 
 uint16_t
 node_of(const struct bed *b, const char *name)

@@ -25,7 +25,7 @@ enum outcome { DROPPED, PASSED, SENT, WAITS };
 
 /* What a packet is. */
 struct pkt {
-	uint32_t src, dst; /* host order */
+	uint32_t src, dst;     /* host order */
 	uint16_t sport, dport; /* ICMP: sport is the identifier */
 	uint8_t proto;         /* 0: UDP */
 	uint8_t flags;         /* of TCP; of ICMP: its type */
@@ -33,7 +33,7 @@ struct pkt {
 	unsigned len;          /* of the payload */
 	uint16_t id;           /* IP's */
 	uint32_t seq, ack;
-	bool no_sum;           /* UDP without a checksum */
+	bool no_sum; /* UDP without a checksum */
 	bool bad_sum;
 };
 
@@ -46,7 +46,7 @@ struct frame {
 struct seen {
 	struct frame f;
 	struct pkt p;
-	bool good; /* its checksums */
+	bool good;         /* its checksums */
 	uint16_t fragment; /* offset field */
 };
 
@@ -60,8 +60,8 @@ struct bed {
 	struct seen seen[SEEN_MAX];
 	unsigned count;
 	struct seen last;
-	uint16_t from;  /* the port of packets given to nat-out@wan */
-	uint16_t flags; /* of packets given */
+	uint16_t from;    /* the port of packets given to nat-out@wan */
+	uint16_t flags;   /* of packets given */
 	struct frame arp; /* the last one that came */
 	bool arp_sent;
 };
@@ -82,8 +82,7 @@ struct frame *frame_make(struct frame *, const struct pkt *);
 struct frame *frame_about(struct frame *, const struct frame *quoted, uint32_t by, uint8_t type,
     uint8_t code);
 /* A fragment: bytes of layer 4 from `offset` on, `len` of them. */
-struct frame *frame_piece(struct frame *, const struct frame *whole, unsigned offset,
-    unsigned len);
+struct frame *frame_piece(struct frame *, const struct frame *whole, unsigned offset, unsigned len);
 /* What it is, and whether its checksums are right. */
 bool frame_read(const struct frame *, struct pkt *);
 

@@ -53,7 +53,7 @@ error(const struct nat_pass *s, const struct nat_instance *n, uint32_t packet, s
 		return nat_refuse(s, n, p, NAT_DROP_CHECKSUM);
 	rc = nat_quoted_outward(s, n, k, &f);
 	if (rc != NAT_DONE)
-		return own ? nat_pass_on(s) : nat_refuse(s, n, p, rc);
+		return own ? nat_pass_on(s, p) : nat_refuse(s, n, p, rc);
 	if (!own)
 		outer = (struct nat_rewrite){ .what = NAT_SRC, .src = f.address };
 	quoted = (struct nat_rewrite){ .what = NAT_DST | (f.ports ? NAT_DPORT : 0),
@@ -76,7 +76,7 @@ flow(const struct nat_pass *s, const struct nat_instance *n, uint32_t packet, st
 
 	if (nat_is_own(n, k->src) &&
 	    (k->what == NAT_PROTOCOL || (k->proto == MR_IP_PROTO_ICMP && !k->query)))
-		return nat_pass_on(s);
+		return nat_pass_on(s, p);
 	rc = nat_outward(s, n, k, &f);
 	if (rc != NAT_DONE) {
 		if (k->first)
@@ -90,7 +90,7 @@ flow(const struct nat_pass *s, const struct nat_instance *n, uint32_t packet, st
 	if (mr_unlikely(f.word & NAT_ALG) && !nat_alg_run(s, n, packet, p, k, &f, true))
 		return nat_refuse(s, n, p, NAT_DROP_ALG);
 	nat_rewrite(s->rec, p, k, &r);
-	mr_node_count(s->run, NAT_OUT_COUNTER, 1);
+	mr_node_count_packet(s->run, s->rec, p, NAT_OUT_COUNTER, 1);
 	if (mr_unlikely(k->first))
 		nat_lead(s, p, k, NAT_LEAD_DO, &r, 0);
 	return mr_verdict_edge(0);
@@ -101,7 +101,7 @@ out_one(const struct nat_pass *s, const struct nat_instance *n, uint32_t packet,
     struct mr_packet *p, struct nat_packet *k)
 {
 	if (!n)
-		return nat_pass_on(s);
+		return nat_pass_on(s, p);
 	switch (k->what) {
 	case NAT_FLOW:
 	case NAT_PROTOCOL:
@@ -111,7 +111,7 @@ out_one(const struct nat_pass *s, const struct nat_instance *n, uint32_t packet,
 	case NAT_PIECE:
 		return nat_piece(s, packet, p, k);
 	default:
-		return nat_is_own(n, k->src) ? nat_pass_on(s)
+		return nat_is_own(n, k->src) ? nat_pass_on(s, p)
 					     : nat_refuse(s, n, p, NAT_DROP_MALFORMED);
 	}
 }
@@ -128,9 +128,12 @@ out_body(struct mr_node_run *run, struct mr_recorder *rec, const uint32_t *packe
 
 	for (unsigned i = 0; i < count; i++) {
 		struct mr_packet *p = mr_packet_at(run->base, packets[i]);
+		const struct mr_packet *later =
+		    mr_packet_at(run->base, packets[MR_MIN(i + NAT_AHEAD, count - 1)]);
 		struct nat_packet *k = &work[n];
 		struct nat_name name;
 
+		mr_prefetch(mr_packet_bytes_const(later));
 		mr_record_read(rec, p, "nat", &s.core->settings);
 		verdicts[i] = mr_verdict_edge(0);
 		if (mr_unlikely(!s.view || (p->flags & MR_PACKET_TRANSLATED)))

@@ -61,6 +61,8 @@ read_quote(struct nat_packet *k, const uint8_t *bytes, unsigned have)
 	const uint8_t *ip = bytes + at;
 	int query;
 
+	k->quoted_sport = k->quoted_dport = 0;
+	k->quoted_query = 0;
 	if (at + 20 > have || ip[0] >> 4 != 4)
 		return false;
 	head = (ip[0] & 15u) * 4;
@@ -123,7 +125,7 @@ nat_classify(struct nat_packet *k, const struct mr_packet *p)
 	struct mr_parsed r;
 	enum mr_parse_error error = mr_parse(&r, bytes, p->len, p->total);
 
-	memset(k, 0, sizeof(*k));
+	memset(k, 0, offsetof(struct nat_packet, quoted_src));
 	if (r.ethertype != MR_ETH_TYPE_IP4)
 		return;
 	k->what = NAT_MALFORMED;
@@ -167,7 +169,8 @@ nat_sum_is_bad(const struct nat_packet *k, const struct mr_buffers *buffers, uin
 	const uint8_t *ip = mr_packet_bytes_const(p) + k->quoted;
 	uint64_t sum = 0;
 
-	if (k->end > p->total || mr_checksum_add_chain(&sum, buffers, packet, k->l4, k->end - k->l4) ||
+	if (k->end > p->total ||
+	    mr_checksum_add_chain(&sum, buffers, packet, k->l4, k->end - k->l4) ||
 	    mr_checksum_fold(sum) != 0xffff)
 		return true;
 	return mr_checksum_fold(mr_checksum_add(0, ip, (ip[0] & 15u) * 4)) != 0xffff;

@@ -33,12 +33,12 @@ struct nat_packet {
 	uint16_t l3, l4, payload;
 	uint8_t what; /* enum nat_what */
 	uint8_t proto;
-	uint8_t tcp;   /* TCP's flags */
-	uint8_t query; /* ICMP: who asks, 0 of answers */
-	uint8_t first; /* the first of several fragments */
+	uint8_t tcp;             /* TCP's flags */
+	uint8_t query;           /* ICMP: who asks, 0 of answers */
+	uint8_t first;           /* the first of several fragments */
 	struct nat_outside want; /* port 0: any */
 
-	/* NAT_ERROR: of the packet quoted, whose header is at `quoted` and layer 4 at `quoted4`. */
+	/* Filled of NAT_ERROR alone: of the packet quoted, whose header is at `quoted` and layer 4 at `quoted4`. */
 	be32_t quoted_src, quoted_dst;
 	be16_t quoted_sport, quoted_dport;
 	uint16_t quoted, quoted4, quoted_end;

@@ -6,6 +6,9 @@
 
 #include "nf/nat/nat_int.h"
 
+/* How many packets ahead the bytes are fetched. */
+#define NAT_AHEAD 8u
+
 mr_inline struct nat_pass
 nat_pass_of(struct mr_node_run *run, struct mr_recorder *rec)
 {
@@ -31,7 +34,8 @@ nat_record_found(const struct nat_pass *s, const struct mr_packet *p, const stru
 		return;
 	mr_record_note(s->rec, p, f->mapping ? note : NAT_NOTE_NEW, f->mapping);
 	if (!f->open || k->first)
-		mr_record_uncacheable(s->rec, p, "its session opens or closes, or an ALG looks at it");
+		mr_record_uncacheable(s->rec, p,
+		    "its session opens or closes, or an ALG looks at it");
 	else if (f->number)
 		mr_record_call(s->rec, p,
 		    f->number | (f->refresh ? NAT_ARG_REFRESH : 0) |
@@ -41,9 +45,9 @@ nat_record_found(const struct nat_pass *s, const struct mr_packet *p, const stru
 }
 
 mr_inline mr_verdict_t
-nat_pass_on(const struct nat_pass *s)
+nat_pass_on(const struct nat_pass *s, const struct mr_packet *p)
 {
-	mr_node_count(s->run, NAT_PASSED_COUNTER, 1);
+	mr_node_count_packet(s->run, s->rec, p, NAT_PASSED_COUNTER, 1);
 	return mr_verdict_edge(0);
 }
 

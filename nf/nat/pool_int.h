@@ -172,11 +172,19 @@ nat_unlock(_Atomic uint32_t *lock)
 	atomic_store_explicit(lock, 0, memory_order_release);
 }
 
+/* In whole words: one that is read larger than it was written waits for all stores before it. */
 mr_inline void
 nat_key_set(struct nat_key *k, const uint8_t inside[16], bool six)
 {
-	memset(k, 0, sizeof(*k));
-	memcpy(k->w, inside, six ? 16 : 4);
+	uint32_t four;
+
+	if (six) {
+		memcpy(k->w, inside, 16);
+	} else {
+		memcpy(&four, inside, sizeof(four));
+		k->w[0] = four;
+		k->w[1] = 0;
+	}
 	k->w[2] = six;
 }
 

@@ -7,7 +7,11 @@
 static struct pkt
 udp(uint32_t src, uint16_t sport, uint32_t dst, uint16_t dport)
 {
-	return (struct pkt){ .src = src, .sport = sport, .dst = dst, .dport = dport, .proto = UDP,
+	return (struct pkt){ .src = src,
+		.sport = sport,
+		.dst = dst,
+		.dport = dport,
+		.proto = UDP,
 		.len = 11 };
 }
 

@@ -13,8 +13,14 @@
 static struct pkt
 tcp(uint32_t src, uint16_t sport, uint32_t dst, uint16_t dport, uint8_t flags)
 {
-	return (struct pkt){ .src = src, .sport = sport, .dst = dst, .dport = dport, .proto = TCP,
-		.flags = flags, .seq = 1000, .ack = flags & ACK ? 2000 : 0 };
+	return (struct pkt){ .src = src,
+		.sport = sport,
+		.dst = dst,
+		.dport = dport,
+		.proto = TCP,
+		.flags = flags,
+		.seq = 1000,
+		.ack = flags & ACK ? 2000 : 0 };
 }
 
 static const struct nat_entry *
@@ -59,10 +65,10 @@ req2_openings(void **arg)
 	} cases[] = {
 		{ ">S", NAT_TCP_SYN_OUT },
 		{ ">S<B>A", NAT_TCP_OPEN },
-		{ ">S<S>B<B", NAT_TCP_OPEN },         /* at once */
-		{ ">S<S<B>A", NAT_TCP_OPEN },         /* one crossed */
-		{ "<S>B<A", NAT_TCP_OPEN },           /* from outside, through an open filter */
-		{ ">S>S>S<B", NAT_TCP_OPEN },         /* again */
+		{ ">S<S>B<B", NAT_TCP_OPEN }, /* at once */
+		{ ">S<S<B>A", NAT_TCP_OPEN }, /* one crossed */
+		{ "<S>B<A", NAT_TCP_OPEN },   /* from outside, through an open filter */
+		{ ">S>S>S<B", NAT_TCP_OPEN }, /* again */
 		{ ">S<B>A>F", NAT_TCP_FIN_OUT },
 		{ ">S<B>A<F", NAT_TCP_FIN_IN },
 		{ ">S<B>A>F<A<F>A", NAT_TCP_FIN_BOTH },
@@ -317,7 +323,8 @@ static void
 sessions_come_and_go(void **arg)
 {
 	static struct bed b;
-	struct pkt a = tcp(HOST, 5000, REMOTE, 80, SYN), c = tcp(HOST, 5000, REMOTE2, 80, SYN), back;
+	struct pkt a = tcp(HOST, 5000, REMOTE, 80, SYN), c = tcp(HOST, 5000, REMOTE2, 80, SYN),
+		   back;
 	struct nat_table *t;
 
 	bed_open(&b, ONE ", hold-syn: 0, filtering: address-and-port-dependent");

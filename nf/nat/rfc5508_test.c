@@ -9,14 +9,22 @@
 static struct pkt
 icmp(uint32_t src, uint32_t dst, uint8_t type, uint16_t id)
 {
-	return (struct pkt){ .src = src, .dst = dst, .sport = id, .proto = ICMP, .flags = type,
+	return (struct pkt){ .src = src,
+		.dst = dst,
+		.sport = id,
+		.proto = ICMP,
+		.flags = type,
 		.len = 24 };
 }
 
 static struct pkt
 udp(uint32_t src, uint16_t sport, uint32_t dst, uint16_t dport)
 {
-	return (struct pkt){ .src = src, .sport = sport, .dst = dst, .dport = dport, .proto = UDP,
+	return (struct pkt){ .src = src,
+		.sport = sport,
+		.dst = dst,
+		.dport = dport,
+		.proto = UDP,
 		.len = 24 };
 }
 
@@ -176,7 +184,8 @@ req4_from_outside(void **state)
 		p.src = POOL;
 		p.sport = (uint16_t)(mr_load_be16(sent.bytes + (p.proto == ICMP ? 38 : 34)) ^ 8);
 		frame_make(&stray, &p);
-		assert_int_equal(bed_in(&b, frame_about(&error, &stray, ROUTER_OUT, 3, 1)), DROPPED);
+		assert_int_equal(bed_in(&b, frame_about(&error, &stray, ROUTER_OUT, 3, 1)),
+		    DROPPED);
 		bed_close(&b);
 	}
 }

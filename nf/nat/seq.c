@@ -52,8 +52,8 @@ write_sack(const struct nat_seq_way *back, uint8_t *l4, unsigned size)
 		if (len < 2 || at + len > size)
 			break;
 		for (unsigned i = at + 2; l4[at] == OPTION_SACK && i + 4 <= at + len; i += 4)
-			delta += add_to(l4 + i,
-			    -nat_seq_offset_back(back, mr_load_be32(l4 + i)), i & 1);
+			delta +=
+			    add_to(l4 + i, -nat_seq_offset_back(back, mr_load_be32(l4 + i)), i & 1);
 		at += len;
 	}
 	return delta;

@@ -140,8 +140,7 @@ is_in_the_way(const struct nat_entry *e, uint32_t word, void *arg)
 		return in ? NAT_ADDRESS(outside) == NAT_ADDRESS(item->name.inside)
 			  : NAT_ADDRESS(inside) == NAT_ADDRESS(item->name.inside);
 	return inside == item->name.inside ||
-	    (outside == item->outside &&
-		NAT_PROTO_OF(inside) == NAT_PROTO_OF(item->name.inside));
+	    (outside == item->outside && NAT_PROTO_OF(inside) == NAT_PROTO_OF(item->name.inside));
 }
 
 static bool
@@ -206,8 +205,8 @@ nat_static_settle(struct mr_nat *nat)
 				all &= add(nat, c, &items[k]);
 		}
 		for (unsigned f = 0; f < c->forward_count; f++)
-			for (unsigned p = 0; p <= (unsigned)(c->forwards[f].last - c->forwards[f].first);
-			     p++) {
+			for (unsigned p = 0;
+			     p <= (unsigned)(c->forwards[f].last - c->forwards[f].first); p++) {
 				items[0] = forward_item(nat, c, &c->forwards[f], p);
 				all &= add(nat, c, &items[0]);
 			}

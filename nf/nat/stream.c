@@ -106,10 +106,9 @@ state_of(const struct shown *s)
 static uint32_t
 left(const struct sessions *q, const struct shown *s)
 {
-	uint32_t limit =
-	    atomic_load_explicit(&q->nat->core->table
-				      ->timeouts[NAT_INSTANCE_OF(s->inside)][s->timeout],
-		memory_order_relaxed);
+	uint32_t limit = atomic_load_explicit(
+	    &q->nat->core->table->timeouts[NAT_INSTANCE_OF(s->inside)][s->timeout],
+	    memory_order_relaxed);
 	int32_t quiet = (int32_t)(q->now - s->seen);
 
 	return quiet <= 0 ? limit : (uint32_t)quiet > limit ? 0 : limit - (uint32_t)quiet;
@@ -229,8 +228,8 @@ read_instance(struct sessions *q, const struct mr_nf_query *asked, struct mr_err
 }
 
 int
-nat_stream(void *state, const char *name, const struct mr_nf_query *asked,
-    struct mr_nf_stream *out, struct mr_error *error)
+nat_stream(void *state, const char *name, const struct mr_nf_query *asked, struct mr_nf_stream *out,
+    struct mr_error *error)
 {
 	struct sessions *q;
 	int rc;

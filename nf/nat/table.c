@@ -47,7 +47,8 @@ allocate(struct nat_table *t)
 	t->epochs = calloc(INSTANCES, sizeof(*t->epochs));
 	t->mappings = calloc(INSTANCES, sizeof(*t->mappings));
 	t->sessions = calloc(INSTANCES, sizeof(*t->sessions));
-	return t->entries && t->six && t->seqs && t->timeouts && t->pools && t->epochs && t->mappings && t->sessions
+	return t->entries && t->six && t->seqs && t->timeouts && t->pools && t->epochs &&
+		t->mappings && t->sessions
 	    ? 0
 	    : -ENOMEM;
 }

@@ -47,13 +47,13 @@ enum nat_word {
 	NAT_LOCK = 1u << 0,
 	NAT_LIVE = 1u << 1,
 	NAT_CHILD = 1u << 2,
-	NAT_FIXED = 1u << 3,   /* an address for an address */
-	NAT_STATIC = 1u << 4,  /* of the configuration: never over, open to all */
-	NAT_SELF = 1u << 5,    /* its inside is an address of the outside: the host's own */
-	NAT_SIX = 1u << 6,     /* its inside is IPv6 */
-	NAT_SESSION = 1u << 7, /* `remote` is a session's */
-	NAT_ALG = 1u << 8,     /* its payload is looked at */
-	NAT_PORT = 1u << 9,    /* it has a port of the pool */
+	NAT_FIXED = 1u << 3,     /* an address for an address */
+	NAT_STATIC = 1u << 4,    /* of the configuration: never over, open to all */
+	NAT_SELF = 1u << 5,      /* its inside is an address of the outside: the host's own */
+	NAT_SIX = 1u << 6,       /* its inside is IPv6 */
+	NAT_SESSION = 1u << 7,   /* `remote` is a session's */
+	NAT_ALG = 1u << 8,       /* its payload is looked at */
+	NAT_PORT = 1u << 9,      /* it has a port of the pool */
 	NAT_RESERVED = 1u << 10, /* it reserved its port there */
 	NAT_LOGGED = 1u << 13,   /* its beginning was logged, and its end will be */
 };
@@ -142,9 +142,11 @@ struct nat_six {
 	X(NO_MAPPING, "no-mapping", "packets dropped: they belong to no mapping") \
 	X(FILTERED, "filtered", "packets dropped: the inside did not talk to their sender") \
 	X(NO_PORT, "no-port", "packets dropped: no outside port is free") \
-	X(NO_BLOCK, "no-block", "packets dropped: their subscriber may have no further block of ports") \
+	X(NO_BLOCK, "no-block", \
+	    "packets dropped: their subscriber may have no further block of ports") \
 	X(LIMIT, "subscriber-limit", "packets dropped: their subscriber has as much as it may") \
-	X(RATE, "subscriber-rate", "packets dropped: their subscriber makes too many mappings in a second") \
+	X(RATE, "subscriber-rate", \
+	    "packets dropped: their subscriber makes too many mappings in a second") \
 	X(NO_SUBSCRIBER, "no-subscriber", "packets dropped: no room for another subscriber") \
 	X(FULL, "full", "packets dropped: no room for another mapping or session") \
 	X(PROTOCOL, "protocol", "packets dropped: their protocol has no ports to translate") \
@@ -174,13 +176,13 @@ struct nat_table {
 	struct nat_seq *seqs; /* [NAT_SEQ_MAX + 1] and what idles in caches */
 	struct mr_pool *seq_numbers;
 	struct mr_counters *counters; /* a row per worker and one of control: [instance][COUNT] */
-	_Atomic uint32_t (*timeouts)[NAT_TIME_COUNT];  /* [NAT_INSTANCES_MAX + 1] */
-	_Atomic(struct nat_pool *) *pools;             /* [NAT_INSTANCES_MAX + 1] */
-	_Atomic uint16_t *epochs;                      /* of these */
-	_Atomic uint32_t *mappings, *sessions;         /* of each instance, now */
-	MR_CACHE_ALIGNED _Atomic uint32_t top;         /* highest number ever given */
-	struct nat_journal *journal;                   /* told of those that are NAT_LOGGED */
-	uint32_t swept;                                /* control: where the sweep goes on */
+	_Atomic uint32_t (*timeouts)[NAT_TIME_COUNT]; /* [NAT_INSTANCES_MAX + 1] */
+	_Atomic(struct nat_pool *) *pools;            /* [NAT_INSTANCES_MAX + 1] */
+	_Atomic uint16_t *epochs;                     /* of these */
+	_Atomic uint32_t *mappings, *sessions;        /* of each instance, now */
+	MR_CACHE_ALIGNED _Atomic uint32_t top;        /* highest number ever given */
+	struct nat_journal *journal;                  /* told of those that are NAT_LOGGED */
+	uint32_t swept;                               /* control: where the sweep goes on */
 };
 
 int nat_table_create(struct nat_table **out, uint32_t max, uint32_t workers, struct mr_error *);
@@ -191,8 +193,8 @@ nat_hash(const struct nat_table *t, const struct nat_name *key)
 {
 	if (mr_likely(!key->is_six))
 		return mr_hash_u128(&t->key, key->inside, key->scope);
-	return mr_hash_words(&t->key, (const uint64_t[]){ key->inside, key->scope, key->six[0],
-	    key->six[1] }, 4);
+	return mr_hash_words(&t->key,
+	    (const uint64_t[]){ key->inside, key->scope, key->six[0], key->six[1] }, 4);
 }
 
 mr_inline void
@@ -204,7 +206,8 @@ nat_count(const struct nat_table *t, uint32_t worker, uint8_t instance, enum nat
 }
 
 mr_inline bool
-nat_name_equal(const struct nat_table *t, uint32_t number, const struct nat_name *key, uint32_t word)
+nat_name_equal(const struct nat_table *t, uint32_t number, const struct nat_name *key,
+    uint32_t word)
 {
 	const struct nat_entry *e = &t->entries[number];
 	/* Acquire pairs with nat_add's release: who reads a later key reads a later word next. */
@@ -225,8 +228,7 @@ nat_is_late(const struct nat_table *t, const struct nat_entry *e, uint32_t now)
 {
 	uint32_t seen = atomic_load_explicit(&e->seen, memory_order_relaxed);
 	uint8_t timeout = atomic_load_explicit(&e->timeout, memory_order_relaxed);
-	uint8_t instance =
-	    NAT_INSTANCE_OF(atomic_load_explicit(&e->inside, memory_order_relaxed));
+	uint8_t instance = NAT_INSTANCE_OF(atomic_load_explicit(&e->inside, memory_order_relaxed));
 	uint32_t limit = atomic_load_explicit(&t->timeouts[instance][timeout % NAT_TIME_COUNT],
 	    memory_order_relaxed);
 
@@ -246,8 +248,8 @@ nat_is_over(const struct nat_table *t, const struct nat_entry *e, uint32_t word,
 mr_inline bool
 nat_is_same(const struct nat_entry *e, uint32_t word)
 {
-	return !((atomic_load_explicit(&e->word, memory_order_relaxed) ^ word) &
-	    (NAT_AGE | NAT_LIVE));
+	return !(
+	    (atomic_load_explicit(&e->word, memory_order_relaxed) ^ word) & (NAT_AGE | NAT_LIVE));
 }
 
 /* The live entry with this key, and the word that it was seen with; 0: none. One past its time
@@ -290,8 +292,7 @@ nat_touch(struct nat_entry *e, uint32_t now)
 }
 
 /* Ends an entry; `word` as seen. False: it is over already, has children, or changes right now. */
-bool nat_end(struct nat_table *, uint32_t worker, uint32_t number, uint32_t word,
-    uint32_t now);
+bool nat_end(struct nat_table *, uint32_t worker, uint32_t number, uint32_t word, uint32_t now);
 
 /* A number for an entry to come, whose line is the caller's to fill but for word, inside and scope.
  * 0: none. */

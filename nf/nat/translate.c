@@ -12,11 +12,12 @@
 
 #include "nf/nat/alg_int.h"
 #include "nf/nat/journal_int.h"
+#include "nf/nat/translate_int.h"
 
 /* -- names -------------------------------------------------------------------------------- */
 
-static uint64_t
-scope_of(const struct nat_instance *n, be32_t remote, be16_t port, uint8_t proto)
+uint64_t
+nat_scope_of(const struct nat_instance *n, be32_t remote, be16_t port, uint8_t proto)
 {
 	if (mr_likely(n->mapping == NAT_ENDPOINT_INDEPENDENT))
 		return NAT_SCOPE(0, NAT_SCOPE_MAPPING);
@@ -29,7 +30,7 @@ void
 nat_name_of(const struct nat_instance *n, const struct nat_packet *k, struct nat_name *name)
 {
 	name->inside = NAT_INSIDE(k->src, k->sport, k->proto, n->number);
-	name->scope = scope_of(n, k->dst, k->dport, k->proto);
+	name->scope = nat_scope_of(n, k->dst, k->dport, k->proto);
 	name->is_six = false;
 }
 
@@ -42,8 +43,8 @@ is_tracked(const struct nat_instance *n, uint8_t proto, be16_t remote_port)
 }
 
 /* The remote end as sessions have it: as much of it as filtering looks at; of TCP, all. */
-static uint64_t
-session_of(const struct nat_instance *n, be32_t remote, be16_t port, uint8_t proto)
+uint64_t
+nat_session_of(const struct nat_instance *n, be32_t remote, be16_t port, uint8_t proto)
 {
 	if (n->filtering == NAT_ADDRESS_DEPENDENT || proto == MR_IP_PROTO_ICMP)
 		return NAT_END(remote, 0);
@@ -72,14 +73,14 @@ static uint32_t
 find_scope(const struct nat_pass *s, struct nat_name name, uint64_t scope, uint32_t *word)
 {
 	name.scope = scope;
-	return nat_find(s->table, s->run->worker, &name, nat_hash(s->table, &name),
-	    s->run->seconds, word);
+	return nat_find(s->table, s->run->worker, &name, nat_hash(s->table, &name), s->run->seconds,
+	    word);
 }
 
 /* A mapping by name. The configuration's hold for all remote ends, an ALG's for all ports of one. */
-static uint32_t
-find_mapping(const struct nat_pass *s, const struct nat_instance *n, const struct nat_name *name,
-    uint64_t hash, uint32_t *word)
+uint32_t
+nat_find_mapping(const struct nat_pass *s, const struct nat_instance *n,
+    const struct nat_name *name, uint64_t hash, uint32_t *word)
 {
 	uint32_t number = nat_find(s->table, s->run->worker, name, hash, s->run->seconds, word);
 
@@ -135,15 +136,16 @@ find_child(const struct nat_pass *s, uint64_t inside, uint64_t remote, uint32_t 
 	const struct nat_name name = { .inside = inside,
 		.scope = NAT_SCOPE(remote, NAT_SCOPE_CHILD) };
 
-	return nat_find(s->table, s->run->worker, &name, nat_hash(s->table, &name),
-	    s->run->seconds, word);
+	return nat_find(s->table, s->run->worker, &name, nat_hash(s->table, &name), s->run->seconds,
+	    word);
 }
 
 /* The line of the mapping's session with this remote end; 0: there is none. */
-static uint32_t
-find_session(const struct nat_pass *s, uint32_t mapping, uint64_t remote, uint32_t *word)
+uint32_t
+nat_find_session(const struct nat_pass *s, uint32_t mapping, uint64_t remote, uint32_t *word)
 {
 	const struct nat_entry *e = &s->table->entries[mapping];
+	uint32_t child;
 
 	if ((*word & NAT_SESSION) &&
 	    atomic_load_explicit(&e->remote, memory_order_relaxed) == remote &&
@@ -151,24 +153,29 @@ find_session(const struct nat_pass *s, uint32_t mapping, uint64_t remote, uint32
 		return mapping;
 	if (!atomic_load_explicit(&e->children, memory_order_relaxed))
 		return 0;
-	return find_child(s, atomic_load_explicit(&e->inside, memory_order_relaxed), remote, word);
+	child = find_child(s, atomic_load_explicit(&e->inside, memory_order_relaxed), remote, word);
+	/* Its inside end may have other mappings, for other remote ends. */
+	if (child &&
+	    atomic_load_explicit(&s->table->entries[child].children, memory_order_relaxed) !=
+		mapping)
+		return 0;
+	return child;
 }
 
 static uint8_t
 first_timeout(const struct nat_packet *k)
 {
-	return k->proto == MR_IP_PROTO_TCP    ? NAT_TIME_TCP_SHORT
-	    : k->proto == MR_IP_PROTO_UDP ? NAT_TIME_UDP
-					  : NAT_TIME_ICMP;
+	return k->proto == MR_IP_PROTO_TCP ? NAT_TIME_TCP_SHORT
+	    : k->proto == MR_IP_PROTO_UDP  ? NAT_TIME_UDP
+					   : NAT_TIME_ICMP;
 }
 
 /* What a line says of its session at the beginning. */
 static void
 begin_session(struct nat_entry *e, const struct nat_packet *k, uint64_t remote, uint32_t now)
 {
-	enum nat_tcp state = k->proto == MR_IP_PROTO_TCP
-	    ? nat_tcp_next(NAT_TCP_NONE, k->tcp, true)
-	    : NAT_TCP_NONE;
+	enum nat_tcp state =
+	    k->proto == MR_IP_PROTO_TCP ? nat_tcp_next(NAT_TCP_NONE, k->tcp, true) : NAT_TCP_NONE;
 
 	/* The inside answers a SYN that was let in without a session. */
 	if ((k->tcp & (MR_TCP_SYN | MR_TCP_ACK)) == (MR_TCP_SYN | MR_TCP_ACK))
@@ -260,11 +267,11 @@ static uint32_t
 outward_session(const struct nat_pass *s, const struct nat_instance *n, const struct nat_packet *k,
     uint32_t mapping, uint32_t word, struct nat_found *f)
 {
-	uint64_t remote = session_of(n, k->dst, k->dport, k->proto);
+	uint64_t remote = nat_session_of(n, k->dst, k->dport, k->proto);
 	uint32_t subscriber, session, session_word = word, rc, flags;
 	bool made;
 
-	session = find_session(s, mapping, remote, &session_word);
+	session = nat_find_session(s, mapping, remote, &session_word);
 	if (mr_likely(session) && advance(s, k, session, session_word, true, true, f))
 		return NAT_DONE;
 	*f = (struct nat_found){ .address = f->address, .port = f->port, .ports = true };
@@ -286,8 +293,7 @@ outward_session(const struct nat_pass *s, const struct nat_instance *n, const st
 	session_word = word;
 	session = mapping;
 	rc = NAT_DONE;
-	if ((word & NAT_SESSION) ||
-	    !replace_session(s, k, mapping, &session_word, remote, flags)) {
+	if ((word & NAT_SESSION) || !replace_session(s, k, mapping, &session_word, remote, flags)) {
 		rc = add_child(s, k, mapping, word, remote, flags, subscriber, n->epoch, &session,
 		    &session_word, &made);
 		/* Perhaps another worker was faster. */
@@ -411,7 +417,7 @@ make(const struct nat_pass *s, const struct nat_instance *n, const struct nat_pa
 		return rc;
 	}
 	e = &t->entries[number];
-	begin_session(e, k, session_of(n, k->dst, k->dport, k->proto), s->run->seconds);
+	begin_session(e, k, nat_session_of(n, k->dst, k->dport, k->proto), s->run->seconds);
 	atomic_store_explicit(&e->outside, NAT_END(o.address, o.port), memory_order_relaxed);
 	atomic_store_explicit(&e->subscriber, o.subscriber, memory_order_relaxed);
 	atomic_store_explicit(&e->pool, n->epoch, memory_order_relaxed);
@@ -450,7 +456,7 @@ nat_is_mapped(const struct nat_pass *s, const struct nat_instance *n, const stru
 	uint32_t word;
 
 	nat_name_of(n, k, &name);
-	return find_mapping(s, n, &name, nat_hash(s->table, &name), &word) != 0;
+	return nat_find_mapping(s, n, &name, nat_hash(s->table, &name), &word) != 0;
 }
 
 uint32_t
@@ -469,7 +475,7 @@ nat_outward(const struct nat_pass *s, const struct nat_instance *n, const struct
 		return NAT_DROP_NO_MAPPING;
 	nat_name_of(n, k, &name);
 	hash = k->hash ? k->hash : nat_hash(s->table, &name);
-	number = find_mapping(s, n, &name, hash, &word);
+	number = nat_find_mapping(s, n, &name, hash, &word);
 	if (mr_likely(number))
 		return follow(s, n, k, number, word, f);
 	return make(s, n, k, &name, hash, f);
@@ -478,9 +484,9 @@ nat_outward(const struct nat_pass *s, const struct nat_instance *n, const struct
 /* -- inward ------------------------------------------------------------------------------- */
 
 /* The live mapping that has this outside end. */
-static uint32_t
-find_outside(const struct nat_pass *s, const struct nat_instance *n, be32_t address, be16_t port,
-    uint8_t proto, uint32_t *word)
+uint32_t
+nat_find_outside(const struct nat_pass *s, const struct nat_instance *n, be32_t address,
+    be16_t port, uint8_t proto, uint32_t *word)
 {
 	uint32_t number =
 	    n->pool ? nat_pool_find(n->pool, address, nat_pool_proto(proto), port) : 0;
@@ -504,8 +510,8 @@ find_outside(const struct nat_pass *s, const struct nat_instance *n, be32_t addr
 	return number;
 }
 
-static void
-inside_of(const struct nat_pass *s, uint32_t number, struct nat_found *f)
+void
+nat_inside_of(const struct nat_pass *s, uint32_t number, struct nat_found *f)
 {
 	uint64_t inside =
 	    atomic_load_explicit(&s->table->entries[number].inside, memory_order_relaxed);
@@ -525,12 +531,12 @@ find_permit(const struct nat_pass *s, const struct nat_instance *n, const struct
 {
 	uint32_t was = *word, session;
 
-	session = find_session(s, mapping, session_of(n, k->src, k->sport, k->proto), word);
+	session = nat_find_session(s, mapping, nat_session_of(n, k->src, k->sport, k->proto), word);
 	if (mr_likely(session) || n->filtering == NAT_ENDPOINT_INDEPENDENT)
 		return session;
 	for (unsigned any = 0; !session && any < 2; any++) {
 		*word = was;
-		session = find_session(s, mapping, any ? 0 : NAT_END(k->src, 0), word);
+		session = nat_find_session(s, mapping, any ? 0 : NAT_END(k->src, 0), word);
 	}
 	return session;
 }
@@ -549,10 +555,10 @@ nat_inward(const struct nat_pass *s, const struct nat_instance *n, const struct 
 	/* Nobody outside asks through a mapping of an identifier. */
 	if (mr_unlikely(k->proto == MR_IP_PROTO_ICMP && k->query))
 		return NAT_DROP_NO_MAPPING;
-	number = find_outside(s, n, k->dst, k->dport, k->proto, &word);
+	number = nat_find_outside(s, n, k->dst, k->dport, k->proto, &word);
 	if (!number)
 		return NAT_DROP_NO_MAPPING;
-	inside_of(s, number, f);
+	nat_inside_of(s, number, f);
 	if (mr_unlikely(word & NAT_STATIC))
 		return NAT_DONE;
 	if (!is_tracked(n, k->proto, k->sport)) {
@@ -569,61 +575,9 @@ nat_inward(const struct nat_pass *s, const struct nat_instance *n, const struct 
 		return NAT_DONE;
 	if (!(word & NAT_SELF) && n->filtering != NAT_ENDPOINT_INDEPENDENT)
 		return NAT_DROP_FILTERED;
-	inside_of(s, number, f);
+	nat_inside_of(s, number, f);
 	f->number = number;
 	f->word = word;
 	f->open = k->proto != MR_IP_PROTO_TCP;
-	return NAT_DONE;
-}
-
-/* -- what ICMP errors quote --------------------------------------------------------------- */
-
-uint32_t
-nat_quoted_inward(const struct nat_pass *s, const struct nat_instance *n,
-    const struct nat_packet *k, struct nat_found *f)
-{
-	uint32_t number, word;
-
-	if (n->fixed && nat_fixed(s, n, k->quoted_src, NAT_SCOPE_FIXED_IN, f))
-		return NAT_DONE;
-	if (k->quoted_proto != MR_IP_PROTO_TCP && k->quoted_proto != MR_IP_PROTO_UDP &&
-	    !(k->quoted_proto == MR_IP_PROTO_ICMP && k->quoted_query))
-		return NAT_DROP_NO_MAPPING;
-	number = find_outside(s, n, k->quoted_src, k->quoted_sport, k->quoted_proto, &word);
-	if (!number)
-		return NAT_DROP_NO_MAPPING;
-	inside_of(s, number, f);
-	if ((word & (NAT_STATIC | NAT_SELF)) || n->filtering == NAT_ENDPOINT_INDEPENDENT)
-		return NAT_DONE;
-	return find_session(s, number,
-		   session_of(n, k->quoted_dst, k->quoted_dport, k->quoted_proto), &word)
-	    ? NAT_DONE
-	    : NAT_DROP_FILTERED;
-}
-
-uint32_t
-nat_quoted_outward(const struct nat_pass *s, const struct nat_instance *n,
-    const struct nat_packet *k, struct nat_found *f)
-{
-	struct nat_name name = {
-		.inside = NAT_INSIDE(k->quoted_dst, k->quoted_dport, k->quoted_proto, n->number),
-		.scope = scope_of(n, k->quoted_src, k->quoted_sport, k->quoted_proto),
-	};
-	uint64_t outside;
-	uint32_t number, word;
-
-	if (n->fixed && nat_fixed(s, n, k->quoted_dst, NAT_SCOPE_FIXED_OUT, f))
-		return NAT_DONE;
-	if (k->quoted_proto != MR_IP_PROTO_TCP && k->quoted_proto != MR_IP_PROTO_UDP &&
-	    !(k->quoted_proto == MR_IP_PROTO_ICMP && !k->quoted_query))
-		return NAT_DROP_NO_MAPPING;
-	number = find_mapping(s, n, &name, nat_hash(s->table, &name), &word);
-	if (!number)
-		return NAT_DROP_NO_MAPPING;
-	outside = atomic_load_explicit(&s->table->entries[number].outside, memory_order_relaxed);
-	*f = (struct nat_found){ .address = NAT_ADDRESS(outside),
-		.port = NAT_PORT_OF(outside),
-		.ports = true,
-		.mapping = number };
 	return NAT_DONE;
 }

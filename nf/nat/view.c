@@ -292,8 +292,8 @@ move(struct mr_nat *nat, uint32_t number, uint32_t word)
 	struct nat_pool_use *use = &nat->pools[NAT_INSTANCE_OF(inside)];
 
 	if (!use->pool ||
-	    nat_pool_reserve(use->pool, NAT_ADDRESS(outside),
-		nat_pool_proto(NAT_PROTO_OF(inside)), NAT_PORT_OF(outside), number))
+	    nat_pool_reserve(use->pool, NAT_ADDRESS(outside), nat_pool_proto(NAT_PROTO_OF(inside)),
+		NAT_PORT_OF(outside), number))
 		return false;
 	if (!nat_lock(e, &word)) {
 		nat_pool_unreserve(use->pool, NAT_ADDRESS(outside),
@@ -323,8 +323,8 @@ is_homeless(const struct nat_entry *e, uint32_t word, void *arg)
 		return false;
 	/* A child goes with its mapping. */
 	if (word & NAT_CHILD)
-		e = &nat->core->table->entries[atomic_load_explicit(&e->children,
-		    memory_order_relaxed)];
+		e = &nat->core->table
+			 ->entries[atomic_load_explicit(&e->children, memory_order_relaxed)];
 	return atomic_load_explicit(&e->pool, memory_order_relaxed) != nat->pools[n].epoch;
 }
 

@@ -164,11 +164,13 @@ make_pool(struct mr_nat64 *n, const struct n64_conf *c, struct n64_made **out,
 }
 
 static struct n64_stage *
-find_stage(struct mr_nat64 *n, const struct mr_interface *i)
+find_stage(struct mr_nat64 *n, const struct mr_interface *i, bool outside)
 {
 	struct n64_stage *s = n->stages;
 
-	while (s && (strcmp(s->name, i->name) != 0 || s->self.port != i->index))
+	while (s &&
+	    (strcmp(s->name, i->name) != 0 || s->self.port != i->index ||
+		s->self.outside != outside))
 		s = s->next;
 	return s;
 }
@@ -178,7 +180,7 @@ join(struct mr_nat64 *n, const char *interface, unsigned outside, unsigned place
     struct mr_error *error)
 {
 	const struct mr_interface *i = mr_interface_find(mr_interfaces_of(n->dp), interface);
-	struct n64_stage *s = i ? find_stage(n, i) : NULL;
+	struct n64_stage *s = i ? find_stage(n, i, outside) : NULL;
 	char name[MR_GRAPH_NAME_MAX];
 	struct n64_port *port;
 	int rc;
@@ -190,8 +192,8 @@ join(struct mr_nat64 *n, const char *interface, unsigned outside, unsigned place
 		if (!s)
 			return mr_error_set(error, -ENOMEM, "nat64: no memory");
 		snprintf(s->name, sizeof(s->name), "%s", i->name);
-		snprintf(name, sizeof(name), "nat64@%s", i->name);
-		s->self = (struct n64_self){ n->core, i->index };
+		snprintf(name, sizeof(name), "nat64-%s@%s", outside ? "in" : "out", i->name);
+		s->self = (struct n64_self){ n->core, i->index, outside };
 		s->fresh = true;
 		rc = mr_graph_add_node(mr_dataplane_graph(n->dp), &n64_class, name, &s->self,
 		    &s->node, error);
@@ -339,7 +341,7 @@ commit(void *state)
 		s->fresh = false;
 		if (s->wanted)
 			mr_interface_stage_in(mr_interfaces_of(n->dp), s->self.port,
-			    MR_STAGE_FAMILY, s->node);
+			    s->self.outside ? MR_STAGE_FAMILY_IN : MR_STAGE_FAMILY_OUT, s->node);
 		else
 			mr_graph_remove_node(mr_dataplane_graph(n->dp), s->node);
 	}

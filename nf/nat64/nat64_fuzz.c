@@ -96,7 +96,7 @@ open_bed(struct bed *b)
 	atomic_store(&b->core->world, &b->world);
 	must(mr_graph_add_node(b->graph, &end_class, NULL, b, &b->end, &error));
 	for (unsigned i = 0; i < 2; i++) {
-		b->self[i] = (struct n64_self){ b->core, (uint16_t)i };
+		b->self[i] = (struct n64_self){ b->core, (uint16_t)i, i };
 		must(mr_graph_add_node(b->graph, &n64_class, i ? "n1" : "n0", &b->self[i],
 		    &b->node[i], &error));
 		must(mr_graph_link(b->graph, b->node[i], 0, b->end));

@@ -60,6 +60,7 @@ struct n64_core {
 struct n64_self {
 	struct n64_core *core;
 	uint16_t port;
+	bool outside; /* takes what comes from there */
 };
 
 /* X(constant, name, doc): beside them those of nf/nat/xlat.h. */

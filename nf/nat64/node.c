@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * nat64: in front of an interface's user. IPv6 from inside to the translator's prefix becomes IPv4,
- * IPv4 from outside to an address of the pool becomes IPv6; both are routed then. What is
- * neither passes by.
+ * nat64-out and nat64-in. IPv6 from inside to the translator's prefix becomes IPv4 behind rules and
+ * connections, IPv4 from outside to an address of the pool becomes IPv6 in front of them, so that both
+ * directions are one connection to them. Both are routed then. What is neither passes by.
  */
 #include "kit/packet/checksum.h"
 #include "kit/packet/parse.h"
@@ -376,7 +376,7 @@ one(const struct n64_pass *s, uint32_t packet, struct mr_packet *p)
 	}
 	/* Frames to groups, and to other stations, are not for the router behind. */
 	if (ip[0] >> 4 == 6) {
-		for (unsigned i = 0; i < port->count[INSIDE]; i++) {
+		for (unsigned i = 0; !s->self->outside && i < port->count[INSIDE]; i++) {
 			const struct n64_instance *n = &s->world->instances[port->at[INSIDE][i]];
 
 			if (nat_xlat_extract(&n->prefix, ip + 24, &address))
@@ -384,7 +384,7 @@ one(const struct n64_pass *s, uint32_t packet, struct mr_packet *p)
 		}
 	} else {
 		memcpy(&address, ip + 16, 4);
-		for (unsigned i = 0; i < port->count[OUTSIDE]; i++) {
+		for (unsigned i = 0; s->self->outside && i < port->count[OUTSIDE]; i++) {
 			const struct n64_instance *n = &s->world->instances[port->at[OUTSIDE][i]];
 
 			if (nat_pool_has(n->pool, address))

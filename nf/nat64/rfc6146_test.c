@@ -113,7 +113,7 @@ address_dependent(void **state)
 	assert_in(bed, other);
 	other.remote = 8;
 	assert_not_in(bed, other);
-	assert_int_equal(drops_of(bed, "nat64@b", "nat64-filtered"), 1);
+	assert_int_equal(drops_of(bed, "nat64-in@b", "nat64-filtered"), 1);
 	assert_out(bed, other);
 	assert_in(bed, other);
 	bed_close(bed);
@@ -147,7 +147,7 @@ tcp_begins(void **state)
 	assert_not_in(bed, with(tcp, SYN));
 	assert_not_out(bed, with(tcp, ACK));
 	assert_not_out(bed, with(tcp, SYN | RST));
-	assert_int_equal(drops_of(bed, "nat64@a", "nat64-no-binding"), 2);
+	assert_int_equal(drops_of(bed, "nat64-out@a", "nat64-no-binding"), 2);
 	assert_out(bed, with(tcp, SYN));
 	assert_in(bed, with(tcp, SYN | ACK));
 	assert_out(bed, with(tcp, ACK));
@@ -375,15 +375,15 @@ refusals(void **state)
 	brief_story(&s, &udp, true);
 	memcpy(s.src6, s.dst6, 16);
 	assert_int_equal(give(bed, 0, f, story_frame(&s, true, 0, f)).count, 0);
-	assert_int_equal(drops_of(bed, "nat64@a", "nat64-source"), 1);
+	assert_int_equal(drops_of(bed, "nat64-out@a", "nat64-source"), 1);
 	brief_story(&s, &udp, true);
 	put32(s.dst6 + 12, 0x0a000001);
 	assert_int_equal(give(bed, 0, f, story_frame(&s, true, 0, f)).count, 0);
-	assert_int_equal(drops_of(bed, "nat64@a", "nat64-not-global"), 1);
+	assert_int_equal(drops_of(bed, "nat64-out@a", "nat64-not-global"), 1);
 	brief_story(&s, &udp, true);
 	s.proto = MR_IP_PROTO_SCTP;
 	assert_int_equal(give(bed, 0, f, story_frame(&s, true, 0, f)).count, 0);
-	assert_int_equal(drops_of(bed, "nat64@a", "nat64-protocol"), 1);
+	assert_int_equal(drops_of(bed, "nat64-out@a", "nat64-protocol"), 1);
 	bed_close(bed);
 }
 
@@ -461,7 +461,7 @@ no_port_left(void **state)
 	}
 	b.port = 4000;
 	assert_not_out(bed, b);
-	assert_int_equal(drops_of(bed, "nat64@a", "nat64-no-port"), 1);
+	assert_int_equal(drops_of(bed, "nat64-out@a", "nat64-no-port"), 1);
 	seconds_pass(bed, 302);
 	seconds_pass(bed, 1);
 	assert_out(bed, b);

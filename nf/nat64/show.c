@@ -84,6 +84,18 @@ show_instance(const struct mr_nat64 *n, unsigned number, struct mr_state *st)
 	mr_state_close(st);
 }
 
+/* The interface's node for the other side. */
+static const struct n64_stage *
+find_other(const struct mr_nat64 *n, const struct n64_stage *s)
+{
+	const struct n64_stage *other = n->stages;
+
+	while (
+	    other && (other->self.port != s->self.port || other->self.outside == s->self.outside))
+		other = other->next;
+	return other;
+}
+
 void
 n64_show(void *state, struct mr_state *st)
 {
@@ -101,13 +113,18 @@ n64_show(void *state, struct mr_state *st)
 		if (n->made[i].pool)
 			show_instance(n, i, st);
 	for (const struct n64_stage *s = n->stages; s; s = s->next) {
-		struct mr_node_stats stats;
+		struct mr_node_stats stats, more = { 0 };
+		const struct n64_stage *other = find_other(n, s);
 
-		if (mr_graph_node_stats(mr_dataplane_graph(n->dp), s->node, &stats))
+		/* One that is inside and outside is shown once. */
+		if ((other && s->self.outside) ||
+		    mr_graph_node_stats(mr_dataplane_graph(n->dp), s->node, &stats))
 			continue;
+		if (other)
+			(void)mr_graph_node_stats(mr_dataplane_graph(n->dp), other->node, &more);
 		mr_state_list(st, "interface-state", s->name);
 		for (unsigned i = 0; i < N64_COUNTER_COUNT; i++)
-			mr_state_uint(st, names[i], stats.counters[i]);
+			mr_state_uint(st, names[i], stats.counters[i] + more.counters[i]);
 		mr_state_close(st);
 	}
 	mr_state_close(st);

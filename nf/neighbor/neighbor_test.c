@@ -221,6 +221,8 @@ test_resolves(void **state)
 			assert_memory_equal(out, mac, 6);
 			assert_memory_equal(out + 6, lan_mac, 6);
 			assert_int_equal(out[f->mark_at], 4 + k); /* in order, the newest */
+			/* What stands behind the output may ask for that. */
+			assert_int_equal(b.sinks[LAN_PORT]->frames[k].from, WAN_PORT);
 		}
 		assert_true(e->route);
 		/* From now on nothing passes the control thread. */

@@ -28,6 +28,7 @@ sink_tx(struct mr_port *port, unsigned queue, unsigned worker, const uint32_t *p
 		assert_int_equal(p->total, p->len);
 		if (s->count < OUT_MAX) {
 			s->frames[s->count].len = p->len;
+			s->frames[s->count].from = p->port;
 			memcpy(s->frames[s->count].bytes, mr_packet_bytes(p), p->len);
 		}
 		s->count++;

@@ -34,6 +34,7 @@
 
 struct frame {
 	unsigned len;
+	uint16_t from; /* the port where it came in */
 	uint8_t bytes[FRAME_MAX];
 };
 

@@ -2,11 +2,10 @@
 """Translation with real stacks on both sides."""
 import re
 import shutil
-import time
 
 import pytest
 
-from lab import millrace, run, until
+from lab import millrace, until
 from nat_lab import NatLab
 
 KINDS = ["endpoint-independent", "address-dependent", "address-and-port-dependent"]

@@ -287,8 +287,8 @@ replay_waiting(struct work *w)
 	}
 }
 
-/* One that a masked entry holds for: replayed, and with its second packet it has an entry of its
- * own. */
+/* One that a masked entry holds for: replayed, and with its second packet (where the lane is eager,
+ * with its first) it has an entry of its own. */
 static void
 replay_wide(struct work *w, unsigned i, uint32_t wide)
 {
@@ -319,8 +319,8 @@ replay_wide(struct work *w, unsigned i, uint32_t wide)
 	w->count[MR_LANE_COUNT_WIDE]++;
 	replay(w, mr_flow_masks_table(l->masks), l->wide_lines, l->wide_values, wide, line->program,
 	    g, packet_at(w, b->at[i]), b->at[i]);
-	if (mr_flow_door_knock(l->door, b->hash[i], w->seconds) &&
-	    mr_flow_table_get(l->table, &b->key[i]) == MR_FLOW_NONE)
+	if ((l->lane->eager || mr_flow_door_knock(l->door, b->hash[i], w->seconds)) &&
+	    mr_flow_table_get_hashed(l->table, &b->key[i], b->hash[i]) == MR_FLOW_NONE)
 		lane_promote(l, wide, &b->key[i], b->hash[i], w->seconds);
 }
 

@@ -216,7 +216,7 @@ static void
 knock_expected(struct lane_worker *l)
 {
 	for (unsigned i = 0; i < l->expected_count; i++)
-		mr_flow_door_knock(l->door, l->expected[i], l->run->seconds);
+		mr_flow_door_expect(l->door, l->expected[i], l->run->seconds);
 	l->expected_count = 0;
 }
 

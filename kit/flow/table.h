@@ -142,13 +142,17 @@ MR_API bool mr_flow_table_peek(const struct mr_flow_table *, uint32_t index, uin
 MR_API uint32_t mr_flow_table_top(const struct mr_flow_table *);
 
 /* Who was seen once: a flow earns its entry with its second packet. True: this hash was here
- * before, within the last MR_FLOW_DOOR_SECONDS. Sets of four, keyed by the hash, 8 bytes for each flow; of
- * the hash 39 bits are compared, so one stranger in 16 million is let in at once. */
+ * before, within the last MR_FLOW_DOOR_SECONDS; it is let in, and a stranger again in the next second. Lines of 16 places,
+ * 10 bytes for each flow: of as many as the door is made for, taking turns, 99.99 % are let in by their
+ * second packet. Of the hash 23 bits are compared within a line, so one stranger in half a million is let
+ * in at once. */
 #define MR_FLOW_DOOR_SECONDS 8u
 struct mr_flow_door;
 MR_API int mr_flow_door_create(struct mr_flow_door **out, uint32_t flows, struct mr_error *);
 MR_API void mr_flow_door_destroy(struct mr_flow_door *);
 MR_API bool mr_flow_door_knock(struct mr_flow_door *, uint64_t hash, uint32_t seconds);
+/* Somebody who is let in when he knocks first. */
+MR_API void mr_flow_door_expect(struct mr_flow_door *, uint64_t hash, uint32_t seconds);
 /* Of those who will knock soon. */
 MR_API void mr_flow_door_prefetch(const struct mr_flow_door *, uint64_t hash);
 

@@ -257,8 +257,8 @@ write_prefixes(const struct bed_shape *s, struct bed_random *r, struct bed_text 
 {
 	unsigned inside = bed_draw(r, BED_PORTS), outside = bed_draw(r, BED_PORTS);
 
-	(void)s;
-	if (!bed_one_in(r, 3) || inside == outside)
+	if (!bed_one_in(r, 3) || inside == outside || s->use[inside] != BED_ROUTED ||
+	    s->use[outside] != BED_ROUTED || s->which[inside] != s->which[outside])
 		return;
 	bed_say(t,
 	    "nptv6: {instance: {p: {outside: [%c], inside: [%c], inside-prefix: "

@@ -95,7 +95,7 @@ open_bed(struct bed *b)
 
 		b->self[i].core = b->core;
 		b->self[i].port = i == 2;
-		b->self[i].mac = 0x020304050607;
+		b->self[i].macs[0] = 0x020304050607;
 		must(mr_graph_add_node(b->graph, i ? &nat_in_class : &nat_out_class, names[i],
 		    &b->self[i], &b->node[i], &error));
 		mr_graph_link(b->graph, b->node[i], 0, b->end);

@@ -33,7 +33,7 @@ instance_of(const struct nat_pass *s, const struct nat_packet *k, const struct m
 	for (unsigned i = 0; i < port->outside_count; i++) {
 		const struct nat_instance *n = &s->view->instances[port->outside[i]];
 
-		if (takes(s, n, k, p))
+		if (nat_is_vlan(port->outside_vlan[i], k->vlan) && takes(s, n, k, p))
 			return n;
 	}
 	return NULL;

@@ -269,6 +269,13 @@ mr_shadow_set(struct mr_shadow *s, unsigned offset, const uint8_t *bytes, unsign
 }
 
 void
+mr_shadow_forget(struct mr_shadow *s, unsigned offset, unsigned len)
+{
+	if (offset < MR_SHADOW_MAX)
+		memset(s->known + offset, false, MR_MIN(len, MR_SHADOW_MAX - offset));
+}
+
+void
 mr_shadow_ttl(struct mr_shadow *s, unsigned offset, unsigned version, mr_edit_line line)
 {
 	const char *name = version == 6 ? "IPv6 hop limit" : "IPv4 TTL";
@@ -282,8 +289,8 @@ mr_shadow_ttl(struct mr_shadow *s, unsigned offset, unsigned version, mr_edit_li
 	    (uint8_t)(s->bytes[at] - 1));
 	s->bytes[at]--;
 	/* The checksum that went with it is not followed: it will be shown as fresh when set. */
-	if (version != 6 && at + 3 < MR_SHADOW_MAX)
-		s->known[at + 2] = s->known[at + 3] = false;
+	if (version != 6)
+		mr_shadow_forget(s, at + 2, 2);
 }
 
 /* When bytes come or go at the very front, what was the Ethernet header stands elsewhere now. */

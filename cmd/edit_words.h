@@ -30,6 +30,8 @@ void mr_shadow_begin(struct mr_shadow *, const uint8_t *bytes, unsigned len);
 unsigned mr_shadow_set(struct mr_shadow *, unsigned offset, const uint8_t *bytes, unsigned len,
     mr_edit_line lines[MR_EDIT_LINES_MAX]);
 /* The TTL or hop limit of the header at `offset`, made one less; `version` 4 or 6. */
+/* Bytes that changed to something that is not followed. */
+void mr_shadow_forget(struct mr_shadow *, unsigned offset, unsigned len);
 void mr_shadow_ttl(struct mr_shadow *, unsigned offset, unsigned version, mr_edit_line line);
 void mr_shadow_push(struct mr_shadow *, unsigned offset, unsigned len);
 void mr_shadow_pop(struct mr_shadow *, unsigned offset, unsigned len);

@@ -171,9 +171,11 @@ print_edit(struct print *p, struct mr_shadow *shadow, const json_t *op, unsigned
 	unsigned count = 1;
 	uint8_t bytes[16];
 
-	if (!strcmp(kind, "set")) {
+	if (!strcmp(kind, "set") || !strcmp(kind, "set-length")) {
 		len = from_hex(text_of(op, "bytes"), bytes, sizeof(bytes));
 		count = mr_shadow_set(shadow, at, bytes, len, lines);
+		if (json_object_get(op, "checksum"))
+			mr_shadow_forget(shadow, (unsigned)number_of(op, "checksum"), 2);
 	} else if (!strcmp(kind, "ttl")) {
 		mr_shadow_ttl(shadow, at, (unsigned)number_of(op, "version"), lines[0]);
 	} else if (!strcmp(kind, "push")) {

@@ -91,6 +91,7 @@ describe(struct mr_dataplane *dp, const struct mr_recording *r, const struct mr_
 	const struct mr_graph *g = mr_dataplane_graph(dp);
 	double per_us = (double)mr_graph_hz(g) / 1e6;
 	char words[WORDS_MAX];
+	uint8_t bytes[2];
 
 	set_text(o, "kind", mr_op_kind_name(op->kind));
 	set_text(o, "node", mr_graph_node_name(g, op->node));
@@ -125,11 +126,12 @@ describe(struct mr_dataplane *dp, const struct mr_recording *r, const struct mr_
 		break;
 	case MR_OP_SET_LENGTH:
 		set_number(o, "offset", op->offset);
+		mr_store_be16(bytes, (uint16_t)(op->b >> 16));
+		set_hex(o, "bytes", bytes, sizeof(bytes));
 		if (op->a)
 			set_number(o, "of", op->a);
-		set_number(o, "more", (int32_t)op->arg);
-		if (op->b)
-			set_number(o, "checksum", op->b);
+		if ((uint16_t)op->b)
+			set_number(o, "checksum", (uint16_t)op->b);
 		break;
 	case MR_OP_META:
 		set_number(o, "context", op->arg);

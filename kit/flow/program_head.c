@@ -295,7 +295,7 @@ length_source(const struct head *h, unsigned of, struct head_length *l)
 static bool
 length_sum(struct head *h, const struct mr_op *op, unsigned mod)
 {
-	unsigned at = (unsigned)op->b;
+	unsigned at = (uint16_t)op->b;
 	uint64_t was = (uint64_t)(be16_t)~head_pair_value(h, op->offset) << (op->len >> 1);
 	be16_t check;
 
@@ -322,20 +322,21 @@ op_set_length(struct head *h, const struct mr_op *op)
 	struct head_length l = { .kind = op->len & 1,
 		.twice = op->len >> 1,
 		.more = (uint16_t)op->arg };
+	unsigned check = (uint16_t)op->b;
 
-	if (op->len > 3 || op->a > UINT16_MAX || op->b > UINT16_MAX)
+	if (op->len > 3 || op->a > UINT16_MAX)
 		return MR_PROGRAM_CONFLICT;
 	if (!touch(h, op->offset, 2) || (op->a && !touch(h, (unsigned)op->a, 2)) ||
-	    (op->b && !touch(h, (unsigned)op->b, 2)))
+	    (check && !touch(h, check, 2)))
 		return MR_PROGRAM_LONG;
 	if ((op->a && !are_apart((unsigned)op->a, op->offset)) ||
-	    (op->b && !are_apart((unsigned)op->b, op->offset)) ||
-	    (op->a && op->b && !are_apart((unsigned)op->a, (unsigned)op->b)) ||
+	    (check && !are_apart(check, op->offset)) ||
+	    (op->a && check && !are_apart((unsigned)op->a, check)) ||
 	    !length_source(h, (unsigned)op->a, &l))
 		return MR_PROGRAM_CONFLICT;
 	if (h->length_count == HEAD_LENGTHS)
 		return MR_PROGRAM_LONG;
-	if (op->b && !length_sum(h, op, h->length_count + 1))
+	if (check && !length_sum(h, op, h->length_count + 1))
 		return MR_PROGRAM_CONFLICT;
 	h->lengths[h->length_count++] = l;
 	pair_set(h, op->offset, HEAD_LENGTH, h->length_count, UINT16_MAX);

@@ -212,7 +212,7 @@ oracle_op(struct mr_packet *p, const struct mr_op *op)
 			mr_edit_ttl6(NULL, p, at);
 		return ORACLE_DONE;
 	case MR_OP_SET_LENGTH:
-		if (at + 2 > p->len || op->a + 2 > p->len || op->b + 2 > p->len)
+		if (at + 2 > p->len || op->a + 2 > p->len || (uint16_t)op->b + 2u > p->len)
 			return ORACLE_OUTSIDE;
 		mr_edit_length(NULL, p,
 		    &(struct mr_length){ .offset = op->offset,

@@ -260,7 +260,7 @@ mr_edit_length(struct mr_recorder *rec, struct mr_packet *p, const struct mr_len
 		op->len = (uint8_t)(l->kind | l->twice << 1);
 		op->arg = (uint32_t)(int32_t)l->more;
 		op->a = l->of;
-		op->b = l->sum;
+		op->b = (uint32_t)mr_be16(now) << 16 | l->sum;
 	}
 }
 

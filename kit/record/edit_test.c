@@ -276,6 +276,64 @@ test_recorded(void **state)
 	mr_recorder_destroy(rec);
 }
 
+/* A header whose length follows, from the packet or from another field, stays right. */
+static void
+test_lengths(void **state)
+{
+	struct mr_length all = { 0 };
+	struct mr_length of = { .offset = 38,
+		.of = 16,
+		.more = -20,
+		.sum = 40,
+		.kind = MR_SUM_UDP };
+	struct mr_recorder *rec;
+	struct packet p;
+
+	assert_int_equal(mr_recorder_create(&rec, 1, done, NULL, NULL), 0);
+	for (unsigned i = 0; i < 2000; i++) {
+		uint64_t before, after;
+		be16_t was, now, check;
+
+		make(&p, false, MR_IP_PROTO_UDP);
+		meta(&p)->total = 60 + draw() % 1400;
+		all = (struct mr_length){ .offset = (uint16_t)(p.l3 + 2),
+			.more = (int16_t)-p.l3,
+			.sum = (uint16_t)(p.l3 + 10) };
+		of.of = all.offset;
+		of.offset = (uint16_t)(p.l4 + 4);
+		of.sum = (uint16_t)(p.l4 + 6);
+		mr_edit_length(NULL, meta(&p), &all);
+		assert_int_equal(mr_load_be16(data(&p) + p.l3 + 2), meta(&p)->total - p.l3);
+		assert_true(mr_checksum_ipv4_header_good((void *)(data(&p) + p.l3)));
+		/* What a checksum says and what it covers stay apart by the same. */
+		of.twice = i & 1;
+		memcpy(&was, data(&p) + p.l4 + 4, 2);
+		mr_store_be16(data(&p) + p.l4 + 6, (uint16_t)(1 + i));
+		memcpy(&check, data(&p) + p.l4 + 6, 2);
+		before = (uint64_t)check + (i & 1 ? 2ull : 1ull) * was;
+		assert_true(mr_recorder_attach(rec, meta(&p), 0));
+		mr_edit_length(rec, meta(&p), &of);
+		mr_record_end(rec, meta(&p));
+		memcpy(&now, data(&p) + p.l4 + 4, 2);
+		memcpy(&check, data(&p) + p.l4 + 6, 2);
+		after = (uint64_t)check + (i & 1 ? 2ull : 1ull) * now;
+		assert_int_equal(mr_be16(now), meta(&p)->total - p.l3 - 20);
+		assert_int_equal(before % 65535, after % 65535);
+		assert_int_equal(got.count, 1);
+		assert_int_equal(got.ops[0].kind, MR_OP_SET_LENGTH);
+		assert_int_equal(got.ops[0].offset, p.l4 + 4);
+		assert_int_equal(got.ops[0].a, p.l3 + 2);
+		assert_int_equal(got.ops[0].b, (uint32_t)mr_be16(now) << 16 | (p.l4 + 6));
+		assert_int_equal((int32_t)got.ops[0].arg, -20);
+		assert_int_equal(got.ops[0].len, MR_SUM_UDP | (i & 1) << 1);
+	}
+	/* None stays none. */
+	memset(data(&p) + p.l4 + 6, 0, 2);
+	mr_edit_length(NULL, meta(&p), &of);
+	assert_int_equal(mr_load_be16(data(&p) + p.l4 + 6), 0);
+	mr_recorder_destroy(rec);
+}
+
 /* Deltas may be added before they are taken in, or after being folded: the same comes out. */
 static void
 test_deltas_add_up(void **state)
@@ -305,6 +363,7 @@ main(void)
 		cmocka_unit_test(test_unfinished),
 		cmocka_unit_test(test_without),
 		cmocka_unit_test(test_recorded),
+		cmocka_unit_test(test_lengths),
 		cmocka_unit_test(test_deltas_add_up),
 	};
 

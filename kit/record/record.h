@@ -68,8 +68,8 @@ enum mr_op_kind {
 	MR_OP_REFUSED,     /* the port took no more: dropped on the way out */
 	MR_OP_END,         /* the recording ends here without a verdict; text says why */
 	MR_OP_SET_LENGTH,  /* a length written at offset: struct mr_length (kit/record/edit.h), its
-			    * `more` = arg, `of` = a, `sum` = b, `kind` = len
-			    * and 2 where `twice` */
+			    * `more` = arg, `of` = a, `sum` = the lower half of
+			    * b, `kind` = len and 2 where `twice`; above in b what was written */
 };
 
 /* RFC 1624, eqn. 3; deltas are those of kit/packet/checksum.h, folded. */

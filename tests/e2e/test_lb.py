@@ -7,6 +7,10 @@
                         |
                       its host side, from which servers are asked
 """
+import json
+import os
+import shutil
+import subprocess
 import time
 
 import pytest
@@ -273,3 +277,61 @@ def test_answers_directly(bed, six):
     done = wrk(bed, 1, url, seconds=1, connections=20, close=True)
     assert done.errors == 0 and done.bad == 0 and done.requests > 200, done.text
     assert min(bed.total().values()) > 20
+
+
+class TunnelPeer:
+    """The server's end of a tunnel on a host."""
+
+    PROGRAM = os.path.join(os.path.dirname(os.path.abspath(__file__)), "tunnel_peer.py")
+
+    def __init__(self, lab, host):
+        self.process = lab.begin(host, "/usr/bin/python3", self.PROGRAM, "peer0", stdin=subprocess.PIPE,
+                                 stdout=subprocess.PIPE, text=True)
+        assert self.process.stdout.readline() == "ready\n"
+        lab.in_host(host, "ip", "link", "set", "peer0", "up")
+        for address in (VIP4 + "/32", VIP6 + "/128"):
+            lab.in_host(host, "ip", "address", "add", address, "dev", "lo", *(["nodad"] if ":" in address else []))
+        lab.in_host(host, "sysctl", "-q", "-w", "net.ipv4.conf.all.rp_filter=0",
+                    "net.ipv4.conf.peer0.rp_filter=0")
+
+    def counts(self):
+        done = self.process.communicate("\n", timeout=5)[0]
+        return json.loads(done)
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/net/tun"), reason="needs /dev/net/tun")
+@pytest.mark.parametrize("mode", ["ipip", "gue"])
+@pytest.mark.parametrize("outer", [4, 6])
+@pytest.mark.parametrize("inner", [4, 6])
+def test_tunnels(bed, mode, outer, inner):
+    """Servers behind tunnels, which answer past the balancer: whole requests come, also those of
+    many packets, and by the flow lane."""
+    if not shutil.which("ethtool"):
+        pytest.skip("needs ethtool")
+    bed.serve()
+    # What a kernel leaves to its device is not for the lane.
+    bed.in_host(1, "ethtool", "-K", "eth0", "tx", "off", "tso", "off", "gso", "off")
+    peers = {number: TunnelPeer(bed, number) for number in (2, 3, 4)}
+    tree = service(six=outer == 6, mode=mode)
+    tree.update(address=[VIP4, VIP6], port=8080)
+    for backend in tree["backend"].values():
+        del backend["port"]
+    config = bed.lb(web=tree)
+    bed.start(config + "lanes: %s\n" % json.dumps({"mode": "flow"}))
+    url = "http://%s:8080/" % ("[%s]" % VIP6 if inner == 6 else VIP4)
+    # Once the balancer knows the ways to them.
+    assert until(5, lambda: bed.in_host(1, "curl", "-sg", "-m", "1", url, check=False).returncode == 0)
+    done = wrk(bed, 1, url, seconds=1, connections=20)
+    assert done.errors == 0 and done.bad == 0 and done.requests > 200, done.text
+    # A long request: the client learns what fits from the balancer.
+    sent = bed.in_host(1, "curl", "-sg", "-m", "5", "--data-binary", "@-", "-o", "/dev/null",
+                       "-w", "%{http_code} %{size_upload}", url, input="x" * 300000)
+    assert sent.stdout == "200 300000", sent.stdout
+    lanes = {one["name"]: one["counters"] for one in bed.show("lanes")["interface"]}
+    assert lanes["h1"]["replayed"] > done.requests, lanes["h1"]
+    total = {}
+    for peer in peers.values():
+        for kind, count in peer.counts().items():
+            total[kind] = total.get(kind, 0) + count
+    assert list(total) == ["%s in %d" % (mode, outer)], total
+    assert sum(total.values()) > done.requests

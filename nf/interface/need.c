@@ -80,8 +80,7 @@ mr_interface_need_router(struct mr_report *report, const struct mr_config *confi
 	mr_conf_each(r, mr_conf_root(config), "router") {
 		mr_conf_each(i, r, "interface") {
 			if (strcmp(parent_of(i), port) || mr_conf_bool(i, "loopback", false) ||
-			    (vlan != MR_INTERFACE_ALL_VLANS &&
-				mr_conf_uint(i, "vlan", 0) != vlan))
+			    (vlan != MR_INTERFACE_ALL_VLANS && mr_conf_uint(i, "vlan", 0) != vlan))
 				continue;
 			if (found && found != r) {
 				mr_report_at(report, config, at,

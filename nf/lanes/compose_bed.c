@@ -162,8 +162,9 @@ macs_of(const struct compose *c, unsigned port, uint8_t macs[12])
 {
 	bool wire = (C_ON(c->on, MEMBER) || C_ON(c->on, CROSS)) && port < 2;
 
-	memcpy(macs, (uint8_t[12]){ 2, 0, 0, 0, 0xaa, (uint8_t)(port + 1), 2, 0, 0, 0,
-		(uint8_t)port, 9 }, 12);
+	memcpy(macs,
+	    (uint8_t[12]){ 2, 0, 0, 0, 0xaa, (uint8_t)(port + 1), 2, 0, 0, 0, (uint8_t)port, 9 },
+	    12);
 	if (wire) {
 		macs[4] = !port;
 		macs[5] = 9;
@@ -174,9 +175,9 @@ const struct compose_frame *
 compose_send(struct compose *c, unsigned port, const struct compose_ends *e, bool tcp)
 {
 	struct compose_frame f = { .port = port,
-		.vlan = port == 0   ? c->vlan_a
-			: port == 1 ? c->vlan_b
-				    : 0 };
+		.vlan = port == 0 ? c->vlan_a
+		    : port == 1   ? c->vlan_b
+				  : 0 };
 	uint8_t macs[12];
 
 	macs_of(c, port, macs);

@@ -29,7 +29,7 @@ write_system(unsigned on, struct bed_text *t)
 {
 	char path[512];
 
-	bed_say(t, "system: {buffers: 8192");
+	bed_say(t, "system: {buffers: 1024");
 	if (C_ON(on, PLUGIN))
 		bed_say(t, ", plugins: [\"%s\"]", plugin_path(path));
 	bed_say(t, "}\ninterface:\n");
@@ -75,7 +75,8 @@ write_hosts(const char *name, unsigned n, struct bed_text *t)
 	for (unsigned h = 9; h < 12; h++)
 		bed_say(t,
 		    "        10.%u.0.%u: {interface: %s, mac: \"02:00:00:00:%02x:%02x\"}\n"
-		    "        \"2001:db8:%x::%u\": {interface: %s, mac: \"02:00:00:00:%02x:%02x\"}\n",
+		    "        \"2001:db8:%x::%u\": {interface: %s, mac: "
+		    "\"02:00:00:00:%02x:%02x\"}\n",
 		    n, h, name, n, h, n, h, name, n, h);
 }
 
@@ -117,7 +118,8 @@ write_rules(unsigned on, struct bed_text *t)
 	if (C_ON(on, ACL_IN) || C_ON(on, ACL_OUT))
 		bed_say(t,
 		    "acl:\n  list:\n"
-		    "    inside: {default: accept, rule: [{name: x, source: 10.0.0.9, protocol: udp, "
+		    "    inside: {default: accept, rule: [{name: x, source: 10.0.0.9, protocol: "
+		    "udp, "
 		    "destination-port: \"9990\", action: drop}]}\n"
 		    "    back: {default: accept, rule: [{name: x, destination: 10.0.0.9, protocol: "
 		    "udp, source-port: \"9991\", action: drop}]}\n"
@@ -149,9 +151,8 @@ write_translators(unsigned on, struct bed_text *t)
 			? ", forward: {web: {protocol: udp, port: 8080, to: 10.0.0.9, to-port: "
 			  "8081}}"
 			: "",
-		    C_ON(on, STATIC)
-			? ", static: {box: {outside: 10.1.0.77, inside: 10.0.0.10}}"
-			: "");
+		    C_ON(on, STATIC) ? ", static: {box: {outside: 10.1.0.77, inside: 10.0.0.10}}"
+				     : "");
 	if (C_ON(on, NAT64))
 		bed_say(t,
 		    "nat64: {instance: {six: {outside: [b], inside: [%s], pool: [10.1.0.200], "
@@ -173,11 +174,13 @@ write_services(unsigned on, struct bed_text *t)
 	    C_ON(on, GATEWAY) ? "in" : "a");
 	if (C_ON(on, LB))
 		bed_say(t,
-		    "    web: {router: r, address: [10.200.0.1], protocol: udp, port: [80], backend: "
+		    "    web: {router: r, address: [10.200.0.1], protocol: udp, port: [80], "
+		    "backend: "
 		    "{one: {address: 10.2.0.9, port: 8080}}}\n");
 	if (C_ON(on, IPIP))
 		bed_say(t,
-		    "    tunnel: {router: r, mode: ipip, address: [10.200.0.2], protocol: udp, port: "
+		    "    tunnel: {router: r, mode: ipip, address: [10.200.0.2], protocol: udp, "
+		    "port: "
 		    "[80], backend: {one: {address: 10.2.0.10}}}\n");
 	if (C_ON(on, L2))
 		bed_say(t,

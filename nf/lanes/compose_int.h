@@ -48,7 +48,7 @@ enum compose_function {
 #define X(id, name) C_##id,
 	COMPOSE_FUNCTIONS(X)
 #undef X
-	C_COUNT,
+	    C_COUNT,
 };
 extern const char *const compose_names[C_COUNT];
 
@@ -75,7 +75,7 @@ struct compose {
 	struct bed *b;
 	unsigned on;
 	uint32_t serial;
-	unsigned vlan_a, vlan_b;  /* hosts' tags */
+	unsigned vlan_a, vlan_b;      /* hosts' tags */
 	struct compose_frame out[64]; /* what left with the last compose_run */
 	unsigned out_count;
 };

@@ -9,6 +9,7 @@
  * that it arrives with, wherever it arrives, and that its answer comes back.
  */
 #include <arpa/inet.h>
+#include <unistd.h>
 
 #include "nf/lanes/compose_int.h"
 
@@ -23,30 +24,29 @@ static struct mr_model *model;
 /* docs/concepts.md tells the same. */
 static const struct {
 	unsigned one, two; /* sets of functions: one of each */
-	const char *sentences[2];
+	const char *sentence;
 } refused[] = {
 	{ C_BIT(MEMBER), C_BIT(NAT) | C_BIT(FORWARD) | C_BIT(STATIC),
-	    { "nat instance home: interface b is no router's but bridge br0's" } },
+	    "nat instance home: interface b is no router's but bridge br0's" },
 	{ C_BIT(CROSS), C_BIT(NAT) | C_BIT(FORWARD) | C_BIT(STATIC),
-	    { "nat instance home: interface b is no router's but cross-connect" } },
+	    "nat instance home: interface b is no router's but cross-connect" },
 	{ C_BIT(MEMBER), C_BIT(NAT64),
-	    { "nat64 instance six: interface b is no router's but bridge br0's" } },
+	    "nat64 instance six: interface b is no router's but bridge br0's" },
 	{ C_BIT(CROSS), C_BIT(NAT64),
-	    { "nat64 instance six: interface b is no router's but cross-connect" } },
+	    "nat64 instance six: interface b is no router's but cross-connect" },
 	{ C_BIT(MEMBER), C_BIT(PREFIX),
-	    { "nptv6 instance p: interface b is no router's but bridge br0's" } },
+	    "nptv6 instance p: interface b is no router's but bridge br0's" },
 	{ C_BIT(CROSS), C_BIT(PREFIX),
-	    { "nptv6 instance p: interface b is no router's but cross-connect" } },
+	    "nptv6 instance p: interface b is no router's but cross-connect" },
 	{ C_BIT(MEMBER), C_BIT(LB) | C_BIT(IPIP) | C_BIT(L2),
-	    { "lb: interface a is no router's but bridge br0's" } },
+	    "lb: interface a is no router's but bridge br0's" },
 	{ C_BIT(CROSS), C_BIT(LB) | C_BIT(IPIP) | C_BIT(L2),
-	    { "lb: interface a is no router's but cross-connect" } },
-	{ C_BIT(MEMBER), C_BIT(GATEWAY),
-	    { "interface b is in bridge br0 and cannot be in router r" } },
+	    "lb: interface a is no router's but cross-connect" },
+	{ C_BIT(MEMBER), C_BIT(GATEWAY), "interface b is in bridge br0 and cannot be in router r" },
 	{ C_BIT(MEMBER), C_BIT(CROSS),
-	    { "interface a is cross-connected to b and cannot be in bridge br0" } },
+	    "interface a is cross-connected to b and cannot be in bridge br0" },
 	{ C_BIT(GATEWAY), C_BIT(CROSS),
-	    { "interface a is cross-connected to b and cannot be in bridge home" } },
+	    "interface a is cross-connected to b and cannot be in bridge home" },
 };
 
 static const char *
@@ -54,7 +54,7 @@ expected(unsigned on)
 {
 	for (unsigned i = 0; i < MR_ARRAY_COUNT(refused); i++)
 		if ((on & refused[i].one) && (on & refused[i].two))
-			return refused[i].sentences[0];
+			return refused[i].sentence;
 	return NULL;
 }
 
@@ -526,7 +526,9 @@ static const struct shared {
 	    NULL, forward },
 	{ C_BIT(STATIC),
 	    "nat64: {instance: {six: {outside: [b], inside: [a], pool: [10.1.0.77]}}}\n",
-	    "are also of nat instance home (its static box)", NULL },
+	    "nat64 instance six: its ports 1024-65535 of an address are also of nat instance home "
+	    "(its static box)",
+	    NULL },
 	{ 0,
 	    "nat64: {instance: {six: {outside: [b], inside: [a], pool: [10.1.0.200]}, seven: "
 	    "{outside: [b], inside: [a], prefix: \"2001:db8:64::/96\", pool: [10.1.0.200]}}}\n",
@@ -553,8 +555,10 @@ static const struct shared {
 	    "service web: nat instance home (its pool) takes what comes for its address", NULL },
 	{ C_BIT(NAT), LB("10.1.0.1", "protocol: udp, port: [8000], "),
 	    "service web: nat instance home (its ports 1024-65535) takes", NULL },
-	{ C_BIT(FORWARD), LB("10.1.0.1", "protocol: udp, port: [80, 8080], "),
-	    "service web: nat instance home (its ", NULL },
+	{ 0,
+	    NAT("home", ", forward: {web: {protocol: udp, port: 80, to: 10.0.0.9}}")
+		LB("10.1.0.1", UDP80),
+	    "service web: nat instance home (its forward web) takes", NULL },
 	{ C_BIT(STATIC), LB("10.1.0.77", UDP80),
 	    "service web: nat instance home (its static box) takes", NULL },
 	{ C_BIT(NAT), LB("10.1.0.1", UDP80), NULL, own_service },
@@ -634,12 +638,82 @@ what_two_share_works_or_is_refused(void **state)
 	assert_int_equal(bad, 0);
 }
 
+/* -- the page ---------------------------------------------------------------------------------- */
+
+static void
+say_names(struct bed_text *t, unsigned set)
+{
+	const char *comma = "";
+
+	for (unsigned f = 0; f < C_COUNT; f++) {
+		if (!(set >> f & 1))
+			continue;
+		bed_say(t, "%s%s", comma, compose_names[f]);
+		comma = ", ";
+	}
+}
+
+/* The file beside this one's folder, by where the program was built. */
+static char *
+read_page(const char *name)
+{
+	char path[1024], *text = calloc(1, 1 << 20);
+	ssize_t n = readlink("/proc/self/exe", path, 500);
+	FILE *f;
+
+	assert_true(text && n > 0);
+	path[n] = '\0';
+	*strrchr(path, '/') = '\0';
+	snprintf(path + strlen(path), 500, "/../%.*s../../%s",
+	    (int)(strrchr(__FILE__, '/') - __FILE__ + 1), __FILE__, name);
+	f = fopen(path, "r");
+	if (f && fread(text, 1, (1 << 20) - 1, f) > 0) {
+		fclose(f);
+		return text;
+	}
+	free(text);
+	return NULL;
+}
+
+/* docs/concepts.md has the lines of the tables above. */
+static void
+the_page_says_what_is_refused(void **state)
+{
+	char *page = read_page("docs/concepts.md"), *save;
+	struct bed_text t = { .at = text_of, .size = sizeof(text_of) };
+	unsigned bad = 0;
+
+	if (!page)
+		skip();
+	for (unsigned i = 0; i < MR_ARRAY_COUNT(refused); i++) {
+		bed_say(&t, "| ");
+		say_names(&t, refused[i].one);
+		bed_say(&t, " | ");
+		say_names(&t, refused[i].two);
+		bed_say(&t, " | `%s` |\n", refused[i].sentence);
+	}
+	for (unsigned i = 0; i < MR_ARRAY_COUNT(shares); i++)
+		if (shares[i].sentence)
+			bed_say(&t, "- `%.*s`\n", (int)strcspn(shares[i].sentence, "|"),
+			    shares[i].sentence);
+	for (char *line = strtok_r(text_of, "\n", &save); line;
+	     line = strtok_r(NULL, "\n", &save)) {
+		if (strstr(page, line))
+			continue;
+		print_error("%s\n", line);
+		bad++;
+	}
+	free(page);
+	assert_int_equal(bad, 0);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_pair_works_or_is_refused),
 		cmocka_unit_test(what_two_share_works_or_is_refused),
+		cmocka_unit_test(the_page_says_what_is_refused),
 	};
 	struct mr_error error;
 	int rc;

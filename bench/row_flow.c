@@ -41,8 +41,7 @@ teardown(struct mr_bench_run *run)
 	free(job);
 }
 
-/* Until the lane has the flows: all but those few that are at the door at one time with another of
- * the same place there, and stay with the entry that holds for all of a prefix. */
+/* Until the lane has the flows. */
 static int
 establish(struct job *job, struct mr_bench_run *run, struct mr_error *error)
 {
@@ -53,7 +52,7 @@ establish(struct job *job, struct mr_bench_run *run, struct mr_error *error)
 	for (passes = 0; count < wanted && passes < wanted; passes++)
 		count += mr_graph_pass(job->bed.graph, 0);
 	mr_lane_stats(lane, 0, &stats);
-	if (stats.flows.flows < job->traffic.flows - job->traffic.flows / 20)
+	if (stats.flows.flows < job->traffic.flows - job->traffic.flows / 1000)
 		return mr_error_set(error, -EIO, "the lane has %llu of %u flows",
 		    (unsigned long long)stats.flows.flows, job->traffic.flows);
 	mr_bench_note(run, "; the lane has %llu flows, its table is %.1f MB",

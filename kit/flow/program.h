@@ -106,6 +106,8 @@ enum mr_program_flag {
 	MR_PROGRAM_ASK = 1u << 9, /* its only call is for every packet, with the flow's number */
 	MR_PROGRAM_FAMILY =
 	    1u << 8, /* first of all the IP header is made one of the other family */
+	MR_PROGRAM_RARE = 1u << 10, /* has calls, all for the first packet in a second */
+	MR_PROGRAM_OWES = 1u << 11, /* a node called once a second is told of the others */
 };
 
 #define MR_PROGRAM_WINDOWS 3u
@@ -185,8 +187,8 @@ enum mr_program_call_from {
 };
 struct mr_program_call {
 	uint16_t node;
-	uint8_t secondly;
-	uint8_t from; /* enum mr_program_call_from */
+	uint8_t flags; /* enum mr_call_flag */
+	uint8_t from;  /* enum mr_program_call_from */
 	uint32_t arg;
 };
 MR_API unsigned mr_program_calls(const struct mr_program *, const struct mr_program_call **);

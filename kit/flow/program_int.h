@@ -236,6 +236,7 @@ struct program_builder {
 	uint32_t arg;
 	uint32_t era; /* mr_programs_set_era */
 	bool private;
+	bool owes;            /* MR_PROGRAM_OWES */
 	bool valued, patched; /* has values; and a patch */
 	mr_verdict_t verdict;
 	uint16_t drop_node;

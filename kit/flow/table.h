@@ -116,6 +116,20 @@ MR_API void mr_flow_table_fold(struct mr_flow_table *, uint32_t flow);
 MR_API void mr_flow_table_account(struct mr_flow_table *, uint32_t flow, uint64_t packets,
     uint64_t bytes, uint32_t seconds);
 
+/* Packets of flows that somebody is to be told of later (kit/graph/node.h, `settle`). Flows that may
+ * have some stand in a queue; owe puts one there that is not. */
+MR_API void mr_flow_table_owe(struct mr_flow_table *, uint32_t flow);
+/* Flows in the queue, and the first of them, taken out; it may have gone since, or be another one.
+ * MR_FLOW_NONE: none. */
+MR_API uint32_t mr_flow_table_owing(const struct mr_flow_table *);
+MR_API uint32_t mr_flow_table_debtor(struct mr_flow_table *);
+/* The flow's packets that nobody was told of; now he is. */
+MR_API uint32_t mr_flow_table_pay(struct mr_flow_table *, uint32_t flow);
+/* One that is counted by mr_flow_touch is known already. */
+MR_API void mr_flow_table_paid(struct mr_flow_table *, uint32_t flow);
+/* Soon one of these will be asked for this flow. */
+MR_API void mr_flow_table_fetch_debt(const struct mr_flow_table *, uint32_t flow);
+
 /* Ageing, once per pass: looks after at most `budget` timers. Flows that were idle for
  * idle_seconds (or for what `idle` says of them, when it is given) are handed to `expired` and then
  * removed. `expired` may remove and add flows itself, also this one. Returns how many it was
@@ -142,13 +156,17 @@ MR_API bool mr_flow_table_peek(const struct mr_flow_table *, uint32_t index, uin
 MR_API uint32_t mr_flow_table_top(const struct mr_flow_table *);
 
 /* Who was seen once: a flow earns its entry with its second packet. True: this hash was here
- * before, within the last MR_FLOW_DOOR_SECONDS. Sets of four, keyed by the hash, 8 bytes for each flow; of
- * the hash 39 bits are compared, so one stranger in 16 million is let in at once. */
+ * before, within the last MR_FLOW_DOOR_SECONDS; it is let in, and a stranger again in the next second. Lines of 16 places,
+ * 10 bytes for each flow: of as many as the door is made for, taking turns, 99.99 % are let in by their
+ * second packet. Of the hash 23 bits are compared within a line, so one stranger in half a million is let
+ * in at once. */
 #define MR_FLOW_DOOR_SECONDS 8u
 struct mr_flow_door;
 MR_API int mr_flow_door_create(struct mr_flow_door **out, uint32_t flows, struct mr_error *);
 MR_API void mr_flow_door_destroy(struct mr_flow_door *);
 MR_API bool mr_flow_door_knock(struct mr_flow_door *, uint64_t hash, uint32_t seconds);
+/* Somebody who is let in when he knocks first. */
+MR_API void mr_flow_door_expect(struct mr_flow_door *, uint64_t hash, uint32_t seconds);
 /* Of those who will knock soon. */
 MR_API void mr_flow_door_prefetch(const struct mr_flow_door *, uint64_t hash);
 

@@ -411,36 +411,102 @@ test_counters(void **s)
 	mr_flow_table_destroy(t);
 }
 
+#define DOOR_HASH 0x123456789abcdef0ull
+
 static void
 test_door(void **s)
 {
 	struct mr_flow_door *door;
-	unsigned kept = 0;
+	unsigned in = 0;
 
 	assert_int_equal(mr_flow_door_create(&door, 16384, NULL), 0);
-	assert_false(mr_flow_door_knock(door, 0x123456789abcdef0ull, 100));
-	assert_true(mr_flow_door_knock(door, 0x123456789abcdef0ull, 100));
-	assert_true(mr_flow_door_knock(door, 0x123456789abcdef0ull, 100 + MR_FLOW_DOOR_SECONDS));
-	assert_false(mr_flow_door_knock(door, 0x123456789abcdef0ull, 130));
-	assert_true(mr_flow_door_knock(door, 0x123456789abcdef0ull, 130));
-	/* Any of the bits that count. */
-	for (unsigned bit = 18; bit < 64; bit++) {
-		bool same = bit >= 31 && bit < 40;
-
-		assert_int_equal(mr_flow_door_knock(door, 0x123456789abcdef0ull ^ 1ull << bit, 130),
-		    same);
-		mr_flow_door_knock(door, 0x123456789abcdef0ull, 130);
-	}
-	/* Strangers are not let in; of those that come again, what the places hold. */
+	assert_false(mr_flow_door_knock(door, DOOR_HASH, 100));
+	assert_true(mr_flow_door_knock(door, DOOR_HASH, 100 + MR_FLOW_DOOR_SECONDS));
+	/* Who was let in is so for the rest of the second; and who was here too long ago. */
+	assert_true(mr_flow_door_knock(door, DOOR_HASH, 108));
+	assert_false(mr_flow_door_knock(door, DOOR_HASH, 109));
+	assert_false(mr_flow_door_knock(door, DOOR_HASH, 110 + MR_FLOW_DOOR_SECONDS));
+	assert_true(mr_flow_door_knock(door, DOOR_HASH, 111 + MR_FLOW_DOOR_SECONDS));
+	/* Expected: once, however often that is said. */
+	mr_flow_door_expect(door, DOOR_HASH, 130);
+	mr_flow_door_expect(door, DOOR_HASH, 131);
+	assert_true(mr_flow_door_knock(door, DOOR_HASH, 139));
+	assert_false(mr_flow_door_knock(door, DOOR_HASH, 140));
+	/* Any of the bits that are compared. */
+	for (unsigned bit = 41; bit < 64; bit++)
+		assert_false(mr_flow_door_knock(door, DOOR_HASH ^ 1ull << bit, 140));
+	/* Strangers are not let in. */
 	state = 99;
 	for (unsigned i = 0; i < 30000; i++)
-		assert_false(mr_flow_door_knock(door, draw(), 200));
-	state = 99;
-	for (unsigned i = 0; i < 30000; i++)
-		kept += mr_flow_door_knock(door, draw(), 200);
-	assert_true(kept > 30000 / 2);
+		in += mr_flow_door_knock(door, draw(), 200);
+	assert_int_equal(in, 0);
 	mr_flow_door_destroy(door);
 	mr_flow_door_destroy(NULL);
+}
+
+/* So many that take turns: how many are let in by their second packet, of 100,000. */
+static unsigned
+let_in(uint32_t made_for, uint32_t flows, uint32_t (*second)(uint32_t))
+{
+	struct mr_flow_door *door;
+	uint64_t in = 0;
+
+	assert_int_equal(mr_flow_door_create(&door, made_for, NULL), 0);
+	for (unsigned round = 0; round < 2; round++) {
+		state = 5;
+		for (uint32_t i = 0; i < flows; i++)
+			in += mr_flow_door_knock(door, draw(), second(round * flows + i));
+	}
+	mr_flow_door_destroy(door);
+	return (unsigned)(in * 100000 / flows);
+}
+
+static uint32_t
+at_once(uint32_t i)
+{
+	(void)i;
+	return 300;
+}
+
+static uint32_t
+by_and_by(uint32_t i)
+{
+	return 300 + i / 32768;
+}
+
+static void
+test_door_load(void **s)
+{
+	assert_true(let_in(65536, 65536, at_once) >= 99980);
+	assert_true(let_in(100000, 100000, at_once) >= 99980);
+	assert_true(let_in(65536, 65536, by_and_by) >= 99980);
+	/* Twice as many and four times: it gets worse slowly. */
+	assert_in_range(let_in(65536, 131072, at_once), 90000, 99999);
+	assert_in_range(let_in(65536, 262144, at_once), 15000, 70000);
+}
+
+/* A flood of strangers: those whose second packet comes soon are let in all the same. */
+static void
+test_door_flood(void **s)
+{
+	uint64_t flow[256];
+	struct mr_flow_door *door;
+	unsigned in = 0;
+
+	assert_int_equal(mr_flow_door_create(&door, 16384, NULL), 0);
+	state = 17;
+	for (unsigned i = 0; i < 200000; i++)
+		mr_flow_door_knock(door, draw(), 400);
+	for (unsigned i = 0; i < MR_ARRAY_COUNT(flow); i++) {
+		flow[i] = draw();
+		mr_flow_door_knock(door, flow[i], 400);
+	}
+	for (unsigned i = 0; i < 2000; i++)
+		mr_flow_door_knock(door, draw(), 400);
+	for (unsigned i = 0; i < MR_ARRAY_COUNT(flow); i++)
+		in += mr_flow_door_knock(door, flow[i], 400);
+	assert_true(in > 200);
+	mr_flow_door_destroy(door);
 }
 
 int
@@ -455,6 +521,8 @@ main(void)
 		cmocka_unit_test(test_adversary),
 		cmocka_unit_test(test_counters),
 		cmocka_unit_test(test_door),
+		cmocka_unit_test(test_door_load),
+		cmocka_unit_test(test_door_flood),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

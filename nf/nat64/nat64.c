@@ -211,7 +211,8 @@ check(void *state, const struct mr_config *config, struct mr_report *report)
 		}
 	if (mr_conf_count(conf, "instance") > N64_INSTANCES)
 		mr_report_at(report, config, conf, "nat64: more than %u instances", N64_INSTANCES);
-	if (n && n->core && n->core->table->max != mr_conf_uint(conf, "max", 1048576))
+	if (n && n->core && mr_conf_child(conf, "instance") &&
+	    n->core->table->max != mr_conf_uint(conf, "max", 1048576))
 		mr_report_at(report, config, mr_conf_child(conf, "max"),
 		    "the table is made for %u sessions and cannot be changed while it is in use; "
 		    "restart for another size",

@@ -270,6 +270,7 @@ one(struct mr_programs *s, const struct mr_op *op, const struct mr_flow_key *key
 	case MR_OP_TRIM:
 	case MR_OP_SUM:
 	case MR_OP_TTL:
+	case MR_OP_SET_LENGTH:
 	case MR_OP_FAMILY:
 	case MR_OP_GUARD:
 	case MR_OP_LENGTH:
@@ -355,7 +356,9 @@ append_all(struct program_builder *b)
 	struct head_result *e = &b->edits;
 	unsigned bytes;
 
-	if (!append(b, PROGRAM_GUARDS, e->guards, sizeof(e->guards[0]), e->guard_count) ||
+	/* In front: a patch looks for them at the fourth line. */
+	if (!append(b, PROGRAM_LENGTHS, e->lengths, sizeof(e->lengths[0]), e->length_count) ||
+	    !append(b, PROGRAM_GUARDS, e->guards, sizeof(e->guards[0]), e->guard_count) ||
 	    !append(b, PROGRAM_MOVES, e->moves, sizeof(e->moves[0]), e->move_count) ||
 	    !append(b, PROGRAM_FIXES, e->fixes, sizeof(e->fixes[0]), e->fix_count) ||
 	    !append(b, PROGRAM_CALLS, b->calls, sizeof(b->calls[0]), b->call_count) ||
@@ -387,7 +390,8 @@ is_open(const struct head_result *e)
 static bool
 simple(const struct head_result *e)
 {
-	return is_open(e) && !e->move_count && !e->fix_count && !e->write_count && !e->family;
+	return is_open(e) && !e->move_count && !e->fix_count && !e->write_count && !e->family &&
+	    !e->length_count;
 }
 
 static bool
@@ -420,6 +424,8 @@ emit(struct program_builder *b)
 	    (uint16_t)((e->ttl6 ? MR_PROGRAM_TTL6 : 0) | (b->call_count ? MR_PROGRAM_CALLS : 0) |
 		(b->private ? MR_PROGRAM_PRIVATE : 0) | (b->valued ? MR_PROGRAM_VALUES : 0) |
 		(b->patched ? MR_PROGRAM_PATCH : 0) | (e->family ? MR_PROGRAM_FAMILY : 0));
+	if (e->length_count)
+		g->flags |= e->length_count == 1 ? MR_PROGRAM_LENGTH : MR_PROGRAM_LENGTHS;
 	if (simple(e))
 		g->flags |= MR_PROGRAM_SIMPLE;
 	else if (is_open(e))

@@ -115,6 +115,20 @@ print_edits(struct text *t, const struct mr_program *g, const struct mr_flow_val
 		add(t, "\n");
 	}
 	print_writes(t, g, program_data(g, values));
+	count = program_part(g, PROGRAM_LENGTHS, &first);
+	for (const struct mr_length *l = first; count > 0; l++, count--) {
+		add(t, "write the length at %u: ", l->offset);
+		if (l->of)
+			add(t, "what is at %u", l->of);
+		else
+			add(t, "the packet's");
+		add(t, " and %d", l->more);
+		if (l->sum)
+			add(t, "; the %s checksum at %u takes it in%s",
+			    l->kind == MR_SUM_UDP ? "UDP" : "Internet", l->sum,
+			    l->twice ? " twice" : "");
+		add(t, "\n");
+	}
 }
 
 static void

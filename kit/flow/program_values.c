@@ -194,7 +194,7 @@ patch(struct program_builder *b)
 	unsigned windows;
 
 	memset(t, 0, sizeof(*t));
-	if (b->edits.move_count || b->edits.family ||
+	if (b->edits.move_count || b->edits.family || b->edits.length_count > 2 ||
 	    count_args(b) * sizeof(uint32_t) > MR_PROGRAM_PATCH_BYTES - MR_PROGRAM_PATCH_ARGS)
 		return false;
 	windows = cover(b, t->at);

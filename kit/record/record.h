@@ -66,6 +66,9 @@ enum mr_op_kind {
 	MR_OP_HOLD,        /* kept by the node */
 	MR_OP_REFUSED,     /* the port took no more: dropped on the way out */
 	MR_OP_END,         /* the recording ends here without a verdict; text says why */
+	MR_OP_SET_LENGTH,  /* a length written at offset: struct mr_length (kit/record/edit.h), its
+			    * `more` = arg, `of` = a, `sum` = b, `kind` = len
+			    * and 2 where `twice` */
 };
 
 enum mr_call_flag {

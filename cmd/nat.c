@@ -8,7 +8,7 @@
 
 #include "cmd/client.h"
 #include "cmd/cmd.h"
-#include "nf/nat/whohad.h"
+#include "nf/nat/log/whohad.h"
 
 #define LOG_FILE "/var/log/millrace/nat.log"
 

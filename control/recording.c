@@ -123,6 +123,14 @@ describe(struct mr_dataplane *dp, const struct mr_recording *r, const struct mr_
 		set_number(o, "offset", op->offset);
 		set_number(o, "version", op->arg);
 		break;
+	case MR_OP_SET_LENGTH:
+		set_number(o, "offset", op->offset);
+		if (op->a)
+			set_number(o, "of", op->a);
+		set_number(o, "more", (int32_t)op->arg);
+		if (op->b)
+			set_number(o, "checksum", op->b);
+		break;
 	case MR_OP_META:
 		set_number(o, "context", op->arg);
 		set_number(o, "vlan", op->a);

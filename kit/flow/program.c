@@ -109,6 +109,16 @@ write_rest(const struct mr_program *g, const struct mr_flow_values *values, uint
 		copy(bytes + writes[i].at, data + writes[i].data, writes[i].len);
 }
 
+static void
+write_lengths(const struct mr_program *g, struct mr_recorder *rec, struct mr_packet *p)
+{
+	const void *first;
+	unsigned count = program_part(g, PROGRAM_LENGTHS, &first);
+
+	for (const struct mr_length *l = first; count > 0; l++, count--)
+		mr_edit_length(rec, p, l);
+}
+
 static bool
 has_headroom(const struct mr_program *g, const struct mr_packet *p)
 {
@@ -150,6 +160,7 @@ mr_program_edit_more(const struct mr_program *g, const struct mr_flow_values *va
 	else
 		memcpy(bytes - g->grow, g->write + PROGRAM_WRITE_MAX - g->write_len, g->write_len);
 	write_rest(g, values, bytes);
+	write_lengths(g, NULL, p);
 	return true;
 }
 
@@ -211,6 +222,7 @@ edit_recorded(const struct mr_program *g, const struct mr_flow_values *values,
 	for (unsigned i = 0; i < count; i++)
 		set_recorded(rec, p, (unsigned)writes[i].at + grow, data + writes[i].data,
 		    writes[i].len);
+	write_lengths(g, rec, p);
 }
 
 bool

@@ -10,6 +10,7 @@
  *  - edits fold into: how much the head grows or shrinks, and which bytes of the new head are
  *    written with what (adjacent and overwritten writes merge; bytes written with what the key
  *    guarantees to be there already are left out), TTL decrements, checksum deltas summed;
+ *  - lengths that the walk wrote are written by the packet's, their checksums completed;
  *  - guards on bytes that the walk itself wrote before are settled then and there; the others
  *    become conditions on the packet as it arrives, under one mask where they overlap;
  *    lengths become one bound;
@@ -105,7 +106,11 @@ enum mr_program_flag {
 	MR_PROGRAM_OPEN = 1u << 7,     /* not simple, but no conditions beyond the first line */
 	MR_PROGRAM_ASK = 1u << 9, /* its only call is for every packet, with the flow's number */
 	MR_PROGRAM_FAMILY =
-	    1u << 8, /* first of all the IP header is made one of the other family */
+	    1u << 8,                /* first of all the IP header is made one of the other family */
+	MR_PROGRAM_RARE = 1u << 10, /* has calls, all for the first packet in a second */
+	MR_PROGRAM_OWES = 1u << 11, /* a node called once a second is told of the others */
+	MR_PROGRAM_LENGTH = 1u << 12,  /* writes a length (struct mr_length) */
+	MR_PROGRAM_LENGTHS = 1u << 13, /* writes several; of a patch: two */
 };
 
 #define MR_PROGRAM_WINDOWS 3u
@@ -113,7 +118,7 @@ enum mr_program_flag {
 #define MR_PROGRAM_PATCH_ARGS 4u
 #define MR_PROGRAM_PATCH_BYTES 16u
 
-/* The third line of a program with MR_PROGRAM_PATCH. All is read before anything is written, so
+/* The third line of a program with MR_PROGRAM_PATCH; lengths, if any, are the fourth's first. All is read before anything is written, so
  * windows may overlap, as long as they agree in what is written into both; one that is not
  * needed is the first once more. A second checksum that is not needed is where the first is, which
  * is written last. Places are counted from the first byte of the
@@ -185,8 +190,8 @@ enum mr_program_call_from {
 };
 struct mr_program_call {
 	uint16_t node;
-	uint8_t secondly;
-	uint8_t from; /* enum mr_program_call_from */
+	uint8_t flags; /* enum mr_call_flag */
+	uint8_t from;  /* enum mr_program_call_from */
 	uint32_t arg;
 };
 MR_API unsigned mr_program_calls(const struct mr_program *, const struct mr_program_call **);

@@ -129,15 +129,16 @@ op_call(struct program_builder *b, const struct mr_node_class *class, const stru
 		return MR_PROGRAM_NODE;
 	*c = (struct mr_program_call){
 		.node = op->node,
-		.secondly = op->len != 0,
+		.flags = op->len,
 		.arg = op->arg,
 	};
+	b->owes |= (op->len & MR_CALL_SECONDLY) && class->settle;
 	b->call_count++;
 	return MR_PROGRAM_OK;
 }
 
 /* The state of one call moves into the flow's line, so that flows share the program: the first's
- * that is made for every packet; where there is none, the first's of all. */
+ * that is made for every packet; where there is none, the first's that is the flow's own. */
 static void
 place_state(struct program_builder *b)
 {
@@ -146,7 +147,7 @@ place_state(struct program_builder *b)
 	for (unsigned i = 0; i < b->call_count; i++) {
 		struct mr_program_call *c = &b->calls[i];
 
-		if (c->arg && (!chosen || (chosen->secondly && !c->secondly)))
+		if (c->arg && (!chosen || chosen->flags > c->flags))
 			chosen = c;
 	}
 	if (!chosen)
@@ -161,7 +162,7 @@ static bool
 is_private(const struct program_builder *b)
 {
 	for (unsigned i = 0; i < b->call_count && !b->valued; i++)
-		if (b->calls[i].arg && !b->calls[i].secondly)
+		if (b->calls[i].arg && !(b->calls[i].flags & MR_CALL_SECONDLY))
 			return true;
 	return false;
 }
@@ -259,6 +260,7 @@ one(struct mr_programs *s, const struct mr_op *op, const struct mr_flow_key *key
 	case MR_OP_TRIM:
 	case MR_OP_SUM:
 	case MR_OP_TTL:
+	case MR_OP_SET_LENGTH:
 	case MR_OP_FAMILY:
 	case MR_OP_GUARD:
 	case MR_OP_LENGTH:
@@ -344,7 +346,9 @@ append_all(struct program_builder *b)
 	struct head_result *e = &b->edits;
 	unsigned bytes;
 
-	if (!append(b, PROGRAM_GUARDS, e->guards, sizeof(e->guards[0]), e->guard_count) ||
+	/* In front: a patch looks for them at the fourth line. */
+	if (!append(b, PROGRAM_LENGTHS, e->lengths, sizeof(e->lengths[0]), e->length_count) ||
+	    !append(b, PROGRAM_GUARDS, e->guards, sizeof(e->guards[0]), e->guard_count) ||
 	    !append(b, PROGRAM_MOVES, e->moves, sizeof(e->moves[0]), e->move_count) ||
 	    !append(b, PROGRAM_FIXES, e->fixes, sizeof(e->fixes[0]), e->fix_count) ||
 	    !append(b, PROGRAM_CALLS, b->calls, sizeof(b->calls[0]), b->call_count) ||
@@ -376,13 +380,14 @@ is_open(const struct head_result *e)
 static bool
 simple(const struct head_result *e)
 {
-	return is_open(e) && !e->move_count && !e->fix_count && !e->write_count && !e->family;
+	return is_open(e) && !e->move_count && !e->fix_count && !e->write_count && !e->family &&
+	    !e->length_count;
 }
 
 static bool
 asks(const struct program_builder *b)
 {
-	return b->call_count == 1 && !b->calls[0].secondly &&
+	return b->call_count == 1 && !(b->calls[0].flags & MR_CALL_SECONDLY) &&
 	    b->calls[0].from == MR_CALL_FROM_FLOW &&
 	    (b->verdict & MR_VERDICT_CLASS) != MR_VERDICT_DROP;
 }
@@ -393,6 +398,7 @@ emit(struct program_builder *b)
 	const struct head_result *e = &b->edits;
 	struct mr_program *g = &b->program;
 	struct program_more *more = (struct program_more *)(g + 1);
+	unsigned secondly = 0;
 
 	/* Counts are bounded: 16 KB are enough for 256 operations, but append looks. */
 	memset(b->bytes, 0, sizeof(*g) + sizeof(*more));
@@ -408,6 +414,8 @@ emit(struct program_builder *b)
 	    (uint16_t)((e->ttl6 ? MR_PROGRAM_TTL6 : 0) | (b->call_count ? MR_PROGRAM_CALLS : 0) |
 		(b->private ? MR_PROGRAM_PRIVATE : 0) | (b->valued ? MR_PROGRAM_VALUES : 0) |
 		(b->patched ? MR_PROGRAM_PATCH : 0) | (e->family ? MR_PROGRAM_FAMILY : 0));
+	if (e->length_count)
+		g->flags |= e->length_count == 1 ? MR_PROGRAM_LENGTH : MR_PROGRAM_LENGTHS;
 	if (simple(e))
 		g->flags |= MR_PROGRAM_SIMPLE;
 	else if (is_open(e))
@@ -417,7 +425,10 @@ emit(struct program_builder *b)
 		g->node = b->calls[0].node;
 	}
 	for (unsigned i = 0; i < b->call_count; i++)
-		g->flags |= b->calls[i].secondly ? MR_PROGRAM_SECONDLY : 0;
+		secondly += b->calls[i].flags & MR_CALL_SECONDLY;
+	g->flags |= (uint16_t)((secondly ? MR_PROGRAM_SECONDLY : 0) |
+	    (secondly && secondly == b->call_count ? MR_PROGRAM_RARE : 0) |
+	    (b->owes ? MR_PROGRAM_OWES : 0));
 	g->regions = (uint8_t)((b->regions[0] ? MR_PROGRAM_REGION_DST : 0) |
 	    (b->regions[1] ? MR_PROGRAM_REGION_SRC : 0));
 	for (unsigned i = 0; i < b->region_count; i++)
@@ -461,6 +472,7 @@ begin(struct program_builder *b)
 	mr_program_head_init(&b->head);
 	b->regions[0] = b->regions[1] = NULL;
 	b->cell_count = b->region_count = b->call_count = b->credit_count = 0;
+	b->owes = false;
 	b->fields = MR_FLOW_PORT;
 	b->arg = 0;
 	b->private = false;

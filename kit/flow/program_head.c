@@ -4,13 +4,10 @@
  * The normaliser of edits. It walks the operations over a head of symbols: each byte is an old one
  * (from where), a new one (what value) or empty room; an old one may carry a change, of a TTL or
  * a checksum. Whatever the order of the operations, what is left at the end says in one
- * go where each byte of the new head comes from:
+ * go where each byte of the new head comes from (program_finish.c):
  *
  *   before   |d d d d d d|s s s s s s|08 00|45 ..|TTL|..        as it comes in
  *   after    |n n n n n n|n n n n n n|n  n |45 ..|TTL - 1|..    n: written
- *
- * Old bytes keep their order, so moves of whole stretches can always be done one after the other:
- * first those towards the front, from the front; then those towards the back, from the back.
  *
  * Nothing here trusts a recording: offsets outside of the symbols are refused.
  */
@@ -27,7 +24,7 @@ mr_program_head_init(struct head *h)
 	h->reach = h->reach_before = 0;
 	h->family = h->family_at = 0;
 	h->max_length = UINT16_MAX;
-	h->mod_count = 0;
+	h->mod_count = h->length_count = 0;
 	h->shifted = false;
 	h->written = 0;
 	memset(h->guard_mask, 0, sizeof(h->guard_mask));
@@ -100,12 +97,6 @@ op_pop(struct head *h, const struct mr_op *op)
 	return MR_PROGRAM_OK;
 }
 
-static struct head_mod *
-mod_of(struct head *h, const struct head_cell *c)
-{
-	return &h->mods[c->mod - 1];
-}
-
 /* A change of the `len` old bytes at `at`: the one that they have, or a new one of this kind. */
 static struct head_mod *
 mod_get(struct head *h, unsigned at, unsigned len, enum program_fix_kind kind)
@@ -113,10 +104,10 @@ mod_get(struct head *h, unsigned at, unsigned len, enum program_fix_kind kind)
 	struct head_cell *c = h->cells + at;
 
 	if (c->mod) {
-		if (mod_of(h, c)->kind != kind || c->half != 0 ||
+		if (head_mod_of(h, c)->kind != kind || c->half != 0 ||
 		    (len == 2 && (c[1].mod != c->mod || c[1].half != 1)))
 			return NULL;
-		return mod_of(h, c);
+		return head_mod_of(h, c);
 	}
 	if ((len == 2 && c[1].mod) || h->mod_count == HEAD_MODS)
 		return NULL;
@@ -126,17 +117,7 @@ mod_get(struct head *h, unsigned at, unsigned len, enum program_fix_kind kind)
 		c[i].mod = (uint8_t)h->mod_count;
 		c[i].half = (uint8_t)i;
 	}
-	return mod_of(h, c);
-}
-
-/* All `len` bytes at `at` are of one kind. */
-static bool
-all(const struct head *h, unsigned at, unsigned len, enum head_kind kind)
-{
-	for (unsigned i = at; i < at + len; i++)
-		if (h->cells[i].kind != kind)
-			return false;
-	return true;
+	return head_mod_of(h, c);
 }
 
 static enum mr_program_refusal
@@ -146,7 +127,9 @@ sum(struct head *h, unsigned at, be16_t delta, enum mr_sum_kind kind, bool ttl)
 	struct head_mod *mod;
 	be16_t check;
 
-	if (all(h, at, 2, HEAD_NEW)) {
+	if (head_all(h, at, 2, HEAD_NEW) || head_is_pair(h, at, HEAD_LENGTH_SUM)) {
+		if (c->mod && h->lengths[c->mod - 1].kind != kind)
+			return MR_PROGRAM_CONFLICT;
 		memcpy(&check, (uint8_t[]){ c[0].value, c[1].value }, sizeof(check));
 		check = kind == MR_SUM_UDP ? mr_checksum_apply_udp(check, delta)
 					   : mr_checksum_apply(check, delta);
@@ -154,7 +137,7 @@ sum(struct head *h, unsigned at, be16_t delta, enum mr_sum_kind kind, bool ttl)
 		c[1].value = (uint8_t)(check >> 8);
 		return MR_PROGRAM_OK;
 	}
-	if (!all(h, at, 2, HEAD_OLD))
+	if (!head_all(h, at, 2, HEAD_OLD))
 		return MR_PROGRAM_CONFLICT;
 	mod = mod_get(h, at, 2, kind == MR_SUM_UDP ? PROGRAM_FIX_SUM_UDP : PROGRAM_FIX_SUM);
 	if (!mod)
@@ -186,7 +169,7 @@ less(struct head *h, unsigned at, bool six)
 		c->value--;
 		return MR_PROGRAM_OK;
 	}
-	if (c->kind == HEAD_EMPTY)
+	if (c->kind != HEAD_OLD)
 		return MR_PROGRAM_CONFLICT;
 	mod = mod_get(h, at, 1, PROGRAM_FIX_LESS);
 	if (!mod || mod->count == UINT8_MAX)
@@ -221,9 +204,9 @@ guard_old(struct head *h, const struct head_cell *c, uint8_t mask, uint8_t value
 		return MR_PROGRAM_CONFLICT;
 	if (c->mod) {
 		/* What it was before it was made less is known when all of it is. */
-		if (mod_of(h, c)->kind != PROGRAM_FIX_LESS || mask != 0xff)
+		if (head_mod_of(h, c)->kind != PROGRAM_FIX_LESS || mask != 0xff)
 			return MR_PROGRAM_CONFLICT;
-		value = (uint8_t)(value + mod_of(h, c)->count);
+		value = (uint8_t)(value + head_mod_of(h, c)->count);
 	}
 	if ((h->guard_value[c->from] ^ value) & h->guard_mask[c->from] & mask)
 		return MR_PROGRAM_CONFLICT;
@@ -251,7 +234,7 @@ op_guard(struct head *h, const struct mr_op *op)
 			continue;
 		if (c->kind == HEAD_OLD)
 			why = guard_old(h, c, mask, value);
-		else if (c->kind == HEAD_EMPTY || ((c->value ^ value) & mask))
+		else if (c->kind != HEAD_NEW || ((c->value ^ value) & mask))
 			why = MR_PROGRAM_CONFLICT;
 	}
 	return why;
@@ -266,6 +249,97 @@ op_length(struct head *h, const struct mr_op *op)
 		return MR_PROGRAM_CONFLICT;
 	if (bound < h->max_length)
 		h->max_length = (uint32_t)bound;
+	return MR_PROGRAM_OK;
+}
+
+/* -- lengths that are written ----------------------------------------------------------- */
+
+static void
+pair_set(struct head *h, unsigned at, enum head_kind kind, unsigned mod, be16_t value)
+{
+	uint8_t bytes[2];
+
+	memcpy(bytes, &value, sizeof(bytes));
+	for (unsigned i = 0; i < 2; i++)
+		h->cells[at + i] = (struct head_cell){ .kind = (uint8_t)kind,
+			.value = bytes[i],
+			.mod = (uint8_t)mod,
+			.half = (uint8_t)i };
+}
+
+/* What it is reckoned from: the packet, another length, or old bytes. */
+static bool
+length_source(const struct head *h, unsigned of, struct head_length *l)
+{
+	const struct head_cell *c = h->cells + of;
+	const struct head_length *other;
+
+	if (!of) {
+		l->of_packet = true;
+		l->more = (uint16_t)(l->more + (unsigned)h->grow);
+		return true;
+	}
+	if (head_is_pair(h, of, HEAD_LENGTH)) {
+		other = &h->lengths[c->mod - 1];
+		l->of_packet = other->of_packet;
+		l->of = other->of;
+		l->more = (uint16_t)(l->more + other->more);
+		return true;
+	}
+	l->of = c->from;
+	return head_all(h, of, 2, HEAD_OLD) && !c[0].mod && !c[1].mod && c[1].from == c[0].from + 1;
+}
+
+/* The checksum is left without the length that stood there. False: it is no new one, or has another
+ * length in it already. */
+static bool
+length_sum(struct head *h, const struct mr_op *op, unsigned mod)
+{
+	unsigned at = (unsigned)op->b;
+	uint64_t was = (uint64_t)(be16_t)~head_pair_value(h, op->offset) << (op->len >> 1);
+	be16_t check;
+
+	if (!head_all(h, at, 2, HEAD_NEW) || !head_all(h, op->offset, 2, HEAD_NEW))
+		return false;
+	check = head_pair_value(h, at);
+	if ((op->len & 1) != MR_SUM_UDP)
+		pair_set(h, at, HEAD_LENGTH_SUM, mod, mr_checksum_apply(check, was));
+	else if (check)
+		pair_set(h, at, HEAD_LENGTH_SUM, mod, mr_checksum_apply_udp(check, was));
+	return true;
+}
+
+static bool
+are_apart(unsigned a, unsigned b)
+{
+	return a + 2 <= b || b + 2 <= a;
+}
+
+/* All ones stand in for it: they are nothing to a checksum. */
+static enum mr_program_refusal
+op_set_length(struct head *h, const struct mr_op *op)
+{
+	struct head_length l = { .kind = op->len & 1,
+		.twice = op->len >> 1,
+		.more = (uint16_t)op->arg };
+
+	if (op->len > 3 || op->a > UINT16_MAX || op->b > UINT16_MAX)
+		return MR_PROGRAM_CONFLICT;
+	if (!touch(h, op->offset, 2) || (op->a && !touch(h, (unsigned)op->a, 2)) ||
+	    (op->b && !touch(h, (unsigned)op->b, 2)))
+		return MR_PROGRAM_LONG;
+	if ((op->a && !are_apart((unsigned)op->a, op->offset)) ||
+	    (op->b && !are_apart((unsigned)op->b, op->offset)) ||
+	    (op->a && op->b && !are_apart((unsigned)op->a, (unsigned)op->b)) ||
+	    !length_source(h, (unsigned)op->a, &l))
+		return MR_PROGRAM_CONFLICT;
+	if (h->length_count == HEAD_LENGTHS)
+		return MR_PROGRAM_LONG;
+	if (op->b && !length_sum(h, op, h->length_count + 1))
+		return MR_PROGRAM_CONFLICT;
+	h->lengths[h->length_count++] = l;
+	pair_set(h, op->offset, HEAD_LENGTH, h->length_count, UINT16_MAX);
+	h->written = MR_MAX(h->written, op->offset + 2u);
 	return MR_PROGRAM_OK;
 }
 
@@ -302,6 +376,8 @@ mr_program_head_op(struct head *h, const struct mr_op *op)
 		return op_sum(h, op);
 	case MR_OP_TTL:
 		return op_ttl(h, op);
+	case MR_OP_SET_LENGTH:
+		return op_set_length(h, op);
 	case MR_OP_FAMILY:
 		return op_family(h, op);
 	case MR_OP_GUARD:
@@ -313,273 +389,4 @@ mr_program_head_op(struct head *h, const struct mr_op *op)
 	default:
 		return MR_PROGRAM_OK;
 	}
-}
-
-/* -- the end ----------------------------------------------------------------------------- */
-
-/* So many bytes there are in all packets that agree in these fields. */
-static unsigned
-promised(const struct head_known *k, unsigned fields)
-{
-	return fields & MR_FLOW_PROTO ? k->length_l4 : k->length;
-}
-
-/* On none of the eight bytes from here on. */
-mr_inline bool
-no_guards(const struct head *h, unsigned i)
-{
-	uint64_t mask;
-
-	memcpy(&mask, h->guard_mask + i, sizeof(mask));
-	return !mask;
-}
-
-/* Guards that the key answers are settled; the others are gathered by eight bytes. */
-static enum mr_program_refusal
-finish_guards(struct head *h, const struct head_known *k, unsigned *fields, struct head_result *r)
-{
-	unsigned seen = h->reach, end;
-
-	for (unsigned i = 0; i < seen; i++) {
-		uint8_t by_key = k->mask[i] & h->guard_mask[i];
-
-		if (no_guards(h, i)) {
-			i += 7;
-			continue;
-		}
-		if (!by_key)
-			continue;
-		if ((k->value[i] ^ h->guard_value[i]) & by_key)
-			return MR_PROGRAM_CONFLICT;
-		*fields |= k->fields[i];
-		h->guard_mask[i] &= (uint8_t)~by_key;
-	}
-	/* Eight bytes are always read: they must be there. */
-	end = MR_MAX(h->reach, promised(k, *fields));
-	end = MR_MAX(end, 8u);
-	for (unsigned i = 0; i < seen;) {
-		struct program_guard *g = &r->guards[r->guard_count];
-		unsigned at = MR_MIN(i, end - 8);
-
-		if (!h->guard_mask[i]) {
-			i += no_guards(h, i) ? 8 : 1;
-			continue;
-		}
-		*g = (struct program_guard){ .offset = at };
-		for (unsigned j = i - at; j < 8; j++, i++) {
-			g->mask |= (uint64_t)h->guard_mask[i] << 8 * j;
-			g->value |= (uint64_t)(h->guard_value[i] & h->guard_mask[i]) << 8 * j;
-		}
-		r->guard_count++;
-		h->reach = MR_MAX(h->reach, at + 8);
-	}
-	return MR_PROGRAM_OK;
-}
-
-/* How far the old byte at `j` of the new head is from where it came in; towards the back: > 0. */
-static int
-shift_of(const struct head *h, unsigned j)
-{
-	return (int)j - h->grow - (int)h->cells[j].from;
-}
-
-static void
-add_move(struct head_result *r, const struct head *h, unsigned j, unsigned len)
-{
-	r->moves[r->move_count++] = (struct program_move){
-		.from = (int16_t)h->cells[j].from,
-		.to = (int16_t)((int)j - h->grow),
-		.len = (uint16_t)len,
-	};
-}
-
-static void
-finish_moves(const struct head *h, struct head_result *r)
-{
-	unsigned i = 0, len, back;
-
-	for (; i < h->count; i += len) {
-		len = 1;
-		if (h->cells[i].kind != HEAD_OLD || shift_of(h, i) >= 0)
-			continue;
-		while (i + len < h->count && h->cells[i + len].kind == HEAD_OLD &&
-		    shift_of(h, i + len) == shift_of(h, i))
-			len++;
-		add_move(r, h, i, len);
-	}
-	for (back = h->count; back > 0; back -= len) {
-		len = 1;
-		if (h->cells[back - 1].kind != HEAD_OLD || shift_of(h, back - 1) <= 0)
-			continue;
-		while (back > len && h->cells[back - 1 - len].kind == HEAD_OLD &&
-		    shift_of(h, back - 1 - len) == shift_of(h, back - 1))
-			len++;
-		add_move(r, h, back - len, len);
-	}
-}
-
-/* The bytes of the run at `j` stand there already, by fields that the flow rests on anyway. Only
- * whole runs are left out: an accident of single bytes must not make two programs of one. */
-static bool
-there_already(const struct head *h, const struct head_known *k, unsigned fields, unsigned j,
-    unsigned len)
-{
-	int at = (int)j - h->grow;
-
-	if (at < 0 || h->family)
-		return false;
-	for (unsigned i = 0; i < len; i++, at++)
-		if (at >= (int)HEAD_BYTES || k->mask[at] != 0xff || (k->fields[at] & ~fields) ||
-		    k->value[at] != h->cells[j + i].value)
-			return false;
-	return true;
-}
-
-static enum mr_program_refusal
-finish_writes(const struct head *h, const struct head_known *k, unsigned fields,
-    struct head_result *r)
-{
-	/* What nothing was opened in has new bytes only where some were written. */
-	unsigned end = h->shifted ? h->count : MR_MIN(h->count, h->written);
-
-	for (unsigned j = 0, len; j < end; j += len) {
-		unsigned first;
-
-		len = 1;
-		if (h->cells[j].kind == HEAD_EMPTY)
-			return MR_PROGRAM_CONFLICT;
-		if (h->cells[j].kind != HEAD_NEW)
-			continue;
-		while (j + len < h->count && h->cells[j + len].kind == HEAD_NEW)
-			len++;
-		if (there_already(h, k, fields, j, len))
-			continue;
-		first = j == 0 ? MR_MIN(len, (unsigned)PROGRAM_WRITE_MAX) : 0;
-		for (unsigned i = 0; i < first; i++)
-			r->first[i] = h->cells[i].value;
-		if (j == 0)
-			r->first_len = first;
-		if (len == first)
-			continue;
-		r->writes[r->write_count++] = (struct program_write){
-			.at = (int16_t)((int)(j + first) - h->grow),
-			.len = (uint16_t)(len - first),
-			.data = (uint16_t)r->byte_count,
-		};
-		for (unsigned i = first; i < len; i++)
-			r->bytes[r->byte_count++] = h->cells[j + i].value;
-	}
-	return MR_PROGRAM_OK;
-}
-
-static void
-add_fix(struct head_result *r, int at, enum program_fix_kind kind, be16_t delta)
-{
-	r->fixes[r->fix_count++] =
-	    (struct program_fix){ .at = (int16_t)at, .kind = (uint16_t)kind, .delta = delta };
-}
-
-/* Whether the TTL at `j` of the new head can be the first line's; its checksum then does one TTL
- * less of its own. */
-static bool
-first_ttl(struct head *h, struct head_result *r, unsigned j)
-{
-	const struct head_mod *mod = mod_of(h, &h->cells[j]);
-	int at = (int)j - h->grow - (mod->ttl6 ? 7 : 8);
-	const struct head_cell *check = &h->cells[j + 2];
-
-	/* The header's first bytes may be gone. */
-	if (r->ttl || mod->count != 1 || at < 1 || at > UINT8_MAX || at + h->grow < 0)
-		return false;
-	if (mod->ttl6) {
-		r->ttl6 = true;
-	} else {
-		if (j + 3 >= h->count || check->kind != HEAD_OLD || !check->mod ||
-		    check->half != 0 || mod_of(h, check)->kind != PROGRAM_FIX_SUM ||
-		    !mod_of(h, check)->count)
-			return false;
-		mod_of(h, check)->count--;
-	}
-	r->ttl = (unsigned)at;
-	return true;
-}
-
-static enum mr_program_refusal
-finish_fixes(struct head *h, struct head_result *r)
-{
-	unsigned left = h->mod_count;
-
-	for (unsigned j = 0; j < h->count && left > 0; j++) {
-		const struct head_cell *c = &h->cells[j];
-		const struct head_mod *mod;
-		int at = (int)j - h->grow;
-		uint64_t delta;
-
-		if (c->kind != HEAD_OLD || !c->mod)
-			continue;
-		mod = mod_of(h, c);
-		if (mod->kind == PROGRAM_FIX_LESS) {
-			if (!first_ttl(h, r, j))
-				add_fix(r, at, PROGRAM_FIX_LESS, mod->count);
-			left--;
-			continue;
-		}
-		/* Both halves of a checksum, and together. */
-		if (c->half != 0 || j + 1 == h->count || c[1].kind != HEAD_OLD ||
-		    c[1].mod != c->mod || c[1].half != 1)
-			return MR_PROGRAM_CONFLICT;
-		delta = mod->delta + (uint64_t)mod->count * PROGRAM_TTL_DELTA;
-		if (delta)
-			add_fix(r, at, (enum program_fix_kind)mod->kind, mr_checksum_fold(delta));
-		left--;
-		j++;
-	}
-	return MR_PROGRAM_OK;
-}
-
-/* The key says that the packets are what kit/record/family.h is made for. */
-static enum mr_program_refusal
-finish_family(struct head *h, const struct head_known *k, unsigned *fields, struct head_result *r)
-{
-	r->family = h->family;
-	r->family_at = h->family_at;
-	if (!h->family)
-		return MR_PROGRAM_OK;
-	if (!k->l3 || h->family_at != k->l3 || k->six != (h->family == 4) ||
-	    (!k->ports && !k->echo))
-		return MR_PROGRAM_CONFLICT;
-	*fields |= MR_FLOW_PROTO | (k->echo ? MR_FLOW_DPORT : 0);
-	/* From here on, of the packet as it comes in. */
-	if (h->family == 4 && h->reach)
-		h->reach += 20;
-	else if (h->family == 6)
-		h->reach -= MR_MIN(h->reach, 20u);
-	h->reach = MR_MAX(h->reach, h->reach_before);
-	return MR_PROGRAM_OK;
-}
-
-enum mr_program_refusal
-mr_program_head_finish(struct head *h, const struct head_known *k, unsigned *fields,
-    struct head_result *r)
-{
-	enum mr_program_refusal why;
-
-	r->guard_count = r->move_count = r->fix_count = r->write_count = r->byte_count = 0;
-	r->first_len = r->ttl = 0;
-	r->ttl6 = false;
-	why = finish_family(h, k, fields, r);
-	if (!why)
-		why = finish_guards(h, k, fields, r);
-	if (!why)
-		why = finish_writes(h, k, *fields, r);
-	if (!why)
-		why = finish_fixes(h, r);
-	if (why)
-		return why;
-	if (h->shifted)
-		finish_moves(h, r);
-	r->min_length = h->reach > promised(k, *fields) ? h->reach : 0;
-	r->length = MR_MAX(h->reach, promised(k, *fields));
-	r->max_length = h->max_length;
-	return MR_PROGRAM_OK;
 }

@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "kit/flow/program.h"
+#include "kit/record/edit.h"
 
 /* The general cases (program.c). */
 MR_API bool mr_program_fits_more(const struct mr_program *, const struct mr_packet *);
@@ -110,6 +111,17 @@ mr_program_patch(const struct mr_program *g, const struct mr_flow_values *values
 	}
 }
 
+/* Behind all else: the lengths of a patch. */
+mr_inline void
+mr_program_patch_lengths(const struct mr_program *g, struct mr_packet *p)
+{
+	const struct mr_length *lengths = (const struct mr_length *)(const void *)(g + 3);
+
+	mr_edit_length(NULL, p, &lengths[0]);
+	if (g->flags & MR_PROGRAM_LENGTHS)
+		mr_edit_length(NULL, p, &lengths[1]);
+}
+
 /* mr_program_edit without a recording. */
 mr_inline bool
 mr_program_edit_inl(const struct mr_program *g, const struct mr_flow_values *values,
@@ -128,6 +140,8 @@ mr_program_edit_inl(const struct mr_program *g, const struct mr_flow_values *val
 	p->len = (uint16_t)(p->len + g->grow);
 	p->total += (uint32_t)(int32_t)g->grow;
 	mr_program_write(g, bytes - g->grow);
+	if (mr_unlikely(g->flags & (MR_PROGRAM_LENGTH | MR_PROGRAM_LENGTHS)))
+		mr_program_patch_lengths(g, p);
 	return true;
 }
 

@@ -6,6 +6,7 @@
  * What the files of action programs share:
  *
  *   program_head.c   what the edits of a walk do to the packet's head, as symbols
+ *   program_finish.c what is left of them when the walk has ended
  *   program_known.c  what the key says of the bytes of packets that have it
  *   program_build.c  a recording's operations, one after the other; the finished program's bytes
  *   program_values.c what of it is the flow's own
@@ -31,6 +32,7 @@
 #include "kit/base/hash.h"
 #include "kit/flow/program.h"
 #include "kit/packet/checksum.h"
+#include "kit/record/edit.h"
 
 /* -- a program's parts ---------------------------------------------------------------- */
 
@@ -73,7 +75,8 @@ enum program_part {
 	PROGRAM_CALLS,
 	PROGRAM_CREDITS,
 	PROGRAM_CELLS,
-	PROGRAM_OWN, /* cells of regions that are not those of the key's addresses */
+	PROGRAM_LENGTHS, /* struct mr_length, last of all done: places in the new packet */
+	PROGRAM_OWN,     /* cells of regions that are not those of the key's addresses */
 	PROGRAM_PARTS,
 };
 
@@ -131,11 +134,15 @@ program_data(const struct mr_program *g, const struct mr_flow_values *values)
 #define HEAD_GROWS 127  /* at most, and shrinks */
 #define HEAD_CELLS (HEAD_BYTES + HEAD_GROWS)
 #define HEAD_MODS 64u
+#define HEAD_LENGTHS 8u
 
 enum head_kind {
 	HEAD_OLD,   /* the byte that came in at `from` */
 	HEAD_NEW,   /* `value` */
 	HEAD_EMPTY, /* room that nothing was written into yet */
+	/* New ones, both `half`s of lengths[mod - 1]: */
+	HEAD_LENGTH,     /* what is written when the length is known; until then all ones */
+	HEAD_LENGTH_SUM, /* its checksum: `value` is what it is without it */
 };
 
 struct head_cell {
@@ -151,6 +158,13 @@ struct head_mod {
 	uint8_t count;   /* how often it was made one less; of checksums: how often for a TTL */
 	bool ttl4, ttl6; /* a TTL operation's, not ended by anything else */
 	uint64_t delta;
+};
+
+struct head_length {
+	uint8_t kind, twice; /* of its checksum, as in struct mr_length */
+	bool of_packet;      /* what it is the length of: the packet as it comes in */
+	uint16_t of;         /* the old bytes from here say it */
+	uint16_t more;
 };
 
 /* What the key says of the bytes of packets that have it. */
@@ -176,6 +190,8 @@ struct head {
 	uint32_t max_length;
 	struct head_mod mods[HEAD_MODS];
 	unsigned mod_count;
+	struct head_length lengths[HEAD_LENGTHS];
+	unsigned length_count;
 	bool shifted;                       /* something was opened or removed: bytes may move */
 	unsigned written;                   /* the end of what was written, while nothing moved */
 	uint8_t guard_mask[HEAD_BYTES + 8]; /* zeros at the end, to be read by eight */
@@ -190,6 +206,8 @@ struct head_result {
 	struct program_write writes[HEAD_CELLS]; /* `data`: into bytes */
 	uint8_t bytes[HEAD_CELLS];
 	unsigned guard_count, move_count, fix_count, write_count, byte_count;
+	struct mr_length lengths[HEAD_LENGTHS];
+	unsigned length_count;
 	uint8_t first[PROGRAM_WRITE_MAX]; /* left-aligned here */
 	unsigned first_len;
 	unsigned ttl; /* the header's place; 0: none */
@@ -199,6 +217,40 @@ struct head_result {
 	unsigned max_length;
 	unsigned family, family_at;
 };
+
+mr_inline struct head_mod *
+head_mod_of(struct head *h, const struct head_cell *c)
+{
+	return &h->mods[c->mod - 1];
+}
+
+/* All `len` bytes at `at` are of one kind. */
+mr_inline bool
+head_all(const struct head *h, unsigned at, unsigned len, enum head_kind kind)
+{
+	for (unsigned i = at; i < at + len; i++)
+		if (h->cells[i].kind != kind)
+			return false;
+	return true;
+}
+
+/* Two new bytes that belong together. */
+mr_inline bool
+head_is_pair(const struct head *h, unsigned at, enum head_kind kind)
+{
+	const struct head_cell *c = h->cells + at;
+
+	return head_all(h, at, 2, kind) && c[0].mod == c[1].mod && c[0].half == 0 && c[1].half == 1;
+}
+
+mr_inline be16_t
+head_pair_value(const struct head *h, unsigned at)
+{
+	be16_t value;
+
+	memcpy(&value, (uint8_t[]){ h->cells[at].value, h->cells[at + 1].value }, sizeof(value));
+	return value;
+}
 
 /* How much longer than the head of the packet that came in. */
 mr_inline int
@@ -237,6 +289,7 @@ struct program_builder {
 	uint32_t arg;
 	uint32_t era; /* mr_programs_set_era */
 	bool private;
+	bool owes;            /* MR_PROGRAM_OWES */
 	bool valued, patched; /* has values; and a patch */
 	mr_verdict_t verdict;
 	uint16_t drop_node;

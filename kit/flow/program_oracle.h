@@ -211,6 +211,17 @@ oracle_op(struct mr_packet *p, const struct mr_op *op)
 		else
 			mr_edit_ttl6(NULL, p, at);
 		return ORACLE_DONE;
+	case MR_OP_SET_LENGTH:
+		if (at + 2 > p->len || op->a + 2 > p->len || op->b + 2 > p->len)
+			return ORACLE_OUTSIDE;
+		mr_edit_length(NULL, p,
+		    &(struct mr_length){ .offset = op->offset,
+			.of = (uint16_t)op->a,
+			.more = (int16_t)op->arg,
+			.sum = (uint16_t)op->b,
+			.kind = op->len & 1,
+			.twice = op->len >> 1 & 1 });
+		return ORACLE_DONE;
 	case MR_OP_FAMILY:
 		if (op->arg != 4 && op->arg != 6)
 			return ORACLE_OUTSIDE;

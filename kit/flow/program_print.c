@@ -115,6 +115,20 @@ print_edits(struct text *t, const struct mr_program *g, const struct mr_flow_val
 		add(t, "\n");
 	}
 	print_writes(t, g, program_data(g, values));
+	count = program_part(g, PROGRAM_LENGTHS, &first);
+	for (const struct mr_length *l = first; count > 0; l++, count--) {
+		add(t, "write the length at %u: ", l->offset);
+		if (l->of)
+			add(t, "what is at %u", l->of);
+		else
+			add(t, "the packet's");
+		add(t, " and %d", l->more);
+		if (l->sum)
+			add(t, "; the %s checksum at %u takes it in%s",
+			    l->kind == MR_SUM_UDP ? "UDP" : "Internet", l->sum,
+			    l->twice ? " twice" : "");
+		add(t, "\n");
+	}
 }
 
 static void
@@ -130,7 +144,7 @@ print_calls(struct text *t, const struct mr_program *g, const struct mr_flow_val
 			add(t, " with the flow's number");
 		else if (c->from == MR_CALL_FROM_VALUES || c->arg)
 			add(t, " with %u", mr_program_call_arg(c, 0, values));
-		add(t, "%s\n", c->secondly ? ", once a second" : "");
+		add(t, "%s\n", c->flags & MR_CALL_SECONDLY ? ", once a second" : "");
 	}
 }
 

@@ -82,6 +82,45 @@ place(struct bed *b, unsigned room)
 }
 
 static void
+set_length(struct bed *b, struct mr_packet *p, unsigned at, unsigned of, unsigned sum)
+{
+	mr_edit_length(b->rec, p,
+	    &(struct mr_length){ .offset = (uint16_t)at,
+		.of = (uint16_t)of,
+		.more = (int16_t)oracle_draw(&b->rng),
+		.sum = (uint16_t)sum,
+		.kind = (uint8_t)(draw(b, 2) ? MR_SUM_UDP : MR_SUM_PLAIN),
+		.twice = draw(b, 2) });
+}
+
+/* A header in front, with one length or two; what is drawn for checksum and length is small, so that
+ * both zeros and all ones are among it. */
+static void
+encapsulate(struct bed *b, struct mr_packet *p)
+{
+	static const uint8_t some[] = { 0, 0, 0xff, 0xff };
+	unsigned at = place(b, p->len - 4), len = 8 + draw(b, 36), sum, of;
+
+	if (!mr_edit_push(b->rec, p, at, len))
+		return;
+	set_random(b, p, at, len);
+	sum = at + 4 + 2 * draw(b, (len - 6) / 2);
+	for (unsigned i = 0; i < 2; i++) {
+		if (draw(b, 2))
+			mr_edit_set(b->rec, p, at + 2, some + draw(b, 3), 2);
+		if (draw(b, 2))
+			mr_edit_set(b->rec, p, sum, some + draw(b, 3), 2);
+	}
+	of = at + len + draw(b, 3);
+	set_length(b, p, at + 2, draw(b, 2) ? of : 0, draw(b, 3) ? sum : 0);
+	if (draw(b, 2))
+		set_length(b, p, at, draw(b, 2) ? at + 2 : 0, 0);
+	if (draw(b, 2))
+		mr_edit_sum(b->rec, p, sum, oracle_draw(&b->rng),
+		    draw(b, 2) ? MR_SUM_PLAIN : MR_SUM_UDP);
+}
+
+static void
 step(struct bed *b, struct mr_packet *p, unsigned kind)
 {
 	unsigned len = 1 + draw(b, draw(b, 4) ? 8 : 40), at;
@@ -117,8 +156,15 @@ step(struct bed *b, struct mr_packet *p, unsigned kind)
 		mr_guard(b->rec, p, place(b, p->len - len), len,
 		    draw(b, 2) ? UINT64_MAX : 1ull << draw(b, 64) | 1ull << draw(b, 64));
 		break;
-	default:
+	case 7:
 		mr_guard_length(b->rec, p, p->total + draw(b, 20));
+		break;
+	case 8:
+		encapsulate(b, p);
+		break;
+	default:
+		set_length(b, p, place(b, p->len - 2), draw(b, 2) ? 0 : place(b, p->len - 2),
+		    draw(b, 3) ? 0 : place(b, p->len - 2));
 		break;
 	}
 }
@@ -149,7 +195,7 @@ record(struct bed *b, const struct oracle_flow *f, struct mr_packet *p, unsigned
 		mr_record_use(b->rec, p, oracle_draw(&b->rng) & oracle_draw(&b->rng));
 	for (unsigned i = 0; i < steps; i++)
 		if (p->len >= 16)
-			step(b, p, draw(b, 8));
+			step(b, p, draw(b, 10));
 	finish(b, p);
 }
 
@@ -165,7 +211,7 @@ explain_failure(const struct mr_program *g, const struct mr_recording *r)
 }
 
 struct tally {
-	unsigned built, fitted, refused, simple, related, families;
+	unsigned built, fitted, refused, simple, related, families, lengths, patches;
 };
 
 /* Some keep the recorded packet's other bytes but for one, so that guards are met and missed
@@ -257,6 +303,10 @@ round_of(struct bed *b, struct tally *t)
 	t->built++;
 	t->simple += !!(mr_program_at(b->programs, program)->flags & MR_PROGRAM_SIMPLE);
 	t->families += !!(mr_program_at(b->programs, program)->flags & MR_PROGRAM_FAMILY);
+	if (mr_program_at(b->programs, program)->flags & (MR_PROGRAM_LENGTH | MR_PROGRAM_LENGTHS)) {
+		t->lengths++;
+		t->patches += !!(mr_program_at(b->programs, program)->flags & MR_PROGRAM_PATCH);
+	}
 	check(b, program, &values, oracle_clone(original), &fits);
 	assert_true(fits);
 	for (unsigned i = 0; i < 5; i++) {
@@ -290,12 +340,18 @@ random_walks(void **state)
 	bed_open(&b, 42);
 	for (unsigned i = 0; i < 30000; i++)
 		round_of(&b, &t);
+	print_message(
+	    "%u built, %u refused, %u fitted, %u related, %u simple, %u families, %u with "
+	    "lengths, %u of them patches\n",
+	    t.built, t.refused, t.fitted, t.related, t.simple, t.families, t.lengths, t.patches);
 	/* It did not refuse its way out. */
 	assert_true(t.built > 3 * t.refused);
 	assert_true(t.fitted > 2 * t.built && t.fitted < 5 * t.built);
 	assert_true(t.related > t.built / 4 && t.related < 2 * t.built);
 	assert_true(t.simple > t.built / 20);
 	assert_true(t.families > t.built / 20);
+	assert_true(t.lengths > t.built / 20);
+	assert_true(t.patches > t.lengths / 20);
 	bed_close(&b);
 }
 

@@ -26,7 +26,7 @@ has_values(const struct program_builder *b)
 		if (e->writes[i].at + b->head.grow + e->writes[i].len > SHARED_BYTES)
 			return true;
 	for (unsigned i = 0; i < b->call_count; i++)
-		if (b->calls[i].arg && !b->calls[i].secondly)
+		if (b->calls[i].arg && !(b->calls[i].flags & MR_CALL_SHARED))
 			return true;
 	return false;
 }
@@ -194,7 +194,7 @@ patch(struct program_builder *b)
 	unsigned windows;
 
 	memset(t, 0, sizeof(*t));
-	if (b->edits.move_count || b->edits.family ||
+	if (b->edits.move_count || b->edits.family || b->edits.length_count > 2 ||
 	    count_args(b) * sizeof(uint32_t) > MR_PROGRAM_PATCH_BYTES - MR_PROGRAM_PATCH_ARGS)
 		return false;
 	windows = cover(b, t->at);

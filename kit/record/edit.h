@@ -220,6 +220,50 @@ mr_edit_sum_l4(struct mr_recorder *rec, struct mr_packet *p, struct mr_l4_sum at
 	}
 }
 
+/*
+ * A length that an encapsulation's header holds: that of the packet itself, or that which its IP
+ * header says (a frame may be longer), and more.
+ */
+struct mr_length {
+	uint16_t offset; /* where 16 bits are written */
+	uint16_t of; /* where the 16 bits are that they are reckoned from; 0: the packet's length */
+	int16_t more;  /* added to it */
+	uint16_t sum;  /* the Internet checksum that takes in the change; 0: none */
+	uint8_t kind;  /* of the checksum, enum mr_sum_kind */
+	uint8_t twice; /* 1: the checksum has it twice, as UDP's with its pseudo-header */
+};
+
+/* For the lane, the walk itself has written what stands at `offset`, where there is a checksum, and
+ * the checksum; `of` is as it came in, or another such length. The three are apart. */
+mr_inline void
+mr_edit_length(struct mr_recorder *rec, struct mr_packet *p, const struct mr_length *l)
+{
+	uint8_t *bytes = mr_packet_bytes(p);
+	be16_t was, now, check;
+	uint64_t delta;
+
+	now = mr_be16(
+	    (uint16_t)((l->of ? mr_load_be16(bytes + l->of) : p->total) + (unsigned)l->more));
+	memcpy(&was, bytes + l->offset, sizeof(was));
+	memcpy(bytes + l->offset, &now, sizeof(now));
+	if (l->sum) {
+		delta = mr_checksum_delta16(was, now) << l->twice;
+		memcpy(&check, bytes + l->sum, sizeof(check));
+		check = l->kind == MR_SUM_UDP ? mr_checksum_apply_udp(check, delta)
+					      : mr_checksum_apply(check, delta);
+		memcpy(bytes + l->sum, &check, sizeof(check));
+	}
+	if (mr_unlikely(mr_recorded(rec, p))) {
+		struct mr_op *op = mr_record_op(rec, p, MR_OP_SET_LENGTH);
+
+		op->offset = l->offset;
+		op->len = (uint8_t)(l->kind | l->twice << 1);
+		op->arg = (uint32_t)(int32_t)l->more;
+		op->a = l->of;
+		op->b = l->sum;
+	}
+}
+
 /* Writes `len` (even, at most 16) bytes that a checksum covers, at an even place of what it covers.
  * Returns the delta that mr_edit_sum takes. The delta rests on the old bytes: they are guarded,
  * which costs nothing where they are fields of the flow's key. */
@@ -318,7 +362,19 @@ mr_record_call(struct mr_recorder *rec, const struct mr_packet *p, uint32_t arg,
 		struct mr_op *op = mr_record_op(rec, p, MR_OP_CALL);
 
 		op->arg = arg;
-		op->len = secondly;
+		op->len = secondly ? MR_CALL_SECONDLY : 0;
+	}
+}
+
+/* The same once a second, with an argument that many flows have. */
+mr_inline void
+mr_record_call_shared(struct mr_recorder *rec, const struct mr_packet *p, uint32_t arg)
+{
+	if (mr_unlikely(mr_recorded(rec, p))) {
+		struct mr_op *op = mr_record_op(rec, p, MR_OP_CALL);
+
+		op->arg = arg;
+		op->len = MR_CALL_SECONDLY | MR_CALL_SHARED;
 	}
 }
 

@@ -164,6 +164,7 @@ mr_op_kind_name(enum mr_op_kind kind)
 		[MR_OP_TRIM] = "trim",
 		[MR_OP_SUM] = "sum",
 		[MR_OP_TTL] = "ttl",
+		[MR_OP_SET_LENGTH] = "set-length",
 		[MR_OP_FAMILY] = "family",
 		[MR_OP_META] = "meta",
 		[MR_OP_GUARD] = "guard",

@@ -93,6 +93,20 @@ void mr_interface_release(struct mr_interfaces *, uint16_t index);
 void mr_interface_claim(struct mr_report *, const struct mr_config *, const struct mr_conf *at,
     const char *interface, const char *user);
 
+/* In check, of the configuration being checked: a router's interface of this name, sub-interfaces
+ * included; null: there is none. */
+const struct mr_conf *mr_interface_routed(const struct mr_config *, const char *name);
+#define MR_INTERFACE_ALL_VLANS UINT16_MAX
+/* What frames a name stands for: an interface's, whatever their tag; a router's sub-interface's, of
+ * one VLAN (0: untagged). False: there is neither. */
+bool mr_interface_place(const struct mr_config *, const char *name, const char **port,
+    uint16_t *vlan);
+/* In check: that `name`, written at `at`, is a router's, for a function that changes where packets are
+ * sent; `user` ("nat instance home") begins the sentence that says what is wrong. Where `router` is
+ * not null, it has to be that one's. Returns the router. */
+const struct mr_conf *mr_interface_need_router(struct mr_report *, const struct mr_config *,
+    const struct mr_conf *at, const char *name, const char *user, const struct mr_conf *router);
+
 extern const struct mr_nf mr_nf_interface;
 
 #endif

@@ -14,19 +14,6 @@ struct checking {
 
 /* -- interfaces ------------------------------------------------------------------------------ */
 
-static const struct mr_conf *
-routed(const struct checking *c, const char *name)
-{
-	const struct mr_conf *router, *in;
-
-	mr_conf_each(router, c->root, "router")
-		mr_conf_each(in, router, "interface")
-			if (strcmp(mr_conf_text(in, "parent", mr_conf_key(in)), name) == 0 &&
-			    !mr_conf_bool(in, "loopback", false))
-				return router;
-	return NULL;
-}
-
 static void
 check_interfaces(struct checking *c)
 {
@@ -39,10 +26,7 @@ check_interfaces(struct checking *c)
 		count++;
 		if (mr_conf_find(track, "interface", name))
 			tracked++;
-		if (!routed(c, name))
-			mr_report_at(c->report, c->config, at,
-			    "interface %s is no router's: services are reached through a router",
-			    name);
+		(void)mr_interface_need_router(c->report, c->config, at, name, "lb", NULL);
 	}
 	if (tracked && tracked < count)
 		mr_report_at(c->report, c->config, mr_conf_child(c->lb, "interface"),
@@ -249,6 +233,7 @@ check_service(struct checking *c, unsigned n, const struct mr_conf *at)
 	check_families(c, s, at);
 	check_backends(c, s, at);
 	check_others(c, n, at);
+	lb_check_translators(c->config, c->report, s, at);
 	if (s->settings.syn == LB_SYN_ON && s->settings.proto != MR_IP_PROTO_TCP)
 		mr_report_at(c->report, c->config, mr_conf_child(at, "syn-protection"),
 		    "service %s is of UDP, which has no SYNs", s->name);
@@ -274,7 +259,7 @@ lb_check(void *state, const struct mr_config *config, struct mr_report *report)
 		mr_report_at(report, config, c.lb, "%s", error.text);
 		return;
 	}
-	if (lb && lb->core && c.conf.max != lb->core->table->max)
+	if (lb && lb->core && c.conf.service_count && c.conf.max != lb->core->table->max)
 		mr_report_at(report, config, mr_conf_child(c.lb, "max"),
 		    "the table is made for %u connections and cannot be changed while it is in "
 		    "use; restart for another size",

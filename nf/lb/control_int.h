@@ -128,4 +128,8 @@ int lb_stream(void *state, const char *name, const struct mr_nf_query *, struct 
 bool lb_describe(void *state, const struct mr_op *, char *text, size_t size);
 uint32_t lb_seconds(void);
 
+/* check_translators.c */
+void lb_check_translators(const struct mr_config *, struct mr_report *,
+    const struct lb_conf_service *, const struct mr_conf *at);
+
 #endif

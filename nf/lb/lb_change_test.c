@@ -6,19 +6,6 @@
 #define SYN MR_TCP_SYN
 #define ACK MR_TCP_ACK
 
-static const char nat4[] = "  service:\n"
-			   "    web:\n"
-			   "      address: [203.0.113.80, 203.0.113.81]\n"
-			   "      port: [80, 443]\n"
-			   "      backend:\n"
-			   "        b1: {address: 10.1.0.11, port: 8080}\n"
-			   "    dns:\n"
-			   "      address: 203.0.113.80\n"
-			   "      protocol: udp\n"
-			   "      port: 53\n"
-			   "      backend:\n"
-			   "        b1: {address: 10.1.0.12}\n";
-
 /* -- who gets what -------------------------------------------------------------------------- */
 
 static const char three[] = "  service:\n"
@@ -269,7 +256,7 @@ services_change(void **state)
 	const struct lb_talk t = { "198.51.100.5", "203.0.113.80", 1000, 80 };
 	struct lb_bed lb;
 
-	lb_open(&lb, nat4);
+	lb_open(&lb, lb_nat4);
 	(void)lb_send(&lb, 0, &t, SYN);
 	lb_change(&lb,
 	    "  service: {four: {address: 203.0.113.80, port: 80, mode: gue, backend: {b1: "
@@ -281,7 +268,7 @@ services_change(void **state)
 	lb_change(&lb, "");
 	assert_int_equal(lb_of(&lb, 0)->core->table->used, 0);
 	lb_expect(lb_send(&lb, 0, &t, ACK), "a 198.51.100.5:1000 > 203.0.113.80:80");
-	lb_change(&lb, nat4);
+	lb_change(&lb, lb_nat4);
 	lb_expect(lb_send(&lb, 0, &t, ACK), "b 198.51.100.5:1000 > 10.1.0.11:8080");
 	lb_close(&lb);
 }
@@ -337,7 +324,7 @@ wrong_ones(void **state)
 		if (!strstr(text, cases[i].what))
 			fail_msg("case %u: \"%s\" does not say \"%s\"", i, text, cases[i].what);
 	}
-	lb_wrong(nat4, text, sizeof(text));
+	lb_wrong(lb_nat4, text, sizeof(text));
 	assert_string_equal(text, "");
 }
 

@@ -36,6 +36,34 @@ static const char network[] =
     "  max: 1024\n"
     "  interface: [a, b, c]\n";
 
+const char lb_nat4[] = "  service:\n"
+		       "    web:\n"
+		       "      address: [203.0.113.80, 203.0.113.81]\n"
+		       "      port: [80, 443]\n"
+		       "      backend:\n"
+		       "        b1: {address: 10.1.0.11, port: 8080}\n"
+		       "    dns:\n"
+		       "      address: 203.0.113.80\n"
+		       "      protocol: udp\n"
+		       "      port: 53\n"
+		       "      backend:\n"
+		       "        b1: {address: 10.1.0.12}\n";
+
+const char *
+lb_tunnels(const char *mode)
+{
+	static char text[1024];
+
+	snprintf(text, sizeof(text),
+	    "  service:\n"
+	    "    four: {address: [203.0.113.80, \"2001:db8:80::80\"], port: 80, mode: %s, backend: "
+	    "{b1: {address: 10.1.0.11}}}\n"
+	    "    six: {address: [203.0.113.81, \"2001:db8:80::81\"], port: 80, mode: %s, backend: "
+	    "{b1: {address: \"2001:db8:1::11\"}}}\n",
+	    mode, mode);
+	return text;
+}
+
 static char text_of[BED_TEXT_MAX];
 bool lb_strict;
 

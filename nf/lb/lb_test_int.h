@@ -38,6 +38,9 @@ struct lb_bed {
 extern bool lb_strict;
 /* `services` is the text below `lb:`; the table has room for 1,024 connections. */
 void lb_open(struct lb_bed *, const char *services);
+/* Services of mode nat; and two of a mode with a tunnel, over IPv4 and IPv6. */
+extern const char lb_nat4[];
+const char *lb_tunnels(const char *mode);
 void lb_change(struct lb_bed *, const char *services);
 void lb_close(struct lb_bed *);
 struct mr_lb *lb_of(const struct lb_bed *, unsigned plane);

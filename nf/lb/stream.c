@@ -3,7 +3,7 @@
 /*
  * Connections as text, read piece by piece (GET /state/lb/connections?...):
  *
- *	service=NAME backend=NAME address=A	an address or prefix
+ *	service=NAME backend=NAME client=A	an address or prefix
  *	form=text|json|count
  *
  * What is there changes meanwhile: a connection that begins or ends may be shown or not.
@@ -155,7 +155,7 @@ read_query(struct connections *q, const struct mr_nf_query *asked, struct mr_err
 		return mr_error_set(error, -ENOENT, "there is no service \"%s\"", service);
 	snprintf(q->service, sizeof(q->service), "%s", service ? service : "");
 	snprintf(q->backend, sizeof(q->backend), "%s", backend ? backend : "");
-	return rc ? rc : mr_query_prefix(asked, "address", &q->client, error);
+	return rc ? rc : mr_query_prefix(asked, "client", &q->client, error);
 }
 
 int

@@ -18,16 +18,16 @@ struct outer {
 	const struct lb_backend *backend;
 	unsigned head, size; /* of IP, and of all */
 	uint8_t tos;
-	bool cut; /* routers may cut the outer packet */
+	bool cut; /* routers cut the outer packet: this one is the first that has to */
 	uint8_t source[16];
 };
 
+/* Without its length. What routers may not cut needs no number (RFC 6864, 4). */
 static void
-write_outer4(uint8_t *to, const struct outer *o, unsigned proto, unsigned len, uint16_t id)
+write_outer4(uint8_t *to, const struct outer *o, unsigned proto, uint16_t id)
 {
 	struct mr_ip4 ip = { .version_ihl = 0x45,
 		.tos = o->tos,
-		.total_len = mr_be16((uint16_t)len),
 		.id = o->cut ? mr_be16(id) : 0,
 		.frag = o->cut ? 0 : mr_be16(MR_IP4_DONT_FRAGMENT),
 		.ttl = TTL,
@@ -40,11 +40,10 @@ write_outer4(uint8_t *to, const struct outer *o, unsigned proto, unsigned len, u
 }
 
 static void
-write_outer6(uint8_t *to, const struct outer *o, unsigned proto, unsigned len, uint32_t hash)
+write_outer6(uint8_t *to, const struct outer *o, unsigned proto, uint32_t hash)
 {
 	struct mr_ip6 ip = { .version_class_flow =
 				 mr_be32(6u << 28 | (uint32_t)o->tos << 20 | (hash & 0xfffff)),
-		.payload_len = mr_be16((uint16_t)(len - sizeof(ip))),
 		.next = (uint8_t)proto,
 		.hop_limit = TTL };
 
@@ -78,6 +77,21 @@ known_sum(const struct mr_packet *p, const struct lb_packet *k, uint64_t *sum)
 	return true;
 }
 
+/* What known_sum looks at but the key and the length are to be the same, and what it does not know
+ * no later packet has. */
+static void
+rest_on_sum(const struct lb_pass *s, const struct mr_packet *p, const struct lb_packet *k)
+{
+	if (k->proto != MR_IP_PROTO_TCP) {
+		mr_record_uncacheable(s->rec, p,
+		    "GUE over IPv6: UDP may have no checksum, which the outer one rests on");
+		return;
+	}
+	/* Class, label and hop limit; a header of IPv4 is nothing to a sum. */
+	if (k->six)
+		mr_guard(s->rec, p, k->l3, 8, 0xff000000ffffffffull);
+}
+
 /* UDP's checksum is needed over IPv6 (RFC 8200, 8.1), and left out over IPv4. */
 static be16_t
 gue_sum(const struct lb_pass *s, const struct mr_packet *p, const struct lb_packet *k,
@@ -87,12 +101,38 @@ gue_sum(const struct lb_pass *s, const struct mr_packet *p, const struct lb_pack
 
 	if (!o->backend->six)
 		return 0;
+	rest_on_sum(s, p, k);
 	if (!known_sum(p, k, &sum) &&
 	    mr_checksum_add_chain(&sum, s->run->buffers, mr_packet_handle(s->run->base, p), k->l3,
 		k->ip_len))
 		return 0;
 	sum += mr_checksum_pseudo6(o->source, o->backend->address, MR_IP_PROTO_UDP, len);
 	return mr_checksum_finish_udp(mr_checksum_add(sum, gue, GUE_SIZE));
+}
+
+/* The outer lengths follow from the inner one, which need not be the frame's. */
+static void
+write_lengths(const struct lb_pass *s, struct mr_packet *p, const struct lb_packet *k,
+    const struct outer *o)
+{
+	unsigned inner = k->l3 + o->size, six = k->six ? sizeof(struct mr_ip6) : 0;
+	struct mr_length ip = { .of = (uint16_t)(inner + (k->six ? 4 : 2)) }, udp = ip;
+
+	ip.offset = (uint16_t)(k->l3 + (o->backend->six ? 4 : 2));
+	ip.more = (int16_t)(six + o->size - (o->backend->six ? o->head : 0));
+	ip.sum = o->backend->six ? 0 : (uint16_t)(k->l3 + offsetof(struct mr_ip4, check));
+	mr_edit_length(s->rec, p, &ip);
+	if (o->size == o->head)
+		return;
+	udp.offset = (uint16_t)(k->l3 + o->head + offsetof(struct mr_udp, len));
+	udp.more = (int16_t)(six + o->size - o->head);
+	/* UDP's header says it, and its pseudo-header; what the inner packet sums up to (known_sum)
+	 * is less the pseudo-header there, and more IPv6's header. */
+	udp.sum =
+	    o->backend->six ? (uint16_t)(k->l3 + o->head + offsetof(struct mr_udp, check)) : 0;
+	udp.kind = MR_SUM_UDP;
+	udp.twice = k->six;
+	mr_edit_length(s->rec, p, &udp);
 }
 
 static void
@@ -119,12 +159,13 @@ write_all(const struct lb_pass *s, struct mr_packet *p, const struct lb_packet *
 		memcpy(bytes + o->head, &udp, sizeof(udp));
 	}
 	if (o->backend->six)
-		write_outer6(bytes, o, proto, len, hash);
+		write_outer6(bytes, o, proto, hash);
 	else
-		write_outer4(bytes, o, proto, len, (uint16_t)(s->run->now ^ hash));
+		write_outer4(bytes, o, proto, (uint16_t)(s->run->now ^ hash));
 	(void)mr_edit_push(s->rec, p, k->l3, o->size);
 	for (unsigned at = 0; at < o->size; at += 16)
 		mr_edit_set(s->rec, p, k->l3 + at, bytes + at, MR_MIN(16u, o->size - at));
+	write_lengths(s, p, k, o);
 	if (o->backend->six != k->six)
 		mr_edit_set16(s->rec, p, k->l3 - 2u, type);
 }
@@ -140,24 +181,34 @@ lb_encapsulate(const struct lb_pass *s, struct mr_packet *p, const struct lb_pac
 		atomic_load_explicit(&live->source[1], memory_order_relaxed) };
 	const uint8_t *ip = mr_packet_bytes_const(p) + k->l3;
 	struct outer o = { .backend = b, .head = b->six ? 40 : 20 };
-	bool cut = lb_may_cut(p, k);
+	bool cut = lb_may_cut(p, k), big;
 
 	if (!mtu || !(source[0] | source[1]))
 		return mr_verdict_drop(LB_DROP_SOURCE);
 	o.size = o.head + (s->view->services[b->service].mode == LB_MODE_GUE ? GUE_SIZE : 0);
-	o.cut = cut && !b->six;
+	big = o.size + k->ip_len > mtu;
+	/* What fits is not to be cut on the way, so that it needs no number of its own (RFC 2003, 3.1). */
+	o.cut = big && cut && !b->six;
 	/* DSCP and ECN are the packet's (RFC 2983, 3; RFC 6040, 4.1). */
 	o.tos = k->six ? (uint8_t)(mr_load_be16(ip) >> 4) : ip[1];
 	memcpy(o.source, source, 16);
+	if (big)
+		mr_record_uncacheable(s->rec, p, "too big for the way to the server");
 	if (p->flags & MR_PACKET_GSO)
 		return mr_verdict_drop(LB_DROP_SUPER);
-	if (o.size + k->ip_len > mtu && !o.cut)
+	if (big && !o.cut)
 		return cut
 		    ? mr_verdict_drop(LB_DROP_TOO_BIG)
 		    : lb_too_big(s, p, k, MR_MAX(mtu - MR_MIN(o.size, mtu), k->six ? 1280u : 68u));
-	if (o.size + k->ip_len > UINT16_MAX || mr_packet_headroom(p) < o.size)
+	if (o.size + k->ip_len > UINT16_MAX || mr_packet_headroom(p) < o.size) {
+		mr_record_uncacheable(s->rec, p, "no room for another header");
 		return mr_verdict_drop(LB_DROP_ROOM);
-	mr_record_uncacheable(s->rec, p, "encapsulated: its new header holds its length");
+	}
+	mr_guard_length(s->rec, p, k->l3 + mtu - o.size);
+	if (k->six)
+		mr_guard(s->rec, p, k->l3, 2, 0xf00f);
+	else
+		mr_guard(s->rec, p, k->l3 + 1u, 1, 0xff);
 	write_all(s, p, k, &o);
 	p->flags |= MR_PACKET_TRANSLATED;
 	return mr_verdict_edge(LB_EDGE_NEXT);

@@ -27,7 +27,7 @@
  * Errors: false: the packet is dropped (nat-alg).
  */
 
-#include "nf/nat/alg_text.h"
+#include "nf/nat/alg/alg_text.h"
 
 struct nat_talk; /* one packet of a session */
 

@@ -17,8 +17,8 @@ static const struct {
 #undef X
 };
 
-static be32_t
-read_address(const char *text)
+be32_t
+nat_conf_address(const char *text)
 {
 	be32_t a = 0;
 
@@ -36,24 +36,24 @@ nat_conf_range(const char *text)
 	snprintf(first, sizeof(first), "%s", text);
 	cut = strpbrk(first, "/-");
 	if (!cut) {
-		r.first = r.last = mr_be32(read_address(first));
+		r.first = r.last = mr_be32(nat_conf_address(first));
 	} else if (*cut == '-') {
 		*cut = '\0';
-		r.first = mr_be32(read_address(first));
-		r.last = mr_be32(read_address(cut + 1));
+		r.first = mr_be32(nat_conf_address(first));
+		r.last = mr_be32(nat_conf_address(cut + 1));
 	} else {
 		unsigned bits = (unsigned)strtoul(cut + 1, NULL, 10);
 		uint32_t mask = bits ? UINT32_MAX << (32 - bits) : 0;
 
 		*cut = '\0';
-		r.first = mr_be32(read_address(first)) & mask;
+		r.first = mr_be32(nat_conf_address(first)) & mask;
 		r.last = r.first | ~mask;
 	}
 	return r;
 }
 
-static void
-read_ports(const char *text, uint16_t *first, uint16_t *last)
+void
+nat_conf_ports(const char *text, uint16_t *first, uint16_t *last)
 {
 	unsigned a = 0, b = 0;
 	int n = sscanf(text, "%u-%u", &a, &b);
@@ -62,8 +62,8 @@ read_ports(const char *text, uint16_t *first, uint16_t *last)
 	*last = (uint16_t)(n == 2 ? b : a);
 }
 
-static int
-read_ranges(struct nat_ranges *out, const struct mr_conf *conf, const char *name)
+int
+nat_conf_ranges(struct nat_ranges *out, const struct mr_conf *conf, const char *name)
 {
 	const struct mr_conf *at;
 
@@ -76,15 +76,23 @@ read_ranges(struct nat_ranges *out, const struct mr_conf *conf, const char *name
 }
 
 static int
-read_names(struct nat_names *out, const struct mr_conf *conf, const char *name)
+read_names(struct nat_names *out, const struct mr_config *config, const struct mr_conf *conf,
+    const char *name)
 {
 	const struct mr_conf *at;
+	const char *port;
 
 	out->at = calloc(mr_conf_count(conf, name) + 1, sizeof(*out->at));
 	if (!out->at)
 		return -ENOMEM;
-	mr_conf_each(at, conf, name)
-		snprintf(out->at[out->count++], sizeof(*out->at), "%s", mr_conf_value(at));
+	mr_conf_each(at, conf, name) {
+		struct nat_place *place = &out->at[out->count];
+
+		if (!mr_interface_place(config, mr_conf_value(at), &port, &place->vlan))
+			continue;
+		snprintf(place->port, sizeof(place->port), "%s", port);
+		out->count++;
+	}
 	return 0;
 }
 
@@ -98,12 +106,13 @@ read_behavior(const struct mr_conf *conf, const char *leaf)
 							      : NAT_ENDPOINT_INDEPENDENT;
 }
 
-static void
-read_pool(struct nat_pool_config *out, const struct mr_conf *conf)
+void
+nat_conf_pool(struct nat_pool_config *out, const struct mr_conf *conf)
 {
 	const struct mr_conf *limits = mr_conf_child(conf, "limits");
 
-	read_ports(mr_conf_text(conf, "ports", "1024-65535"), &out->port_first, &out->port_last);
+	nat_conf_ports(mr_conf_text(conf, "ports", "1024-65535"), &out->port_first,
+	    &out->port_last);
 	out->paired = mr_conf_bool(conf, "paired", true);
 	out->preserve_port = mr_conf_bool(conf, "port-preservation", true);
 	out->preserve_parity = mr_conf_bool(conf, "parity", true);
@@ -128,24 +137,24 @@ read_static(struct nat_conf_instance *out, const struct mr_conf *conf)
 		return -ENOMEM;
 	mr_conf_each(at, conf, "static")
 		out->statics[out->static_count++] =
-		    (struct nat_conf_static){ read_address(mr_conf_text(at, "outside", "")),
-			    read_address(mr_conf_text(at, "inside", "")) };
+		    (struct nat_conf_static){ nat_conf_address(mr_conf_text(at, "outside", "")),
+			    nat_conf_address(mr_conf_text(at, "inside", "")) };
 	mr_conf_each(at, conf, "forward") {
 		struct nat_conf_forward *f = &out->forwards[out->forward_count++];
 
 		f->protocol = strcmp(mr_conf_text(at, "protocol", "tcp"), "tcp") == 0
 		    ? MR_IP_PROTO_TCP
 		    : MR_IP_PROTO_UDP;
-		f->outside = read_address(mr_conf_text(at, "outside", "0.0.0.0"));
-		f->to = read_address(mr_conf_text(at, "to", ""));
-		read_ports(mr_conf_text(at, "port", "0"), &f->first, &f->last);
+		f->outside = nat_conf_address(mr_conf_text(at, "outside", "0.0.0.0"));
+		f->to = nat_conf_address(mr_conf_text(at, "to", ""));
+		nat_conf_ports(mr_conf_text(at, "port", "0"), &f->first, &f->last);
 		f->to_port = (uint16_t)mr_conf_uint(at, "to-port", f->first);
 	}
 	return 0;
 }
 
-static const struct nat_alg *
-alg_named(const char *name)
+const struct nat_alg *
+nat_conf_alg(const char *name)
 {
 	for (unsigned i = 0; nat_alg_list[i]; i++)
 		if (strcmp(nat_alg_list[i]->name, name) == 0)
@@ -163,27 +172,83 @@ read_algs(struct nat_conf_instance *out, const struct mr_conf *conf)
 	if (!out->algs)
 		return -ENOMEM;
 	mr_conf_each(at, conf, "alg")
-		if (alg_named(mr_conf_value(at)))
-			out->algs[n++] = alg_named(mr_conf_value(at));
+		if (nat_conf_alg(mr_conf_value(at)))
+			out->algs[n++] = nat_conf_alg(mr_conf_value(at));
 	return 0;
 }
 
 static int
-read_instance(struct nat_conf_instance *out, const struct mr_conf *conf)
+compare_ranges(const void *a, const void *b)
+{
+	const struct nat_range *x = a, *y = b;
+
+	return (x->first > y->first) - (x->first < y->first);
+}
+
+/* Servers of these modes have the service's address and answer with it. */
+static bool
+answers_itself(const struct mr_conf *service)
+{
+	const char *mode = mr_conf_text(service, "mode", "nat");
+
+	return strcmp(mode, "nat") != 0 && strcmp(mode, "nat-full") != 0;
+}
+
+/* IPv4 addresses of the load balancer's services in the instance's router, in order. */
+static int
+read_services(struct nat_ranges *out, const struct mr_config *config, const struct mr_conf *conf)
+{
+	const struct mr_conf *lb = mr_conf_child(mr_conf_root(config), "lb"), *service, *at;
+	const struct mr_conf *first = mr_conf_child(mr_conf_root(config), "router");
+	const struct mr_conf *router = lb && first ? nat_conf_router(config, conf) : NULL;
+	unsigned count = 0, kept = 0;
+
+	mr_conf_each(service, lb, "service")
+		count += (unsigned)mr_conf_count(service, "address");
+	out->at = calloc(count + 1, sizeof(*out->at));
+	if (!out->at)
+		return -ENOMEM;
+	mr_conf_each(service, lb, "service") {
+		mr_conf_each(at, service, "address") {
+			if (strchr(mr_conf_value(at), ':') || !answers_itself(service) || !router ||
+			    strcmp(mr_conf_text(service, "router", mr_conf_key(first)),
+				mr_conf_key(router)) != 0)
+				continue;
+			out->at[out->count++] = nat_conf_range(mr_conf_value(at));
+		}
+	}
+	qsort(out->at, out->count, sizeof(*out->at), compare_ranges);
+	for (unsigned i = 0; i < out->count; i++) {
+		struct nat_range *last = kept ? &out->at[kept - 1] : NULL;
+
+		if (last && out->at[i].first <= (uint64_t)last->last + 1)
+			last->last = out->at[i].last;
+		else
+			out->at[kept++] = out->at[i];
+	}
+	out->count = kept;
+	return 0;
+}
+
+static int
+read_instance(struct nat_conf_instance *out, const struct mr_config *config,
+    const struct mr_conf *conf)
 {
 	const struct mr_conf *times = mr_conf_child(conf, "timeouts");
 	int rc;
 
 	snprintf(out->name, sizeof(out->name), "%s", mr_conf_key(conf));
-	rc = read_names(&out->outside, conf, "outside");
+	rc = read_names(&out->outside, config, conf, "outside");
 	if (!rc)
-		rc = read_names(&out->inside, conf, "inside");
+		rc = read_names(&out->inside, config, conf, "inside");
 	if (!rc)
-		rc = read_ranges(&out->pool, conf, "pool");
+		rc = nat_conf_ranges(&out->pool, conf, "pool");
 	if (!rc)
-		rc = read_ranges(&out->sources, conf, "source");
+		rc = nat_conf_ranges(&out->sources, conf, "source");
 	if (!rc)
-		rc = read_ranges(&out->excludes, conf, "exclude");
+		rc = nat_conf_ranges(&out->excludes, conf, "exclude");
+	if (!rc)
+		rc = read_services(&out->services, config, conf);
 	if (!rc)
 		rc = read_static(out, conf);
 	if (!rc)
@@ -197,7 +262,7 @@ read_instance(struct nat_conf_instance *out, const struct mr_conf *conf)
 	for (unsigned i = 0; i < NAT_TIME_COUNT; i++)
 		out->timeouts[i] =
 		    (uint32_t)mr_conf_uint(times, timeouts[i].leaf, timeouts[i].seconds);
-	read_pool(&out->ports, conf);
+	nat_conf_pool(&out->ports, conf);
 	out->logged = mr_conf_bool(conf, "log-mappings", false);
 	return 0;
 }
@@ -244,7 +309,7 @@ nat_conf_read(struct nat_conf *out, const struct mr_config *config, const struct
 	if (!out->instances)
 		return mr_error_set(error, -ENOMEM, "no memory");
 	mr_conf_each(at, conf, "instance") {
-		rc = rc ? rc : read_instance(&out->instances[out->count], at);
+		rc = rc ? rc : read_instance(&out->instances[out->count], config, at);
 		out->count++;
 	}
 	if (rc)
@@ -267,6 +332,7 @@ nat_conf_free(struct nat_conf *c)
 		free(n->pool.at);
 		free(n->sources.at);
 		free(n->excludes.at);
+		free(n->services.at);
 		free(n->algs);
 		free(n->statics);
 		free(n->forwards);
@@ -274,158 +340,4 @@ nat_conf_free(struct nat_conf *c)
 	free(c->instances);
 	c->instances = NULL;
 	c->count = 0;
-}
-
-/* -- what is wrong ------------------------------------------------------------------------ */
-
-static void
-check_ranges(struct mr_report *report, const struct mr_config *config, const struct mr_conf *conf,
-    const char *name)
-{
-	const struct mr_conf *at;
-
-	mr_conf_each(at, conf, name) {
-		struct nat_range r = nat_conf_range(mr_conf_value(at));
-
-		if (r.first > r.last)
-			mr_report_at(report, config, at, "%s goes downwards", mr_conf_value(at));
-		else if (strcmp(name, "pool") == 0 && r.last - r.first >= NAT_POOL_ADDRESSES_MAX)
-			mr_report_at(report, config, at, "more than %u addresses",
-			    NAT_POOL_ADDRESSES_MAX);
-	}
-}
-
-static bool
-names(const struct mr_conf *conf, const char *list, const char *name)
-{
-	const struct mr_conf *at;
-
-	mr_conf_each(at, conf, list)
-		if (strcmp(mr_conf_value(at), name) == 0)
-			return true;
-	return false;
-}
-
-static void
-read_forward(const struct mr_conf *at, struct nat_conf_forward *f)
-{
-	memset(f, 0, sizeof(*f));
-	f->protocol = strcmp(mr_conf_text(at, "protocol", "tcp"), "tcp") == 0;
-	f->outside = read_address(mr_conf_text(at, "outside", "0.0.0.0"));
-	f->to = read_address(mr_conf_text(at, "to", ""));
-	read_ports(mr_conf_text(at, "port", "0"), &f->first, &f->last);
-	f->to_port = (uint16_t)mr_conf_uint(at, "to-port", f->first);
-}
-
-static void
-check_forward(struct mr_report *report, const struct mr_config *config, const struct mr_conf *at)
-{
-	const struct mr_conf *other;
-	struct nat_conf_forward f, g;
-
-	read_forward(at, &f);
-	if (f.first > f.last) {
-		mr_report_at(report, config, mr_conf_child(at, "port"), "%s goes downwards",
-		    mr_conf_text(at, "port", ""));
-		return;
-	}
-	if (f.to_port + (f.last - f.first) > 65535)
-		mr_report_at(report, config, mr_conf_child(at, "to-port"),
-		    "the inside's ports would go past 65535");
-	for (other = mr_conf_next(at); other; other = mr_conf_next(other)) {
-		uint16_t end, other_end;
-
-		read_forward(other, &g);
-		end = (uint16_t)(f.to_port + (f.last - f.first));
-		other_end = (uint16_t)(g.to_port + (g.last - g.first));
-		if (f.protocol != g.protocol)
-			continue;
-		if (f.outside == g.outside && f.first <= g.last && g.first <= f.last)
-			mr_report_at(report, config, other, "has ports that %s has already",
-			    mr_conf_key(at));
-		else if (f.to == g.to && f.to_port <= other_end && g.to_port <= end)
-			mr_report_at(report, config, other,
-			    "leads where %s leads: an inside port has one outside port, for what "
-			    "it "
-			    "sends by itself",
-			    mr_conf_key(at));
-	}
-}
-
-static void
-check_static(struct mr_report *report, const struct mr_config *config, const struct mr_conf *at)
-{
-	const struct mr_conf *other;
-
-	for (other = mr_conf_next(at); other; other = mr_conf_next(other)) {
-		if (strcmp(mr_conf_text(at, "outside", ""), mr_conf_text(other, "outside", "")) ==
-		    0)
-			mr_report_at(report, config, mr_conf_child(other, "outside"),
-			    "%s is that of %s", mr_conf_text(other, "outside", ""),
-			    mr_conf_key(at));
-		if (strcmp(mr_conf_text(at, "inside", ""), mr_conf_text(other, "inside", "")) == 0)
-			mr_report_at(report, config, mr_conf_child(other, "inside"),
-			    "%s is that of %s", mr_conf_text(other, "inside", ""), mr_conf_key(at));
-	}
-}
-
-static void
-check_instance(struct mr_report *report, const struct mr_config *config, const struct mr_conf *conf)
-{
-	struct nat_pool_config ports = { 0 };
-	struct nat_ranges pool = { 0 };
-	const struct mr_conf *at;
-	uint16_t first, last;
-
-	check_ranges(report, config, conf, "pool");
-	check_ranges(report, config, conf, "source");
-	check_ranges(report, config, conf, "exclude");
-	read_ports(mr_conf_text(conf, "ports", "1024-65535"), &first, &last);
-	if (first > last)
-		mr_report_at(report, config, mr_conf_child(conf, "ports"), "%s goes downwards",
-		    mr_conf_text(conf, "ports", ""));
-	read_pool(&ports, conf);
-	if (!read_ranges(&pool, conf, "pool"))
-		nat_cgnat_check(report, config, conf, &ports, pool.at, pool.count);
-	free(pool.at);
-	mr_conf_each(at, conf, "inside")
-		if (names(conf, "outside", mr_conf_value(at)))
-			mr_report_at(report, config, at, "%s is outside, too", mr_conf_value(at));
-	mr_conf_each(at, conf, "alg")
-		if (!alg_named(mr_conf_value(at)))
-			mr_report_at(report, config, at, "there is no ALG for \"%s\"",
-			    mr_conf_value(at));
-	mr_conf_each(at, conf, "forward")
-		check_forward(report, config, at);
-	mr_conf_each(at, conf, "static")
-		check_static(report, config, at);
-}
-
-/* How many instances have this interface on this side. */
-static unsigned
-count_of(const struct mr_conf *conf, const char *side, const char *name)
-{
-	const struct mr_conf *at;
-	unsigned n = 0;
-
-	mr_conf_each(at, conf, "instance")
-		n += names(at, side, name);
-	return n;
-}
-
-void
-nat_conf_check(const struct mr_config *config, struct mr_report *report)
-{
-	const struct mr_conf *conf = mr_conf_child(mr_conf_root(config), "nat"), *at, *name;
-
-	mr_conf_each(at, conf, "instance") {
-		check_instance(report, config, at);
-		for (unsigned side = 0; side < 2; side++)
-			mr_conf_each(name, at, side ? "inside" : "outside")
-				if (count_of(conf, side ? "inside" : "outside",
-					mr_conf_value(name)) > NAT_EACH)
-					mr_report_at(report, config, name,
-					    "more than %u instances have %s there", NAT_EACH,
-					    mr_conf_value(name));
-	}
 }

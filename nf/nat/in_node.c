@@ -12,6 +12,8 @@
 #include "nf/nat/held_int.h"
 #include "nf/nat/pass_int.h"
 
+#define ARP_SIZE 28u
+
 /* The translator that has the packet's destination, and whether the packet comes from outside. */
 static const struct nat_instance *
 instance_of(const struct nat_pass *s, const struct nat_packet *k, bool *outside)
@@ -22,14 +24,14 @@ instance_of(const struct nat_pass *s, const struct nat_packet *k, bool *outside)
 	for (unsigned i = 0; i < port->outside_count; i++) {
 		const struct nat_instance *n = &s->view->instances[port->outside[i]];
 
-		if (nat_is_outside(s, n, k->dst))
+		if (nat_is_vlan(port->outside_vlan[i], k->vlan) && nat_is_outside(s, n, k->dst))
 			return n;
 	}
 	*outside = false;
 	for (unsigned i = 0; i < port->inside_count; i++) {
 		const struct nat_instance *n = &s->view->instances[port->inside[i]];
 
-		if (nat_is_outside(s, n, k->dst))
+		if (nat_is_vlan(port->inside_vlan[i], k->vlan) && nat_is_outside(s, n, k->dst))
 			return n;
 	}
 	return NULL;
@@ -192,35 +194,70 @@ in_one(const struct nat_pass *s, const struct nat_instance *n, uint32_t packet, 
 
 /* -- ARP ---------------------------------------------------------------------------------- */
 
+/* Our Ethernet address in this VLAN; false: there is none. */
+static bool
+mac_of(const struct nat_self *self, uint16_t vlan, uint8_t mac[6])
+{
+	for (unsigned i = 0; i < NAT_MACS_MAX; i++) {
+		uint64_t word = atomic_load_explicit(&self->macs[i], memory_order_relaxed);
+
+		if (!word || word >> NAT_MAC_VLAN_SHIFT != vlan)
+			continue;
+		memcpy(mac, &word, 6);
+		return true;
+	}
+	return false;
+}
+
+/* Ethernet and IPv4, a request, untagged or with one tag (RFC 826): where the protocol begins. */
+static unsigned
+find_request(const struct mr_packet *p, uint16_t *vlan)
+{
+	const uint8_t *bytes = mr_packet_bytes_const(p);
+	unsigned at = 14;
+
+	*vlan = 0;
+	if (p->len < at + ARP_SIZE)
+		return 0;
+	if (mr_load_be16(bytes + 12) == MR_ETH_TYPE_VLAN) {
+		*vlan = mr_load_be16(bytes + 14) & 4095u;
+		at = 18;
+	}
+	return p->len >= at + ARP_SIZE &&
+		memcmp(bytes + at - 2, (const uint8_t[]){ 8, 6, 0, 1, 8, 0, 6, 4, 0, 1 }, 10) == 0
+	    ? at
+	    : 0;
+}
+
 /* Who asks for an address of a pool, that no host has, is told ours. */
 static mr_verdict_t
 arp(const struct nat_pass *s, struct mr_packet *p)
 {
 	const struct nat_port *port = &s->view->ports[s->self->port];
-	uint64_t mac = atomic_load_explicit(&s->self->mac, memory_order_relaxed);
-	uint8_t *bytes = mr_packet_bytes(p), answer[42];
+	uint8_t *bytes = mr_packet_bytes(p), answer[ARP_SIZE], mac[6];
+	uint16_t vlan;
+	unsigned at = find_request(p, &vlan);
 	be32_t target;
 
-	/* Ethernet and IPv4, a request; RFC 826. */
-	if (!mac || p->len < sizeof(answer) ||
-	    memcmp(bytes + 12, (const uint8_t[]){ 8, 6, 0, 1, 8, 0, 6, 4, 0, 1 }, 10) != 0)
+	if (!at || !mac_of(s->self, vlan, mac))
 		return mr_verdict_edge(0);
-	memcpy(&target, bytes + 38, 4);
+	memcpy(&target, bytes + at + 24, 4);
 	for (unsigned i = 0; i < port->outside_count; i++) {
 		const struct nat_instance *n = &s->view->instances[port->outside[i]];
 
-		if (nat_is_own(n, target) || !nat_is_outside(s, n, target))
+		if (!nat_is_vlan(port->outside_vlan[i], vlan) || nat_is_own(n, target) ||
+		    !nat_is_outside(s, n, target))
 			continue;
-		memcpy(answer, bytes + 6, 6);
-		memcpy(answer + 6, &mac, 6);
-		memcpy(answer + 12, bytes + 12, 8);
-		answer[20] = 0;
-		answer[21] = 2;
-		memcpy(answer + 22, &mac, 6);
-		memcpy(answer + 28, bytes + 38, 4);
-		memcpy(answer + 32, bytes + 22, 10);
-		for (unsigned b = 0; b < sizeof(answer); b += 14)
-			mr_edit_set(s->rec, p, b, answer + b, 14);
+		memcpy(answer, bytes + at, 6);
+		answer[6] = 0;
+		answer[7] = 2;
+		memcpy(answer + 8, mac, 6);
+		memcpy(answer + 14, bytes + at + 24, 4);
+		memcpy(answer + 18, bytes + at + 8, 10);
+		mr_edit_set(s->rec, p, 0, bytes + 6, 6);
+		mr_edit_set(s->rec, p, 6, mac, 6);
+		mr_edit_set(s->rec, p, at, answer, 14);
+		mr_edit_set(s->rec, p, at + 14, answer + 14, 14);
 		p->flags |= MR_PACKET_TRANSLATED;
 		mr_node_count(s->run, NAT_ARP_COUNTER, 1);
 		return mr_verdict_output(s->self->port);

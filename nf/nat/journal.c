@@ -11,7 +11,7 @@
 #include "kit/base/rcu.h"
 #include "nf/lines.h"
 #include "nf/nat/control_int.h"
-#include "nf/nat/log_line.h"
+#include "nf/nat/log/log_line.h"
 #include "nf/query.h"
 
 /* Events that are written before other things have their turn: workers may be faster. */

@@ -12,7 +12,7 @@
 #include "kit/base/error.h"
 #include "model/config.h"
 #include "model/state.h"
-#include "nf/nat/log.h"
+#include "nf/nat/log/log.h"
 
 struct nat_journal;
 struct nat_entry;

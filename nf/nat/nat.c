@@ -15,6 +15,7 @@
 
 #include "kit/graph/graph.h"
 #include "nf/nat/control_int.h"
+#include "nf/router/router.h"
 
 #define SWEEP_SECONDS 8u /* all lines are looked at in this time */
 #define NO_NODE UINT16_MAX
@@ -128,20 +129,37 @@ use_interface(struct mr_nat *nat, const char *name, enum use how, uint8_t *uses)
 		    nat->nodes[in->index]->out);
 }
 
-/* ARP is answered with the interface's own address. */
+/* ARP is answered with the interface's own address, that of the VLAN where there are several. */
+static void
+learn_macs_of(struct mr_nat *nat, uint16_t port)
+{
+	const struct mr_ip *ip = mr_router_base_of(nat->dp)->ip;
+	uint64_t macs[NAT_MACS_MAX] = { 0 };
+	unsigned n = 1;
+
+	if (mr_dataplane_address(nat->dp, port, 0, (uint8_t *)macs))
+		macs[0] &= (1ull << NAT_MAC_VLAN_SHIFT) - 1;
+	for (uint32_t i = 1; ip && i < ip->interface_end && n < NAT_MACS_MAX; i++) {
+		uint16_t vlan = mr_ip_vlan(&ip->interfaces[i]);
+		uint8_t mac[6];
+
+		if (!ip->info[i].name[0] || !vlan || mr_ip_port(&ip->interfaces[i]) != port ||
+		    !mr_dataplane_address(nat->dp, port, vlan, mac))
+			continue;
+		memcpy(&macs[n], mac, sizeof(mac));
+		macs[n++] |= (uint64_t)vlan << NAT_MAC_VLAN_SHIFT;
+	}
+	for (unsigned k = 0; k < NAT_MACS_MAX; k++)
+		atomic_store_explicit(&nat->nodes[port]->self.macs[k], macs[k],
+		    memory_order_relaxed);
+}
+
 static void
 learn_macs(struct mr_nat *nat)
 {
-	for (unsigned i = 0; i < MR_PORT_MAX; i++) {
-		uint8_t mac[6];
-		uint64_t word = 0;
-
-		if (!nat->nodes[i] || nat->nodes[i]->in == NO_NODE)
-			continue;
-		if (mr_dataplane_address(nat->dp, (uint16_t)i, 0, mac))
-			memcpy(&word, mac, sizeof(mac));
-		atomic_store_explicit(&nat->nodes[i]->self.mac, word, memory_order_relaxed);
-	}
+	for (unsigned i = 0; i < MR_PORT_MAX; i++)
+		if (nat->nodes[i] && nat->nodes[i]->in != NO_NODE)
+			learn_macs_of(nat, (uint16_t)i);
 }
 
 /* -- the steps ---------------------------------------------------------------------------- */
@@ -152,7 +170,8 @@ check(void *state, const struct mr_config *config, struct mr_report *report)
 	const struct mr_conf *conf = mr_conf_child(mr_conf_root(config), "nat");
 	const struct mr_nat *nat = state;
 
-	if (nat && nat->core && mr_conf_uint(conf, "max", 1u << 20) != nat->core->table->max)
+	if (nat && nat->core && mr_conf_child(conf, "instance") &&
+	    mr_conf_uint(conf, "max", 1u << 20) != nat->core->table->max)
 		mr_report_at(report, config, mr_conf_child(conf, "max"),
 		    "the table is made for %u and cannot be changed while it is in use; restart "
 		    "for another size",
@@ -212,9 +231,9 @@ commit(void *state)
 		const struct nat_conf_instance *c = &nat->conf.instances[i];
 
 		for (unsigned k = 0; k < c->outside.count; k++)
-			use_interface(nat, c->outside.at[k], OUTSIDE, uses);
+			use_interface(nat, c->outside.at[k].port, OUTSIDE, uses);
 		for (unsigned k = 0; k < c->inside.count; k++)
-			use_interface(nat, c->inside.at[k], INSIDE, uses);
+			use_interface(nat, c->inside.at[k].port, INSIDE, uses);
 	}
 	for (unsigned i = 0; i < MR_PORT_MAX; i++)
 		if (nat->nodes[i] && uses[i] == UNUSED)

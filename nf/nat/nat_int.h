@@ -31,7 +31,9 @@ struct nat_instance {
 	uint32_t hold_syn; /* seconds that an unsolicited SYN waits (RFC 5382, REQ-4) */
 	uint64_t inside[MR_PORT_MAX / 64];    /* ports from which packets come from inside */
 	struct nat_range *sources, *excludes; /* host order */
-	unsigned source_count, exclude_count;
+	/* Addresses of services whose servers answer in their name: these stay. In order, none meet. */
+	struct nat_range *services;
+	unsigned source_count, exclude_count, service_count;
 	be32_t own[NAT_OWN_MAX]; /* addresses of the outside interfaces */
 	unsigned own_count;
 	struct nat_pool *pool;       /* null: the outside interfaces have no address yet */
@@ -39,11 +41,19 @@ struct nat_instance {
 	const struct nat_alg **algs; /* those that are on, ends with null; may be null */
 };
 
-/* What one interface has to do with translators: their places in the view. */
+/* What one interface has to do with translators: their places in the view, and of which VLANs. */
 struct nat_port {
 	uint8_t outside_count, inside_count;
 	uint8_t outside[NAT_EACH], inside[NAT_EACH];
+	uint16_t outside_vlan[NAT_EACH], inside_vlan[NAT_EACH]; /* NAT_ALL_VLANS; 0: untagged */
 };
+#define NAT_ALL_VLANS UINT16_MAX
+
+mr_inline bool
+nat_is_vlan(uint16_t wanted, uint16_t vlan)
+{
+	return mr_likely(wanted == NAT_ALL_VLANS) || wanted == vlan;
+}
 
 struct nat_view {
 	struct mr_rcu_head rcu;
@@ -64,12 +74,16 @@ struct nat_core {
 int nat_core_create(struct nat_core **out, uint32_t max, uint32_t workers, struct mr_error *);
 void nat_core_destroy(struct nat_core *, struct mr_buffers *);
 
+#define NAT_MACS_MAX 16u
+#define NAT_MAC_VLAN_SHIFT 48
+
 /* A node's `self`. */
 struct nat_self {
 	struct nat_core *core;
 	uint16_t port;
-	_Atomic uint64_t
-	    mac; /* of the interface, as eight bytes loaded from a frame; 0: not known */
+	/* What the router answers to there, untagged first: an Ethernet address as eight bytes loaded
+	 * from a frame, the VLAN in the last two; 0: nothing. */
+	_Atomic uint64_t macs[NAT_MACS_MAX];
 };
 
 /* X(constant, name, doc): of both nodes. */
@@ -182,6 +196,27 @@ nat_in_ranges(const struct nat_range *r, unsigned count, be32_t address)
 	for (unsigned i = 0; i < count; i++)
 		if (a >= r[i].first && a <= r[i].last)
 			return true;
+	return false;
+}
+
+/* The same of ranges that are in order and do not meet. */
+mr_inline bool
+nat_in_order(const struct nat_range *r, unsigned count, be32_t address)
+{
+	uint32_t a = mr_be32(address);
+
+	while (count) {
+		unsigned half = count / 2;
+
+		if (a >= r[half].first && a <= r[half].last)
+			return true;
+		if (a > r[half].last) {
+			r += half + 1;
+			count -= half + 1;
+		} else {
+			count = half;
+		}
+	}
 	return false;
 }
 

@@ -20,6 +20,8 @@ takes(const struct nat_pass *s, const struct nat_instance *n, const struct nat_p
 		return false;
 	if (n->source_count && !nat_in_ranges(n->sources, n->source_count, k->src))
 		return false;
+	if (n->service_count && nat_in_order(n->services, n->service_count, k->src))
+		return false;
 	if (n->exclude_count && nat_in_ranges(n->excludes, n->exclude_count, k->dst))
 		return false;
 	return !nat_is_outside(s, n, k->src);
@@ -33,7 +35,7 @@ instance_of(const struct nat_pass *s, const struct nat_packet *k, const struct m
 	for (unsigned i = 0; i < port->outside_count; i++) {
 		const struct nat_instance *n = &s->view->instances[port->outside[i]];
 
-		if (takes(s, n, k, p))
+		if (nat_is_vlan(port->outside_vlan[i], k->vlan) && takes(s, n, k, p))
 			return n;
 	}
 	return NULL;

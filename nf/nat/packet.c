@@ -130,6 +130,7 @@ nat_classify(struct nat_packet *k, const struct mr_packet *p)
 		return;
 	k->what = NAT_MALFORMED;
 	k->l3 = r.l3;
+	k->vlan = r.vlan_count ? r.vlan[0] & 4095u : 0;
 	k->l4 = r.l4;
 	k->payload = r.payload;
 	k->end = r.end;

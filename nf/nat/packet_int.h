@@ -31,7 +31,8 @@ struct nat_packet {
 	be32_t src, dst; /* the IP header's */
 	be16_t sport, dport;
 	uint16_t l3, l4, payload;
-	uint8_t what; /* enum nat_what */
+	uint16_t vlan; /* of its outer tag; 0: untagged */
+	uint8_t what;  /* enum nat_what */
 	uint8_t proto;
 	uint8_t tcp;             /* TCP's flags */
 	uint8_t query;           /* ICMP: who asks, 0 of answers */

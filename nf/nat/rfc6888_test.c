@@ -3,7 +3,7 @@
 #include <unistd.h>
 
 #include "nf/nat/nat_test_int.h"
-#include "nf/nat/whohad.h"
+#include "nf/nat/log/whohad.h"
 
 #define ONE "pool: [203.0.113.8]"
 

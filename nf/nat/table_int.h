@@ -13,7 +13,7 @@
  *   fixed     an address for an address, from the configuration (static)
  *
  * Each is one line of 64 bytes, found by the inside end through slots (kit/table/slots.h), and, from
- * outside, through the array of the pool (nf/nat/pool.h), which holds the mapping's number.
+ * outside, through the array of the pool (nf/nat/pool/pool.h), which holds the mapping's number.
  *
  * Lines are re-used as nf/conntrack/table_int.h says: `word` holds a lock bit, a LIVE bit, flags
  * and an age. Whoever swaps LIVE away frees slot, port and number. What a live mapping says about
@@ -36,7 +36,7 @@
 #include "kit/base/pool.h"
 #include "kit/packet/wire.h"
 #include "kit/table/slots.h"
-#include "nf/nat/pool.h"
+#include "nf/nat/pool/pool.h"
 #include "nf/nat/seq_int.h"
 
 #define NAT_INSTANCES_MAX 255u

@@ -18,13 +18,16 @@
 /* -- addresses ---------------------------------------------------------------------------- */
 
 static bool
-is_outside_port(const struct mr_nat *nat, const struct nat_conf_instance *c, uint16_t port)
+is_outside(const struct mr_nat *nat, const struct nat_conf_instance *c,
+    const struct mr_ip_interface *routed)
 {
 	for (unsigned i = 0; i < c->outside.count; i++) {
+		const struct nat_place *at = &c->outside.at[i];
 		const struct mr_interface *in =
-		    mr_interface_find(mr_interfaces_of(nat->dp), c->outside.at[i]);
+		    mr_interface_find(mr_interfaces_of(nat->dp), at->port);
 
-		if (in && in->index == port)
+		if (in && in->index == mr_ip_port(routed) &&
+		    nat_is_vlan(at->vlan, mr_ip_vlan(routed)))
 			return true;
 	}
 	return false;
@@ -40,8 +43,7 @@ find_own(const struct mr_nat *nat, const struct nat_conf_instance *c, be32_t own
 	for (uint32_t i = 1; ip && i < ip->interface_end; i++) {
 		const struct mr_ip_interface_info *info = &ip->info[i];
 
-		if (!info->name[0] || !info->parent[0] ||
-		    !is_outside_port(nat, c, mr_ip_port(&ip->interfaces[i])))
+		if (!info->name[0] || !info->parent[0] || !is_outside(nat, c, &ip->interfaces[i]))
 			continue;
 		for (uint32_t a = 0; a < info->address_count && n < NAT_OWN_MAX; a++)
 			if (info->addresses[a].family == MR_IP4)
@@ -142,6 +144,7 @@ nat_view_free(struct nat_view *v)
 	for (unsigned i = 0; v && i < v->count; i++) {
 		free(v->instances[i].sources);
 		free(v->instances[i].excludes);
+		free(v->instances[i].services);
 		free(v->instances[i].algs);
 	}
 	if (v)
@@ -180,7 +183,7 @@ place(struct mr_nat *nat, struct nat_view *v, unsigned place, const struct nat_n
 {
 	for (unsigned i = 0; i < names->count; i++) {
 		const struct mr_interface *in =
-		    mr_interface_find(mr_interfaces_of(nat->dp), names->at[i]);
+		    mr_interface_find(mr_interfaces_of(nat->dp), names->at[i].port);
 		struct nat_port *port;
 		uint8_t *count;
 
@@ -188,8 +191,10 @@ place(struct mr_nat *nat, struct nat_view *v, unsigned place, const struct nat_n
 			continue;
 		port = &v->ports[in->index];
 		count = outside ? &port->outside_count : &port->inside_count;
-		if (*count < NAT_EACH)
-			(outside ? port->outside : port->inside)[(*count)++] = (uint8_t)place;
+		if (*count == NAT_EACH)
+			continue;
+		(outside ? port->outside_vlan : port->inside_vlan)[*count] = names->at[i].vlan;
+		(outside ? port->outside : port->inside)[(*count)++] = (uint8_t)place;
 	}
 }
 
@@ -202,15 +207,16 @@ find_inside(struct mr_nat *nat, const struct nat_conf_instance *c, struct nat_in
 	if (!c->inside.count)
 		memset(n->inside, 0xff, sizeof(n->inside));
 	for (unsigned i = 0; i < c->inside.count; i++) {
-		const struct mr_interface *in = mr_interface_find(all, c->inside.at[i]);
+		const struct mr_interface *in = mr_interface_find(all, c->inside.at[i].port);
 
 		if (in)
 			n->inside[in->index / 64] |= 1ull << in->index % 64;
 	}
 	for (unsigned i = 0; i < c->outside.count; i++) {
-		const struct mr_interface *in = mr_interface_find(all, c->outside.at[i]);
+		const struct mr_interface *in = mr_interface_find(all, c->outside.at[i].port);
 
-		if (in)
+		/* Another VLAN of it may be inside. */
+		if (in && c->outside.at[i].vlan == NAT_ALL_VLANS)
 			n->inside[in->index / 64] &= ~(1ull << in->index % 64);
 	}
 }
@@ -238,7 +244,8 @@ fill(struct mr_nat *nat, struct nat_view *v, const struct nat_conf_instance *c,
 	memcpy(n->own, nat->own[c->number], sizeof(n->own));
 	find_inside(nat, c, n);
 	if (copy_algs(n, c) || copy_ranges(&n->sources, &n->source_count, &c->sources) ||
-	    copy_ranges(&n->excludes, &n->exclude_count, &c->excludes))
+	    copy_ranges(&n->excludes, &n->exclude_count, &c->excludes) ||
+	    copy_ranges(&n->services, &n->service_count, &c->services))
 		rc = mr_error_set(error, -ENOMEM, "no memory");
 	place(nat, v, v->count, &c->outside, true);
 	place(nat, v, v->count, &c->inside, false);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "kit/packet/checksum.h"
 #include "nf/icmp/icmp_int.h"
-#include "nf/nat/xlat_int.h"
+#include "nf/xlat/xlat_int.h"
 #include "nf/nat64/nat64_int.h"
 
 /* -- ICMP errors of our own ------------------------------------------------------------------- */

@@ -43,7 +43,7 @@ read_range(const char *text, struct nat_range *r)
 }
 
 static bool
-read_prefix(const char *text, struct nat_xlat_prefix *p)
+read_prefix(const char *text, struct xlat_prefix *p)
 {
 	char copy[64], *slash;
 
@@ -53,7 +53,7 @@ read_prefix(const char *text, struct nat_xlat_prefix *p)
 		return false;
 	*slash = '\0';
 	p->len = (uint8_t)strtoul(slash + 1, NULL, 10);
-	return inet_pton(AF_INET6, copy, p->bytes) == 1 && nat_xlat_prefix_is_good(p);
+	return inet_pton(AF_INET6, copy, p->bytes) == 1 && xlat_prefix_is_good(p);
 }
 
 static bool

@@ -20,7 +20,7 @@ struct n64_pool_conf {
 struct n64_conf {
 	char name[MR_PORT_NAME_MAX];
 	struct n64_pool_conf pool;
-	struct nat_xlat_prefix prefix;
+	struct xlat_prefix prefix;
 	uint32_t timeouts[N64_TIME_COUNT];
 	uint16_t mtu, cut;
 	bool by_address, private_too;

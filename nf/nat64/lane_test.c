@@ -2,14 +2,14 @@
 
 /*
  * Conversations through two routers with NAT64, one with the flow lane and one without: what leaves is
- * the same, is what the translator's slow oracle says (nf/nat/xlat_test_int.h), and the lane replays
+ * the same, is what the translator's slow oracle says (nf/xlat/xlat_test_int.h), and the lane replays
  * it.
  *
  *     a  inside   2001:db8:1::9     b  outside  198.51.100.9     pool 203.0.113.1
  */
 #include "kit/packet/checksum.h"
 #include "nf/lanes/lanes_bed_int.h"
-#include "nf/nat/xlat_test_int.h"
+#include "nf/xlat/xlat_test_int.h"
 
 #define LANES "lanes: {mode: flow}\n"
 

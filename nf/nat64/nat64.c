@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "nf/nat/nat.h"
 #include "nf/nat64/control_int.h"
 
 #define SWEEP_SECONDS 8u /* all sessions are looked at in this time */
@@ -96,21 +97,122 @@ world_free(struct n64_world *w)
 
 /* -- check -------------------------------------------------------------------------------------- */
 
+static bool
+names(const struct mr_conf *instance, const char *list, const char *name)
+{
+	const struct mr_conf *at;
+
+	mr_conf_each(at, instance, list)
+		if (strcmp(mr_conf_value(at), name) == 0)
+			return true;
+	return false;
+}
+
+static const struct mr_conf *
+check_places(const struct mr_config *config, struct mr_report *report,
+    const struct mr_conf *instance)
+{
+	const struct mr_conf *router = NULL, *at;
+	char user[80];
+
+	snprintf(user, sizeof(user), "nat64 instance %s", mr_conf_key(instance));
+	mr_conf_each(at, instance, "outside")
+		router =
+		    mr_interface_need_router(report, config, at, mr_conf_value(at), user, router);
+	mr_conf_each(at, instance, "inside")
+		router =
+		    mr_interface_need_router(report, config, at, mr_conf_value(at), user, router);
+	return router;
+}
+
+/* An outside port is of one translator. */
+static void
+check_shared(const struct mr_config *config, struct mr_report *report,
+    const struct mr_conf *instance, const struct n64_conf *c, const struct mr_conf *router)
+{
+	struct mr_nat_use use;
+
+	for (uint32_t i = 0; i < c->pool.range_count; i++) {
+		struct mr_nat_span span = { c->pool.ranges[i].first, c->pool.ranges[i].last,
+			(uint16_t)c->pool.first, (uint16_t)c->pool.last, false };
+
+		if (mr_nat_uses(config, router, &span, &use))
+			mr_report_at(report, config, instance,
+			    "nat64 instance %s: its ports %u-%u of an address are also of nat "
+			    "instance %s (%s): give the one other \"ports\" than the other, or "
+			    "another address",
+			    c->name, c->pool.first, c->pool.last, use.instance, use.what);
+	}
+}
+
+/* Where packets come from outside, the first one that has the address takes them. */
+static void
+check_pair(const struct mr_config *config, struct mr_report *report, const struct mr_conf *instance,
+    const struct n64_conf *c)
+{
+	const struct mr_conf *other, *at, *in;
+	struct n64_conf d;
+	char why[160];
+	bool met, same;
+
+	for (other = mr_conf_next(instance); other; other = mr_conf_next(other)) {
+		if (!n64_conf_read(&d, other, &at, why, sizeof(why)))
+			continue;
+		met = same = false;
+		mr_conf_each(in, other, "outside")
+			met |= names(instance, "outside", mr_conf_value(in));
+		for (uint32_t i = 0; i < c->pool.range_count; i++)
+			for (uint32_t k = 0; k < d.pool.range_count; k++)
+				same |= c->pool.ranges[i].first <= d.pool.ranges[k].last &&
+				    d.pool.ranges[k].first <= c->pool.ranges[i].last;
+		if (met && same)
+			mr_report_at(report, config, other,
+			    "nat64 instance %s: has an outside address of instance %s on the same "
+			    "interface, which would get its answers",
+			    d.name, c->name);
+	}
+}
+
+const char *
+mr_nat64_uses(const struct mr_config *config, const struct mr_nat_span *span)
+{
+	const struct mr_conf *i, *at;
+	struct n64_conf c;
+	char why[160];
+
+	mr_conf_each(i, conf_of(config), "instance") {
+		if (!n64_conf_read(&c, i, &at, why, sizeof(why)) ||
+		    span->port_last < c.pool.first || span->port_first > c.pool.last)
+			continue;
+		for (uint32_t k = 0; k < c.pool.range_count; k++)
+			if (span->first <= c.pool.ranges[k].last &&
+			    c.pool.ranges[k].first <= span->last)
+				return mr_conf_key(i);
+	}
+	return NULL;
+}
+
 static void
 check(void *state, const struct mr_config *config, struct mr_report *report)
 {
 	const struct mr_nat64 *n = state;
-	const struct mr_conf *conf = conf_of(config), *i, *at = NULL;
+	const struct mr_conf *conf = conf_of(config), *i, *at = NULL, *router;
 	struct n64_conf c;
 	char why[160];
 
 	mr_conf_each(i, conf, "instance")
-		if (!n64_conf_read(&c, i, &at, why, sizeof(why)))
+		if (!n64_conf_read(&c, i, &at, why, sizeof(why))) {
 			mr_report_at(report, config, at ? at : i, "nat64 instance %s: %s",
 			    mr_conf_key(i), why);
+		} else {
+			router = check_places(config, report, i);
+			check_shared(config, report, i, &c, router);
+			check_pair(config, report, i, &c);
+		}
 	if (mr_conf_count(conf, "instance") > N64_INSTANCES)
 		mr_report_at(report, config, conf, "nat64: more than %u instances", N64_INSTANCES);
-	if (n && n->core && n->core->table->max != mr_conf_uint(conf, "max", 1048576))
+	if (n && n->core && mr_conf_child(conf, "instance") &&
+	    n->core->table->max != mr_conf_uint(conf, "max", 1048576))
 		mr_report_at(report, config, mr_conf_child(conf, "max"),
 		    "the table is made for %u sessions and cannot be changed while it is in use; "
 		    "restart for another size",

@@ -11,6 +11,10 @@
  */
 
 #include "nf/dataplane.h"
+#include "nf/nat/nat.h"
+
+/* In check: the instance that has some of these addresses and ports; null: none. */
+const char *mr_nat64_uses(const struct mr_config *, const struct mr_nat_span *);
 
 extern const struct mr_nf mr_nf_nat64;
 

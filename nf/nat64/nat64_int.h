@@ -19,7 +19,7 @@
 #include "kit/graph/node.h"
 #include "kit/port/port.h"
 #include "nf/conntrack/fragment_int.h"
-#include "nf/nat/xlat.h"
+#include "nf/xlat/xlat.h"
 #include "nf/nat64/table_int.h"
 
 #define N64_EACH 8u       /* instances at one interface, on one side */
@@ -32,7 +32,7 @@ struct n64_instance {
 	bool by_address;   /* filtering: only who was talked to may answer (RFC 6146, 3.5.1.1) */
 	bool private_too;  /* the well-known prefix stands for addresses that are not global, too */
 	uint16_t mtu, cut; /* see the model */
-	struct nat_xlat_prefix prefix;
+	struct xlat_prefix prefix;
 	struct nat_pool *pool;
 	be32_t self; /* the first of the pool: what our own errors come from */
 };
@@ -63,7 +63,7 @@ struct n64_self {
 	bool outside; /* takes what comes from there */
 };
 
-/* X(constant, name, doc): beside them those of nf/nat/xlat.h. */
+/* X(constant, name, doc): beside them those of nf/xlat/xlat.h. */
 #define N64_DROPS(X) \
 	X(NOT_GLOBAL, "nat64-not-global", \
 	    "the well-known prefix does not stand for this address (RFC 6052, 3.1)") \
@@ -103,8 +103,8 @@ enum n64_drop {
 #define X(id, name, doc) N64_DROP_##id,
 	N64_DROPS(X)
 #undef X
-	N64_DROP_XLAT, /* from here on enum nat_xlat_result */
-	N64_DROP_COUNT = N64_DROP_XLAT + NAT_XLAT_RESULT_COUNT,
+	N64_DROP_XLAT, /* from here on enum xlat_result */
+	N64_DROP_COUNT = N64_DROP_XLAT + XLAT_RESULT_COUNT,
 };
 enum n64_counter {
 #define X(id, name, doc) N64_COUNTER_##id,
@@ -125,10 +125,10 @@ struct n64_pass {
 	bool dry;
 };
 
-mr_inline struct nat_xlat_pass
+mr_inline struct xlat_pass
 n64_xlat(const struct n64_pass *s)
 {
-	return (struct nat_xlat_pass){ s->run->buffers, s->run->worker, s->rec };
+	return (struct xlat_pass){ s->run->buffers, s->run->worker, s->rec };
 }
 
 mr_inline mr_verdict_t
@@ -152,25 +152,25 @@ struct n64_way {
 };
 
 mr_inline enum nat_proto
-n64_proto(const struct nat_xlat_part *part)
+n64_proto(const struct xlat_part *part)
 {
-	return part->kind == NAT_XLAT_ECHO   ? NAT_ICMP
+	return part->kind == XLAT_ECHO       ? NAT_ICMP
 	    : part->proto == MR_IP_PROTO_TCP ? NAT_TCP
 					     : NAT_UDP;
 }
 
 /* TCP's flags of a packet, 0 of others. */
 mr_inline uint8_t
-n64_tcp(const struct mr_packet *p, const struct nat_xlat_part *part)
+n64_tcp(const struct mr_packet *p, const struct xlat_part *part)
 {
-	return part->kind == NAT_XLAT_PORTS && part->proto == MR_IP_PROTO_TCP
+	return part->kind == XLAT_PORTS && part->proto == MR_IP_PROTO_TCP
 	    ? mr_packet_bytes_const(p)[part->l4 + 13]
 	    : 0;
 }
 
 /* From inside: `src` with these ports to `remote`. 0, or enum n64_drop + 1. */
 uint32_t n64_outward(const struct n64_pass *, const struct n64_instance *, const uint8_t *src,
-    be32_t remote, const struct nat_xlat_part *, uint8_t tcp, struct n64_way *);
+    be32_t remote, const struct xlat_part *, uint8_t tcp, struct n64_way *);
 /* From `remote` to an outside end that has a binding. */
 uint32_t n64_inward(const struct n64_pass *, const struct n64_instance *, be32_t remote,
     be16_t remote_port, enum nat_proto, uint8_t tcp, const struct n64_found *binding,
@@ -179,15 +179,15 @@ uint32_t n64_inward(const struct n64_pass *, const struct n64_instance *, be32_t
 /* -- pieces.c ------------------------------------------------------------------------------- */
 
 /* A fragment that is not the first: `to` is the instance that it may belong to. */
-mr_verdict_t n64_piece(const struct n64_pass *, uint32_t packet, const struct nat_xlat *,
+mr_verdict_t n64_piece(const struct n64_pass *, uint32_t packet, const struct xlat *,
     const struct n64_instance *);
 /* What became of the first one: a session, or none: it passes by. */
 void n64_lead(const struct n64_pass *, uint64_t hash, uint32_t session, uint64_t word,
     const struct n64_instance *);
-uint64_t n64_piece_hash(const struct n64_pass *, const struct mr_packet *, const struct nat_xlat *);
+uint64_t n64_piece_hash(const struct n64_pass *, const struct mr_packet *, const struct xlat *);
 void n64_tick(struct mr_node_run *);
 /* node.c: translates a packet that is no error with these ends, cut where it has to be. */
-mr_verdict_t n64_translate(const struct n64_pass *, uint32_t packet, struct nat_xlat *,
+mr_verdict_t n64_translate(const struct n64_pass *, uint32_t packet, struct xlat *,
     const struct n64_instance *, const struct n64_way *, be32_t remote);
 
 /* -- answer.c ------------------------------------------------------------------------------- */

@@ -9,7 +9,7 @@
  */
 #include "kit/packet/checksum.h"
 #include "nf/lanes/lanes_bed_int.h"
-#include "nf/nat/xlat_test_int.h"
+#include "nf/xlat/xlat_test_int.h"
 
 #define CONFIG(instance) \
 	"system: {buffers: 8192}\n" \

@@ -8,13 +8,13 @@
 #include "kit/packet/checksum.h"
 #include "kit/packet/parse.h"
 #include "kit/flow/key.h"
-#include "nf/nat/xlat_int.h"
+#include "nf/xlat/xlat_int.h"
 #include "nf/nat64/nat64_int.h"
 
 enum { INSIDE, OUTSIDE };
 
 static mr_verdict_t
-answer(const struct n64_pass *s, uint32_t packet, const struct nat_xlat *x, unsigned l3, bool six,
+answer(const struct n64_pass *s, uint32_t packet, const struct xlat *x, unsigned l3, bool six,
     const uint8_t from[16], uint8_t type, uint8_t code, uint32_t word, uint32_t drop)
 {
 	struct mr_packet *p = mr_packet_at(s->run->base, packet);
@@ -31,13 +31,13 @@ answer(const struct n64_pass *s, uint32_t packet, const struct nat_xlat *x, unsi
 static void
 own6(const struct n64_instance *n, uint8_t out[16])
 {
-	nat_xlat_embed(&n->prefix, n->self, out);
+	xlat_embed(&n->prefix, n->self, out);
 }
 
 /* -- translation ------------------------------------------------------------------------------ */
 
 static void
-record_way(const struct n64_pass *s, const struct mr_packet *p, const struct nat_xlat *x,
+record_way(const struct n64_pass *s, const struct mr_packet *p, const struct xlat *x,
     const struct n64_instance *n, const struct n64_way *way)
 {
 	unsigned most = MR_MIN(n->mtu, n->cut);
@@ -58,21 +58,21 @@ record_way(const struct n64_pass *s, const struct mr_packet *p, const struct nat
 
 /* What has become too long for the inside, unless it may be cut (RFC 7915, 4). */
 static bool
-is_too_big(const struct nat_xlat *x, const struct mr_packet *p, const struct n64_instance *n)
+is_too_big(const struct xlat *x, const struct mr_packet *p, const struct n64_instance *n)
 {
 	return !x->six && !p->gso_size && x->outer.whole &&
 	    x->outer.payload + 40 + (x->outer.fragment ? 8 : 0) > n->mtu;
 }
 
 mr_verdict_t
-n64_translate(const struct n64_pass *s, uint32_t packet, struct nat_xlat *x,
+n64_translate(const struct n64_pass *s, uint32_t packet, struct xlat *x,
     const struct n64_instance *n, const struct n64_way *way, be32_t remote)
 {
 	struct mr_packet *p = mr_packet_at(s->run->base, packet);
-	const struct nat_xlat_pass pass = n64_xlat(s);
-	struct nat_xlat_to to = { .mtu4 = n->mtu, .mtu6 = n->mtu };
+	const struct xlat_pass pass = n64_xlat(s);
+	struct xlat_to to = { .mtu4 = n->mtu, .mtu6 = n->mtu };
 	unsigned l3 = x->outer.at;
-	enum nat_xlat_result result;
+	enum xlat_result result;
 	bool cut = false;
 
 	if (is_too_big(x, p, n)) {
@@ -88,28 +88,28 @@ n64_translate(const struct n64_pass *s, uint32_t packet, struct nat_xlat *x,
 		memcpy(to.outer.src, &way->outside, 4);
 		memcpy(to.outer.dst, &remote, 4);
 		to.outer.sport = way->outside_port;
-		if (x->outer.kind == NAT_XLAT_ECHO)
+		if (x->outer.kind == XLAT_ECHO)
 			to.outer.dport = to.outer.sport;
 	} else {
-		nat_xlat_embed(&n->prefix, remote, to.outer.src);
+		xlat_embed(&n->prefix, remote, to.outer.src);
 		memcpy(to.outer.dst, way->inside, 16);
 		to.outer.dport = way->inside_port;
-		if (x->outer.kind == NAT_XLAT_ECHO)
+		if (x->outer.kind == XLAT_ECHO)
 			to.outer.sport = to.outer.dport;
-		if (!x->outer.whole && !p->gso_size && x->outer.kind != NAT_XLAT_ECHO &&
+		if (!x->outer.whole && !p->gso_size && x->outer.kind != XLAT_ECHO &&
 		    x->outer.payload + 40 + (x->outer.fragment ? 8 : 0) > n->cut)
 			cut = x->outer.fragment = true;
 	}
-	if (x->outer.kind != NAT_XLAT_PIECE)
+	if (x->outer.kind != XLAT_PIECE)
 		record_way(s, p, x, n, way);
-	result = nat_xlat_write(&pass, packet, x, &to);
+	result = xlat_write(&pass, packet, x, &to);
 	if (result)
 		return n64_refuse(s, p, N64_DROP_XLAT + result);
 	p->flags |= MR_PACKET_TRANSLATED;
 	mr_node_count_packet(s->run, s->rec, p, x->six ? N64_COUNTER_OUT : N64_COUNTER_IN, 1);
 	if (cut) {
 		if (!n64_cut(s, packet, l3, n->cut))
-			return mr_verdict_drop(N64_DROP_XLAT + NAT_XLAT_NO_ROOM);
+			return mr_verdict_drop(N64_DROP_XLAT + XLAT_NO_ROOM);
 		mr_node_count(s->run, N64_COUNTER_CUT, 1);
 	}
 	return mr_verdict_edge(0);
@@ -118,10 +118,10 @@ n64_translate(const struct n64_pass *s, uint32_t packet, struct nat_xlat *x,
 /* From inside to an outside end that is one of ours: through the translator twice, and IPv6 as
  * before (RFC 6146, 3.8). */
 static mr_verdict_t
-hairpin(const struct n64_pass *s, struct mr_packet *p, const struct nat_xlat *x,
+hairpin(const struct n64_pass *s, struct mr_packet *p, const struct xlat *x,
     const struct n64_instance *n, const struct n64_way *way, be32_t remote)
 {
-	const struct nat_xlat_part *o = &x->outer;
+	const struct xlat_part *o = &x->outer;
 	enum nat_proto proto = n64_proto(o);
 	struct mr_l4_sum sum = xlat_sum_at(o->proto);
 	struct n64_found binding;
@@ -140,11 +140,11 @@ hairpin(const struct n64_pass *s, struct mr_packet *p, const struct nat_xlat *x,
 	    &key, &back);
 	if (drop)
 		return mr_verdict_drop(drop - 1);
-	nat_xlat_embed(&n->prefix, way->outside, src);
+	xlat_embed(&n->prefix, way->outside, src);
 	sum.offset = (uint16_t)(sum.offset + o->l4);
 	mr_edit_address6(s->rec, p, o->at, 8, src, sum);
 	mr_edit_address6(s->rec, p, o->at, 24, back.inside, sum);
-	if (o->kind == NAT_XLAT_ECHO) {
+	if (o->kind == XLAT_ECHO) {
 		/* One number for both: a question has the asker's, an answer brings it back. */
 		mr_edit_port(s->rec, p, o->l4 + 4u, o->reply ? back.inside_port : way->outside_port,
 		    sum);
@@ -160,24 +160,24 @@ hairpin(const struct n64_pass *s, struct mr_packet *p, const struct nat_xlat *x,
 
 /* About a packet that the inside got: the quoted destination is its binding's inside end. */
 static mr_verdict_t
-error_outward(const struct n64_pass *s, uint32_t packet, const struct nat_xlat *x,
+error_outward(const struct n64_pass *s, uint32_t packet, const struct xlat *x,
     const struct n64_instance *n, be32_t remote)
 {
 	struct mr_packet *p = mr_packet_at(s->run->base, packet);
-	const struct nat_xlat_pass pass = n64_xlat(s);
-	struct nat_xlat_to to = { .mtu4 = n->mtu, .mtu6 = n->mtu };
-	const struct nat_xlat_part *q = &x->quoted;
+	const struct xlat_pass pass = n64_xlat(s);
+	struct xlat_to to = { .mtu4 = n->mtu, .mtu6 = n->mtu };
+	const struct xlat_part *q = &x->quoted;
 	const uint8_t *ip = mr_packet_bytes_const(p) + q->at;
 	struct n64_key key = { .ports = N64_PORTS(q->dport, 0, n64_proto(q), n->number) };
 	struct n64_found f;
-	enum nat_xlat_result result;
+	enum xlat_result result;
 	be32_t peer, self;
 
 	mr_record_uncacheable(s->rec, p, "an ICMP error");
-	if (q->kind != NAT_XLAT_PORTS && q->kind != NAT_XLAT_ECHO)
+	if (q->kind != XLAT_PORTS && q->kind != XLAT_ECHO)
 		return mr_verdict_drop(N64_DROP_NO_MAPPING);
 	memcpy(key.inside, ip + 24, 16);
-	if (!nat_xlat_extract(&n->prefix, ip + 8, &peer) || nat_pool_has(n->pool, remote) ||
+	if (!xlat_extract(&n->prefix, ip + 8, &peer) || nat_pool_has(n->pool, remote) ||
 	    !n64_find_binding(s->table, &key, &f))
 		return mr_verdict_drop(N64_DROP_NO_MAPPING);
 	self = N64_ADDRESS(f.outside);
@@ -187,9 +187,9 @@ error_outward(const struct n64_pass *s, uint32_t packet, const struct nat_xlat *
 	memcpy(to.quoted.dst, &self, 4);
 	to.quoted.sport = q->sport;
 	to.quoted.dport = N64_PORT(f.outside);
-	if (q->kind == NAT_XLAT_ECHO)
+	if (q->kind == XLAT_ECHO)
 		to.quoted.sport = to.quoted.dport;
-	result = nat_xlat_write(&pass, packet, x, &to);
+	result = xlat_write(&pass, packet, x, &to);
 	if (result)
 		return mr_verdict_drop(N64_DROP_XLAT + result);
 	p->flags |= MR_PACKET_TRANSLATED;
@@ -199,34 +199,34 @@ error_outward(const struct n64_pass *s, uint32_t packet, const struct nat_xlat *
 
 /* About a packet that the inside sent: the quoted source is its binding's outside end. */
 static mr_verdict_t
-error_inward(const struct n64_pass *s, uint32_t packet, const struct nat_xlat *x,
+error_inward(const struct n64_pass *s, uint32_t packet, const struct xlat *x,
     const struct n64_instance *n, be32_t remote)
 {
 	struct mr_packet *p = mr_packet_at(s->run->base, packet);
-	const struct nat_xlat_pass pass = n64_xlat(s);
-	struct nat_xlat_to to = { .mtu4 = n->mtu, .mtu6 = n->mtu };
-	const struct nat_xlat_part *q = &x->quoted;
+	const struct xlat_pass pass = n64_xlat(s);
+	struct xlat_to to = { .mtu4 = n->mtu, .mtu6 = n->mtu };
+	const struct xlat_part *q = &x->quoted;
 	struct n64_found f;
 	struct n64_key key;
-	enum nat_xlat_result result;
+	enum xlat_result result;
 	be32_t source, peer;
 
 	mr_record_uncacheable(s->rec, p, "an ICMP error");
 	memcpy(&source, mr_packet_bytes_const(p) + q->at + 12, 4);
 	memcpy(&peer, mr_packet_bytes_const(p) + q->at + 16, 4);
-	if ((q->kind != NAT_XLAT_PORTS && q->kind != NAT_XLAT_ECHO) ||
+	if ((q->kind != XLAT_PORTS && q->kind != XLAT_ECHO) ||
 	    !n64_find_outside(s->table, n->number, n->pool, source, n64_proto(q), q->sport, &f,
 		&key))
 		return mr_verdict_edge(0); /* somebody else's */
-	nat_xlat_embed(&n->prefix, remote, to.outer.src);
+	xlat_embed(&n->prefix, remote, to.outer.src);
 	memcpy(to.outer.dst, key.inside, 16);
 	memcpy(to.quoted.src, key.inside, 16);
-	nat_xlat_embed(&n->prefix, peer, to.quoted.dst);
+	xlat_embed(&n->prefix, peer, to.quoted.dst);
 	to.quoted.sport = N64_SPORT(key.ports);
 	to.quoted.dport = q->dport;
-	if (q->kind == NAT_XLAT_ECHO)
+	if (q->kind == XLAT_ECHO)
 		to.quoted.dport = to.quoted.sport;
-	result = nat_xlat_write(&pass, packet, x, &to);
+	result = xlat_write(&pass, packet, x, &to);
 	if (result)
 		return mr_verdict_drop(N64_DROP_XLAT + result);
 	p->flags |= MR_PACKET_TRANSLATED;
@@ -237,11 +237,10 @@ error_inward(const struct n64_pass *s, uint32_t packet, const struct nat_xlat *x
 /* -- packets ---------------------------------------------------------------------------------- */
 
 static bool
-has_ports(const struct nat_xlat_part *o)
+has_ports(const struct xlat_part *o)
 {
-	return o->kind == NAT_XLAT_ECHO ||
-	    (o->kind == NAT_XLAT_PORTS &&
-		(o->proto == MR_IP_PROTO_TCP || o->proto == MR_IP_PROTO_UDP));
+	return o->kind == XLAT_ECHO ||
+	    (o->kind == XLAT_PORTS && (o->proto == MR_IP_PROTO_TCP || o->proto == MR_IP_PROTO_UDP));
 }
 
 static mr_verdict_t
@@ -250,33 +249,32 @@ outward(const struct n64_pass *s, uint32_t packet, unsigned l3, const struct n64
 {
 	struct mr_packet *p = mr_packet_at(s->run->base, packet);
 	const uint8_t *ip = mr_packet_bytes_const(p) + l3;
-	enum nat_xlat_result result;
+	enum xlat_result result;
 	struct n64_way way;
 	uint8_t own[16];
-	struct nat_xlat x;
+	struct xlat x;
 	uint64_t hash = 0;
 	uint32_t drop;
 	be32_t other;
 
-	if (!n->private_too && nat_xlat_prefix_is_well_known(&n->prefix) &&
-	    !nat_xlat_is_global4(remote))
+	if (!n->private_too && xlat_prefix_is_well_known(&n->prefix) && !xlat_is_global4(remote))
 		return n64_refuse(s, p, N64_DROP_NOT_GLOBAL);
-	if (nat_xlat_extract(&n->prefix, ip + 8, &other))
+	if (xlat_extract(&n->prefix, ip + 8, &other))
 		return n64_refuse(s, p, N64_DROP_SOURCE);
 	own6(n, own);
-	result = nat_xlat_read(&x, p, l3);
-	if (result == NAT_XLAT_ROUTE)
+	result = xlat_read(&x, p, l3);
+	if (result == XLAT_ROUTE)
 		return answer(s, packet, &x, l3, true, own, MR_ICMP6_PARAM_PROBLEM, 0, x.wrong,
-		    N64_DROP_XLAT + NAT_XLAT_ROUTE);
+		    N64_DROP_XLAT + XLAT_ROUTE);
 	if (result)
 		return n64_refuse(s, p, N64_DROP_XLAT + result);
 	/* The next router would answer to nobody. */
 	if (x.outer.hops <= 1)
 		return answer(s, packet, &x, l3, true, own, MR_ICMP6_TIME_EXCEEDED, 0, 0,
 		    N64_DROP_EXPIRED);
-	if (x.outer.kind == NAT_XLAT_ERROR)
+	if (x.outer.kind == XLAT_ERROR)
 		return error_outward(s, packet, &x, n, remote);
-	if (x.outer.kind == NAT_XLAT_PIECE)
+	if (x.outer.kind == XLAT_PIECE)
 		return n64_piece(s, packet, &x, n);
 	if (!has_ports(&x.outer))
 		return n64_refuse(s, p, N64_DROP_PROTOCOL);
@@ -296,11 +294,11 @@ static mr_verdict_t
 inward(const struct n64_pass *s, uint32_t packet, unsigned l3, const struct n64_instance *n)
 {
 	struct mr_packet *p = mr_packet_at(s->run->base, packet);
-	enum nat_xlat_result result;
+	enum xlat_result result;
 	struct n64_found binding;
 	struct n64_key key;
 	struct n64_way way;
-	struct nat_xlat x;
+	struct xlat x;
 	be32_t remote, address;
 	uint8_t own[16] = { 0 };
 	uint64_t hash = 0;
@@ -310,12 +308,12 @@ inward(const struct n64_pass *s, uint32_t packet, unsigned l3, const struct n64_
 	memcpy(&address, mr_packet_bytes_const(p) + l3 + 16, 4);
 	memcpy(own, &address, 4);
 	/* What cannot be read may be for somebody else at this address. */
-	result = nat_xlat_read(&x, p, l3);
+	result = xlat_read(&x, p, l3);
 	if (result)
 		return mr_verdict_edge(0);
-	if (x.outer.kind == NAT_XLAT_ERROR)
+	if (x.outer.kind == XLAT_ERROR)
 		return error_inward(s, packet, &x, n, remote);
-	if (x.outer.kind == NAT_XLAT_PIECE)
+	if (x.outer.kind == XLAT_PIECE)
 		return n64_piece(s, packet, &x, n);
 	if (x.outer.fragment)
 		hash = n64_piece_hash(s, p, &x);
@@ -379,7 +377,7 @@ one(const struct n64_pass *s, uint32_t packet, struct mr_packet *p)
 		for (unsigned i = 0; !s->self->outside && i < port->count[INSIDE]; i++) {
 			const struct n64_instance *n = &s->world->instances[port->at[INSIDE][i]];
 
-			if (nat_xlat_extract(&n->prefix, ip + 24, &address))
+			if (xlat_extract(&n->prefix, ip + 24, &address))
 				return outward(s, packet, l3, n, address);
 		}
 	} else {
@@ -427,7 +425,7 @@ MR_NODE_FUNCTIONS(n64)
 static const char *const edges[] = { "next" };
 static const struct mr_named drops[] = {
 #define X(id, name, doc) { name, doc },
-	N64_DROPS(X) NAT_XLAT_RESULTS(X)
+	N64_DROPS(X) XLAT_RESULTS(X)
 #undef X
 };
 static const struct mr_named counters[] = {

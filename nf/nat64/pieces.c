@@ -11,7 +11,7 @@
 #define PASS (1u << 31)
 
 uint64_t
-n64_piece_hash(const struct n64_pass *s, const struct mr_packet *p, const struct nat_xlat *x)
+n64_piece_hash(const struct n64_pass *s, const struct mr_packet *p, const struct xlat *x)
 {
 	const uint8_t *ip = mr_packet_bytes_const(p) + x->outer.at;
 	uint64_t words[5] = { 0 }, hash;
@@ -37,7 +37,7 @@ drop_all(const struct n64_pass *s, uint32_t packet, enum n64_drop why)
 
 /* As the first one of its packet. */
 static mr_verdict_t
-follow(const struct n64_pass *s, uint32_t packet, struct nat_xlat *x, const struct ct_fragment *e,
+follow(const struct n64_pass *s, uint32_t packet, struct xlat *x, const struct ct_fragment *e,
     const struct n64_instance *n)
 {
 	uint32_t number = e->track & MR_SLOTS_NUMBER;
@@ -62,11 +62,11 @@ follow(const struct n64_pass *s, uint32_t packet, struct nat_xlat *x, const stru
 }
 
 mr_verdict_t
-n64_piece(const struct n64_pass *s, uint32_t packet, const struct nat_xlat *x,
+n64_piece(const struct n64_pass *s, uint32_t packet, const struct xlat *x,
     const struct n64_instance *n)
 {
 	struct mr_packet *p = mr_packet_at(s->run->base, packet);
-	struct nat_xlat copy = *x;
+	struct xlat copy = *x;
 	struct ct_fragments *f;
 	struct ct_fragment *e;
 	uint32_t evicted;
@@ -99,12 +99,12 @@ let_go(const struct n64_pass *s, uint32_t packet, const struct ct_fragment *e,
 		mr_verdict_t verdict = mr_verdict_drop(N64_DROP_NO_MAPPING);
 		uint32_t next = p->hash;
 		unsigned l3 = sizeof(struct mr_eth);
-		struct nat_xlat x;
+		struct xlat x;
 
 		while (l3 + 4 < p->len &&
 		    mr_eth_type_is_vlan(mr_load_be16(mr_packet_bytes(p) + l3 - 2)))
 			l3 += sizeof(struct mr_vlan);
-		if (nat_xlat_read(&x, p, l3) == NAT_XLAT_OK)
+		if (xlat_read(&x, p, l3) == XLAT_OK)
 			verdict = follow(s, packet, &x, e, n);
 		mr_node_release(s->run, packet, verdict);
 		packet = next;

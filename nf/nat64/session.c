@@ -146,7 +146,7 @@ begin(const struct n64_pass *s, const struct n64_key *key, uint64_t hash, enum n
 
 uint32_t
 n64_outward(const struct n64_pass *s, const struct n64_instance *n, const uint8_t *src,
-    be32_t remote, const struct nat_xlat_part *part, uint8_t tcp, struct n64_way *way)
+    be32_t remote, const struct xlat_part *part, uint8_t tcp, struct n64_way *way)
 {
 	enum nat_proto proto = n64_proto(part);
 	be16_t dport = proto == NAT_ICMP ? 0 : part->dport;

@@ -6,7 +6,7 @@
  * Bindings and sessions (RFC 6146, 3.1) of all NAT64 of a data plane, and of all workers.
  *
  *   binding   an inside end (IPv6 address, port, protocol) and the outside end (IPv4) that stands
- *             for it: BIB entry. Holds a port of the pool (nf/nat/pool.h), which leads to it from
+ *             for it: BIB entry. Holds a port of the pool (nf/nat/pool/pool.h), which leads to it from
  *             outside, and lives as long as it has sessions
  *   session   a binding and one remote end, with TCP's state and the time of the last packet
  *
@@ -26,7 +26,7 @@
 #include "kit/base/hash.h"
 #include "kit/base/pool.h"
 #include "kit/table/slots.h"
-#include "nf/nat/pool.h"
+#include "nf/nat/pool/pool.h"
 
 #define N64_INSTANCES_MAX 255u
 #define N64_MAX_LIMIT (8u << 20)

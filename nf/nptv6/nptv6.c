@@ -12,6 +12,7 @@
 
 #include "nf/dataplane.h"
 #include "nf/interface/interface.h"
+#include "nf/nptv6/nptv6.h"
 #include "nf/nptv6/nptv6_int.h"
 
 extern const char mr_yang_nptv6[];
@@ -111,6 +112,37 @@ check_pairs(const struct mr_config *config, struct mr_report *report, const stru
 	}
 }
 
+/* All interfaces are one router's, and the outside prefix holds none of its addresses: what is for them
+ * would go inside. */
+static void
+check_places(const struct mr_config *config, struct mr_report *report, const struct mr_conf *at,
+    const struct nptv6_rule *rule)
+{
+	const struct mr_conf *router = NULL, *i, *entry;
+	uint8_t address[16];
+	char user[80];
+
+	snprintf(user, sizeof(user), "nptv6 instance %s", mr_conf_key(at));
+	mr_conf_each(i, at, "outside")
+		router =
+		    mr_interface_need_router(report, config, i, mr_conf_value(i), user, router);
+	mr_conf_each(i, at, "inside")
+		router =
+		    mr_interface_need_router(report, config, i, mr_conf_value(i), user, router);
+	mr_conf_each(i, router, "interface")
+		mr_conf_each(entry, i, "address")
+			if (read_prefix(mr_conf_value(entry), address) &&
+			    nptv6_has(rule, NPTV6_OUTSIDE, address))
+				mr_report_at(report, config, mr_conf_child(at, "outside-prefix"),
+				    "nptv6 instance %s: outside-prefix %s holds %s of interface %s "
+				    "of "
+				    "router %s, which could not be reached from outside any more: "
+				    "take "
+				    "a prefix that holds hosts only",
+				    mr_conf_key(at), mr_conf_text(at, "outside-prefix", ""),
+				    mr_conf_value(entry), mr_conf_key(i), mr_conf_key(router));
+}
+
 static void
 nptv6_check(void *state, const struct mr_config *config, struct mr_report *report)
 {
@@ -137,9 +169,23 @@ nptv6_check(void *state, const struct mr_config *config, struct mr_report *repor
 				mr_report_at(report, config, i,
 				    "nptv6 instance %s: interface %s is both inside and outside",
 				    mr_conf_key(at), mr_conf_value(i));
-		if (read_rule(at, &rule))
+		if (read_rule(at, &rule)) {
+			check_places(config, report, at, &rule);
 			check_pairs(config, report, at, &rule);
+		}
 	}
+}
+
+const char *
+mr_nptv6_uses(const struct mr_config *config, const uint8_t address[16])
+{
+	const struct mr_conf *at;
+	struct nptv6_rule rule;
+
+	mr_conf_each(at, conf_of(config), "instance")
+		if (read_rule(at, &rule) && nptv6_has(&rule, NPTV6_OUTSIDE, address))
+			return mr_conf_key(at);
+	return NULL;
 }
 
 /* -- prepare -------------------------------------------------------------------------------------- */
@@ -290,9 +336,9 @@ commit_stage(struct nptv6 *n, struct nptv6_stage *s)
 	s->then = NULL;
 	s->fresh = false;
 	if (s->out)
-		mr_interface_stage_out(interfaces, s->interface, MR_STAGE_NAT_OUT, s->node);
+		mr_interface_stage_out(interfaces, s->interface, MR_STAGE_PREFIX_OUT, s->node);
 	else
-		mr_interface_stage_in(interfaces, s->interface, MR_STAGE_NAT_IN, s->node);
+		mr_interface_stage_in(interfaces, s->interface, MR_STAGE_PREFIX_IN, s->node);
 }
 
 static void

@@ -9,37 +9,45 @@
  * as these go; a second one is our own data plane with the first function of the chain alone. The floor
  * is one bare table, which translates where there is NAT.
  *
+ * chain-3-tcp: the same as chain-3 for open connections of TCP, each of which has two segments, in turn,
+ * that lie in its window: 10 bytes and the 10 behind them.
+ *
  * chain-rewrite: behind a flow rule that gives all packets another source, so that each flow has
  * checksum deltas of its own. chain-gateway is what stands between a home and the Internet, beside
  * NAT alone.
  */
+#include <string.h>
+
 #include "bench/bench.h"
 
 #include "bench/chain.h"
 #include "bench/peer_ovs_flows.h"
+#include "kit/packet/checksum.h"
 #include "kit/packet/wire.h"
 
 #define FLOWS 8192u
 #define ROUTES 80u
 #define RULES 100u
+#define SEQ 100000u /* of TCP's connections, in both directions */
+#define PAYLOAD 10u
 #define OUTSIDE 198, 18, 0, 1 /* of NAT */
 
 /* Functions, as bits of the rows' parameter, and of another number of flows. */
-enum { ACL = 1, TRACK = 2, NAT = 4, LB = 8, GATEWAY = 16, REWRITE = 32, MILLION = 64 };
+enum { ACL = 1, TRACK = 2, NAT = 4, LB = 8, GATEWAY = 16, REWRITE = 32, MILLION = 64, TCP = 128 };
 
 /* Rules that do not match, one of them far away from the next, and then all that is sent. */
 static void
-put_rules(FILE *out, const char *interface, bool stateful)
+put_rules(FILE *out, const char *interface, const char *proto, bool stateful)
 {
 	fprintf(out,
 	    "acl:\n  list:\n    front:\n      default: drop\n      stateful: %s\n      rule:\n",
 	    stateful ? "true" : "false");
 	for (unsigned i = 0; i < RULES - 1; i++)
 		fprintf(out,
-		    "        no-%u: {source: [10.%u.0.0/16], protocol: [udp], destination-port: "
+		    "        no-%u: {source: [10.%u.0.0/16], protocol: [%s], destination-port: "
 		    "[%u], action: drop}\n",
-		    i, i, 1000 + i);
-	fprintf(out, "        users: {protocol: [udp], action: accept}\n");
+		    i, i, proto, 1000 + i);
+	fprintf(out, "        users: {protocol: [%s], action: accept}\n", proto);
 	fprintf(out, "  interface:\n    %s: {in: front}\n", interface);
 	if (stateful)
 		fprintf(out, "conntrack:\n  interface:\n    %s: {}\n    out: {}\n", interface);
@@ -80,7 +88,7 @@ put_functions(FILE *out, const struct mr_bench_run *run, const void *user)
 {
 	if (run->row->param & ACL)
 		put_rules(out, run->row->param & GATEWAY ? "gateway" : "in",
-		    run->row->param & TRACK);
+		    run->row->param & TCP ? "tcp" : "udp", run->row->param & TRACK);
 	if (run->row->param & NAT)
 		put_nat(out);
 	if (run->row->param & LB)
@@ -133,8 +141,58 @@ answer_service(uint8_t frame[MR_BENCH_FRAME])
 	    (const uint8_t[]){ OUTSIDE }, 17, 8443, mr_be16(udp->src));
 }
 
+/* -- TCP -------------------------------------------------------------------------------- */
+
+/* The segment behind which the next one stands. */
+struct segment {
+	uint8_t frame[MR_BENCH_FRAME];
+	bool second;
+};
+
+static void
+set_numbers(uint8_t frame[MR_BENCH_FRAME], uint32_t seq, uint32_t ack)
+{
+	const struct mr_ip4 *ip = (const struct mr_ip4 *)(frame + sizeof(struct mr_eth));
+	struct mr_tcp *tcp = (struct mr_tcp *)(frame + sizeof(struct mr_eth) + sizeof(*ip));
+	uint16_t len = (uint16_t)(frame + MR_BENCH_FRAME - (uint8_t *)tcp);
+	uint64_t sum = mr_checksum_pseudo4(ip->src, ip->dst, 6, len);
+
+	tcp->seq = mr_be32(seq);
+	tcp->ack = mr_be32(ack);
+	tcp->window = mr_be16(65535);
+	tcp->check = 0;
+	tcp->check = mr_checksum_finish(mr_checksum_add(sum, tcp, len));
+}
+
+static void
+draw_segment(uint8_t frame[MR_BENCH_FRAME], const struct mr_bench_routes *routes, uint64_t *rng,
+    void *user)
+{
+	const uint8_t src[4] = { 198, 51, 100, 2 };
+	struct segment *s = user;
+	uint8_t dst[16];
+
+	if (!s->second) {
+		mr_bench_routes_draw(routes, rng, dst);
+		mr_bench_tuple(s->frame, mr_bench_traffic_mac, src, dst, 6,
+		    (uint16_t)(1024 + mr_bench_draw(rng, 64512)),
+		    (uint16_t)(1024 + mr_bench_draw(rng, 64512)));
+	}
+	memcpy(frame, s->frame, MR_BENCH_FRAME);
+	set_numbers(frame, SEQ + (s->second ? PAYLOAD : 0), SEQ);
+	s->second = !s->second;
+}
+
+/* The other end's, which has as many bytes, and acknowledged what stands in front of both. */
+static void
+answer_segment(uint8_t frame[MR_BENCH_FRAME])
+{
+	mr_bench_answer(frame);
+	set_numbers(frame, SEQ, SEQ);
+}
+
 static struct mr_bench_chain_config
-configuration(uint64_t functions)
+configuration(uint64_t functions, struct segment *segment)
 {
 	struct mr_bench_chain_config config = {
 		.traffic = { .bits = 32, .prefixes = ROUTES, .flows = FLOWS },
@@ -147,12 +205,19 @@ configuration(uint64_t functions)
 		config.traffic.flows = 1 << 20;
 		config.lane_flows = 4 << 20;
 	}
+	if (functions & TCP) {
+		*segment = (struct segment){ .second = false };
+		config.traffic.flows = 2 * FLOWS;
+		config.traffic.draw = draw_segment;
+		config.traffic.user = segment;
+	}
 	if (functions & LB) {
 		config.traffic.prefixes = 0;
 		config.traffic.draw = draw_service;
 	}
 	if (functions & TRACK)
 		config.answer = functions & LB ? answer_service
+		    : functions & TCP          ? answer_segment
 		    : functions & NAT          ? answer_outside
 					       : mr_bench_answer;
 	return config;
@@ -161,7 +226,8 @@ configuration(uint64_t functions)
 static int
 setup(struct mr_bench_run *run, struct mr_error *error)
 {
-	const struct mr_bench_chain_config config = configuration(run->row->param);
+	struct segment segment;
+	const struct mr_bench_chain_config config = configuration(run->row->param, &segment);
 
 	return mr_bench_chain_setup(run, &config, error);
 }
@@ -203,8 +269,9 @@ start_alone(struct mr_bench_run *run, void **state, char *label, size_t size,
     struct mr_error *error)
 {
 	bool gateway = run->row->param & GATEWAY;
-	uint64_t alike = run->row->param & (LB | MILLION);
-	struct mr_bench_chain_config config = configuration((gateway ? NAT : 0) | alike);
+	uint64_t alike = run->row->param & (LB | MILLION | TCP);
+	struct segment segment;
+	struct mr_bench_chain_config config = configuration((gateway ? NAT : 0) | alike, &segment);
 
 	config.functions = gateway ? put_nat_alone : NULL;
 	snprintf(label, size, "ours, %s", gateway ? "routing and NAT" : "routing");
@@ -235,6 +302,10 @@ static const struct mr_bench_row rows[] = {
 	ROW("chain-2", "8,192", "routing and 100 stateless rules", AT_RANDOM TO_OVS, ACL, peers),
 	ROW("chain-3", "8,192", "routing, 100 stateful rules and connections", AT_RANDOM TO_OVS,
 	    ACL | TRACK, peers),
+	ROW("chain-3-tcp", "8,192", "routing, 100 stateful rules and connections of TCP",
+	    " flows at random over 80 prefixes, 16 next hops, two 64-byte segments of each, "
+	    "in its window, played from memory",
+	    ACL | TRACK | TCP, ourselves),
 	ROW("chain-4", "8,192", "routing, 100 stateful rules, connections and NAT",
 	    AT_RANDOM "; NAT keeps ports", ACL | TRACK | NAT, ourselves),
 	ROW("chain-5", "8,192", "routing, 100 stateful rules, connections, NAT and load balancing",

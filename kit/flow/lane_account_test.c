@@ -188,6 +188,116 @@ calls_once_a_second(void **state)
 	finish(&b);
 }
 
+/* Each packet is the graph's, or called for, or told of later. */
+static void
+the_rest_of_a_second_is_told(void **state)
+{
+	struct bed b;
+
+	begin(&b, (struct mr_lane_config){ .idle_seconds = 1000 }, 1);
+	learn(&b, SECONDLY, 1);
+	for (unsigned i = 0; i < 5; i++)
+		give(&b, SECONDLY, 1);
+	assert_int_equal(b.judge.settled, 0);
+	/* With the first packet of the next second, */
+	at(&b, 101);
+	for (unsigned i = 0; i < 3; i++)
+		give(&b, SECONDLY, 1);
+	assert_int_equal(b.judge.calls, 1);
+	assert_int_equal(b.judge.settled, 5);
+	/* or without one, */
+	at(&b, 102);
+	mr_graph_pass(b.graph, 0);
+	assert_int_equal(b.judge.settled, 7);
+	/* once; */
+	at(&b, 103);
+	mr_graph_pass(b.graph, 0);
+	assert_int_equal(b.judge.settled, 7);
+	/* when somebody wants to know, also in the midst of a second; */
+	for (unsigned i = 0; i < 4; i++)
+		give(&b, SECONDLY, 1);
+	mr_lane_settle(b.lane);
+	assert_int_equal(b.judge.calls, 2);
+	assert_int_equal(b.judge.settled, 10);
+	give(&b, SECONDLY, 1);
+	mr_lane_settle(b.lane);
+	assert_int_equal(b.judge.calls, 2);
+	assert_int_equal(b.judge.settled, 11);
+	/* before the plan ends. */
+	give(&b, SECONDLY, 1);
+	commit(&b);
+	give(&b, SECONDLY, 1);
+	assert_int_equal(b.judge.settled, 12);
+	finish(&b);
+}
+
+/* More than the hot counter holds; and a flow that goes. */
+static void
+flows_that_go_are_told_of(void **state)
+{
+	const unsigned many = 70000;
+	struct bed b;
+
+	begin(&b, (struct mr_lane_config){ .idle_seconds = 10 }, 1);
+	learn(&b, SECONDLY, 1);
+	for (unsigned i = 0; i < many; i++)
+		give(&b, SECONDLY, 1);
+	/* A fold empties it, and then the node is asked once more. */
+	at(&b, 500);
+	mr_graph_pass(b.graph, 0);
+	assert_int_equal(stats(&b, 0).flows.flows, 0);
+	assert_int_equal(b.judge.settled + b.judge.calls, many);
+	assert_in_range(b.judge.calls, 1, 3);
+	/* The next one that has its place begins at none. */
+	learn(&b, SECONDLY, 2);
+	give(&b, SECONDLY, 2);
+	b.judge.settled = 0;
+	mr_lane_settle(b.lane);
+	assert_int_equal(b.judge.settled, 1);
+	finish(&b);
+}
+
+/* One that the node, once a second, wants to see itself is told of by the graph. */
+static void
+skipped_ones_are_not_told(void **state)
+{
+	struct bed b;
+
+	begin(&b, (struct mr_lane_config){ 0 }, 1);
+	learn(&b, SECONDLY, 1);
+	give(&b, SECONDLY, 1);
+	at(&b, 101);
+	b.judge.skip = true;
+	give(&b, SECONDLY, 1);
+	b.judge.skip = false;
+	assert_counted(&b, SKIPPED, 1);
+	give(&b, SECONDLY, 1);
+	give(&b, SECONDLY, 1);
+	mr_lane_settle(b.lane);
+	assert_int_equal(b.judge.calls, 2);
+	assert_int_equal(b.judge.settled, 2);
+	finish(&b);
+}
+
+/* Programs that differ in a number called with once a second are one. */
+static void
+numbers_of_rare_calls_are_flows_own(void **state)
+{
+	struct bed b;
+
+	begin(&b, (struct mr_lane_config){ 0 }, 1);
+	for (uint16_t i = 0; i < 20; i++) {
+		learn(&b, RARE_CALLS, i);
+		give(&b, RARE_CALLS, i);
+	}
+	assert_int_equal(stats(&b, 0).programs.programs, 1);
+	at(&b, 101);
+	give(&b, RARE_CALLS, 7);
+	assert_int_equal(b.judge.last_arg, 1007);
+	assert_int_equal(b.judge.calls, 3);
+	finish(&b);
+}
+
 /* -- time, traces, explanations, what is shown -------------------------------------------------- */
 
 static void
@@ -429,6 +539,10 @@ main(void)
 		cmocka_unit_test(calls_keep_order),
 		cmocka_unit_test(calls_say_that_it_is_old),
 		cmocka_unit_test(calls_once_a_second),
+		cmocka_unit_test(the_rest_of_a_second_is_told),
+		cmocka_unit_test(flows_that_go_are_told_of),
+		cmocka_unit_test(skipped_ones_are_not_told),
+		cmocka_unit_test(numbers_of_rare_calls_are_flows_own),
 		cmocka_unit_test(idle_flows_go),
 		cmocka_unit_test(a_trace_sees_replays),
 		cmocka_unit_test(an_explanation_walks),

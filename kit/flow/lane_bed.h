@@ -25,7 +25,20 @@
 #include "kit/record/edit.h"
 
 /* What the node does with a packet: its destination's last byte. */
-enum what { SEND, DROP, REFUSE, SHORT, CELL, REGION, CALL, SECONDLY, TRANSLATE, TWO_CALLS, MAP };
+enum what {
+	SEND,
+	DROP,
+	REFUSE,
+	SHORT,
+	CELL,
+	REGION,
+	CALL,
+	SECONDLY,
+	TRANSLATE,
+	TWO_CALLS,
+	RARE_CALLS,
+	MAP
+};
 enum { JUDGE_DROP_OTHER, JUDGE_DROP_ASKED };
 enum { JUDGE_COUNT_PACKETS, JUDGE_COUNT_LONG };
 
@@ -39,7 +52,7 @@ struct judge {
 	struct mr_regions *regions;
 	/* What its replay and tally were told. */
 	unsigned calls, alone, last_arg, tallied; /* alone: calls of replay_one */
-	uint64_t tallied_bytes;
+	uint64_t tallied_bytes, settled;
 	bool skip, stale, once; /* once: only the next one */
 };
 
@@ -91,6 +104,11 @@ judge_one(struct mr_node_run *run, struct mr_recorder *rec, struct mr_packet *p)
 	case TWO_CALLS:
 		mr_record_call(rec, p, 77, false);
 		mr_record_call(rec, p, 1000u + mr_load_be16(ip + 20), false);
+		break;
+	case RARE_CALLS:
+		mr_record_call_shared(rec, p, 5);
+		mr_record_call(rec, p, 2000u + mr_load_be16(ip + 20), true);
+		mr_record_call(rec, p, 1000u + mr_load_be16(ip + 20), true);
 		break;
 	case TRANSLATE:
 		judge_translate(rec, p);
@@ -158,6 +176,16 @@ judge_replay_lines(const struct mr_node_run *run, struct mr_replay_lines *lines)
 }
 
 static void
+judge_settle(struct mr_node_run *run, uint32_t arg, uint32_t packets)
+{
+	struct judge *j = run->self;
+
+	assert_true(arg == 5 || arg == 78 || arg >= 1000);
+	assert_true(packets > 0);
+	j->settled += packets;
+}
+
+static void
 judge_tally(struct mr_node_run *run, uint32_t number, uint64_t packets, uint64_t bytes)
 {
 	struct judge *j = run->self;
@@ -179,6 +207,7 @@ static const struct mr_node_class judge_class = {
 	.replay = judge_replay,
 	.replay_one = judge_replay_one,
 	.replay_lines = judge_replay_lines,
+	.settle = judge_settle,
 	.tally = judge_tally,
 	MR_NODE_RUN(judge),
 };

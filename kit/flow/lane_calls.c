@@ -55,8 +55,8 @@ call_alike(struct work *w, uint8_t *skip)
 	unsigned n;
 
 	for (n = 0; n < w->hit_count; n++) {
-		if (mr_program_calls(&programs[w->hits[n].program], &call) != 1 || call->secondly ||
-		    (n > 0 && call->node != node))
+		if (mr_program_calls(&programs[w->hits[n].program], &call) != 1 ||
+		    (call->flags & MR_CALL_SECONDLY) || (n > 0 && call->node != node))
 			break;
 		node = call->node;
 		call_add(w, &c, n, n, call);
@@ -78,15 +78,12 @@ call_round(struct work *w, unsigned first, unsigned round, uint8_t *skip)
 	struct calls c;
 
 	for (unsigned h = first; h < w->hit_count; h++) {
-		struct mr_flow *line = &w->l->lines[w->hits[h].flow];
-
 		node[h] = UINT16_MAX;
 		if (skip[h])
 			continue;
 		count = mr_program_calls(&programs[w->hits[h].program], &calls);
 		more |= count > round + 1;
-		if (round >= count ||
-		    (calls[round].secondly && line->seen == (uint16_t)w->seconds && line->packets))
+		if (round >= count || ((calls[round].flags & MR_CALL_SECONDLY) && !w->hits[h].due))
 			continue;
 		node[h] = next = calls[round].node;
 		left++;
@@ -111,12 +108,30 @@ call_round(struct work *w, unsigned first, unsigned round, uint8_t *skip)
 	return more;
 }
 
+/* Which hits are the first of their flow in this second. Of those before them nodes are told first. */
+static void
+look_for_due(struct work *w, unsigned first)
+{
+	struct mr_program *programs = mr_programs_lines(w->l->programs);
+
+	for (unsigned h = first; h < w->hit_count; h++) {
+		struct hit *hit = &w->hits[h];
+
+		hit->due = !lane_seen_now(&w->l->lines[hit->flow], w->seconds);
+		if (!hit->due || !(programs[hit->program].flags & MR_PROGRAM_OWES))
+			continue;
+		lane_pay(w->l, hit->flow);
+		mr_flow_table_owe(w->l->table, hit->flow);
+	}
+}
+
 void
 lane_call_all(struct work *w)
 {
 	uint8_t skip[MR_VECTOR_MAX] = { 0 };
 	unsigned first = call_alike(w, skip), round = 0, kept = 0;
 
+	look_for_due(w, first);
 	while (first < w->hit_count && call_round(w, first, round, skip))
 		round++;
 	for (unsigned h = 0; h < w->hit_count; h++) {

@@ -58,6 +58,8 @@ struct lane_worker {
 	uint32_t watch_count;
 	bool watch_full; /* programs are checked again with every vector */
 	uint32_t ticked; /* second */
+	uint32_t owing;  /* flows whose nodes are to be told of the last second's packets */
+	uint64_t ticked_vector;
 	uint32_t dirty_count;
 	struct watch watch[WATCH_MAX];
 	uint32_t dirty[DIRTY_MAX]; /* programs with packets to settle; they stay till then */
@@ -128,8 +130,20 @@ void lane_tick(struct mr_node_run *);
 void lane_plan_ends(struct mr_node_run *);
 void lane_age(struct lane_worker *, struct mr_node_run *, unsigned budget);
 
+/* The nodes that are called once a second for this flow are told of its other packets. */
+void lane_pay(struct lane_worker *, uint32_t flow);
+/* The same for so many of those of which it is time. */
+void lane_pay_some(struct lane_worker *, struct mr_node_run *, uint32_t budget);
+
 /* lane_show.c */
 void lane_answer(struct lane_worker *);
+
+/* A packet of the flow came in this second. */
+mr_inline bool
+lane_seen_now(const struct mr_flow *line, uint32_t seconds)
+{
+	return line->seen == (uint16_t)seconds && line->packets;
+}
 
 /* The program has packets to settle. */
 mr_inline void

@@ -93,8 +93,8 @@ edit(const struct work *w, const struct mr_program *g, const struct mr_flow_valu
 	return mr_program_edit_inl(g, values, p);
 }
 
-/* What the flow's program says is done to the packet. */
-mr_inline void
+/* What the flow's program says is done to the packet. False: it was not. */
+mr_inline bool
 replay(struct work *w, struct mr_flow_table *table, struct mr_flow *lines,
     const struct mr_flow_values *values, uint32_t flow, uint32_t program, struct mr_program *g,
     struct mr_packet *p, unsigned at)
@@ -104,7 +104,7 @@ replay(struct work *w, struct mr_flow_table *table, struct mr_flow *lines,
 
 	if (mr_unlikely(!edit(w, g, &values[flow], p))) {
 		w->count[MR_LANE_COUNT_CONDITION]++;
-		return;
+		return false;
 	}
 	mr_flow_touch(table, lines, flow, length, w->seconds);
 	lane_credit(l, w->run, program, g, 1, length);
@@ -114,6 +114,15 @@ replay(struct work *w, struct mr_flow_table *table, struct mr_flow *lines,
 		mr_replay_drop(w->run, g->node, g->verdict & MR_VERDICT_INDEX, &w->packets[at], 1);
 		w->verdicts[at] = MR_VERDICT_GONE;
 	}
+	return true;
+}
+
+/* No node is to be called for the packet: none is on the way, or each was in this second. */
+mr_inline bool
+is_quiet(const struct mr_program *g, const struct mr_flow *line, uint32_t seconds)
+{
+	return !(g->flags & MR_PROGRAM_CALLS) ||
+	    ((g->flags & MR_PROGRAM_RARE) && lane_seen_now(line, seconds));
 }
 
 /* -- who is asked ------------------------------------------------------------------------------ */
@@ -238,7 +247,7 @@ look(struct work *w, unsigned count)
 			w->in_order = true;
 			continue;
 		}
-		if (mr_likely(!(g->flags & MR_PROGRAM_CALLS) && !w->in_order)) {
+		if (mr_likely(is_quiet(g, line, w->seconds) && !w->in_order)) {
 			flags |= g->flags;
 			replay(w, l->table, lines, values, flow, line->program, g, p, at);
 			continue;
@@ -257,6 +266,8 @@ look(struct work *w, unsigned count)
 				continue;
 			}
 		}
+		if (g->flags & MR_PROGRAM_OWES)
+			mr_flow_table_fetch_debt(l->table, flow);
 		w->hits[w->hit_count++] = (struct hit){
 			.flow = flow,
 			.program = line->program,
@@ -282,8 +293,12 @@ replay_waiting(struct work *w)
 	for (unsigned h = 0; h < w->hit_count; h++) {
 		const struct hit *hit = &w->hits[h];
 
-		replay(w, w->l->table, w->l->lines, w->l->values, hit->flow, hit->program,
-		    &programs[hit->program], packet_at(w, hit->at), hit->at);
+		struct mr_program *g = &programs[hit->program];
+
+		if (replay(w, w->l->table, w->l->lines, w->l->values, hit->flow, hit->program, g,
+			packet_at(w, hit->at), hit->at) &&
+		    hit->due && (g->flags & MR_PROGRAM_OWES))
+			mr_flow_table_paid(w->l->table, hit->flow);
 	}
 }
 
@@ -429,6 +444,8 @@ lane_body(struct mr_node_run *run, struct mr_recorder *rec, const uint32_t *pack
 	for (unsigned i = 0; i < MR_LANE_COUNTER_COUNT; i++)
 		if (w.count[i])
 			mr_node_count(run, i, w.count[i]);
+	if (mr_unlikely(l->owing))
+		lane_pay_some(l, run, 64);
 	/* As many go as come: each new flow is looked after once when it may still stay, and once when it
 	 * goes. */
 	lane_age(l, run, 8 + 2 * w.count[MR_LANE_COUNT_RECORDED]);

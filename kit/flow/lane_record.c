@@ -96,8 +96,11 @@ struct made {
 static void
 let_go(struct lane_worker *l, struct mr_flow *line)
 {
+	uint32_t flow = (uint32_t)(line - l->lines);
+
 	if (mr_unlikely(l->offload != NULL))
-		lane_offload_forget(l, (uint32_t)(line - l->lines));
+		lane_offload_forget(l, flow);
+	lane_pay(l, flow);
 	if (line->program == LANE_BARRED)
 		mr_counter_add(&l->barred, (uint64_t)-1);
 	else
@@ -305,6 +308,10 @@ recorded(void *user, const struct mr_recording *r)
 	set(l, l->table, flow, &made);
 	/* The packet that was recorded is the flow's first; the graph has counted it. */
 	mr_flow_touch(l->table, l->lines, flow, r->length, l->run->seconds);
+	if (g->flags & MR_PROGRAM_OWES) {
+		mr_flow_table_paid(l->table, flow);
+		mr_flow_table_owe(l->table, flow);
+	}
 	mr_counter_add(&l->refused[MR_PROGRAM_OK], 1);
 	add_wide(l, &p->key, &made, fields);
 	expect_reverse(l, &p->key, g);

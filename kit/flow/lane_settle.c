@@ -3,10 +3,13 @@
 /* What was replayed is told to those in whose name it was done. */
 
 #include "kit/flow/offload_int.h"
+#include "kit/flow/program_inl.h"
 
 /* Timers looked after in the tick of a second, and buckets of address pairs. */
 #define TICK_BUDGET 262144u
 #define SWEEP_BUDGET 512u
+/* Flows that are paid for in it while there is traffic. */
+#define BUSY_BUDGET 4096u
 
 static void
 give(struct mr_node_run *run, const struct mr_program_credit *c, uint64_t packets, uint64_t bytes)
@@ -59,6 +62,54 @@ lane_settle(struct lane_worker *l, struct mr_node_run *run)
 }
 
 void
+lane_pay(struct lane_worker *l, uint32_t flow)
+{
+	const struct mr_flow *line = &l->lines[flow];
+	const struct mr_program *g = mr_program_at(l->programs, line->program);
+	const struct mr_program_call *calls;
+	uint32_t packets;
+	unsigned count;
+
+	if (line->program == LANE_BARRED || !(g->flags & MR_PROGRAM_OWES))
+		return;
+	packets = mr_flow_table_pay(l->table, flow);
+	/* Nodes of another plan are not there to be told. */
+	if (!packets || (int32_t)(g->checked - l->first_epoch) < 0)
+		return;
+	count = mr_program_calls(g, &calls);
+	for (unsigned i = 0; i < count; i++)
+		if (calls[i].flags & MR_CALL_SECONDLY)
+			mr_replay_settle(l->run, calls[i].node,
+			    mr_program_call_arg(&calls[i], line->arg, &l->values[flow]), packets);
+}
+
+/* One that had packets in this second will have more of which nobody is told. */
+void
+lane_pay_some(struct lane_worker *l, struct mr_node_run *run, uint32_t budget)
+{
+	uint32_t count = MR_MIN(l->owing, budget);
+
+	l->run = run;
+	l->owing -= count;
+	for (uint32_t i = 0; i < count; i++) {
+		uint32_t flow = mr_flow_table_debtor(l->table);
+
+		if (!mr_flow_table_has(l->table, flow))
+			continue;
+		lane_pay(l, flow);
+		if (lane_seen_now(&l->lines[flow], run->seconds))
+			mr_flow_table_owe(l->table, flow);
+	}
+}
+
+static void
+pay_all(struct lane_worker *l, struct mr_node_run *run)
+{
+	l->owing = mr_flow_table_owing(l->table);
+	lane_pay_some(l, run, UINT32_MAX);
+}
+
+void
 lane_tick(struct mr_node_run *run)
 {
 	struct mr_lane_port *port = run->self;
@@ -72,6 +123,10 @@ lane_tick(struct mr_node_run *run)
 	if (l->offload)
 		lane_offload_tick(l, run);
 	lane_settle(l, run);
+	/* Where there is traffic, the rest with its vectors. */
+	l->owing = mr_flow_table_owing(l->table);
+	lane_pay_some(l, run, l->vector == l->ticked_vector ? TICK_BUDGET : BUSY_BUDGET);
+	l->ticked_vector = l->vector;
 	lane_age(l, run, TICK_BUDGET);
 	mr_flow_pairs_sweep(l->pairs, SWEEP_BUDGET);
 }
@@ -86,6 +141,8 @@ lane_plan_ends(struct mr_node_run *run)
 	if (l->offload && (mr_replay_plan_ends(run) || lane_offload_must_end(l)))
 		lane_offload_end(l, run);
 	lane_settle(l, run);
+	if (mr_replay_plan_ends(run))
+		pay_all(l, run);
 	lane_answer(l);
 }
 
@@ -95,6 +152,8 @@ mr_lane_settle(struct mr_lane *lane)
 	if (mr_graph_running(lane->graph))
 		return; /* their tick does it */
 	for (unsigned i = 0; i < lane->worker_count; i++)
-		if (lane->workers[i]->run)
+		if (lane->workers[i]->run) {
 			lane_settle(lane->workers[i], lane->workers[i]->run);
+			pay_all(lane->workers[i], lane->workers[i]->run);
+		}
 }

@@ -55,7 +55,7 @@ one_recording_of_a_flow_in_a_vector(void **state)
 	uint32_t packets[20];
 	struct bed b;
 
-	begin(&b, (struct mr_lane_config){ 0 }, 1);
+	begin(&b, (struct mr_lane_config){ .seed = 1 }, 1); /* two flows, two places */
 	for (unsigned i = 0; i < 20; i++) {
 		packets[i] = packet(&b, SEND, (uint16_t)(i % 2), FRAME);
 		mr_packet_at(b.buffers->base, packets[i])->port = 0;

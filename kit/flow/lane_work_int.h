@@ -19,6 +19,7 @@ struct hit {
 	uint32_t program;
 	uint16_t at; /* place in the vector */
 	uint16_t key;
+	bool due; /* the first in a second: lane_call_all finds out */
 };
 
 /* A set of pairs of addresses; with a whole vector in it, it takes one stranger in 300 for a

@@ -67,7 +67,7 @@ struct mr_programs_config {
 	uint32_t max;   /* programs */
 	unsigned nodes; /* indices of nodes that may appear */
 	/* [nodes], or null where there is none: which take part. The array stays the caller's and may
-	 * change between two builds. */
+	 * change with the era. */
 	const struct mr_node_class *const *classes;
 };
 
@@ -106,7 +106,9 @@ enum mr_program_flag {
 	MR_PROGRAM_OPEN = 1u << 7,     /* not simple, but no conditions beyond the first line */
 	MR_PROGRAM_ASK = 1u << 9, /* its only call is for every packet, with the flow's number */
 	MR_PROGRAM_FAMILY =
-	    1u << 8, /* first of all the IP header is made one of the other family */
+	    1u << 8,                /* first of all the IP header is made one of the other family */
+	MR_PROGRAM_RARE = 1u << 10, /* has calls, all for the first packet in a second */
+	MR_PROGRAM_OWES = 1u << 11, /* a node called once a second is told of the others */
 	MR_PROGRAM_LENGTH = 1u << 12,  /* writes a length (struct mr_length) */
 	MR_PROGRAM_LENGTHS = 1u << 13, /* writes several; of a patch: two */
 };
@@ -188,8 +190,8 @@ enum mr_program_call_from {
 };
 struct mr_program_call {
 	uint16_t node;
-	uint8_t secondly;
-	uint8_t from; /* enum mr_program_call_from */
+	uint8_t flags; /* enum mr_call_flag */
+	uint8_t from;  /* enum mr_program_call_from */
 	uint32_t arg;
 };
 MR_API unsigned mr_program_calls(const struct mr_program *, const struct mr_program_call **);

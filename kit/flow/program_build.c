@@ -42,16 +42,6 @@ op_read(struct program_builder *b, const struct mr_op *op)
 	return add_cell(b->cells, &b->cell_count, cell, (uint32_t)op->a);
 }
 
-/* The region of one of the key's addresses. */
-static unsigned
-region_of(const struct mr_flow_key *key, bool src)
-{
-	const uint8_t *address = src ? key->src : key->dst;
-
-	return MR_FLOW_WHERE_SIX(key->where) ? mr_region6(mr_load_be64(address))
-					     : mr_region4(mr_load_be32(address));
-}
-
 /* Flows through the same tables share their program although their addresses are in different
  * regions: it names the table, and the key the region. */
 static enum mr_program_refusal
@@ -69,7 +59,7 @@ op_region(struct program_builder *b, const struct mr_op *op, const struct mr_flo
 		return why;
 	b->own[before] = false;
 	for (unsigned src = 0; src < 2; src++) {
-		if (op->arg != region_of(key, src) || b->regions[src])
+		if (op->arg != program_region_of(key, src) || b->regions[src])
 			continue;
 		b->regions[src] = regions;
 		b->fields |= src ? MR_FLOW_SRC : MR_FLOW_DST;
@@ -139,15 +129,16 @@ op_call(struct program_builder *b, const struct mr_node_class *class, const stru
 		return MR_PROGRAM_NODE;
 	*c = (struct mr_program_call){
 		.node = op->node,
-		.secondly = op->len != 0,
+		.flags = op->len,
 		.arg = op->arg,
 	};
+	b->owes |= (op->len & MR_CALL_SECONDLY) && class->settle;
 	b->call_count++;
 	return MR_PROGRAM_OK;
 }
 
 /* The state of one call moves into the flow's line, so that flows share the program: the first's
- * that is made for every packet; where there is none, the first's of all. */
+ * that is made for every packet; where there is none, the first's that is the flow's own. */
 static void
 place_state(struct program_builder *b)
 {
@@ -156,7 +147,7 @@ place_state(struct program_builder *b)
 	for (unsigned i = 0; i < b->call_count; i++) {
 		struct mr_program_call *c = &b->calls[i];
 
-		if (c->arg && (!chosen || (chosen->secondly && !c->secondly)))
+		if (c->arg && (!chosen || chosen->flags > c->flags))
 			chosen = c;
 	}
 	if (!chosen)
@@ -171,7 +162,7 @@ static bool
 is_private(const struct program_builder *b)
 {
 	for (unsigned i = 0; i < b->call_count && !b->valued; i++)
-		if (b->calls[i].arg && !b->calls[i].secondly)
+		if (b->calls[i].arg && !(b->calls[i].flags & MR_CALL_SECONDLY))
 			return true;
 	return false;
 }
@@ -396,7 +387,7 @@ simple(const struct head_result *e)
 static bool
 asks(const struct program_builder *b)
 {
-	return b->call_count == 1 && !b->calls[0].secondly &&
+	return b->call_count == 1 && !(b->calls[0].flags & MR_CALL_SECONDLY) &&
 	    b->calls[0].from == MR_CALL_FROM_FLOW &&
 	    (b->verdict & MR_VERDICT_CLASS) != MR_VERDICT_DROP;
 }
@@ -407,6 +398,7 @@ emit(struct program_builder *b)
 	const struct head_result *e = &b->edits;
 	struct mr_program *g = &b->program;
 	struct program_more *more = (struct program_more *)(g + 1);
+	unsigned secondly = 0;
 
 	/* Counts are bounded: 16 KB are enough for 256 operations, but append looks. */
 	memset(b->bytes, 0, sizeof(*g) + sizeof(*more));
@@ -433,7 +425,10 @@ emit(struct program_builder *b)
 		g->node = b->calls[0].node;
 	}
 	for (unsigned i = 0; i < b->call_count; i++)
-		g->flags |= b->calls[i].secondly ? MR_PROGRAM_SECONDLY : 0;
+		secondly += b->calls[i].flags & MR_CALL_SECONDLY;
+	g->flags |= (uint16_t)((secondly ? MR_PROGRAM_SECONDLY : 0) |
+	    (secondly && secondly == b->call_count ? MR_PROGRAM_RARE : 0) |
+	    (b->owes ? MR_PROGRAM_OWES : 0));
 	g->regions = (uint8_t)((b->regions[0] ? MR_PROGRAM_REGION_DST : 0) |
 	    (b->regions[1] ? MR_PROGRAM_REGION_SRC : 0));
 	for (unsigned i = 0; i < b->region_count; i++)
@@ -477,6 +472,7 @@ begin(struct program_builder *b)
 	mr_program_head_init(&b->head);
 	b->regions[0] = b->regions[1] = NULL;
 	b->cell_count = b->region_count = b->call_count = b->credit_count = 0;
+	b->owes = false;
 	b->fields = MR_FLOW_PORT;
 	b->arg = 0;
 	b->private = false;
@@ -491,8 +487,18 @@ mr_program_build(struct mr_programs *s, const struct mr_recording *r, const stru
 {
 	struct program_builder *b = &s->builder;
 	enum mr_program_refusal why;
+	bool comparable = program_like_read(&s->like, r, key);
 	uint32_t sum = 0, made;
 
+	made = comparable ? program_like_find(s, r, key, fields) : 0;
+	if (made) {
+		mr_program_at(s, made)->checked = epoch;
+		*program = made;
+		*arg = s->like.arg;
+		*stamp = s->like.stamp;
+		memset(values, 0, sizeof(*values));
+		return MR_PROGRAM_OK;
+	}
 	begin(b);
 	why = walk(s, r, key);
 	if (why)
@@ -520,5 +526,7 @@ mr_program_build(struct mr_programs *s, const struct mr_recording *r, const stru
 	*stamp = sum;
 	memcpy(values, &b->values, sizeof(*values));
 	*fields = b->fields;
+	if (comparable)
+		program_like_keep(s, r, key, made);
 	return MR_PROGRAM_OK;
 }

@@ -144,7 +144,7 @@ print_calls(struct text *t, const struct mr_program *g, const struct mr_flow_val
 			add(t, " with the flow's number");
 		else if (c->from == MR_CALL_FROM_VALUES || c->arg)
 			add(t, " with %u", mr_program_call_arg(c, 0, values));
-		add(t, "%s\n", c->secondly ? ", once a second" : "");
+		add(t, "%s\n", c->flags & MR_CALL_SECONDLY ? ", once a second" : "");
 	}
 }
 

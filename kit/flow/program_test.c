@@ -161,7 +161,7 @@ test_calls(void **state)
 
 	open_bed(&b, 16);
 	op_arg(&b, MR_OP_CALL, NODE_A, 4000);
-	b.r.ops[0].len = 1;
+	b.r.ops[0].len = MR_CALL_SECONDLY | MR_CALL_SHARED;
 	op_arg(&b, MR_OP_CALL, NODE_A, 0);
 	op_arg(&b, MR_OP_CALL, NODE_A, 12345);
 	assert_int_equal(sent(&b), MR_PROGRAM_OK);
@@ -169,9 +169,10 @@ test_calls(void **state)
 	    MR_PROGRAM_SIMPLE | MR_PROGRAM_CALLS | MR_PROGRAM_SECONDLY);
 	assert_int_equal(b.arg, 12345);
 	assert_int_equal(mr_program_calls(program(&b), &calls), 3);
-	assert_true(calls[0].secondly && !calls[0].from && calls[0].arg == 4000);
-	assert_true(!calls[1].secondly && !calls[1].from && calls[1].arg == 0);
-	assert_true(!calls[2].secondly && calls[2].from == MR_CALL_FROM_FLOW && calls[2].arg == 0);
+	assert_true((calls[0].flags & MR_CALL_SECONDLY) && !calls[0].from && calls[0].arg == 4000);
+	assert_true(!(calls[1].flags & MR_CALL_SECONDLY) && !calls[1].from && calls[1].arg == 0);
+	assert_true(!(calls[2].flags & MR_CALL_SECONDLY) && calls[2].from == MR_CALL_FROM_FLOW &&
+	    calls[2].arg == 0);
 	assert_non_null(strstr(print(&b),
 	    "call alpha with 4000, once a second\ncall alpha\ncall alpha with the flow's "
 	    "number\n"));

@@ -26,7 +26,7 @@ has_values(const struct program_builder *b)
 		if (e->writes[i].at + b->head.grow + e->writes[i].len > SHARED_BYTES)
 			return true;
 	for (unsigned i = 0; i < b->call_count; i++)
-		if (b->calls[i].arg && !b->calls[i].secondly)
+		if (b->calls[i].arg && !(b->calls[i].flags & MR_CALL_SHARED))
 			return true;
 	return false;
 }

@@ -44,6 +44,11 @@ reserve(struct mr_flow_table *t, int numa, struct mr_error *error)
 		return rc;
 	rc = mr_memory_reserve(&memory, t->cold_bytes, numa, "flow table's totals", error);
 	t->cold = memory;
+	if (rc)
+		return rc;
+	t->debtor_bytes = (size_t)t->max * sizeof(*t->debtors);
+	rc = mr_memory_reserve(&memory, t->debtor_bytes, numa, "flow table's debtors", error);
+	t->debtors = memory;
 	return rc;
 }
 
@@ -101,6 +106,7 @@ mr_flow_table_destroy(struct mr_flow_table *t)
 	if (!t)
 		return;
 	mr_timer_wheel_destroy(t->wheel);
+	mr_memory_release(t->debtors, t->debtor_bytes);
 	mr_memory_release(t->cold, t->cold_bytes);
 	mr_memory_release(t->values, t->value_bytes);
 	mr_memory_release(t->lines, t->line_bytes);
@@ -215,6 +221,7 @@ mr_flow_table_add(struct mr_flow_table *t, const struct mr_flow_key *key, uint64
 	atomic_store_explicit(&cold->packets, 0, memory_order_relaxed);
 	atomic_store_explicit(&cold->bytes, 0, memory_order_relaxed);
 	atomic_store_explicit(&cold->last, seconds, memory_order_relaxed);
+	cold->told = 0;
 	/* Release pairs with peek's first load: who sees this version sees what stands above. */
 	life = atomic_load_explicit(&cold->version, memory_order_relaxed) & -FLOW_LIFE;
 	atomic_store_explicit(&cold->version, (life + FLOW_LIFE) | FLOW_LIVE, memory_order_release);

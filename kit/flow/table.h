@@ -116,6 +116,20 @@ MR_API void mr_flow_table_fold(struct mr_flow_table *, uint32_t flow);
 MR_API void mr_flow_table_account(struct mr_flow_table *, uint32_t flow, uint64_t packets,
     uint64_t bytes, uint32_t seconds);
 
+/* Packets of flows that somebody is to be told of later (kit/graph/node.h, `settle`). Flows that may
+ * have some stand in a queue; owe puts one there that is not. */
+MR_API void mr_flow_table_owe(struct mr_flow_table *, uint32_t flow);
+/* Flows in the queue, and the first of them, taken out; it may have gone since, or be another one.
+ * MR_FLOW_NONE: none. */
+MR_API uint32_t mr_flow_table_owing(const struct mr_flow_table *);
+MR_API uint32_t mr_flow_table_debtor(struct mr_flow_table *);
+/* The flow's packets that nobody was told of; now he is. */
+MR_API uint32_t mr_flow_table_pay(struct mr_flow_table *, uint32_t flow);
+/* One that is counted by mr_flow_touch is known already. */
+MR_API void mr_flow_table_paid(struct mr_flow_table *, uint32_t flow);
+/* Soon one of these will be asked for this flow. */
+MR_API void mr_flow_table_fetch_debt(const struct mr_flow_table *, uint32_t flow);
+
 /* Ageing, once per pass: looks after at most `budget` timers. Flows that were idle for
  * idle_seconds (or for what `idle` says of them, when it is given) are handed to `expired` and then
  * removed. `expired` may remove and add flows itself, also this one. Returns how many it was

@@ -57,6 +57,8 @@ struct flow_cold {
 	_Atomic uint64_t packets, bytes;
 	_Atomic uint32_t last; /* the second of its last packet, as of the last fold */
 	_Atomic uint32_t version;
+	uint32_t told; /* of its packets, the low half: somebody was told of them (debt.c) */
+	bool owes;     /* is in the queue; outlives the flow */
 };
 
 struct mr_flow_table {
@@ -73,6 +75,8 @@ struct mr_flow_table {
 	struct mr_flow_values *values;
 
 	struct flow_cold *cold;
+	uint32_t *debtors; /* a ring of all flows but one; debt.c */
+	uint32_t debtor_first, debtor_count;
 	struct mr_timer_wheel *wheel;
 	uint32_t max, idle_seconds, seconds;
 	uint32_t aged;  /* the second of the last mr_flow_table_age */
@@ -81,7 +85,7 @@ struct mr_flow_table {
 	uint32_t free; /* list of indices, through `arg`; MR_FLOW_NONE: none */
 	_Atomic uint32_t top;
 	_Atomic uint32_t values_top; /* the highest index that ever had values */
-	size_t bucket_bytes, line_bytes, value_bytes, cold_bytes;
+	size_t bucket_bytes, line_bytes, value_bytes, cold_bytes, debtor_bytes;
 	/* Written by the worker, read by anybody. */
 	_Atomic uint64_t flows, added, removed, expired, refused, grown, split, relocated, memory;
 };

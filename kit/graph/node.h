@@ -144,6 +144,10 @@ struct mr_node_class {
 	uint8_t (*replay_one)(struct mr_node_run *, uint32_t packet, uint32_t arg,
 	    struct mr_replayed, uint32_t counts[MR_REPLAY_COUNTERS]);
 	void (*replay_lines)(const struct mr_node_run *, struct mr_replay_lines *);
+	/* With calls once in a second (mr_record_call): so many packets more were replayed under this
+	 * argument since it was called, all in that second; a second later at most, and before the
+	 * plan ends. May be null. */
+	void (*settle)(struct mr_node_run *, uint32_t arg, uint32_t packets);
 	/* So many packets were replayed that it told to be counted (mr_record_tally). */
 	void (*tally)(struct mr_node_run *, uint32_t number, uint64_t packets, uint64_t bytes);
 	bool no_explain; /* never run `record` for an explanation: see above */

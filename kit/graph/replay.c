@@ -102,6 +102,17 @@ mr_replay_run(struct mr_node_run *run, uint16_t node, const struct mr_node_class
 }
 
 void
+mr_replay_settle(struct mr_node_run *run, uint16_t node, uint32_t arg, uint32_t packets)
+{
+	struct node_rt *rt = runtime(run, node);
+
+	if (!rt || !rt->class->settle)
+		return;
+	enter_pass(rt, run);
+	rt->class->settle(&rt->run, arg, packets);
+}
+
+void
 mr_replay_tally(struct mr_node_run *run, uint16_t node, uint32_t number, uint64_t packets,
     uint64_t bytes)
 {

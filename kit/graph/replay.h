@@ -41,6 +41,7 @@ MR_API void mr_replay_call(struct mr_node_run *, uint16_t node, const uint32_t *
 /* The node's own run, of this pass, to call its `replay_one` with; null: it has none. */
 MR_API struct mr_node_run *mr_replay_run(struct mr_node_run *, uint16_t node,
     const struct mr_node_class **);
+MR_API void mr_replay_settle(struct mr_node_run *, uint16_t node, uint32_t arg, uint32_t packets);
 MR_API void mr_replay_tally(struct mr_node_run *, uint16_t node, uint32_t number, uint64_t packets,
     uint64_t bytes);
 MR_API void mr_replay_count(struct mr_node_run *, uint16_t node, unsigned counter, uint64_t n);

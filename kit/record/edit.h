@@ -362,7 +362,19 @@ mr_record_call(struct mr_recorder *rec, const struct mr_packet *p, uint32_t arg,
 		struct mr_op *op = mr_record_op(rec, p, MR_OP_CALL);
 
 		op->arg = arg;
-		op->len = secondly;
+		op->len = secondly ? MR_CALL_SECONDLY : 0;
+	}
+}
+
+/* The same once a second, with an argument that many flows have. */
+mr_inline void
+mr_record_call_shared(struct mr_recorder *rec, const struct mr_packet *p, uint32_t arg)
+{
+	if (mr_unlikely(mr_recorded(rec, p))) {
+		struct mr_op *op = mr_record_op(rec, p, MR_OP_CALL);
+
+		op->arg = arg;
+		op->len = MR_CALL_SECONDLY | MR_CALL_SHARED;
 	}
 }
 

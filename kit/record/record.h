@@ -56,8 +56,7 @@ enum mr_op_kind {
 	MR_OP_NOTE,   /* for people: `text` and the number a */
 	MR_OP_COUNT,  /* counter `arg` of the node, + a (or + length when a is 0) */
 	MR_OP_LENGTH, /* holds while the packet has at most `arg` bytes here */
-	MR_OP_CALL,   /* the node's `replay` with `arg`: for each packet, or (len 1) for the
-			    * first in a second */
+	MR_OP_CALL,   /* the node's `replay` with `arg`; len = enum mr_call_flag */
 	MR_OP_TALLY, /* the node's `tally` is told of the packets replayed, under the number `arg` */
 	MR_OP_USE,   /* the node read these fields of the flow's key: `arg` */
 	MR_OP_COPY,  /* branch `arg` begins as a copy of this one */
@@ -70,6 +69,11 @@ enum mr_op_kind {
 	MR_OP_SET_LENGTH,  /* a length written at offset: struct mr_length (kit/record/edit.h), its
 			    * `more` = arg, `of` = a, `sum` = the lower half of
 			    * b, `kind` = len and 2 where `twice`; above in b what was written */
+};
+
+enum mr_call_flag {
+	MR_CALL_SECONDLY = 1u << 0, /* for the first packet in a second, not for each */
+	MR_CALL_SHARED = 1u << 1,   /* many flows have this argument */
 };
 
 /* RFC 1624, eqn. 3; deltas are those of kit/packet/checksum.h, folded. */

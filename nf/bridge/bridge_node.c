@@ -108,7 +108,7 @@ record_decisions(const struct work *w, const uint32_t *packets, unsigned count, 
 		record_decision(w->rec, p, w->view, vlan, vlans && w->b->tagged[i]);
 		/* Also the source of what is dropped stays heard. */
 		if (w->b->src[i])
-			mr_record_call(w->rec, p, vlan, true);
+			mr_record_call_shared(w->rec, p, vlan);
 	}
 }
 

@@ -67,6 +67,7 @@ struct ct_side {
 uint16_t ct_ends_digest(const uint8_t *bytes, unsigned len, unsigned dir);
 uint8_t ct_replay_one(struct mr_node_run *, uint32_t packet, uint32_t arg, struct mr_replayed,
     uint32_t counts[MR_REPLAY_COUNTERS]);
+void ct_settle(struct mr_node_run *, uint32_t arg, uint32_t packets);
 void ct_replay_lines(const struct mr_node_run *, struct mr_replay_lines *);
 void ct_replay(struct mr_node_run *, const uint32_t *packets, const uint32_t *args,
     const struct mr_replayed *, uint8_t *skip, unsigned count);

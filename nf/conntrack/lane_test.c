@@ -13,6 +13,7 @@
 
 #include "nf/conntrack/control_int.h"
 #include "nf/conntrack/track_test_int.h"
+#include "nf/lanes/lanes.h"
 
 #define FLOWS 24u
 #define PACKETS 60000u
@@ -210,6 +211,7 @@ compare_tables(struct side_of *s)
 {
 	struct ct_table *a = s[0].ct->core->table, *b = s[1].ct->core->table;
 
+	mr_lane_settle(mr_lanes_lane(s[1].dp));
 	assert_int_equal(ct_table_used(a), ct_table_used(b));
 	for (uint32_t i = 1; i <= a->top; i++) {
 		uint32_t word = a->lines[i].word, other, index, now = a->lines[i].seen;

@@ -210,6 +210,27 @@ ct_replay_one(struct mr_node_run *run, uint32_t packet, uint32_t arg, struct mr_
 	return skip;
 }
 
+/* Of those that have no window: packets behind the first in a second. */
+void
+ct_settle(struct mr_node_run *run, uint32_t arg, uint32_t packets)
+{
+	const struct ct_side *side = run->self;
+	struct ct_line *c = &side->core->table->lines[arg & MR_TRACK_CONNECTION];
+	uint32_t word = atomic_load_explicit(&c->word, memory_order_acquire);
+	unsigned dir = !!(arg & CT_ARG_REPLY);
+
+	mr_node_count(run, CT_TRACK_ESTABLISHED, packets);
+	/* It may have ended since. */
+	if (((word >> CT_AGE_SHIFT ^ arg >> CT_ARG_AGE_SHIFT) & CT_ARG_AGE) || !(word & CT_LIVE) ||
+	    (!side->core->alone && !ct_lock(c, &word)))
+		return;
+	atomic_store_explicit(&c->packets[dir],
+	    atomic_load_explicit(&c->packets[dir], memory_order_relaxed) + packets,
+	    memory_order_relaxed);
+	if (!side->core->alone)
+		ct_unlock(c, word);
+}
+
 void
 ct_replay_lines(const struct mr_node_run *run, struct mr_replay_lines *out)
 {

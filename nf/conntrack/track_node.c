@@ -79,7 +79,7 @@ record_call(const struct ct_pass *s, const struct mr_packet *p, const struct ct_
 		mr_record_call(s->rec, p,
 		    index | (dir ? CT_ARG_REPLY : 0) | (fresh ? CT_ARG_NEW : 0) |
 			(word >> CT_AGE_SHIFT & CT_ARG_AGE) << CT_ARG_AGE_SHIFT,
-		    false);
+		    k->proto != MR_IP_PROTO_TCP && !fresh && (word & CT_REPLIED));
 }
 
 /* -- a connection's packet ---------------------------------------------------------------- */
@@ -388,5 +388,6 @@ const struct mr_node_class ct_track_class = {
 	.replay = ct_replay,
 	.replay_one = ct_replay_one,
 	.replay_lines = ct_replay_lines,
+	.settle = ct_settle,
 	.tick = ct_track_tick,
 };

@@ -45,22 +45,22 @@ mr_interface_place(const struct mr_config *config, const char *name, const char 
 	return true;
 }
 
-/* Who has it, who is no router: "bridge br0", "the cross-connect of a and b". */
+/* Who has it, who is no router: " but bridge br0's"; nothing where nobody has. */
 static void
 other_user(const struct mr_config *config, const char *name, char *text, size_t size)
 {
 	const struct mr_conf *root = mr_conf_root(config), *at;
 
-	snprintf(text, size, "nobody's");
+	text[0] = '\0';
 	mr_conf_each(at, root, "interface") {
 		const char *to = mr_conf_text(at, "cross-connect", NULL);
 
 		if (to && (!strcmp(to, name) || !strcmp(mr_conf_key(at), name)))
-			snprintf(text, size, "cross-connect %s-%s's", mr_conf_key(at), to);
+			snprintf(text, size, " but cross-connect %s-%s's", mr_conf_key(at), to);
 	}
 	mr_conf_each(at, root, "bridge")
 		if (mr_conf_find(at, "interface", name))
-			snprintf(text, size, "bridge %s's", mr_conf_key(at));
+			snprintf(text, size, " but bridge %s's", mr_conf_key(at));
 }
 
 const struct mr_conf *
@@ -80,8 +80,7 @@ mr_interface_need_router(struct mr_report *report, const struct mr_config *confi
 	mr_conf_each(r, mr_conf_root(config), "router") {
 		mr_conf_each(i, r, "interface") {
 			if (strcmp(parent_of(i), port) || mr_conf_bool(i, "loopback", false) ||
-			    (vlan != MR_INTERFACE_ALL_VLANS &&
-				mr_conf_uint(i, "vlan", 0) != vlan))
+			    (vlan != MR_INTERFACE_ALL_VLANS && mr_conf_uint(i, "vlan", 0) != vlan))
 				continue;
 			if (found && found != r) {
 				mr_report_at(report, config, at,
@@ -97,8 +96,7 @@ mr_interface_need_router(struct mr_report *report, const struct mr_config *confi
 	if (!found) {
 		other_user(config, port, other, sizeof(other));
 		mr_report_at(report, config, at,
-		    "%s: interface %s is no router's but %s, and nothing there is sent to "
-		    "addresses: "
+		    "%s: interface %s is no router's%s, and nothing there is sent to addresses: "
 		    "name a router's interface (a pair of ports joins a bridge and a router)",
 		    user, name, other);
 		return router;

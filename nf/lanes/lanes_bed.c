@@ -15,6 +15,10 @@
 /* At most so many in this time, which is longer than they wait for each other. */
 #define PIECES 100u
 #define PIECES_MS 36000u
+/* Protocols and the port of tunnels (RFC 2003, RFC 2473; GUE). */
+#define IPIP 4u
+#define IP6IP 41u
+#define GUE_PORT 6080u
 
 uint32_t
 bed_draw(struct bed_random *r, uint32_t below)
@@ -92,6 +96,25 @@ hide_fragment(uint8_t *frame, unsigned len)
 		memset(frame + l3 + 44, 0, 4);
 }
 
+/* And a load balancer that of its tunnels' packets that may be cut. */
+static void
+hide_tunnel(uint8_t *frame, unsigned len)
+{
+	unsigned l3 = len > 18 && mr_load_be16(frame + 12) == MR_ETH_TYPE_VLAN ? 18 : 14;
+	uint8_t *ip = frame + l3;
+
+	if (len < l3 + 28 || mr_load_be16(ip - 2) != MR_ETH_TYPE_IP4 || ip[0] != 0x45)
+		return;
+	/* A later piece does not say its port. */
+	if (ip[9] != IPIP && ip[9] != IP6IP &&
+	    (ip[9] != MR_IP_PROTO_UDP ||
+		(mr_load_be16(ip + 22) != GUE_PORT &&
+		    !(mr_load_be16(ip + 6) & MR_IP4_FRAG_OFFSET))))
+		return;
+	memset(ip + 4, 0, 2);
+	memset(ip + 10, 0, 2);
+}
+
 static void
 keep(struct bed_port *bp, uint32_t packet)
 {
@@ -119,6 +142,7 @@ keep(struct bed_port *bp, uint32_t packet)
 	    mr_packet_read(plane->buffers, packet, 0, plane->bytes + s->at, s->len) == s->len);
 	plane->byte_count += s->len;
 	hide_fragment(plane->bytes + s->at, s->len);
+	hide_tunnel(plane->bytes + s->at, s->len);
 	if (s->len >= 12)
 		memcpy(&magic, plane->bytes + s->at + s->len - 12, 4);
 	if (magic == MAGIC) {

@@ -276,7 +276,8 @@ write_nat(const struct bed_shape *s, struct bed_random *r, struct bed_text *t)
 		"address-and-port-dependent" };
 	unsigned p = bed_draw(r, BED_PORTS), n = BED_SUBNET(p, 0);
 
-	/* Not with connections: see bed_write_conntrack. */
+	/* Not with connections, whose node is asked first and has counted when this one refuses: pairs
+	 * of them are compose_test.c's. See bed_write_conntrack. */
 	if (!bed_one_in(r, 3) || s->use[p] != BED_ROUTED || s->tracked)
 		return;
 	bed_say(t,
@@ -284,6 +285,48 @@ write_nat(const struct bed_shape *s, struct bed_random *r, struct bed_text *t)
 	    "mapping: %s, filtering: %s, timeouts: {udp: %u, icmp: %u}}}}\n",
 	    'a' + (int)p, n, n, behavior[bed_draw(r, 3)], behavior[bed_draw(r, 3)],
 	    10 + bed_draw(r, 100), 5 + bed_draw(r, 60));
+}
+
+/* -- load balancing -------------------------------------------------------------------------- */
+
+/* Servers are neighbours of a router's ports; what the default route would take is a service. */
+static void
+write_services(const struct bed_shape *s, struct bed_random *r, struct bed_text *t)
+{
+	static const char *const modes[] = { "nat", "nat", "l2", "ipip", "gue" };
+	unsigned ports[BED_PORTS], count = 0, k = bed_one_in(r, 4), four = bed_draw(r, 5);
+	unsigned six = bed_draw(r, 5), first;
+
+	for (unsigned p = 0; p < BED_PORTS; p++)
+		if (s->use[p] == BED_ROUTED && s->which[p] == k)
+			ports[count++] = p;
+	if (!bed_one_in(r, 3) || !count)
+		return;
+	bed_say(t, "lb:\n  max: 1024\n  seed: %u\n  interface: [", bed_draw(r, 1000));
+	for (unsigned i = 0; i < count; i++)
+		bed_say(t, "%s%c", i ? ", " : "", 'a' + (int)ports[i]);
+	bed_say(t, "]\n  service:\n");
+	for (unsigned n = 0; n < 4; n++) {
+		bool is_six = n & 1;
+
+		bed_say(t,
+		    "    s%u: {router: %c, mode: %s, scheduler: %s, protocol: %s, port: [80], "
+		    "syn-protection: \"off\", address: [",
+		    n, 'r' + (int)k, modes[is_six ? six : four],
+		    bed_draw(r, 2) ? "maglev" : "weighted-round-robin", n & 2 ? "udp" : "tcp");
+		bed_say(t, is_six ? "\"2001:db8:c8::7\"], backend: {" : "10.200.0.7], backend: {");
+		first = bed_draw(r, count);
+		for (unsigned b = 0; b < MR_MIN(count, 3u); b++) {
+			unsigned net = BED_SUBNET(ports[(first + b) % count], 0);
+
+			if (is_six)
+				bed_say(t, "%sb%u: {address: \"2001:db8:%x::9\"}", b ? ", " : "", b,
+				    net);
+			else
+				bed_say(t, "%sb%u: {address: 10.%u.0.9}", b ? ", " : "", b, net);
+		}
+		bed_say(t, "}}\n");
+	}
 }
 
 /* -- all ---------------------------------------------------------------------------------- */
@@ -297,6 +340,7 @@ const struct bed_generator bed_generators[] = {
 	{ "conntrack", bed_plan_conntrack, bed_write_conntrack },
 	{ "prefixes", NULL, write_prefixes },
 	{ "nat", NULL, write_nat },
+	{ "services", NULL, write_services },
 };
 const unsigned bed_generator_count = MR_ARRAY_COUNT(bed_generators);
 

@@ -259,7 +259,7 @@ lb_check(void *state, const struct mr_config *config, struct mr_report *report)
 		mr_report_at(report, config, c.lb, "%s", error.text);
 		return;
 	}
-	if (lb && lb->core && c.conf.max != lb->core->table->max)
+	if (lb && lb->core && c.conf.service_count && c.conf.max != lb->core->table->max)
 		mr_report_at(report, config, mr_conf_child(c.lb, "max"),
 		    "the table is made for %u connections and cannot be changed while it is in "
 		    "use; restart for another size",

@@ -54,7 +54,8 @@ lb_check_translators(const struct mr_config *config, struct mr_report *report,
 			check4(config, report, s, ip, at);
 		if (instance)
 			mr_report_at(report, config, mr_conf_child(at, "address"),
-			    "service %s: its address is in the outside-prefix of nptv6 instance %s, "
+			    "service %s: its address is in the outside-prefix of nptv6 instance "
+			    "%s, "
 			    "which gives packets for it an inside address: take one outside of it",
 			    s->name, instance);
 	}

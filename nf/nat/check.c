@@ -154,11 +154,11 @@ check_places(struct mr_report *report, const struct mr_config *config, const str
 	if (is_in_a_wire(config, conf))
 		return;
 	mr_conf_each(at, conf, "outside")
-		router = mr_interface_need_router(report, config, at, mr_conf_value(at), user,
-		    router);
+		router =
+		    mr_interface_need_router(report, config, at, mr_conf_value(at), user, router);
 	mr_conf_each(at, conf, "inside")
-		router = mr_interface_need_router(report, config, at, mr_conf_value(at), user,
-		    router);
+		router =
+		    mr_interface_need_router(report, config, at, mr_conf_value(at), user, router);
 }
 
 static void
@@ -193,8 +193,8 @@ check_instance(struct mr_report *report, const struct mr_config *config, const s
 
 /* -- whose an address is ------------------------------------------------------------------------ */
 
-static const struct mr_conf *
-router_of(const struct mr_config *config, const struct mr_conf *instance)
+const struct mr_conf *
+nat_conf_router(const struct mr_config *config, const struct mr_conf *instance)
 {
 	struct mr_report *none;
 	const struct mr_conf *at = mr_conf_child(instance, "outside"), *router = NULL;
@@ -233,7 +233,7 @@ meets(const char *address, struct nat_range r)
 static bool
 is_on_interface(const struct mr_config *config, const struct mr_conf *instance, struct nat_range r)
 {
-	const struct mr_conf *router = router_of(config, instance), *in, *at;
+	const struct mr_conf *router = nat_conf_router(config, instance), *in, *at;
 	char text[64];
 
 	mr_conf_each(in, router, "interface") {
@@ -306,7 +306,7 @@ mr_nat_uses(const struct mr_config *config, const struct mr_conf *router,
 	const struct mr_conf *at;
 
 	mr_conf_each(at, mr_conf_child(mr_conf_root(config), "nat"), "instance")
-		if (router_of(config, at) == router && uses(config, at, span, use))
+		if (nat_conf_router(config, at) == router && uses(config, at, span, use))
 			return true;
 	return false;
 }

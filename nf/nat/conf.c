@@ -111,7 +111,8 @@ nat_conf_pool(struct nat_pool_config *out, const struct mr_conf *conf)
 {
 	const struct mr_conf *limits = mr_conf_child(conf, "limits");
 
-	nat_conf_ports(mr_conf_text(conf, "ports", "1024-65535"), &out->port_first, &out->port_last);
+	nat_conf_ports(mr_conf_text(conf, "ports", "1024-65535"), &out->port_first,
+	    &out->port_last);
 	out->paired = mr_conf_bool(conf, "paired", true);
 	out->preserve_port = mr_conf_bool(conf, "port-preservation", true);
 	out->preserve_parity = mr_conf_bool(conf, "parity", true);
@@ -177,6 +178,59 @@ read_algs(struct nat_conf_instance *out, const struct mr_conf *conf)
 }
 
 static int
+compare_ranges(const void *a, const void *b)
+{
+	const struct nat_range *x = a, *y = b;
+
+	return (x->first > y->first) - (x->first < y->first);
+}
+
+/* Servers of these modes have the service's address and answer with it. */
+static bool
+answers_itself(const struct mr_conf *service)
+{
+	const char *mode = mr_conf_text(service, "mode", "nat");
+
+	return strcmp(mode, "nat") != 0 && strcmp(mode, "nat-full") != 0;
+}
+
+/* IPv4 addresses of the load balancer's services in the instance's router, in order. */
+static int
+read_services(struct nat_ranges *out, const struct mr_config *config, const struct mr_conf *conf)
+{
+	const struct mr_conf *lb = mr_conf_child(mr_conf_root(config), "lb"), *service, *at;
+	const struct mr_conf *first = mr_conf_child(mr_conf_root(config), "router");
+	const struct mr_conf *router = lb && first ? nat_conf_router(config, conf) : NULL;
+	unsigned count = 0, kept = 0;
+
+	mr_conf_each(service, lb, "service")
+		count += (unsigned)mr_conf_count(service, "address");
+	out->at = calloc(count + 1, sizeof(*out->at));
+	if (!out->at)
+		return -ENOMEM;
+	mr_conf_each(service, lb, "service") {
+		mr_conf_each(at, service, "address") {
+			if (strchr(mr_conf_value(at), ':') || !answers_itself(service) || !router ||
+			    strcmp(mr_conf_text(service, "router", mr_conf_key(first)),
+				mr_conf_key(router)) != 0)
+				continue;
+			out->at[out->count++] = nat_conf_range(mr_conf_value(at));
+		}
+	}
+	qsort(out->at, out->count, sizeof(*out->at), compare_ranges);
+	for (unsigned i = 0; i < out->count; i++) {
+		struct nat_range *last = kept ? &out->at[kept - 1] : NULL;
+
+		if (last && out->at[i].first <= (uint64_t)last->last + 1)
+			last->last = out->at[i].last;
+		else
+			out->at[kept++] = out->at[i];
+	}
+	out->count = kept;
+	return 0;
+}
+
+static int
 read_instance(struct nat_conf_instance *out, const struct mr_config *config,
     const struct mr_conf *conf)
 {
@@ -193,6 +247,8 @@ read_instance(struct nat_conf_instance *out, const struct mr_config *config,
 		rc = nat_conf_ranges(&out->sources, conf, "source");
 	if (!rc)
 		rc = nat_conf_ranges(&out->excludes, conf, "exclude");
+	if (!rc)
+		rc = read_services(&out->services, config, conf);
 	if (!rc)
 		rc = read_static(out, conf);
 	if (!rc)
@@ -276,6 +332,7 @@ nat_conf_free(struct nat_conf *c)
 		free(n->pool.at);
 		free(n->sources.at);
 		free(n->excludes.at);
+		free(n->services.at);
 		free(n->algs);
 		free(n->statics);
 		free(n->forwards);

@@ -40,7 +40,7 @@ struct nat_conf_instance {
 	char name[MR_PORT_NAME_MAX];
 	uint8_t number;
 	struct nat_names outside, inside;
-	struct nat_ranges pool, sources, excludes;
+	struct nat_ranges pool, sources, excludes, services;
 	uint8_t mapping, filtering;
 	uint32_t timeouts[NAT_TIME_COUNT];
 	bool inbound_refresh;
@@ -70,6 +70,8 @@ be32_t nat_conf_address(const char *text);
 void nat_conf_ports(const char *text, uint16_t *first, uint16_t *last);
 int nat_conf_ranges(struct nat_ranges *, const struct mr_conf *, const char *list);
 void nat_conf_pool(struct nat_pool_config *, const struct mr_conf *instance);
+/* check.c: the router of its outside interfaces; null: they have none, or several. */
+const struct mr_conf *nat_conf_router(const struct mr_config *, const struct mr_conf *instance);
 const struct nat_alg *nat_conf_alg(const char *name); /* null: there is none */
 /* "a", "a/len" or "a-b". */
 struct nat_range nat_conf_range(const char *text);

@@ -24,16 +24,14 @@ instance_of(const struct nat_pass *s, const struct nat_packet *k, bool *outside)
 	for (unsigned i = 0; i < port->outside_count; i++) {
 		const struct nat_instance *n = &s->view->instances[port->outside[i]];
 
-		if (nat_is_vlan(port->outside_vlan[i], k->vlan) &&
-		    nat_is_outside(s, n, k->dst))
+		if (nat_is_vlan(port->outside_vlan[i], k->vlan) && nat_is_outside(s, n, k->dst))
 			return n;
 	}
 	*outside = false;
 	for (unsigned i = 0; i < port->inside_count; i++) {
 		const struct nat_instance *n = &s->view->instances[port->inside[i]];
 
-		if (nat_is_vlan(port->inside_vlan[i], k->vlan) &&
-		    nat_is_outside(s, n, k->dst))
+		if (nat_is_vlan(port->inside_vlan[i], k->vlan) && nat_is_outside(s, n, k->dst))
 			return n;
 	}
 	return NULL;

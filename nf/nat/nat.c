@@ -170,7 +170,8 @@ check(void *state, const struct mr_config *config, struct mr_report *report)
 	const struct mr_conf *conf = mr_conf_child(mr_conf_root(config), "nat");
 	const struct mr_nat *nat = state;
 
-	if (nat && nat->core && mr_conf_uint(conf, "max", 1u << 20) != nat->core->table->max)
+	if (nat && nat->core && mr_conf_child(conf, "instance") &&
+	    mr_conf_uint(conf, "max", 1u << 20) != nat->core->table->max)
 		mr_report_at(report, config, mr_conf_child(conf, "max"),
 		    "the table is made for %u and cannot be changed while it is in use; restart "
 		    "for another size",

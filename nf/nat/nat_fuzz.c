@@ -82,8 +82,9 @@ open_bed(struct bed *b)
 		.inside = { 2 } };
 	b->view.count = 1;
 	b->view.instances = &b->instance;
-	b->view.ports[0] = (struct nat_port){ .outside_count = 1 };
-	b->view.ports[1] = (struct nat_port){ .inside_count = 1 };
+	b->view.ports[0] =
+	    (struct nat_port){ .outside_count = 1, .outside_vlan = { NAT_ALL_VLANS } };
+	b->view.ports[1] = (struct nat_port){ .inside_count = 1, .inside_vlan = { NAT_ALL_VLANS } };
 	b->core->table->pools[1] = b->pool;
 	b->core->table->epochs[1] = 1;
 	for (unsigned k = 0; k < NAT_TIME_COUNT; k++)

@@ -31,7 +31,9 @@ struct nat_instance {
 	uint32_t hold_syn; /* seconds that an unsolicited SYN waits (RFC 5382, REQ-4) */
 	uint64_t inside[MR_PORT_MAX / 64];    /* ports from which packets come from inside */
 	struct nat_range *sources, *excludes; /* host order */
-	unsigned source_count, exclude_count;
+	/* Addresses of services whose servers answer in their name: these stay. In order, none meet. */
+	struct nat_range *services;
+	unsigned source_count, exclude_count, service_count;
 	be32_t own[NAT_OWN_MAX]; /* addresses of the outside interfaces */
 	unsigned own_count;
 	struct nat_pool *pool;       /* null: the outside interfaces have no address yet */
@@ -194,6 +196,27 @@ nat_in_ranges(const struct nat_range *r, unsigned count, be32_t address)
 	for (unsigned i = 0; i < count; i++)
 		if (a >= r[i].first && a <= r[i].last)
 			return true;
+	return false;
+}
+
+/* The same of ranges that are in order and do not meet. */
+mr_inline bool
+nat_in_order(const struct nat_range *r, unsigned count, be32_t address)
+{
+	uint32_t a = mr_be32(address);
+
+	while (count) {
+		unsigned half = count / 2;
+
+		if (a >= r[half].first && a <= r[half].last)
+			return true;
+		if (a > r[half].last) {
+			r += half + 1;
+			count -= half + 1;
+		} else {
+			count = half;
+		}
+	}
 	return false;
 }
 

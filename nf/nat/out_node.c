@@ -20,6 +20,8 @@ takes(const struct nat_pass *s, const struct nat_instance *n, const struct nat_p
 		return false;
 	if (n->source_count && !nat_in_ranges(n->sources, n->source_count, k->src))
 		return false;
+	if (n->service_count && nat_in_order(n->services, n->service_count, k->src))
+		return false;
 	if (n->exclude_count && nat_in_ranges(n->excludes, n->exclude_count, k->dst))
 		return false;
 	return !nat_is_outside(s, n, k->src);

@@ -43,8 +43,7 @@ find_own(const struct mr_nat *nat, const struct nat_conf_instance *c, be32_t own
 	for (uint32_t i = 1; ip && i < ip->interface_end; i++) {
 		const struct mr_ip_interface_info *info = &ip->info[i];
 
-		if (!info->name[0] || !info->parent[0] ||
-		    !is_outside(nat, c, &ip->interfaces[i]))
+		if (!info->name[0] || !info->parent[0] || !is_outside(nat, c, &ip->interfaces[i]))
 			continue;
 		for (uint32_t a = 0; a < info->address_count && n < NAT_OWN_MAX; a++)
 			if (info->addresses[a].family == MR_IP4)
@@ -145,6 +144,7 @@ nat_view_free(struct nat_view *v)
 	for (unsigned i = 0; v && i < v->count; i++) {
 		free(v->instances[i].sources);
 		free(v->instances[i].excludes);
+		free(v->instances[i].services);
 		free(v->instances[i].algs);
 	}
 	if (v)
@@ -244,7 +244,8 @@ fill(struct mr_nat *nat, struct nat_view *v, const struct nat_conf_instance *c,
 	memcpy(n->own, nat->own[c->number], sizeof(n->own));
 	find_inside(nat, c, n);
 	if (copy_algs(n, c) || copy_ranges(&n->sources, &n->source_count, &c->sources) ||
-	    copy_ranges(&n->excludes, &n->exclude_count, &c->excludes))
+	    copy_ranges(&n->excludes, &n->exclude_count, &c->excludes) ||
+	    copy_ranges(&n->services, &n->service_count, &c->services))
 		rc = mr_error_set(error, -ENOMEM, "no memory");
 	place(nat, v, v->count, &c->outside, true);
 	place(nat, v, v->count, &c->inside, false);

@@ -117,11 +117,11 @@ check_places(const struct mr_config *config, struct mr_report *report,
 
 	snprintf(user, sizeof(user), "nat64 instance %s", mr_conf_key(instance));
 	mr_conf_each(at, instance, "outside")
-		router = mr_interface_need_router(report, config, at, mr_conf_value(at), user,
-		    router);
+		router =
+		    mr_interface_need_router(report, config, at, mr_conf_value(at), user, router);
 	mr_conf_each(at, instance, "inside")
-		router = mr_interface_need_router(report, config, at, mr_conf_value(at), user,
-		    router);
+		router =
+		    mr_interface_need_router(report, config, at, mr_conf_value(at), user, router);
 	return router;
 }
 
@@ -181,8 +181,8 @@ mr_nat64_uses(const struct mr_config *config, const struct mr_nat_span *span)
 	char why[160];
 
 	mr_conf_each(i, conf_of(config), "instance") {
-		if (!n64_conf_read(&c, i, &at, why, sizeof(why)) || span->port_last < c.pool.first ||
-		    span->port_first > c.pool.last)
+		if (!n64_conf_read(&c, i, &at, why, sizeof(why)) ||
+		    span->port_last < c.pool.first || span->port_first > c.pool.last)
 			continue;
 		for (uint32_t k = 0; k < c.pool.range_count; k++)
 			if (span->first <= c.pool.ranges[k].last &&
@@ -211,7 +211,8 @@ check(void *state, const struct mr_config *config, struct mr_report *report)
 		}
 	if (mr_conf_count(conf, "instance") > N64_INSTANCES)
 		mr_report_at(report, config, conf, "nat64: more than %u instances", N64_INSTANCES);
-	if (n && n->core && n->core->table->max != mr_conf_uint(conf, "max", 1048576))
+	if (n && n->core && mr_conf_child(conf, "instance") &&
+	    n->core->table->max != mr_conf_uint(conf, "max", 1048576))
 		mr_report_at(report, config, mr_conf_child(conf, "max"),
 		    "the table is made for %u sessions and cannot be changed while it is in use; "
 		    "restart for another size",

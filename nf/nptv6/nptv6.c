@@ -124,16 +124,20 @@ check_places(const struct mr_config *config, struct mr_report *report, const str
 
 	snprintf(user, sizeof(user), "nptv6 instance %s", mr_conf_key(at));
 	mr_conf_each(i, at, "outside")
-		router = mr_interface_need_router(report, config, i, mr_conf_value(i), user, router);
+		router =
+		    mr_interface_need_router(report, config, i, mr_conf_value(i), user, router);
 	mr_conf_each(i, at, "inside")
-		router = mr_interface_need_router(report, config, i, mr_conf_value(i), user, router);
+		router =
+		    mr_interface_need_router(report, config, i, mr_conf_value(i), user, router);
 	mr_conf_each(i, router, "interface")
 		mr_conf_each(entry, i, "address")
 			if (read_prefix(mr_conf_value(entry), address) &&
 			    nptv6_has(rule, NPTV6_OUTSIDE, address))
 				mr_report_at(report, config, mr_conf_child(at, "outside-prefix"),
-				    "nptv6 instance %s: outside-prefix %s holds %s of interface %s of "
-				    "router %s, which could not be reached from outside any more: take "
+				    "nptv6 instance %s: outside-prefix %s holds %s of interface %s "
+				    "of "
+				    "router %s, which could not be reached from outside any more: "
+				    "take "
 				    "a prefix that holds hosts only",
 				    mr_conf_key(at), mr_conf_text(at, "outside-prefix", ""),
 				    mr_conf_value(entry), mr_conf_key(i), mr_conf_key(router));

@@ -346,6 +346,11 @@ mr_router_base_of(struct mr_dataplane *dp)
 	return &r->base;
 }
 
+static const struct mr_nf_listing listings[] = {
+	{ "routes", "routes", "router|prefix|source|family", "prefix" },
+	{ 0 },
+};
+
 const struct mr_nf mr_nf_router = {
 	.name = "router",
 	.doc = "IPv4 and IPv6 routers (VRFs)",
@@ -362,6 +367,7 @@ const struct mr_nf mr_nf_router = {
 	.fd = router_fd,
 	.show = router_show,
 	.stream = stream,
+	.listings = listings,
 	.describe = describe,
 	.address = address,
 };

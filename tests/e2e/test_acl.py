@@ -118,7 +118,7 @@ def test_bridged(namespaces):
             {"name": "tcp", "protocol": "tcp", "action": "reject", "reject-with": "tcp-reset"}]}},
             "interface": {"h1": {"in": "l"}, "h2": {"in": "l"}}}
         lab.start(bridge_config([1, 2]) + "acl: %s\n" % json.dumps(acl))
-        lab.ping(1, 2, "-c", "5", "-i", "0.05")
+        lab.ping(1, 2, "-c", "5", "-i", "0.3")
         assert lab.in_host(1, sys.executable, "-c", CONNECT, "10.8.0.2", "22").stdout.strip() == "refused"
         assert rules(lab) == {"ping": 1, "tcp": 1}
         assert lab.stop() == 0

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "kit/graph/graph_int.h"
+#include "kit/packet/checksum.h"
 #include "kit/packet/wire.h"
 #include "nf/interface/interface.h"
 #include "nf/router/router_int.h"
@@ -102,6 +103,7 @@ hide_tunnel(uint8_t *frame, unsigned len)
 {
 	unsigned l3 = len > 18 && mr_load_be16(frame + 12) == MR_ETH_TYPE_VLAN ? 18 : 14;
 	uint8_t *ip = frame + l3;
+	be16_t check;
 
 	if (len < l3 + 28 || mr_load_be16(ip - 2) != MR_ETH_TYPE_IP4 || ip[0] != 0x45)
 		return;
@@ -112,7 +114,8 @@ hide_tunnel(uint8_t *frame, unsigned len)
 		    !(mr_load_be16(ip + 6) & MR_IP4_FRAG_OFFSET))))
 		return;
 	memset(ip + 4, 0, 2);
-	memset(ip + 10, 0, 2);
+	check = mr_checksum_ipv4_header((const struct mr_ip4 *)ip);
+	memcpy(ip + 10, &check, 2);
 }
 
 static void

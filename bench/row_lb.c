@@ -3,7 +3,7 @@
  * Rows lb-*: a router that spreads the datagrams for one address over 16 servers behind it, chosen by
  * Maglev hashing: so many connections, each from another address and port, established in the flow
  * lane (bench/chain.h). lb-N translates addresses and ports, lb-ipip-N wraps packets up (direct server
- * return), which the lane leaves to the graph where the row says that it replays nothing. The floor of the former is bench/bare_nat.h, that of the latter bench/bare_flow.h, which
+ * return). The floor of the former is bench/bare_nat.h, that of the latter bench/bare_flow.h, which
  * wraps up nothing.
  */
 #include "bench/bench.h"
@@ -49,7 +49,6 @@ setup(struct mr_bench_run *run, struct mr_error *error)
 	const struct mr_bench_chain_config config = {
 		.traffic = { .bits = 32, .flows = flows, .draw = draw_frame },
 		.nat = !(run->row->param & IPIP),
-		.walks = run->row->param & IPIP,
 		.lane_flows = MR_MAX(4 * flows, 1u << 20),
 		.functions = put_service,
 	};

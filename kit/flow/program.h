@@ -67,7 +67,7 @@ struct mr_programs_config {
 	uint32_t max;   /* programs */
 	unsigned nodes; /* indices of nodes that may appear */
 	/* [nodes], or null where there is none: which take part. The array stays the caller's and may
-	 * change between two builds. */
+	 * change with the era. */
 	const struct mr_node_class *const *classes;
 };
 

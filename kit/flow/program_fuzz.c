@@ -113,6 +113,10 @@ read_op(struct mr_op *op, const uint8_t *in, const struct mr_packet *now)
 		op->a = op->bytes[1] & 1;
 		op->b = how & HOW_BAD ? 0 : (uint64_t)(uintptr_t)&regions()[op->bytes[0] % 2];
 		break;
+	case MR_OP_SET_LENGTH:
+		op->a = op->bytes[0];
+		op->b = op->bytes[8];
+		break;
 	default:
 		break;
 	}

@@ -10,6 +10,7 @@
  *   program_known.c  what the key says of the bytes of packets that have it
  *   program_build.c  a recording's operations, one after the other; the finished program's bytes
  *   program_values.c what of it is the flow's own
+ *   program_like.c   recordings that are like one whose program is known
  *   program_store.c  lines of memory; equal programs are one
  *   program.c        replay, and what the others ask a program for
  *   program_print.c  in words
@@ -301,6 +302,39 @@ struct program_builder {
 	size_t used;
 };
 
+/* -- recordings that are alike (program_like.c) ------------------------------------------ */
+
+#define PROGRAM_LIKES 256u
+#define PROGRAM_LIKE_OPS 32u
+#define PROGRAM_LIKE_BYTES 96u /* of a packet, about which a key says something */
+static_assert(PROGRAM_LIKE_BYTES <= MR_RECORD_SNAP, "a snapshot has them");
+
+/* What decides of an operation. */
+struct program_like_op {
+	uint64_t head, arg, a, b;
+};
+
+/* A recording, as it is compared. */
+struct program_like {
+	struct program_like_op ops[PROGRAM_LIKE_OPS];
+	unsigned count;
+	uint32_t slot;
+	const struct mr_regions *regions[2]; /* of the destination's, source's region */
+	uint32_t region[2];
+	unsigned calls;
+	uint32_t arg, stamp; /* into the flow's line */
+};
+
+/* One that became a program. */
+struct program_liked {
+	uint32_t where; /* the key's */
+	bool paired;
+	uint8_t snapped; /* bytes that there must be */
+	unsigned count, fields;
+	uint64_t mask[PROGRAM_LIKE_BYTES / 8], value[PROGRAM_LIKE_BYTES / 8];
+	struct program_like_op ops[PROGRAM_LIKE_OPS];
+};
+
 struct mr_programs {
 	uint8_t *base; /* line 0 is nobody's */
 	uint32_t line_count, line_next;
@@ -315,7 +349,34 @@ struct mr_programs {
 	unsigned nodes;
 	const struct mr_node_class *const *classes;
 	struct program_builder builder;
+	struct program_like like; /* the recording at hand */
+	unsigned like_way;
+	uint32_t liked_program[PROGRAM_LIKES]; /* 0: none */
+	struct program_liked liked[PROGRAM_LIKES];
 };
+
+/* Of one of the key's addresses. */
+mr_inline unsigned
+program_region_of(const struct mr_flow_key *key, bool src)
+{
+	const uint8_t *address = src ? key->src : key->dst;
+
+	return MR_FLOW_WHERE_SIX(key->where) ? mr_region6(mr_load_be64(address))
+					     : mr_region4(mr_load_be32(address));
+}
+
+/* False: it is of no use to compare it. Else nothing has changed that it rests on. */
+bool program_like_read(struct program_like *, const struct mr_recording *,
+    const struct mr_flow_key *);
+/* The program of one that is like s->like, with one user more; 0: none. */
+uint32_t program_like_find(struct mr_programs *, const struct mr_recording *,
+    const struct mr_flow_key *, unsigned *fields);
+/* s->like became this program, as the builder has it. */
+void program_like_keep(struct mr_programs *, const struct mr_recording *,
+    const struct mr_flow_key *, uint32_t program);
+/* The program goes. */
+void program_like_forget(struct mr_programs *, uint32_t program);
+void program_like_forget_all(struct mr_programs *);
 
 /* program_values.c: moves what differs from flow to flow into the builder's values, where it fits,
  * and makes a patch, where it can. `valued` and `patched` say what became of it. */

@@ -132,6 +132,7 @@ void
 mr_programs_set_era(struct mr_programs *s, uint32_t era)
 {
 	s->builder.era = era;
+	program_like_forget_all(s);
 }
 
 void
@@ -302,6 +303,7 @@ mr_program_release(struct mr_programs *s, uint32_t program)
 
 	if (--g->users)
 		return;
+	program_like_forget(s, program);
 	if (!(g->flags & MR_PROGRAM_PRIVATE))
 		forget(s, g, program);
 	give(s, program, g->lines);

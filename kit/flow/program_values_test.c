@@ -22,7 +22,10 @@ enum rewrite {
 	VXLAN = 1u << 6, /* 50 bytes in front */
 	VXLAN6 = 1u << 7,
 	CALLS = 1u << 8,
-	ALL_REWRITES = 1u << 9,
+	IPIP = 1u << 9,   /* an IPv4 header in front of what there is, its length that one's */
+	IPIP6 = 1u << 10, /* IPv6 */
+	GUE = 1u << 11,   /* with IPIP or IPIP6: UDP between, with a checksum of its own */
+	ALL_REWRITES = 1u << 12,
 };
 
 struct walk {
@@ -123,6 +126,48 @@ push_outer(struct walk *w, struct mr_packet *p, unsigned len)
 		mr_edit_set(w->rec, p, i, outer + i, MR_MIN(10u, len - i));
 }
 
+static void
+set_length(struct walk *w, struct mr_packet *p, unsigned at, unsigned of, int more, unsigned sum,
+    bool twice)
+{
+	mr_edit_length(w->rec, p,
+	    &(struct mr_length){ .offset = (uint16_t)at,
+		.of = (uint16_t)of,
+		.more = (int16_t)more,
+		.sum = (uint16_t)sum,
+		.kind = twice ? MR_SUM_UDP : MR_SUM_PLAIN,
+		.twice = twice });
+}
+
+/* Behind the Ethernet header; addresses, label and source port are the flow's. */
+static void
+push_ip(struct walk *w, struct mr_packet *p, unsigned what)
+{
+	const struct oracle_flow *f = &w->b.flow;
+	unsigned head = what & IPIP ? 20 : 40, size = head + (what & GUE ? 12 : 0);
+	unsigned l3 = oracle_l3(f), of = l3 + size + (f->six ? 4 : 2), inner = f->six ? 40 : 0;
+	uint8_t outer[52] = { what & IPIP ? 0x45 : 0x60 };
+	be16_t type = mr_be16(what & IPIP ? MR_ETH_TYPE_IP4 : MR_ETH_TYPE_IP6);
+
+	if (what & IPIP)
+		draw(w, outer + 10, 10);
+	else
+		draw(w, outer + 1, 39);
+	draw(w, outer + head, size - head);
+	mr_store_be16(outer + (what & IPIP ? 2 : 4), 0);
+	assert_true(mr_edit_push(w->rec, p, l3, size));
+	for (unsigned i = 0; i < size; i += 16)
+		mr_edit_set(w->rec, p, l3 + i, outer + i, MR_MIN(16u, size - i));
+	set_length(w, p, l3 + (what & IPIP ? 2 : 4), of,
+	    (int)(size + inner) - (what & IPIP ? 0 : 40), what & IPIP ? l3 + 10 : 0, false);
+	if (what & GUE)
+		set_length(w, p, l3 + head + 4, what & TTL ? 0 : of,
+		    what & TTL ? -(int)(l3 + head) : (int)inner + 12, l3 + head + 6, true);
+	mr_edit_set(w->rec, p, l3 - 2, &type, 2);
+	if (what & IPIP)
+		mr_edit_ttl4(w->rec, p, l3);
+}
+
 /* Walks the bed's packet; what is recorded becomes its program. */
 static enum mr_program_refusal
 walk(struct walk *w, unsigned what)
@@ -152,6 +197,8 @@ walk(struct walk *w, unsigned what)
 		else
 			mr_edit_ttl4(w->rec, p, oracle_l3(f));
 	}
+	if (what & (IPIP | IPIP6))
+		push_ip(w, p, what);
 	if (what & ETHERNET)
 		mr_edit_set(w->rec, p, 0, ethernet, 12);
 	if (what & (VXLAN | VXLAN6))
@@ -314,6 +361,32 @@ test_tunnels(void **state)
 	walk_close(&w);
 }
 
+#define FLAGS (MR_PROGRAM_VALUES | MR_PROGRAM_PATCH | MR_PROGRAM_LENGTH | MR_PROGRAM_LENGTHS)
+
+/* IP in front of IP: one program, whatever is inside. */
+static void
+test_ip_tunnels(void **state)
+{
+	struct walk w;
+
+	walk_open(&w);
+	for (unsigned s = 0; s < 8; s++) {
+		/* A tag's priority is nobody's: it moves. */
+		const unsigned patched = MR_PROGRAM_VALUES | (s & 4 ? 0 : MR_PROGRAM_PATCH);
+
+		shape(&w, s & 1, s & 2 ? MR_IP_PROTO_UDP : MR_IP_PROTO_TCP, s & 4);
+		assert_int_equal(many(&w, IPIP | ETHERNET) & FLAGS, patched | MR_PROGRAM_LENGTH);
+		assert_int_equal(many(&w, IPIP6 | ETHERNET) & FLAGS, patched | MR_PROGRAM_LENGTH);
+		for (unsigned ttl = 0; ttl < 2; ttl++)
+			assert_int_equal(many(&w, IPIP | GUE | ETHERNET | (ttl ? TTL : 0)) & FLAGS,
+			    patched | MR_PROGRAM_LENGTHS);
+		/* More than three windows. */
+		assert_int_equal(many(&w, IPIP6 | GUE | ETHERNET) & FLAGS,
+		    MR_PROGRAM_VALUES | MR_PROGRAM_LENGTHS);
+	}
+	walk_close(&w);
+}
+
 /* Numbers of calls are with the rest. */
 static void
 test_calls(void **state)
@@ -348,6 +421,8 @@ test_all(void **state)
 	for (unsigned i = 0; i < 6000; i++) {
 		unsigned what = oracle_draw(&w.b.rng) % ALL_REWRITES, six = i & 1, flags;
 
+		if (i % 4)
+			what &= IPIP - 1u;
 		shape(&w, six, protos[six][oracle_draw(&w.b.rng) % 3], oracle_draw(&w.b.rng) % 2);
 		w.b.flow.bridged = oracle_draw(&w.b.rng) % 2;
 		next_flow(&w);
@@ -421,6 +496,7 @@ main(void)
 		cmocka_unit_test(test_translation),
 		cmocka_unit_test(test_ping),
 		cmocka_unit_test(test_tunnels),
+		cmocka_unit_test(test_ip_tunnels),
 		cmocka_unit_test(test_calls),
 		cmocka_unit_test(test_all),
 		cmocka_unit_test(test_print),

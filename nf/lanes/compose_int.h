@@ -76,7 +76,7 @@ struct compose {
 	unsigned on;
 	uint32_t serial;
 	unsigned vlan_a, vlan_b;      /* hosts' tags */
-	struct compose_frame out[64]; /* what left with the last compose_run */
+	struct compose_frame out[64]; /* what left last */
 	unsigned out_count;
 };
 
@@ -92,5 +92,15 @@ bool compose_round(struct compose *, unsigned port, const struct compose_ends *,
 /* The sum of drops by this reason, over nodes of one class, in the first plane. */
 uint64_t compose_drops(const struct compose *, const char *class, const char *reason);
 uint64_t compose_packets(const struct compose *, const char *class);
+
+/* compose_witness.c: null, or what was not so. */
+extern const char *(*const compose_witnesses[C_COUNT])(struct compose *);
+/* Packets of both families from inside to outside. */
+const char *compose_plain(struct compose *);
+const char *compose_forward(struct compose *);
+/* Of a service at the address that the translator has, too; of translators named with a VLAN. */
+const char *compose_own_service(struct compose *);
+const char *compose_masked(struct compose *);
+const char *compose_answers_arp(struct compose *);
 
 #endif

@@ -105,8 +105,11 @@ hide_tunnel(uint8_t *frame, unsigned len)
 
 	if (len < l3 + 28 || mr_load_be16(ip - 2) != MR_ETH_TYPE_IP4 || ip[0] != 0x45)
 		return;
+	/* A later piece does not say its port. */
 	if (ip[9] != IPIP && ip[9] != IP6IP &&
-	    (ip[9] != MR_IP_PROTO_UDP || mr_load_be16(ip + 22) != GUE_PORT))
+	    (ip[9] != MR_IP_PROTO_UDP ||
+		(mr_load_be16(ip + 22) != GUE_PORT &&
+		    !(mr_load_be16(ip + 6) & MR_IP4_FRAG_OFFSET))))
 		return;
 	memset(ip + 4, 0, 2);
 	memset(ip + 10, 0, 2);

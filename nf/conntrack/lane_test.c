@@ -310,12 +310,75 @@ ended_ones_are_not_replayed(void **state)
 	mr_dataplane_destroy(s->dp);
 }
 
+static const char *
+no_filter(const void *arg, const char *name)
+{
+	return NULL;
+}
+
+/* As `millrace flush connections`. */
+static void
+flush(struct side_of *s)
+{
+	const struct mr_nf_query all = { .value = no_filter };
+	struct mr_nf_stream out;
+	struct mr_error error;
+	char text[32];
+
+	assert_int_equal(ct_acts[0].open(s->ct, &all, &out, &error), 0);
+	while (out.read(out.state, text, sizeof(text)) > 0)
+		;
+	out.close(out.state);
+}
+
+/* UDP's answered connections are looked at once in a second: they count each packet all the same,
+ * and one that is flushed is over at once. */
+static void
+talks_are_counted_and_flushed(void **state)
+{
+	const struct ends e = { 0, 1, 2, 1000, 80 }, r = ends_back(&e);
+	struct side_of s[1];
+	struct ct_table *t;
+	struct frame f;
+	uint64_t before;
+
+	open_side(s, "flow");
+	t = s->ct->core->table;
+	assert_true(pass(s, 0, frame_udp(&f, &e, 10)));
+	assert_true(pass(s, 1, frame_udp(&f, &r, 10)));
+	before = lane_count(s, "flow-lane@a", 0) + lane_count(s, "flow-lane@b", 0);
+	for (unsigned i = 0; i < 50; i++) {
+		assert_true(pass(s, 0, frame_udp(&f, &e, 10)));
+		assert_true(pass(s, 1, frame_udp(&f, &r, 10)));
+		assert_true(pass(s, 1, frame_udp(&f, &r, 10)));
+	}
+	assert_true(
+	    lane_count(s, "flow-lane@a", 0) + lane_count(s, "flow-lane@b", 0) > before + 130);
+	mr_lane_settle(mr_lanes_lane(s->dp));
+	assert_int_equal(t->lines[1].packets[0], 51);
+	assert_int_equal(t->lines[1].packets[1], 101);
+	assert_int_equal(lane_count(s, "track-in@a", CT_TRACK_ESTABLISHED) +
+		lane_count(s, "track-in@a", CT_TRACK_NEW),
+	    51);
+	flush(s);
+	assert_int_equal(ct_table_used(t), 0);
+	/* It begins anew, with the answer's direction. */
+	assert_true(pass(s, 1, frame_udp(&f, &r, 10)));
+	assert_int_equal(ct_table_used(t), 1);
+	mr_lane_settle(mr_lanes_lane(s->dp));
+	for (uint32_t i = 1; i <= t->top; i++)
+		if (t->lines[i].word & CT_LIVE)
+			assert_int_equal(t->lines[i].packets[0] + t->lines[i].packets[1], 1);
+	mr_dataplane_destroy(s->dp);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(both_lanes_agree),
 		cmocka_unit_test(ended_ones_are_not_replayed),
+		cmocka_unit_test(talks_are_counted_and_flushed),
 	};
 
 	return cmocka_run_group_tests(tests, make_model, free_model);

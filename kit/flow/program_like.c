@@ -23,6 +23,7 @@ static const uint8_t counts[] = {
 	[MR_OP_PUSH] = NEVER,
 	[MR_OP_POP] = NEVER,
 	[MR_OP_TRIM] = NEVER,
+	[MR_OP_SET_LENGTH] = NEVER,
 	[MR_OP_SUM] = HEAD | ARG,
 	[MR_OP_TTL] = HEAD | ARG,
 	[MR_OP_FAMILY] = NEVER,

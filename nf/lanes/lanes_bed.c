@@ -105,7 +105,8 @@ hide_tunnel(uint8_t *frame, unsigned len)
 	uint8_t *ip = frame + l3;
 	be16_t check;
 
-	if (len < l3 + 28 || mr_load_be16(ip - 2) != MR_ETH_TYPE_IP4 || ip[0] != 0x45)
+	if (len < l3 + 28 || mr_load_be16(ip - 2) != MR_ETH_TYPE_IP4 || ip[0] != 0x45 ||
+	    (mr_load_be16(ip + 6) & MR_IP4_DONT_FRAGMENT))
 		return;
 	/* A later piece does not say its port. */
 	if (ip[9] != IPIP && ip[9] != IP6IP &&

@@ -387,11 +387,12 @@ keep(void *arg, const struct nat_whohad_answer *a)
 static uint32_t
 who(be32_t outside, uint16_t port, uint8_t protocol, bool *still)
 {
-	int64_t now = (int64_t)time(NULL) * 1000 + 900;
+	/* This second, whole, and the clocks of others a moment ahead. */
+	int64_t now = (int64_t)time(NULL) * 1000 + 1900;
 	struct nat_whohad_question q = { .address = outside,
 		.port = port,
 		.protocol = protocol,
-		.from = now - 2000,
+		.from = now - 4000,
 		.to = now };
 	struct nat_whohad_answer a = { 0 };
 	struct nat_whohad *w;

@@ -147,6 +147,22 @@ unaccounted(struct bed *b, const struct bed_plane *plane)
 	return t.received + t.created - t.sent - t.dropped - t.held - t.merged;
 }
 
+/* What FIBs take is freed after a grace period, which comes when it comes. */
+static void
+hide_sizes(char *text)
+{
+	static const char *const names[] = { "\"ipv4-bytes\":", "\"ipv6-bytes\":" };
+
+	for (unsigned i = 0; i < MR_ARRAY_COUNT(names); i++)
+		for (char *at = text; (at = strstr(at, names[i])) != NULL;) {
+			size_t digits;
+
+			at += strlen(names[i]);
+			digits = strspn(at, "0123456789");
+			memmove(at, at + digits, strlen(at + digits) + 1);
+		}
+}
+
 /* Everything that is shown but how it was done: the lanes' own part, and calls of ports. */
 static char *
 shown(struct bed *b, struct bed_plane *plane)
@@ -174,6 +190,7 @@ shown(struct bed *b, struct bed_plane *plane)
 		bed_say(&t, "%s: %s\n", mr_nf_list[i]->name, text);
 		mr_state_destroy(state);
 	}
+	hide_sizes(t.at);
 	return t.at;
 }
 

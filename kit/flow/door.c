@@ -92,6 +92,15 @@ all(uint32_t value)
 	return (quad){ (int32_t)value, (int32_t)value, (int32_t)value, (int32_t)value };
 }
 
+/* The difference wraps. */
+mr_inline quad
+less(quad a, quad b)
+{
+	typedef uint32_t lanes __attribute__((vector_size(16)));
+
+	return (quad)((lanes)a - (lanes)b);
+}
+
 mr_inline quad
 numbers(unsigned q)
 {
@@ -125,7 +134,7 @@ take(struct mr_flow_door *door, struct line *line, uint32_t now)
 	lot = door->lot >> 28;
 	/* By age, then by the place's number, counted from where the lot fell. */
 	for (unsigned q = 0; q < QUADS; q++) {
-		quad age = (all(now) - line->quad[q]) & 0xff, rank, more;
+		quad age = less(all(now), line->quad[q]) & 0xff, rank, more;
 
 		age |= (line->quad[q] == 0) & AGE_FREE;
 		rank = age << 4 | ((numbers(q) + (int32_t)lot) & (int32_t)(WAYS - 1));

@@ -44,13 +44,25 @@ mr_worker_drop(struct mr_worker *w, struct node_rt *rt, unsigned reason, const u
 	mr_packets_free(w->graph->buffers, w->index, packets, count);
 }
 
+/* Whether the node that held it let it go in the same call. */
+static bool
+was_released(const struct mr_worker *w, uint32_t packet)
+{
+	for (unsigned i = 0; i < w->released_count; i++)
+		if (w->released[i] == packet)
+			return true;
+	return false;
+}
+
 static void
 hold(struct mr_worker *w, struct node_rt *rt, const uint32_t *packets, unsigned count)
 {
 	mr_counter_add(&rt->held, count);
 	if (mr_likely(!w->recorder))
 		return;
-	record_final(w, rt->run.node, packets, count, MR_OP_HOLD, 0);
+	for (unsigned i = 0; i < count; i++)
+		if (!was_released(w, packets[i]))
+			record_final(w, rt->run.node, &packets[i], 1, MR_OP_HOLD, 0);
 	/* In an explanation the node keeps nothing (kit/graph/node.h). */
 	if (w->recorder->dry)
 		mr_packets_free(w->graph->buffers, w->index, packets, count);

@@ -89,12 +89,17 @@ struct mr_plan {
 	struct plan_input *inputs;
 };
 
+#define RELEASED_MAX 1024u
+
 struct mr_worker {
 	/* The worker's own. */
 	struct mr_graph *graph;
 	struct mr_plan *current;           /* the plan taken up */
 	const struct mr_probe_set *probes; /* of this pass; null: none */
 	struct mr_recorder *recorder;      /* of this pass; null: nothing was ever traced */
+	/* Held packets that the node which runs now has let go again: they may be free, or others. */
+	uint32_t released[RELEASED_MAX];
+	unsigned released_count;
 	struct vector *free_vectors;
 	struct vector *out[OUT_SLOTS]; /* what waits for each port's flush */
 	uint32_t poke;                 /* workers that were handed packets in this pass */

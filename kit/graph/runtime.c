@@ -204,7 +204,11 @@ mr_node_emit(struct mr_node_run *run, uint32_t packet, mr_verdict_t verdict)
 void
 mr_node_release(struct mr_node_run *run, uint32_t packet, mr_verdict_t verdict)
 {
+	struct mr_worker *w = run->owner;
+
 	mr_counter_add(&rt_of(run)->held, (uint64_t)-1);
+	if (mr_unlikely(w->recorder && w->released_count < RELEASED_MAX))
+		w->released[w->released_count++] = packet;
 	mr_worker_deliver_one(run->owner, rt_of(run), packet, verdict);
 }
 

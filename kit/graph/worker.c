@@ -56,6 +56,7 @@ run_node(struct mr_worker *w, uint16_t node, uint64_t *stamp)
 		if (mr_unlikely(w->probes && (w->probes->points & MR_PROBE_NODE)))
 			mr_probe_capture(w->probes, w, MR_PROBE_NODE, node, 0, v->packets,
 			    v->count);
+		w->released_count = 0;
 		if (mr_unlikely(v->recorded)) {
 			record_entry(w, node, v);
 			rt->run.recorder = w->recorder;

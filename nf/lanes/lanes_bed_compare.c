@@ -111,8 +111,10 @@ bed_compare_sent(struct bed *b)
 	struct bed_plane *one = &b->planes[BED_GRAPH], *two = &b->planes[BED_FLOW];
 	size_t i;
 
-	qsort_r(one->sent, one->sent_count, sizeof(*one->sent), by_flow, one);
-	qsort_r(two->sent, two->sent_count, sizeof(*two->sent), by_flow, two);
+	if (one->sent_count)
+		qsort_r(one->sent, one->sent_count, sizeof(*one->sent), by_flow, one);
+	if (two->sent_count)
+		qsort_r(two->sent, two->sent_count, sizeof(*two->sent), by_flow, two);
 	for (i = 0; i < MR_MIN(one->sent_count, two->sent_count); i++) {
 		const struct bed_sent *x = &one->sent[i], *y = &two->sent[i];
 

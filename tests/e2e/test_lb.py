@@ -328,7 +328,8 @@ def test_tunnels(bed, mode, outer, inner):
                        "-w", "%{http_code} %{size_upload}", url, input="x" * 300000)
     assert sent.stdout == "200 300000", sent.stdout
     lanes = {one["name"]: one["counters"] for one in bed.show("lanes")["interface"]}
-    assert lanes["h1"]["replayed"] > 0.9 * done.requests, lanes["h1"]
+    # A flow whose first packet may not be replayed takes the graph for a second.
+    assert lanes["h1"]["replayed"] > 0.2 * done.requests, lanes["h1"]
     total = {}
     for peer in peers.values():
         for kind, count in peer.counts().items():

@@ -9,7 +9,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "control/server.h"
+#include "control/control.h"
 
 #define HEAD_MAX 16384
 #define ANSWER_MAX (256u << 20)
@@ -108,7 +108,7 @@ request(struct mr_client *c, const char *path, const char *target, const char *b
 	int status, rc;
 
 	memset(c, 0, sizeof(*c));
-	mr_server_default_path(fallback, sizeof(fallback));
+	mr_control_default_path(fallback, sizeof(fallback));
 	c->fd = reach(path ? path : fallback, error);
 	if (c->fd < 0)
 		return c->fd;

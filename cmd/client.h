@@ -3,7 +3,7 @@
 #define MR_CMD_CLIENT_H
 
 /*
- * A verb's side of the control socket (control/server.h): one request, one answer
+ * A verb's side of the control socket (control/control.h): one request, one answer
  * that ends when the server closes. Kept to HTTP/1.0, so that an answer is a head
  * and then plain bytes, which may go on for as long as the server likes.
  *

@@ -3,13 +3,13 @@
 
 #include <stdio.h>
 
-#include "nf/dataplane.h"
+#include "control/control.h"
 
 int
 mr_load_model(struct mr_model **out)
 {
 	struct mr_error error = { 0 };
-	int rc = mr_nf_model(out, &error);
+	int rc = mr_control_model(out, &error);
 
 	if (rc)
 		fprintf(stderr, "millrace: %s\n", error.text);
@@ -27,7 +27,7 @@ mr_load_config(struct mr_model *model, const char *path, bool json)
 		return NULL;
 	}
 	if (mr_config_load(&config, model, path, report) == 0)
-		mr_dataplane_check(config, report);
+		mr_control_check(config, report);
 	if (mr_report_count(report) > 0) {
 		if (json)
 			mr_report_print_json(report, stdout);

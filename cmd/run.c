@@ -19,7 +19,7 @@
 
 #include "cmd/cmd.h"
 #include "cmd/load.h"
-#include "control/server.h"
+#include "control/control.h"
 #include "nf/dataplane.h"
 
 #define DONE_PERIOD_MS 20
@@ -30,7 +30,7 @@ struct daemon {
 	struct mr_log log;
 	struct mr_model *model;
 	struct mr_dataplane *dataplane;
-	struct mr_server *server;
+	struct mr_control *control;
 	struct event *events[EVENTS_MAX];
 	unsigned event_count;
 	const char *path;
@@ -139,7 +139,7 @@ on_reload(evutil_socket_t signal_number, short what, void *arg)
 		return;
 	}
 	if (mr_report_create(&report) == 0 &&
-	    mr_dataplane_apply(d->dataplane, config, report) == 0) {
+	    mr_control_apply(d->control, config, report) == 0) {
 		say_what_waits(d, config);
 		set_log_level(d, config);
 		mr_log(&d->log, MR_LOG_NOTICE, "%s applied", d->path);
@@ -165,7 +165,7 @@ on_tick(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	clock_gettime(CLOCK_MONOTONIC_COARSE, &ts);
-	mr_dataplane_tick(d->dataplane, (uint32_t)ts.tv_sec);
+	mr_control_tick(d->control, (uint32_t)ts.tv_sec);
 }
 
 /* Ends when nothing more can come in and everything is through. */
@@ -217,26 +217,26 @@ watch(struct daemon *d, bool stay)
 	return good ? 0 : -ENOMEM;
 }
 
+/* The services around the data plane, and the socket on which they are asked. */
 static int
-serve(struct daemon *d, const struct mr_config *config, const char *given)
+serve(struct daemon *d, const struct mr_config *config, const char *given,
+    struct mr_report *report)
 {
 	const struct mr_conf *system = mr_conf_child(mr_conf_root(config), "system");
 	char fallback[108];
-	struct mr_error error;
-	struct mr_server_config sc = {
+	struct mr_control_config cc = {
 		.base = d->base,
 		.dataplane = d->dataplane,
 		.model = d->model,
+		.log = &d->log,
+		.config = config,
 	};
 
-	mr_server_default_path(fallback, sizeof(fallback));
-	sc.path = given ? given : mr_conf_text(system, "control-socket", fallback);
-	if (strcmp(sc.path, "none") == 0)
-		return 0;
-	if (mr_server_create(&d->server, &sc, &error) == 0)
-		return 0;
-	mr_log(&d->log, MR_LOG_ERROR, "%s", error.text);
-	return error.code;
+	mr_control_default_path(fallback, sizeof(fallback));
+	cc.path = given ? given : mr_conf_text(system, "control-socket", fallback);
+	if (strcmp(cc.path, "none") == 0)
+		cc.path = NULL;
+	return mr_control_create(&d->control, &cc, report);
 }
 
 static void
@@ -261,12 +261,11 @@ start(struct daemon *d, const struct mr_config *config, const char *socket_path)
 	if (mr_report_create(&report))
 		return -ENOMEM;
 	rc = mr_dataplane_create(&d->dataplane, config, &d->log, report);
+	if (!rc)
+		rc = serve(d, config, socket_path, report);
 	if (rc)
 		mr_report_print(report, stderr);
 	mr_report_destroy(report);
-	if (rc)
-		return rc;
-	rc = serve(d, config, socket_path);
 	if (rc)
 		return rc;
 	rc = mr_dataplane_start(d->dataplane, &error);
@@ -280,7 +279,7 @@ clean_up(struct daemon *d)
 {
 	if (d->dataplane)
 		mr_dataplane_stop(d->dataplane);
-	mr_server_destroy(d->server);
+	mr_control_destroy(d->control);
 	if (d->dataplane)
 		say_totals(d);
 	mr_dataplane_destroy(d->dataplane);

@@ -3,7 +3,7 @@
 #define MR_CMD_TRACE_PRINT_H
 
 /*
- * One recording, as the control server writes it (control/recording.c), for people: a
+ * One recording, as the control server writes it (control/see/recording.c), for people: a
  * head line, then the nodes in their order with what happened in each below; a
  * copy's own walk stands indented where it was made. An explanation has no times, and ends in
  * a line for each end of the packet and its copies.

@@ -27,16 +27,25 @@ collect(const char **texts)
 }
 
 int
-mr_nf_model(struct mr_model **out, struct mr_error *error)
+mr_nf_model_with(struct mr_model **out, const char *const *others, size_t other_count,
+    struct mr_error *error)
 {
 	size_t count = collect(NULL);
-	const char **texts = calloc(count, sizeof(*texts));
+	const char **texts = calloc(count + other_count, sizeof(*texts));
 	int rc;
 
 	if (!texts)
 		return mr_error_set(error, -ENOMEM, "no memory for the model");
 	collect(texts);
-	rc = mr_model_create(out, texts, count, error);
+	for (size_t i = 0; i < other_count; i++)
+		texts[count + i] = others[i];
+	rc = mr_model_create(out, texts, count + other_count, error);
 	free(texts);
 	return rc;
+}
+
+int
+mr_nf_model(struct mr_model **out, struct mr_error *error)
+{
+	return mr_nf_model_with(out, NULL, 0, error);
 }

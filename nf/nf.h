@@ -117,5 +117,8 @@ const struct mr_nf_act *mr_nf_act_at(unsigned n);
 
 /* The model of a data plane with all functions: the modules of each. */
 int mr_nf_model(struct mr_model **out, struct mr_error *);
+/* With modules of others beside, that rest on theirs. */
+int mr_nf_model_with(struct mr_model **out, const char *const *others, size_t other_count,
+    struct mr_error *);
 
 #endif

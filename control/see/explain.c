@@ -2,17 +2,16 @@
 
 /*
  * What would happen to a frame: POST /explain?interface=I with the frame as hexadecimal digits;
- * the answer is a recording (control/recording.c). With `to=own` the frame's destination
+ * the answer is a recording (control/see/recording.c). With `to=own` the frame's destination
  * address is replaced by the one that the data plane answers to there, in its VLAN.
  */
 
 #include <errno.h>
 #include <event2/buffer.h>
-#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "control/server_int.h"
+#include "control/see/see_int.h"
 #include "kit/base/hex.h"
 #include "kit/graph/explain.h"
 #include "kit/packet/wire_eth.h"
@@ -33,42 +32,26 @@ recorded(void *user, const struct mr_recording *r)
 {
 	struct explanation *e = user;
 
-	e->text = recording_json(e->dp, r, e->lane);
+	e->text = see_recording_json(e->dp, r, e->lane);
 }
 
 /* Returns the frame's length, or 0 when the client has been told what is wrong. */
 static unsigned
-read_frame(struct evhttp_request *req, uint8_t *frame)
+read_frame(const struct mr_http_call *call, uint8_t *frame)
 {
-	struct evbuffer *body = evhttp_request_get_input_buffer(req);
+	struct evbuffer *body = evhttp_request_get_input_buffer(call->req);
 	size_t size = evbuffer_get_length(body);
 	const char *text = (const char *)evbuffer_pullup(body, -1);
 	long n = size ? mr_hex_read(text, size, frame, FRAME_MAX) : 0;
 
 	if (n == -E2BIG)
-		server_fail(req, 400, "the frame has more than %d bytes", FRAME_MAX);
+		mr_http_fail(call, 400, "the frame has more than %d bytes", FRAME_MAX);
 	else if (n < 0)
-		server_fail(req, 400, "the frame is not written in hexadecimal digits");
+		mr_http_fail(call, 400, "the frame is not written in hexadecimal digits");
 	else if (n < FRAME_MIN)
-		server_fail(req, 400, "a frame has at least %d bytes, this one %ld", FRAME_MIN, n);
+		mr_http_fail(call, 400, "a frame has at least %d bytes, this one %ld", FRAME_MIN,
+		    n);
 	return n >= FRAME_MIN ? (unsigned)n : 0;
-}
-
-static void
-answer(struct evhttp_request *req, const char *text)
-{
-	struct evbuffer *body = evbuffer_new();
-
-	if (!body || !text) {
-		server_fail(req, 503, "no memory");
-	} else {
-		evbuffer_add_printf(body, "%s\n", text);
-		evhttp_add_header(evhttp_request_get_output_headers(req), "Content-Type",
-		    "application/json");
-		evhttp_send_reply(req, 200, "OK", body);
-	}
-	if (body)
-		evbuffer_free(body);
 }
 
 /* Which flow of the flow lane the packet would have been replayed by, and what that does. */
@@ -106,52 +89,53 @@ flow_json(struct mr_dataplane *dp, uint16_t port, uint32_t packet)
 }
 
 static void
-explain(struct mr_server *s, struct evhttp_request *req, uint16_t port, const uint8_t *frame,
-    unsigned len)
+explain(const struct mr_http_call *call, uint16_t port, const uint8_t *frame, unsigned len)
 {
-	struct explanation e = { .dp = s->config.dataplane };
+	struct explanation e = { .dp = call->state };
 	struct mr_error error;
 	uint32_t packet;
 
 	packet = mr_packet_from(mr_dataplane_buffers(e.dp), MR_POOL_SHARED, frame, len);
 	if (packet == MR_PACKET_NONE)
-		server_fail(req, 503, "no packet buffer is free");
+		mr_http_fail(call, 503, "no packet buffer is free");
 	else if (!(e.lane = flow_json(e.dp, port, packet)))
-		server_fail(req, 503, "no memory");
+		mr_http_fail(call, 503, "no memory");
 	else if (mr_graph_explain(mr_dataplane_graph(e.dp), port, packet, recorded, &e, &error))
-		server_fail(req, 503, "%s", error.text);
+		mr_http_fail(call, 503, "%s", error.text);
+	else if (!e.text)
+		mr_http_fail(call, 503, "no memory");
 	else
-		answer(req, e.text);
+		mr_http_reply(call, "application/json", e.text, strlen(e.text));
 	free(e.text);
 	json_decref(e.lane);
 }
 
 void
-server_explain(struct mr_server *s, struct evhttp_request *req, const struct evkeyvalq *query)
+see_explain(const struct mr_http_call *call)
 {
-	struct mr_dataplane *dp = s->config.dataplane;
-	const char *name = server_param(query, "interface", NULL);
-	const char *to = server_param(query, "to", NULL);
+	struct mr_dataplane *dp = call->state;
+	const char *name = mr_http_param(call, "interface", NULL);
+	const char *to = mr_http_param(call, "to", NULL);
 	uint8_t *frame = malloc(FRAME_MAX);
 	const struct mr_interface *i;
 	unsigned len, vlan = 0;
 
 	i = name ? mr_interface_find(mr_interfaces_of(dp), name) : NULL;
 	if (!frame) {
-		server_fail(req, 503, "no memory");
+		mr_http_fail(call, 503, "no memory");
 	} else if (!name) {
-		server_fail(req, 400, "name the interface where the frame comes in");
+		mr_http_fail(call, 400, "name the interface where the frame comes in");
 	} else if (!i) {
-		server_fail(req, 404, "there is no interface %s", name);
+		mr_http_fail(call, 404, "there is no interface %s", name);
 	} else if (!i->port) {
-		server_fail(req, 409, "interface %s has no device now: nothing comes in there",
+		mr_http_fail(call, 409, "interface %s has no device now: nothing comes in there",
 		    name);
-	} else if ((len = read_frame(req, frame)) != 0) {
+	} else if ((len = read_frame(call, frame)) != 0) {
 		if (len >= 16 && mr_load_be16(frame + 12) == MR_ETH_TYPE_VLAN)
 			vlan = mr_load_be16(frame + 14) & 0xfffu;
 		if (to && strcmp(to, "own") == 0)
 			mr_dataplane_address(dp, i->index, (uint16_t)vlan, frame);
-		explain(s, req, i->index, frame, len);
+		explain(call, i->index, frame, len);
 	}
 	free(frame);
 }

@@ -9,21 +9,21 @@
 #include <stdlib.h>
 #include <sys/queue.h>
 
-#include "control/server_int.h"
+#include "control/state/state_int.h"
 
 #define PIECE 131072u /* of one step, so that the thread has time for others */
 #define FILTERS_MAX 16u
 #define PENDING_MAX (4u << 20) /* a client that does not read: wait */
 
 static bool
-step(struct stream *st)
+step(struct mr_http_stream *st)
 {
 	const struct mr_nf_stream *source = st->arg;
 	struct evbuffer_iovec room;
 	struct evbuffer *out;
 	size_t n = 0;
 
-	if (server_pending(st) > PENDING_MAX)
+	if (mr_http_pending(st) > PENDING_MAX)
 		return false;
 	out = evbuffer_new();
 	if (!out)
@@ -34,13 +34,13 @@ step(struct stream *st)
 		evbuffer_commit_space(out, &room, 1);
 	}
 	if (n > 0)
-		evhttp_send_reply_chunk(st->request, out);
+		evhttp_send_reply_chunk(st->req, out);
 	evbuffer_free(out);
 	return n == 0;
 }
 
 static void
-end(struct stream *st)
+end(struct mr_http_stream *st)
 {
 	struct mr_nf_stream *source = st->arg;
 
@@ -51,50 +51,49 @@ end(struct stream *st)
 static const char *
 value(const void *arg, const char *name)
 {
-	return server_param(arg, name, NULL);
+	return evhttp_find_header(arg, name);
 }
 
 /* Sends a stream that was opened, or says why it was not (rc). */
 static void
-begin(struct mr_server *s, struct evhttp_request *req, struct mr_nf_stream *source, int rc,
+begin(const struct mr_http_call *call, struct mr_nf_stream *source, int rc,
     const struct mr_error *error)
 {
 	if (rc) {
 		free(source);
-		server_fail(req,
+		mr_http_fail(call,
 		    rc == -ENOENT       ? 404
 			: rc == -EINVAL ? 400
 					: 503,
 		    "%s", error->text);
-	} else if (server_stream(s, req, source->type, step, end, source)) {
+	} else if (mr_http_stream(call, source->type, step, end, source)) {
 		source->close(source->state);
 		free(source);
-		server_fail(req, 503, "no memory");
+		mr_http_fail(call, 503, "no memory");
 	}
 }
 
 void
-server_function_stream(struct mr_server *s, struct evhttp_request *req, const char *function,
-    const char *name, const struct evkeyvalq *query)
+state_function_stream(const struct mr_http_call *call, const char *function, const char *name)
 {
-	const struct mr_nf_query asked = { .value = value, .arg = query };
+	const struct mr_nf_query asked = { .value = value, .arg = call->query };
 	struct mr_nf_stream *source = calloc(1, sizeof(*source));
 	struct mr_error error = { 0 };
 	int rc;
 
 	if (!source) {
-		server_fail(req, 503, "no memory");
+		mr_http_fail(call, 503, "no memory");
 		return;
 	}
-	rc = mr_dataplane_stream(s->config.dataplane, function, name, &asked, source, &error);
-	begin(s, req, source, rc, &error);
+	rc = mr_dataplane_stream(mr_control_dataplane(call->state), function, name, &asked, source,
+	    &error);
+	begin(call, source, rc, &error);
 }
 
 void
-server_act(struct mr_server *s, struct evhttp_request *req, const char *path,
-    const struct evkeyvalq *query)
+state_act(const struct mr_http_call *call)
 {
-	const struct mr_nf_query asked = { .value = value, .arg = query };
+	const struct mr_nf_query asked = { .value = value, .arg = call->query };
 	struct mr_nf_stream *source = calloc(1, sizeof(*source));
 	const char *filters[FILTERS_MAX + 1];
 	struct mr_error error = { 0 };
@@ -102,18 +101,20 @@ server_act(struct mr_server *s, struct evhttp_request *req, const char *path,
 	unsigned count = 0;
 	char name[64];
 
-	snprintf(name, sizeof(name), "%s", path);
+	snprintf(name, sizeof(name), "%s", call->path);
 	for (char *c = name; *c; c++)
 		*c = *c == '/' ? ' ' : *c;
-	TAILQ_FOREACH(given, query, next)
+	TAILQ_FOREACH(given, call->query, next)
 	if (count <= FILTERS_MAX)
 		filters[count++] = given->key;
 	if (!source || count > FILTERS_MAX) {
 		free(source);
-		server_fail(req, source ? 400 : 503, source ? "too many filters" : "no memory");
+		mr_http_fail(call, source ? 400 : 503, source ? "too many filters" : "no memory");
 		return;
 	}
 	filters[count] = NULL;
-	begin(s, req, source,
-	    mr_dataplane_act(s->config.dataplane, name, filters, &asked, source, &error), &error);
+	begin(call, source,
+	    mr_dataplane_act(mr_control_dataplane(call->state), name, filters, &asked, source,
+		&error),
+	    &error);
 }

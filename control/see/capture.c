@@ -11,7 +11,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "control/attach_int.h"
+#include "control/see/attach_int.h"
 #include "kit/packet/pcapng.h"
 #include "nf/interface/interface.h"
 
@@ -33,8 +33,7 @@ wall_time(const struct mr_graph *g, uint64_t cycles)
 static uint32_t
 interface_block(struct attachment *a, struct evbuffer *out, uint16_t port)
 {
-	const struct mr_interface *i =
-	    mr_interface_at(mr_interfaces_of(a->server->config.dataplane), port);
+	const struct mr_interface *i = mr_interface_at(mr_interfaces_of(a->dp), port);
 	uint8_t block[MR_PCAPNG_INTERFACE_MAX];
 
 	if (!a->numbers[port]) {
@@ -67,8 +66,8 @@ packet_block(struct attachment *a, struct evbuffer *out, const struct mr_capture
 		[MR_PROBE_TX] = MR_PCAPNG_OUT,
 		[MR_PROBE_NODE] = MR_PCAPNG_UNKNOWN,
 	};
-	struct mr_graph *g = mr_dataplane_graph(a->server->config.dataplane);
-	struct mr_buffers *b = mr_dataplane_buffers(a->server->config.dataplane);
+	struct mr_graph *g = mr_dataplane_graph(a->dp);
+	struct mr_buffers *b = mr_dataplane_buffers(a->dp);
 	uint32_t total = mr_packet_at(b->base, c->packet)->total;
 	uint32_t kept = a->snap ? MR_MIN(total, a->snap) : total;
 	struct evbuffer_iovec room;
@@ -103,14 +102,14 @@ statistics_block(struct attachment *a, struct evbuffer *out)
 	a->missed = missed;
 	evbuffer_add(out, block,
 	    mr_pcapng_statistics(block, sizeof(block), 0,
-		wall_time(mr_dataplane_graph(a->server->config.dataplane), mr_cycles()), missed));
+		wall_time(mr_dataplane_graph(a->dp), mr_cycles()), missed));
 }
 
 static bool
-step(struct stream *st)
+step(struct mr_http_stream *st)
 {
 	struct attachment *a = st->arg;
-	struct mr_buffers *b = mr_dataplane_buffers(a->server->config.dataplane);
+	struct mr_buffers *b = mr_dataplane_buffers(a->dp);
 	struct evbuffer *out = evbuffer_new();
 	struct mr_capture c[BATCH];
 	unsigned n;
@@ -119,7 +118,7 @@ step(struct stream *st)
 	 * stay in the probe's rings, which count what they miss. */
 	if (!out)
 		return true;
-	while (evbuffer_get_length(out) + server_pending(st) < PENDING_MAX &&
+	while (evbuffer_get_length(out) + mr_http_pending(st) < PENDING_MAX &&
 	    (n = mr_probe_read(a->probe, c, BATCH)) > 0) {
 		for (unsigned i = 0; i < n; i++) {
 			packet_block(a, out, &c[i]);
@@ -129,36 +128,36 @@ step(struct stream *st)
 	}
 	statistics_block(a, out);
 	if (evbuffer_get_length(out) > 0)
-		evhttp_send_reply_chunk(st->request, out);
+		evhttp_send_reply_chunk(st->req, out);
 	evbuffer_free(out);
 	/* A packet that was missed counts as one of those asked for: it will not come again. */
 	return a->count && a->done + mr_probe_missed(a->probe) >= a->count;
 }
 
 static void
-end(struct stream *st)
+end(struct mr_http_stream *st)
 {
 	attachment_destroy(st->arg);
 }
 
 void
-server_capture(struct mr_server *s, struct evhttp_request *req, const struct evkeyvalq *query)
+see_capture(const struct mr_http_call *call)
 {
-	struct attachment *a = attachment_create(s, req, query, false);
+	struct attachment *a = attachment_create(call, false);
 	uint8_t section[MR_PCAPNG_SECTION_SIZE];
 	struct evbuffer *out;
 
 	if (!a)
 		return;
-	if (server_stream(s, req, "application/x-pcapng", step, end, a)) {
+	if (mr_http_stream(call, "application/x-pcapng", step, end, a)) {
 		attachment_destroy(a);
-		server_fail(req, 503, "no memory");
+		mr_http_fail(call, 503, "no memory");
 		return;
 	}
 	out = evbuffer_new();
 	if (!out)
 		return;
 	evbuffer_add(out, section, mr_pcapng_section(section, sizeof(section)));
-	evhttp_send_reply_chunk(req, out);
+	evhttp_send_reply_chunk(call->req, out);
 	evbuffer_free(out);
 }

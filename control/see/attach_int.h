@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#ifndef MR_CONTROL_ATTACH_INT_H
-#define MR_CONTROL_ATTACH_INT_H
+#ifndef MR_CONTROL_SEE_ATTACH_INT_H
+#define MR_CONTROL_SEE_ATTACH_INT_H
 
 /*
  * What trace and capture share: from a query ("interface", "node", "filter",
@@ -11,11 +11,11 @@
 
 #include <pcap/pcap.h>
 
-#include "control/server_int.h"
+#include "control/see/see_int.h"
 #include "kit/graph/probe.h"
 
 struct attachment {
-	struct mr_server *server;
+	struct mr_dataplane *dp;
 	struct mr_probe *probe;
 	struct bpf_program filter;
 	bool filtered;
@@ -28,8 +28,7 @@ struct attachment {
 };
 
 /* Null when the query makes no sense; the client has been told. */
-struct attachment *attachment_create(struct mr_server *, struct evhttp_request *,
-    const struct evkeyvalq *, bool trace);
+struct attachment *attachment_create(const struct mr_http_call *, bool trace);
 void attachment_destroy(struct attachment *);
 
 #endif

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "control/server_int.h"
+#include "control/see/see_int.h"
 #include "kit/base/hex.h"
 #include "kit/packet/print.h"
 #include "nf/interface/interface.h"
@@ -194,7 +194,7 @@ describe(struct mr_dataplane *dp, const struct mr_recording *r, const struct mr_
 }
 
 char *
-recording_json(struct mr_dataplane *dp, const struct mr_recording *r, json_t *lane)
+see_recording_json(struct mr_dataplane *dp, const struct mr_recording *r, json_t *lane)
 {
 	json_t *root = json_object(), *ops = json_array();
 	char summary[MR_PACKET_PRINT_MAX];

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "control/attach_int.h"
+#include "control/see/attach_int.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -37,10 +37,10 @@ compile(struct attachment *a, const char *expression, char *why, size_t size)
 }
 
 static bool
-number(const struct evkeyvalq *query, const char *name, uint32_t fallback, uint32_t max,
+number(const struct mr_http_call *call, const char *name, uint32_t fallback, uint32_t max,
     uint32_t *out)
 {
-	const char *text = server_param(query, name, NULL);
+	const char *text = mr_http_param(call, name, NULL);
 	char *end;
 	unsigned long v;
 
@@ -96,13 +96,13 @@ node_index(struct mr_graph *g, const char *name, uint16_t *out)
 
 /* What the query says, into the probe's configuration; `why` when it cannot be. */
 static bool
-read_query(struct attachment *a, const struct evkeyvalq *query, struct mr_probe_config *config,
+read_query(struct attachment *a, const struct mr_http_call *call, struct mr_probe_config *config,
     char *why, size_t size)
 {
-	struct mr_dataplane *dp = a->server->config.dataplane;
-	const char *interface = server_param(query, "interface", NULL);
-	const char *node = server_param(query, "node", NULL);
-	const char *filter = server_param(query, "filter", NULL);
+	struct mr_dataplane *dp = a->dp;
+	const char *interface = mr_http_param(call, "interface", NULL);
+	const char *node = mr_http_param(call, "node", NULL);
+	const char *filter = mr_http_param(call, "filter", NULL);
 	const struct mr_interface *i;
 
 	if (interface) {
@@ -117,18 +117,18 @@ read_query(struct attachment *a, const struct evkeyvalq *query, struct mr_probe_
 		snprintf(why, size, "there is no node %s (millrace show nodes lists them)", node);
 		return false;
 	}
-	if (!number(query, "count", config->trace ? 10 : 0, config->trace ? COUNT_MAX : UINT32_MAX,
+	if (!number(call, "count", config->trace ? 10 : 0, config->trace ? COUNT_MAX : UINT32_MAX,
 		&config->count) ||
 	    (config->trace && config->count == 0)) {
 		snprintf(why, size, "count is not a number up to %d", COUNT_MAX);
 		return false;
 	}
-	if (!number(query, "snap", 0, 262144, &a->snap)) {
+	if (!number(call, "snap", 0, 262144, &a->snap)) {
 		snprintf(why, size, "snap is not a number of bytes");
 		return false;
 	}
 	if (!config->trace &&
-	    !points(server_param(query, "points", node ? "node" : "rx,tx,drop"), &config->points)) {
+	    !points(mr_http_param(call, "points", node ? "node" : "rx,tx,drop"), &config->points)) {
 		snprintf(why, size, "points are some of rx, tx, drop, node");
 		return false;
 	}
@@ -143,15 +143,14 @@ read_query(struct attachment *a, const struct evkeyvalq *query, struct mr_probe_
 }
 
 struct attachment *
-attachment_create(struct mr_server *s, struct evhttp_request *req, const struct evkeyvalq *query,
-    bool trace)
+attachment_create(const struct mr_http_call *call, bool trace)
 {
-	struct mr_graph *g = mr_dataplane_graph(s->config.dataplane);
+	struct mr_graph *g = mr_dataplane_graph(call->state);
 	struct mr_probe_config config = {
 		.trace = trace,
 		.port = MR_PROBE_ANY,
 		.node = MR_PROBE_ANY,
-		.buffers = mr_dataplane_buffers(s->config.dataplane),
+		.buffers = mr_dataplane_buffers(call->state),
 		.workers = (uint16_t)mr_graph_worker_count(g),
 	};
 	struct attachment *a = calloc(1, sizeof(*a));
@@ -159,16 +158,16 @@ attachment_create(struct mr_server *s, struct evhttp_request *req, const struct 
 	char why[512];
 
 	if (!a) {
-		server_fail(req, 503, "no memory");
+		mr_http_fail(call, 503, "no memory");
 		return NULL;
 	}
-	a->server = s;
-	if (!read_query(a, query, &config, why, sizeof(why))) {
-		server_fail(req, 400, "%s", why);
+	a->dp = call->state;
+	if (!read_query(a, call, &config, why, sizeof(why))) {
+		mr_http_fail(call, 400, "%s", why);
 	} else if (mr_probe_create(&a->probe, &config, &error)) {
-		server_fail(req, 503, "%s", error.text);
+		mr_http_fail(call, 503, "%s", error.text);
 	} else if (mr_graph_attach(g, a->probe, &error)) {
-		server_fail(req, 503, "%s", error.text);
+		mr_http_fail(call, 503, "%s", error.text);
 		mr_probe_destroy(a->probe);
 		a->probe = NULL;
 	} else {
@@ -184,7 +183,7 @@ attachment_destroy(struct attachment *a)
 	if (!a)
 		return;
 	if (a->probe) {
-		mr_graph_detach(mr_dataplane_graph(a->server->config.dataplane), a->probe);
+		mr_graph_detach(mr_dataplane_graph(a->dp), a->probe);
 		mr_probe_destroy(a->probe);
 	}
 	if (a->filtered)

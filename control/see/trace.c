@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* Recordings of real packets, one JSON object a line (control/recording.c). */
+/* Recordings of real packets, one JSON object a line (control/see/recording.c). */
 
 #include <event2/buffer.h>
 #include <stdlib.h>
 
-#include "control/attach_int.h"
+#include "control/see/attach_int.h"
 
 static bool
-step(struct stream *st)
+step(struct mr_http_stream *st)
 {
 	struct attachment *a = st->arg;
 	struct evbuffer *out = evbuffer_new();
@@ -17,7 +17,7 @@ step(struct stream *st)
 	if (!out)
 		return true;
 	while (a->done < a->count && (r = mr_probe_recording(a->probe, a->done)) != NULL) {
-		char *text = recording_json(a->server->config.dataplane, r, NULL);
+		char *text = see_recording_json(a->dp, r, NULL);
 
 		if (text)
 			evbuffer_add_printf(out, "%s\n", text);
@@ -25,26 +25,26 @@ step(struct stream *st)
 		a->done++;
 	}
 	if (evbuffer_get_length(out) > 0)
-		evhttp_send_reply_chunk(st->request, out);
+		evhttp_send_reply_chunk(st->req, out);
 	evbuffer_free(out);
 	return a->done >= a->count;
 }
 
 static void
-end(struct stream *st)
+end(struct mr_http_stream *st)
 {
 	attachment_destroy(st->arg);
 }
 
 void
-server_trace(struct mr_server *s, struct evhttp_request *req, const struct evkeyvalq *query)
+see_trace(const struct mr_http_call *call)
 {
-	struct attachment *a = attachment_create(s, req, query, true);
+	struct attachment *a = attachment_create(call, true);
 
 	if (!a)
 		return;
-	if (server_stream(s, req, "application/x-ndjson", step, end, a)) {
+	if (mr_http_stream(call, "application/x-ndjson", step, end, a)) {
 		attachment_destroy(a);
-		server_fail(req, 503, "no memory");
+		mr_http_fail(call, 503, "no memory");
 	}
 }

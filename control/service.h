@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef MR_CONTROL_SERVICE_H
+#define MR_CONTROL_SERVICE_H
+
+/*
+ * What a service of the control plane tells about itself: one constant descriptor,
+ * `mr_service_NAME`, in the service's own folder. A service is how machines and people steer the
+ * data plane or see inside it: HTTP resources, exporters, recorders. It may bring a YANG module and
+ * takes part in commits as a network function does (nf/nf.h), behind all of them. The build makes the list; nothing else learns a service's name.
+ *
+ * Threads: everything here runs on the control thread.
+ */
+
+#include "control/control.h"
+#include "control/http/http.h"
+#include "model/config.h"
+#include "model/state.h"
+
+struct mr_service {
+	const char *name;
+	const char *doc;
+	const char *yang; /* the text of its YANG module; null: none */
+
+	/* The data plane is there, with its first configuration in it, not yet running. */
+	int (*create)(void **state, struct mr_control *, struct mr_error *);
+	void (*destroy)(void *state);
+
+	/* Each may be null. `state` is null in check when there is no running data plane. */
+	void (*check)(void *state, const struct mr_config *next, struct mr_report *);
+	int (*prepare)(void *state, const struct mr_config *next, struct mr_error *);
+	void (*commit)(void *state);
+	void (*finish)(void *state);
+	void (*abort)(void *state);
+
+	void (*tick)(void *state, uint32_t seconds);  /* once a second; may be null */
+	void (*show)(void *state, struct mr_state *); /* writes its state; may be null */
+	const struct mr_http_route *routes;           /* end with a null path; may be null */
+};
+
+/* Ends with a null pointer. */
+extern const struct mr_service *const mr_service_list[];
+
+#endif

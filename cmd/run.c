@@ -138,8 +138,7 @@ on_reload(evutil_socket_t signal_number, short what, void *arg)
 		    d->path);
 		return;
 	}
-	if (mr_report_create(&report) == 0 &&
-	    mr_control_apply(d->control, config, report) == 0) {
+	if (mr_report_create(&report) == 0 && mr_control_apply(d->control, config, report) == 0) {
 		say_what_waits(d, config);
 		set_log_level(d, config);
 		mr_log(&d->log, MR_LOG_NOTICE, "%s applied", d->path);
@@ -219,8 +218,7 @@ watch(struct daemon *d, bool stay)
 
 /* The services around the data plane, and the socket on which they are asked. */
 static int
-serve(struct daemon *d, const struct mr_config *config, const char *given,
-    struct mr_report *report)
+serve(struct daemon *d, const struct mr_config *config, const char *given, struct mr_report *report)
 {
 	const struct mr_conf *system = mr_conf_child(mr_conf_root(config), "system");
 	char fallback[108];

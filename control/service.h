@@ -11,10 +11,27 @@
  * Threads: everything here runs on the control thread.
  */
 
+#include <jansson.h>
+
 #include "control/control.h"
 #include "control/http/http.h"
 #include "model/config.h"
 #include "model/state.h"
+
+/* One operation (an rpc of the service's YANG module): POST /restconf/operations/NAME. */
+struct mr_rpc_call {
+	const char *who;          /* as in mr_http_call */
+	const json_t *input;      /* an object with the input's leaves; null: none was sent */
+	json_t *output;           /* an object to be filled, empty */
+	struct mr_report *report; /* what is wrong; filled when -EINVAL comes back */
+	struct mr_error error;    /* what else went wrong */
+};
+struct mr_rpc {
+	const char *name;       /* "millrace-commit:apply" */
+	enum mr_http_role role; /* who may */
+	/* 0; -EINVAL: the client's mistake; -ENOENT; -EAGAIN, -EBUSY: not now; others: it failed. */
+	int (*run)(void *state, struct mr_rpc_call *);
+};
 
 struct mr_service {
 	const char *name;
@@ -35,6 +52,7 @@ struct mr_service {
 	void (*tick)(void *state, uint32_t seconds);  /* once a second; may be null */
 	void (*show)(void *state, struct mr_state *); /* writes its state; may be null */
 	const struct mr_http_route *routes;           /* end with a null path; may be null */
+	const struct mr_rpc *rpcs;                    /* end with a null name; may be null */
 };
 
 /* Ends with a null pointer. */

@@ -127,7 +127,7 @@ other(const struct ct_table *t, struct ct_line *c, uint32_t index, uint32_t word
 	*timeout = atomic_load_explicit(&c->timeout, memory_order_relaxed);
 	return *timeout != CT_UDP || !(word & CT_REPLIED) ||
 	    (int32_t)(now - atomic_load_explicit(&t->cold[index].created, memory_order_relaxed)) <=
-	    2;
+	    CT_TALK_SECONDS;
 }
 
 mr_inline uint8_t

@@ -402,6 +402,7 @@ const struct mr_node_class ct_track_class = {
 	MR_NODE_RUN(track),
 	.replays = true,
 	.replay = ct_replay,
+	.marks = true,
 	.replay_one = ct_replay_one,
 	.replay_lines = ct_replay_lines,
 	.settle = ct_settle,

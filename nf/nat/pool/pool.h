@@ -129,6 +129,8 @@ int nat_pool_withhold(struct nat_pool *, be32_t address, bool withheld);
 /* The mapping that has it; 0: none. */
 uint32_t nat_pool_find(const struct nat_pool *, be32_t address, enum nat_proto, be16_t port);
 void nat_pool_prefetch(const struct nat_pool *, be32_t address, enum nat_proto, be16_t port);
+/* What giving this port will write. */
+void nat_pool_prefetch_give(const struct nat_pool *, be32_t address, enum nat_proto, be16_t port);
 bool nat_pool_has(const struct nat_pool *, be32_t address);
 
 /* Control, each second: ends quarantines, and subscribers that are gone, in slices. */

@@ -325,8 +325,8 @@ mr_dataplane_apply(struct mr_dataplane *dp, const struct mr_config *config,
 	for (unsigned i = 0; mr_nf_list[i]; i++)
 		mr_nf_list[i]->finish(dp->states[i]);
 	mr_flight_set_on(dp->graph,
-	    mr_conf_bool(mr_conf_child(mr_conf_child(mr_conf_root(config), "system"),
-			     "flight-recorder"),
+	    mr_conf_bool(
+		mr_conf_child(mr_conf_child(mr_conf_root(config), "system"), "flight-recorder"),
 		"enabled", true));
 	return 0;
 }

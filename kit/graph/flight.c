@@ -29,8 +29,8 @@ flight_create(struct flight **out, const struct mr_flight_config *config, struct
 	struct flight *f;
 
 	if (bytes > MR_FLIGHT_BYTES_MAX)
-		return mr_error_set(error, -EINVAL, "flight recorder: %u bytes, but %u are the most",
-		    bytes, MR_FLIGHT_BYTES_MAX);
+		return mr_error_set(error, -EINVAL,
+		    "flight recorder: %u bytes, but %u are the most", bytes, MR_FLIGHT_BYTES_MAX);
 	f = lines(sizeof(*f));
 	if (!f)
 		goto no_memory;
@@ -125,8 +125,8 @@ rescue(struct flight *f, uint64_t number)
 
 	if (m->epoch != g->epoch || g->count - m->ordinal > MR_FLIGHT_KEPT)
 		return;
-	to = f->kept +
-	    ((size_t)m->group * MR_FLIGHT_KEPT + m->ordinal % MR_FLIGHT_KEPT) * f->stride;
+	to =
+	    f->kept + ((size_t)m->group * MR_FLIGHT_KEPT + m->ordinal % MR_FLIGHT_KEPT) * f->stride;
 	/* Relaxed: the 0 is ordered by the words behind it; what is read we wrote ourselves. */
 	atomic_store_explicit(&to[0], 0, memory_order_relaxed);
 	for (unsigned i = 1; i < f->stride; i++)

@@ -46,14 +46,14 @@ struct mr_flight_config {
 
 /* One packet that was dropped. */
 struct mr_flight_drop {
-	uint64_t number; /* of its worker's, from 1; those of one worker never repeat */
-	uint64_t cycles; /* when: mr_cycles() */
+	uint64_t number;     /* of its worker's, from 1; those of one worker never repeat */
+	uint64_t cycles;     /* when: mr_cycles() */
 	uint64_t stands_for; /* itself, and those of its reason that were not kept before it */
 	const struct mr_node_class *class; /* of the node that dropped it */
 	const char *node;     /* the node's name; its class's when the node is there no more */
 	const uint8_t *bytes; /* [kept] */
 	uint32_t kept, length;
-	uint32_t flow;    /* of the flow lane, which replayed it; or MR_FLIGHT_NO_FLOW */
+	uint32_t flow; /* of the flow lane, which replayed it; or MR_FLIGHT_NO_FLOW */
 	uint16_t worker;
 	uint16_t index;  /* the node's; UINT16_MAX when it is there no more */
 	uint16_t reason; /* of the class's drops */

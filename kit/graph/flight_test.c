@@ -306,8 +306,7 @@ test_changes(void **state)
 
 	/* Another node with the same index is not the one that dropped it. */
 	mr_graph_remove_node(b.graph, b.node);
-	assert_int_equal(
-	    mr_graph_add_node(b.graph, &drop_class, "new", NULL, &other, &b.error), 0);
+	assert_int_equal(mr_graph_add_node(b.graph, &drop_class, "new", NULL, &other, &b.error), 0);
 	assert_int_equal(other, b.node);
 	mr_graph_remove_port(b.graph, SINK);
 	assert_int_equal(mr_graph_set_input(b.graph, GEN, other, 0), 0);
@@ -347,9 +346,8 @@ test_many_groups(void **state)
 		char name[16];
 
 		snprintf(name, sizeof(name), "n%u", i);
-		assert_int_equal(mr_graph_add_node(b.graph, &drop_class, name, NULL, &nodes[i],
-				     &b.error),
-		    0);
+		assert_int_equal(
+		    mr_graph_add_node(b.graph, &drop_class, name, NULL, &nodes[i], &b.error), 0);
 	}
 	assert_int_equal(mr_graph_commit(b.graph, &b.error), 0);
 	for (unsigned i = 0; i < MR_ARRAY_COUNT(nodes); i++) {

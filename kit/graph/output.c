@@ -72,8 +72,7 @@ send(struct mr_worker *w, const struct plan_port *pp, const uint32_t *packets, u
 	}
 	sent = send_burst(w, pp, packets, count);
 	if (mr_unlikely(sent < count))
-		mr_worker_refuse(w, pp->port->index, MR_TX_DROP_FULL, packets + sent,
-		    count - sent);
+		mr_worker_refuse(w, pp->port->index, MR_TX_DROP_FULL, packets + sent, count - sent);
 }
 
 static bool

@@ -79,6 +79,7 @@ struct plan_input {
 	int fd;
 };
 
+struct walk;
 struct mr_plan {
 	uint64_t generation;
 	uint32_t node_count;
@@ -114,6 +115,7 @@ struct mr_worker {
 	uint32_t seconds;
 	uint32_t ticked; /* the second in which nodes were last called for it */
 	uint16_t index;
+	struct walk *walk;  /* it only explains: explain.c */
 	uint32_t explained; /* the packet at the node, when it only explains */
 	uint64_t pending[MR_GRAPH_NODES_MAX / 64]; /* nodes with something to do, by rank */
 	uint64_t dirty[OUT_SLOTS / 64];            /* slots of out with something to flush */
@@ -236,6 +238,9 @@ void mr_worker_refuse(struct mr_worker *, unsigned port, unsigned reason, const 
 
 /* explain.c: a packet that a node made while it explained becomes a branch of the recording. */
 void mr_worker_adopt(struct mr_worker *, uint32_t packet);
+/* Of packets that would leave. */
+void mr_worker_tell_sent(struct mr_worker *, uint16_t port, const uint32_t *packets,
+    unsigned count);
 
 /* output.c */
 void mr_worker_flush_slot(struct mr_worker *, unsigned slot);

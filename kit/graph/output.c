@@ -144,6 +144,7 @@ settle_and_send(struct mr_worker *w, const struct plan_port *pp, const struct ve
 static void
 explain_output(struct mr_worker *w, const struct plan_port *pp, const struct vector *v)
 {
+	mr_worker_tell_sent(w, pp->port->index, v->packets, v->count);
 	end_recordings(w, pp, v);
 	mr_packets_free(w->graph->buffers, w->index, v->packets, v->count);
 }

@@ -13,6 +13,7 @@
  *	POST /act/flush/connections?...	what a function offers to be done; a line for each piece
  *					of the work, with a number
  *	GET /trace?count=N&interface=I&filter=F		recordings, one JSON object a line
+ *	POST /explain?drop=ID		what would now happen to a packet that was dropped
  *	POST /explain?interface=I	what would happen to the frame in the body (in hexadecimal
  *					digits), as such an object; with to=own it goes to this
  *					data plane's own Ethernet address

@@ -45,7 +45,7 @@ reply(const struct mr_http_call *call, const struct selection *what, struct mr_f
 		return;
 	}
 	if (strcmp(call->path, "summary") == 0) {
-		drops_write_summary(what->dp, out, list);
+		drops_write_summary(what, out, list);
 		send_buffer(call, "application/x-ndjson", out);
 	} else if (strcmp(format, "json") == 0) {
 		selection_apply(what, list);

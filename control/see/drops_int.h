@@ -46,7 +46,8 @@ void drop_time(const struct mr_graph *, uint64_t cycles, char text[32]);
 void drop_write_json(struct mr_dataplane *, struct evbuffer *, const struct mr_flight_drop *);
 /* A whole pcapng file. */
 void drops_write_pcapng(struct mr_dataplane *, struct evbuffer *, const struct mr_flight_list *);
-/* A line for each node and reason that dropped any. */
-void drops_write_summary(struct mr_dataplane *, struct evbuffer *, const struct mr_flight_list *);
+/* A line for each node and reason selected that dropped any. */
+void drops_write_summary(const struct selection *, struct evbuffer *,
+    const struct mr_flight_list *);
 
 #endif

@@ -181,17 +181,18 @@ summary_line(struct mr_dataplane *dp, struct evbuffer *out, const struct mr_flig
 }
 
 void
-drops_write_summary(struct mr_dataplane *dp, struct evbuffer *out,
+drops_write_summary(const struct selection *what, struct evbuffer *out,
     const struct mr_flight_list *list)
 {
-	const struct mr_graph *g = mr_dataplane_graph(dp);
+	const struct mr_graph *g = mr_dataplane_graph(what->dp);
 	struct mr_node_stats s;
 
 	for (unsigned n = 0; n < mr_graph_node_count(g); n++) {
 		if (mr_graph_node_stats(g, (uint16_t)n, &s))
 			continue;
 		for (unsigned i = 0; i < s.class->drop_count; i++)
-			if (s.drops[i])
-				summary_line(dp, out, list, (uint16_t)n, &s, i);
+			if (s.drops[i] && (!*what->node || !strcmp(what->node, s.name)) &&
+			    (!*what->reason || !strcmp(what->reason, s.class->drops[i].name)))
+				summary_line(what->dp, out, list, (uint16_t)n, &s, i);
 	}
 }

@@ -13,8 +13,9 @@
 #include "nf/dataplane.h"
 
 /* A recording as one line of JSON, to be freed; null without memory.
- * `lane`: what the flow lane has for the packet; null: not said. */
-char *see_recording_json(struct mr_dataplane *, const struct mr_recording *, json_t *lane);
+ * `lane`: what the flow lane has for the packet; `sent`: what would leave; null: not said. */
+char *see_recording_json(struct mr_dataplane *, const struct mr_recording *, json_t *lane,
+    json_t *sent);
 
 /* An expression of tcpdump's language, to be freed (pcap_freecode). False: `why` says what is wrong
  * with it. */

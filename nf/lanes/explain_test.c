@@ -197,8 +197,7 @@ tell(struct test *t, const char *whose, const struct fate *f)
 static bool
 is_waiting(const struct test *t, unsigned i)
 {
-	const struct mr_node_class *class =
-	    mr_graph_node_class(t->plane->graph, t->said.nodes[i]);
+	const struct mr_node_class *class = mr_graph_node_class(t->plane->graph, t->said.nodes[i]);
 	const char *name = class->drops[t->said.reasons[i]].name;
 
 	return strstr(name, "explained") || strcmp(name, "fragment-waits") == 0;
@@ -296,9 +295,8 @@ one_by_one(struct test *t)
 			struct mr_lanes_flow found;
 
 			bed_must(t->bed, copy != MR_PACKET_NONE);
-			t->replayed += mr_lanes_find(t->plane->dp,
-					   t->plane->ports[p].port->index, packets[p][i],
-					   &found) == MR_LANES_FLOW;
+			t->replayed += mr_lanes_find(t->plane->dp, t->plane->ports[p].port->index,
+					   packets[p][i], &found) == MR_LANES_FLOW;
 			explain(t, p, copy);
 			give(t, p, packets[p][i]);
 			compare(t, p);

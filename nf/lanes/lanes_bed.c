@@ -168,6 +168,8 @@ port_tx(struct mr_port *port, unsigned queue, unsigned worker, const uint32_t *p
 	struct bed_port *bp = port_of(port);
 
 	(void)queue;
+	if (bp->full)
+		return 0;
 	if (bp->sink)
 		bp->sink(bp, worker, packets, count);
 	else

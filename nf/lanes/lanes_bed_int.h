@@ -70,6 +70,7 @@ struct bed_port {
 	struct bed_plane *plane;
 	struct mr_port *port;
 	_Atomic int link;
+	bool full; /* takes nothing that is sent */
 	uint32_t waiting[MR_VECTOR_MAX];
 	unsigned wait_count;
 	/* Packets made on the worker's thread, where a test wants that. */

@@ -227,9 +227,11 @@ deliver_uniform(struct mr_worker *w, struct plan_node *from, struct vector *v, m
 	case MR_VERDICT_EDGE:
 		if (mr_unlikely(index >= from->rt->class->edge_count))
 			break;
+		mr_counter_add(&from->rt->edges[index], v->count);
 		mr_worker_enter_vector(w, from->edges[index], v);
 		return;
 	case MR_VERDICT_OUTPUT:
+		mr_counter_add(&from->rt->edges[from->rt->class->edge_count], v->count);
 		mr_worker_output_vector(w, index, v);
 		return;
 	case MR_VERDICT_DROP:
@@ -256,11 +258,13 @@ deliver_one(struct mr_worker *w, struct plan_node *from, uint32_t packet, mr_ver
 
 	switch (verdict & MR_VERDICT_CLASS) {
 	case MR_VERDICT_OUTPUT:
+		mr_counter_add(&from->rt->edges[from->rt->class->edge_count], 1);
 		mr_worker_output(w, index, &packet, 1, recorded);
 		return;
 	case MR_VERDICT_EDGE:
 		if (mr_unlikely(index >= from->rt->class->edge_count))
 			break;
+		mr_counter_add(&from->rt->edges[index], 1);
 		enter_one(w, from->edges[index], packet, recorded);
 		return;
 	case MR_VERDICT_DROP:
@@ -282,7 +286,7 @@ deliver_mixed(struct mr_worker *w, struct plan_node *from, struct vector *v,
     const mr_verdict_t *verdicts)
 {
 	unsigned ports = w->current->port_count;
-	unsigned i = 0, end;
+	unsigned i = 0, sent = 0, end;
 
 	while (i < v->count) {
 		unsigned index = verdicts[i] & MR_VERDICT_INDEX;
@@ -296,6 +300,7 @@ deliver_mixed(struct mr_worker *w, struct plan_node *from, struct vector *v,
 				out->packets[out->count++] = v->packets[i++];
 				out->recorded |= v->recorded;
 				w->dirty[slot / 64] |= 1ull << (slot % 64);
+				sent++;
 				continue;
 			}
 		}
@@ -309,6 +314,7 @@ deliver_mixed(struct mr_worker *w, struct plan_node *from, struct vector *v,
 		deliver_one(w, from, v->packets[i], verdicts[i], v->recorded);
 		i++;
 	}
+	mr_counter_add(&from->rt->edges[from->rt->class->edge_count], sent);
 	vector_put(w, v);
 }
 

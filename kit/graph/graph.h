@@ -103,6 +103,8 @@ MR_API uint16_t mr_graph_input(const struct mr_graph *, uint16_t port);
 /* What nodes send on this port enters at this node instead, which sends with mr_verdict_send (it,
  * or the last of those it leads to); UINT16_MAX: nothing stands there. */
 MR_API int mr_graph_set_output(struct mr_graph *, uint16_t port, uint16_t node);
+/* The node that stands behind its output; UINT16_MAX: none, or no such port. */
+MR_API uint16_t mr_graph_output(const struct mr_graph *, uint16_t port);
 MR_API void mr_graph_set_port_up(struct mr_graph *, uint16_t port, bool up);
 
 MR_API int mr_graph_commit(struct mr_graph *, struct mr_error *);
@@ -129,6 +131,8 @@ struct mr_node_stats {
 	uint64_t held;
 	uint64_t drops[MR_NODE_DROPS_MAX];
 	uint64_t counters[MR_NODE_COUNTERS_MAX];
+	uint64_t edges[MR_NODE_EDGES_MAX]; /* packets that it sent along each */
+	uint64_t outputs;                  /* and to ports */
 };
 struct mr_worker_stats {
 	int cpu; /* -1: not pinned */

@@ -137,12 +137,14 @@ mr_node_rt_create(struct mr_worker *w, uint16_t node, const struct mr_node_class
 	    aligned_alloc(MR_CACHE_LINE, MR_ALIGN_UP(sizeof(*rt), (size_t)MR_CACHE_LINE));
 	size_t counters = MR_MAX(class->counter_count, (uint16_t)1);
 	size_t drops = MR_MAX(class->drop_count, (uint16_t)1);
+	size_t edges = class->edge_count + 1u;
 
 	if (!rt)
 		return NULL;
 	memset(rt, 0, sizeof(*rt));
 	rt->class = class;
 	rt->drops = calloc(drops, sizeof(*rt->drops));
+	rt->edges = calloc(edges, sizeof(*rt->edges));
 	rt->run = (struct mr_node_run){
 		.self = self,
 		.base = w->graph->buffers->base,
@@ -153,7 +155,7 @@ mr_node_rt_create(struct mr_worker *w, uint16_t node, const struct mr_node_class
 		.node = node,
 		.owner = w,
 	};
-	if (!rt->drops || !rt->run.counters) {
+	if (!rt->drops || !rt->edges || !rt->run.counters) {
 		mr_node_rt_destroy(rt);
 		return NULL;
 	}
@@ -166,6 +168,7 @@ mr_node_rt_destroy(struct node_rt *rt)
 	if (!rt)
 		return;
 	free(rt->drops);
+	free(rt->edges);
 	free(rt->run.counters);
 	free(rt);
 }

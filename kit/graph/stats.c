@@ -89,6 +89,9 @@ mr_graph_node_stats(const struct mr_graph *g, uint16_t node, struct mr_node_stat
 			out->drops[i] += mr_counter_get(&rt->drops[i]);
 		for (unsigned i = 0; i < dn->class->counter_count; i++)
 			out->counters[i] += mr_counter_get(&rt->run.counters[i]);
+		for (unsigned i = 0; i < dn->class->edge_count; i++)
+			out->edges[i] += mr_counter_get(&rt->edges[i]);
+		out->outputs += mr_counter_get(&rt->edges[dn->class->edge_count]);
 	}
 	return 0;
 }

@@ -209,6 +209,16 @@ mr_worker_output_vector(struct mr_worker *w, unsigned port, struct vector *v)
 	vector_put(w, v);
 }
 
+/* `port` may carry MR_VERDICT_FINAL. Memory for a port that is none is there, too. */
+static inline void
+count_send(struct node_rt *rt, unsigned port, unsigned count)
+{
+	unsigned slot = (port & ~MR_VERDICT_FINAL) + ((port & MR_VERDICT_FINAL) >> 3);
+
+	if (mr_likely(slot < OUT_SLOTS))
+		mr_counter_add(&rt->sends[slot], count);
+}
+
 static void
 no_verdict(struct mr_worker *w, const uint32_t *packets, unsigned count)
 {
@@ -231,7 +241,7 @@ deliver_uniform(struct mr_worker *w, struct plan_node *from, struct vector *v, m
 		mr_worker_enter_vector(w, from->edges[index], v);
 		return;
 	case MR_VERDICT_OUTPUT:
-		mr_counter_add(&from->rt->edges[from->rt->class->edge_count], v->count);
+		count_send(from->rt, index, v->count);
 		mr_worker_output_vector(w, index, v);
 		return;
 	case MR_VERDICT_DROP:
@@ -258,7 +268,7 @@ deliver_one(struct mr_worker *w, struct plan_node *from, uint32_t packet, mr_ver
 
 	switch (verdict & MR_VERDICT_CLASS) {
 	case MR_VERDICT_OUTPUT:
-		mr_counter_add(&from->rt->edges[from->rt->class->edge_count], 1);
+		count_send(from->rt, index, 1);
 		mr_worker_output(w, index, &packet, 1, recorded);
 		return;
 	case MR_VERDICT_EDGE:
@@ -286,7 +296,7 @@ deliver_mixed(struct mr_worker *w, struct plan_node *from, struct vector *v,
     const mr_verdict_t *verdicts)
 {
 	unsigned ports = w->current->port_count;
-	unsigned i = 0, sent = 0, end;
+	unsigned i = 0, end;
 
 	while (i < v->count) {
 		unsigned index = verdicts[i] & MR_VERDICT_INDEX;
@@ -300,7 +310,7 @@ deliver_mixed(struct mr_worker *w, struct plan_node *from, struct vector *v,
 				out->packets[out->count++] = v->packets[i++];
 				out->recorded |= v->recorded;
 				w->dirty[slot / 64] |= 1ull << (slot % 64);
-				sent++;
+				count_send(from->rt, index, 1);
 				continue;
 			}
 		}
@@ -314,7 +324,6 @@ deliver_mixed(struct mr_worker *w, struct plan_node *from, struct vector *v,
 		deliver_one(w, from, v->packets[i], verdicts[i], v->recorded);
 		i++;
 	}
-	mr_counter_add(&from->rt->edges[from->rt->class->edge_count], sent);
 	vector_put(w, v);
 }
 

@@ -49,7 +49,8 @@ struct node_rt {
 	_Atomic uint64_t calls, packets, cycles;
 	_Atomic uint64_t held;   /* now: may fall */
 	_Atomic uint64_t *drops; /* [drop_count] */
-	_Atomic uint64_t *edges; /* [edge_count + 1]: packets that took each; the last: a port */
+	_Atomic uint64_t *edges; /* [edge_count]: packets that took each */
+	_Atomic uint64_t *sends; /* [OUT_SLOTS]: packets for each port */
 };
 
 struct plan_node {

@@ -18,11 +18,10 @@ extern const char mr_yang_example[];
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static const char base[] =
-    "interface: {lan1: {mtu: 1500, options: {a/b: x}}, lan2: {}}\n"
-    "table:\n"
-    "  a: {order: [3, 1, 2], tags: [x], member: [lan1], by-port: 7}\n"
-    "  b: {fixed: [], extra: {low: 1}}\n";
+static const char base[] = "interface: {lan1: {mtu: 1500, options: {a/b: x}}, lan2: {}}\n"
+			   "table:\n"
+			   "  a: {order: [3, 1, 2], tags: [x], member: [lan1], by-port: 7}\n"
+			   "  b: {fixed: [], extra: {low: 1}}\n";
 
 static void
 check_paths(const struct mr_config *config, const struct mr_conf *node)
@@ -79,8 +78,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct mr_report *report;
 	char *path, *value;
 
-	if (!model && (mr_model_create(&model, texts, MR_ARRAY_COUNT(texts), NULL) ||
-			  mr_config_parse(&from, model, "base", base, strlen(base), NULL)))
+	if (!model &&
+	    (mr_model_create(&model, texts, MR_ARRAY_COUNT(texts), NULL) ||
+		mr_config_parse(&from, model, "base", base, strlen(base), NULL)))
 		abort();
 	if (!size || mr_report_create(&report))
 		return 0;

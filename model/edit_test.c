@@ -116,7 +116,8 @@ paths_lead_to_nodes(void **state)
 	}
 	assert_int_equal(mr_config_at(config, "", &node, &error), 0);
 	assert_ptr_equal(node, mr_conf_root(config));
-	assert_int_equal(mr_config_at(config, "table/a/fixed/7/02:00:00:00:00:01", &node, &error), 0);
+	assert_int_equal(mr_config_at(config, "table/a/fixed/7/02:00:00:00:00:01", &node, &error),
+	    0);
 	mr_path_print_rfc8040(node, text, sizeof(text));
 	assert_string_equal(text, "example:table=a/fixed=7,02%3A00%3A00%3A00%3A00%3A01");
 	/* Cut, like snprintf. */
@@ -139,8 +140,8 @@ odd_keys_come_back(void **state)
 
 	for (size_t i = 0; i < MR_ARRAY_COUNT(keys); i++)
 		snprintf(yaml + strlen(yaml), sizeof(yaml) - strlen(yaml),
-		    "      - {key: \"%s%s\", value: v}\n",
-		    strchr(keys[i], '"') ? "'\\\"" : keys[i], strchr(keys[i], '"') ? "" : "");
+		    "      - {key: \"%s%s\", value: v}\n", strchr(keys[i], '"') ? "'\\\"" : keys[i],
+		    strchr(keys[i], '"') ? "" : "");
 	config = good(yaml);
 	mr_conf_each(node, mr_conf_child(mr_conf_root(config), "interface"), "options") {
 		for (unsigned form = 0; form < 2; form++) {
@@ -165,54 +166,74 @@ static const struct {
 } edits[] = {
 	{ "a leaf", { .op = MR_EDIT_MERGE, .path = "interface/lan1/mtu", .value = "9k" }, 0,
 	    "change interface/lan1/mtu 1500 9000\n" },
-	{ "a leaf that was not there", { .op = MR_EDIT_MERGE, .path = "interface/lan2/mtu", .value = "1400" }, 0,
+	{ "a leaf that was not there",
+	    { .op = MR_EDIT_MERGE, .path = "interface/lan2/mtu", .value = "1400" }, 0,
 	    "create interface/lan2/mtu - 1400\n" },
-	{ "the default, written", { .op = MR_EDIT_MERGE, .path = "interface/lan2/driver", .value = "xdp" }, 0, "" },
+	{ "the default, written",
+	    { .op = MR_EDIT_MERGE, .path = "interface/lan2/driver", .value = "xdp" }, 0, "" },
 	{ "an entry", { .op = MR_EDIT_MERGE, .path = "interface/lan3", .value = "{mtu: 1400}" }, 0,
 	    "create interface/lan3 - {mtu: 1400}\n" },
-	{ "a bare entry", { .op = MR_EDIT_MERGE, .path = "interface/lan3" }, 0, "create interface/lan3 - {}\n" },
-	{ "what is there stays", { .op = MR_EDIT_MERGE, .path = "interface/lan1", .value = "{rx-queues: 2}" }, 0,
+	{ "a bare entry", { .op = MR_EDIT_MERGE, .path = "interface/lan3" }, 0,
+	    "create interface/lan3 - {}\n" },
+	{ "what is there stays",
+	    { .op = MR_EDIT_MERGE, .path = "interface/lan1", .value = "{rx-queues: 2}" }, 0,
 	    "create interface/lan1/rx-queues - 2\n" },
-	{ "what is there goes", { .op = MR_EDIT_REPLACE, .path = "interface/lan1", .value = "{rx-queues: 2}" }, 0,
+	{ "what is there goes",
+	    { .op = MR_EDIT_REPLACE, .path = "interface/lan1", .value = "{rx-queues: 2}" }, 0,
 	    "delete interface/lan1/mtu 1500 -\ncreate interface/lan1/rx-queues - 2\n" },
-	{ "a short value", { .op = MR_EDIT_MERGE, .path = "interface/lan1/options/queues", .value = "2" }, 0,
+	{ "a short value",
+	    { .op = MR_EDIT_MERGE, .path = "interface/lan1/options/queues", .value = "2" }, 0,
 	    "create interface/lan1/options/queues - {value: \"2\"}\n" },
 	{ "an entry with two keys",
-	    { .op = MR_EDIT_MERGE, .path = "table/a/fixed/8/02:00:00:00:00:02", .value = "{interface: lan1}" }, 0,
-	    "create table/a/fixed/8/02:00:00:00:00:02 - {interface: lan1}\n" },
+	    { .op = MR_EDIT_MERGE,
+		.path = "table/a/fixed/8/02:00:00:00:00:02",
+		.value = "{interface: lan1}" },
+	    0, "create table/a/fixed/8/02:00:00:00:00:02 - {interface: lan1}\n" },
 	{ "an item of a leaf-list", { .op = MR_EDIT_MERGE, .path = "table/a/tags/z" }, 0,
 	    "create table/a/tags/z - z\n" },
-	{ "a whole leaf-list", { .op = MR_EDIT_REPLACE, .path = "table/a/tags", .value = "[x, w]" }, 0,
-	    "delete table/a/tags/y y -\ncreate table/a/tags/w - w\n" },
-	{ "another case of a choice", { .op = MR_EDIT_MERGE, .path = "table/a/by-name", .value = "n" }, 0,
+	{ "a whole leaf-list", { .op = MR_EDIT_REPLACE, .path = "table/a/tags", .value = "[x, w]" },
+	    0, "delete table/a/tags/y y -\ncreate table/a/tags/w - w\n" },
+	{ "another case of a choice",
+	    { .op = MR_EDIT_MERGE, .path = "table/a/by-name", .value = "n" }, 0,
 	    "delete table/a/by-port 7 -\ncreate table/a/by-name - n\n" },
 	{ "to the front",
 	    { .op = MR_EDIT_MERGE, .path = "table/a/order/2", .where = MR_EDIT_FIRST }, 0,
 	    "move table/a/order/2 after 1 first\n" },
 	{ "behind another",
-	    { .op = MR_EDIT_MERGE, .path = "table/a/order/9", .where = MR_EDIT_AFTER, .point = "table/a/order/3" },
+	    { .op = MR_EDIT_MERGE,
+		.path = "table/a/order/9",
+		.where = MR_EDIT_AFTER,
+		.point = "table/a/order/3" },
 	    0, "create table/a/order/9 - 9\n" },
 	{ "behind nobody",
-	    { .op = MR_EDIT_MERGE, .path = "table/a/order/9", .where = MR_EDIT_AFTER, .point = "table/a/order/8" },
+	    { .op = MR_EDIT_MERGE,
+		.path = "table/a/order/9",
+		.where = MR_EDIT_AFTER,
+		.point = "table/a/order/8" },
 	    -EINVAL, "table/a/order/9: there is no entry table/a/order/8 beside it" },
-	{ "no order to change", { .op = MR_EDIT_MERGE, .path = "interface/lan2", .where = MR_EDIT_FIRST }, -EINVAL,
+	{ "no order to change",
+	    { .op = MR_EDIT_MERGE, .path = "interface/lan2", .where = MR_EDIT_FIRST }, -EINVAL,
 	    "interface/lan2: has no order that could be changed" },
-	{ "created", { .op = MR_EDIT_CREATE, .path = "interface/lan3" }, 0, "create interface/lan3 - {}\n" },
-	{ "created over a default", { .op = MR_EDIT_CREATE, .path = "interface/lan1/driver", .value = "x" }, 0,
+	{ "created", { .op = MR_EDIT_CREATE, .path = "interface/lan3" }, 0,
+	    "create interface/lan3 - {}\n" },
+	{ "created over a default",
+	    { .op = MR_EDIT_CREATE, .path = "interface/lan1/driver", .value = "x" }, 0,
 	    "change interface/lan1/driver xdp x\n" },
 	{ "created twice", { .op = MR_EDIT_CREATE, .path = "interface/lan1" }, -EEXIST,
 	    "interface/lan1: is there already" },
-	{ "deleted", { .op = MR_EDIT_DELETE, .path = "interface/lan2" }, 0, "delete interface/lan2 {} -\n" },
+	{ "deleted", { .op = MR_EDIT_DELETE, .path = "interface/lan2" }, 0,
+	    "delete interface/lan2 {} -\n" },
 	{ "a whole list deleted", { .op = MR_EDIT_DELETE, .path = "table" }, 0,
-	    "delete table/a {tags: [x, \"y\"], order: [3, 1, 2], member: {lan1: {}}, fixed: [{vlan: "
+	    "delete table/a {tags: [x, \"y\"], order: [3, 1, 2], member: {lan1: {}}, fixed: "
+	    "[{vlan: "
 	    "7, mac: \"02:00:00:00:00:01\", interface: lan1}], by-port: 7} -\n"
 	    "delete table/b {extra: {low: 1, high: 2}} -\n" },
 	{ "an item deleted", { .op = MR_EDIT_DELETE, .path = "table/a/order/1" }, 0,
 	    "delete table/a/order/1 1 -\n" },
 	{ "nothing to delete", { .op = MR_EDIT_DELETE, .path = "interface/lan3" }, -ENOENT,
 	    "interface/lan3: there is nothing to delete" },
-	{ "a default is nothing", { .op = MR_EDIT_DELETE, .path = "interface/lan1/driver" }, -ENOENT,
-	    "interface/lan1/driver: there is nothing to delete" },
+	{ "a default is nothing", { .op = MR_EDIT_DELETE, .path = "interface/lan1/driver" },
+	    -ENOENT, "interface/lan1/driver: there is nothing to delete" },
 	{ "nothing to remove", { .op = MR_EDIT_REMOVE, .path = "interface/lan3" }, 0, "" },
 	{ "everything", { .op = MR_EDIT_DELETE, .path = "" }, -EINVAL,
 	    "the whole configuration cannot be deleted" },
@@ -222,50 +243,73 @@ static const struct {
 	    "table/a/entries: is state: millrace reports it and it cannot be configured" },
 	{ "no value", { .op = MR_EDIT_MERGE, .path = "interface/lan1/mtu" }, -EINVAL,
 	    "interface/lan1/mtu: has no value; it needs a number between 68 and 16000" },
-	{ "a bad value", { .op = MR_EDIT_MERGE, .path = "interface/lan1/mtu", .value = "9" }, -EINVAL,
-	    "interface/lan1/mtu: \"9\" is not a number between 68 and 16000" },
-	{ "a bad value inside", { .op = MR_EDIT_MERGE, .path = "interface/lan1", .value = "{mut: 9}" }, -EINVAL,
+	{ "a bad value", { .op = MR_EDIT_MERGE, .path = "interface/lan1/mtu", .value = "9" },
+	    -EINVAL, "interface/lan1/mtu: \"9\" is not a number between 68 and 16000" },
+	{ "a bad value inside",
+	    { .op = MR_EDIT_MERGE, .path = "interface/lan1", .value = "{mut: 9}" }, -EINVAL,
 	    "interface/lan1: unknown key \"mut\"; did you mean \"mtu\"?" },
-	{ "no such place", { .op = MR_EDIT_MERGE, .path = "interface/lan1/mut", .value = "9" }, -EINVAL,
+	{ "no such place", { .op = MR_EDIT_MERGE, .path = "interface/lan1/mut", .value = "9" },
+	    -EINVAL,
 	    "interface/lan1/mut: there is no \"mut\" in interface; did you mean \"mtu\"?" },
 	{ "a reference to nothing", { .op = MR_EDIT_REMOVE, .path = "interface/lan1" }, -EINVAL,
 	    "table/a/member/lan1: no interface named \"lan1\"" },
-	{ "a rule of the model", { .op = MR_EDIT_MERGE, .path = "table/b/extra/low", .value = "3" }, -EINVAL,
-	    "table/b/extra: has a low above its high" },
-	{ "an empty leaf", { .op = MR_EDIT_MERGE, .path = "table/b/flag" }, 0, "create table/b/flag - \n" },
+	{ "a rule of the model", { .op = MR_EDIT_MERGE, .path = "table/b/extra/low", .value = "3" },
+	    -EINVAL, "table/b/extra: has a low above its high" },
+	{ "an empty leaf", { .op = MR_EDIT_MERGE, .path = "table/b/flag" }, 0,
+	    "create table/b/flag - \n" },
 #define J(text) .json = text, .json_size = sizeof(text) - 1
-	{ "JSON of a leaf", { .op = MR_EDIT_REPLACE, .path = "interface=lan1/mtu", J("{\"example:mtu\":9000}") }, 0,
+	{ "JSON of a leaf",
+	    { .op = MR_EDIT_REPLACE, .path = "interface=lan1/mtu", J("{\"example:mtu\":9000}") }, 0,
 	    "change interface/lan1/mtu 1500 9000\n" },
 	{ "JSON of an entry",
-	    { .op = MR_EDIT_REPLACE, .path = "example:interface=lan1",
+	    { .op = MR_EDIT_REPLACE,
+		.path = "example:interface=lan1",
 		J("{\"example:interface\":[{\"name\":\"lan1\",\"rx-queues\":2}]}") },
 	    0, "delete interface/lan1/mtu 1500 -\ncreate interface/lan1/rx-queues - 2\n" },
 	{ "JSON of another entry",
-	    { .op = MR_EDIT_REPLACE, .path = "interface=lan1", J("{\"example:interface\":[{\"name\":\"lan2\"}]}") },
-	    -EINVAL, "interface=lan1: the value is about something else than the path, or about more" },
+	    { .op = MR_EDIT_REPLACE,
+		.path = "interface=lan1",
+		J("{\"example:interface\":[{\"name\":\"lan2\"}]}") },
+	    -EINVAL,
+	    "interface=lan1: the value is about something else than the path, or about more" },
 	{ "JSON of two entries",
-	    { .op = MR_EDIT_REPLACE, .path = "interface=lan1",
+	    { .op = MR_EDIT_REPLACE,
+		.path = "interface=lan1",
 		J("{\"interface\":[{\"name\":\"lan1\"},{\"name\":\"lan2\"}]}") },
-	    -EINVAL, "interface=lan1: the value is about something else than the path, or about more" },
-	{ "JSON of another name", { .op = MR_EDIT_REPLACE, .path = "interface=lan1", J("{\"table\":[]}") }, -EINVAL,
+	    -EINVAL,
+	    "interface=lan1: the value is about something else than the path, or about more" },
+	{ "JSON of another name",
+	    { .op = MR_EDIT_REPLACE, .path = "interface=lan1", J("{\"table\":[]}") }, -EINVAL,
 	    "interface=lan1: the value is a \"table\", but the path names a \"interface\"" },
 	{ "a child",
-	    { .op = MR_EDIT_CREATE, .path = "interface=lan1", J("{\"example:rx-queues\":2}"), .child = true }, 0,
-	    "create interface/lan1/rx-queues - 2\n" },
+	    { .op = MR_EDIT_CREATE,
+		.path = "interface=lan1",
+		J("{\"example:rx-queues\":2}"),
+		.child = true },
+	    0, "create interface/lan1/rx-queues - 2\n" },
 	{ "a child of the top",
-	    { .op = MR_EDIT_CREATE, .path = "", J("{\"example:interface\":[{\"name\":\"lan3\"}]}"), .child = true },
+	    { .op = MR_EDIT_CREATE,
+		.path = "",
+		J("{\"example:interface\":[{\"name\":\"lan3\"}]}"),
+		.child = true },
 	    0, "create interface/lan3 - {}\n" },
 	{ "a child that is there",
-	    { .op = MR_EDIT_CREATE, .path = "", J("{\"example:interface\":[{\"name\":\"lan1\"}]}"), .child = true },
+	    { .op = MR_EDIT_CREATE,
+		.path = "",
+		J("{\"example:interface\":[{\"name\":\"lan1\"}]}"),
+		.child = true },
 	    -EEXIST, "interface/lan1: is there already" },
 	{ "an empty leaf in JSON",
 	    { .op = MR_EDIT_MERGE, .path = "table=b", J("{\"flag\":[null]}"), .child = true }, 0,
 	    "create table/b/flag - \n" },
 	{ "everything in JSON",
-	    { .op = MR_EDIT_REPLACE, .path = "", J("{\"ietf-restconf:data\":{\"example:interface\":[{\"name\":"
-				     "\"lan9\"}]}}") },
+	    { .op = MR_EDIT_REPLACE,
+		.path = "",
+		J("{\"ietf-restconf:data\":{\"example:interface\":[{\"name\":"
+		  "\"lan9\"}]}}") },
 	    0,
-	    "delete table/a {tags: [x, \"y\"], order: [3, 1, 2], member: {lan1: {}}, fixed: [{vlan: "
+	    "delete table/a {tags: [x, \"y\"], order: [3, 1, 2], member: {lan1: {}}, fixed: "
+	    "[{vlan: "
 	    "7, mac: \"02:00:00:00:00:01\", interface: lan1}], by-port: 7} -\n"
 	    "delete table/b {extra: {low: 1, high: 2}} -\n"
 	    "delete interface/lan1 {mtu: 1500} -\ndelete interface/lan2 {} -\n"
@@ -339,8 +383,10 @@ edits_are_checked_together(void **state)
 	};
 	struct mr_config *from = good(BASE), *to;
 	char path[100];
-	const struct mr_edit child = { .op = MR_EDIT_CREATE, .path = "table=a",
-		J("{\"member\":[{\"interface\":\"lan2\"}]}"), .child = true };
+	const struct mr_edit child = { .op = MR_EDIT_CREATE,
+		.path = "table=a",
+		J("{\"member\":[{\"interface\":\"lan2\"}]}"),
+		.child = true };
 
 	assert_int_equal(mr_config_edit(&to, model, from, both, 2, NULL), -EINVAL);
 	assert_int_equal(mr_config_edit(&to, model, from, both, 4, NULL), 0);
@@ -393,7 +439,8 @@ prints_are_chosen(void **state)
 		    "{\"example:interface\":[{\"name\":\"lan1\",\"mtu\":1500}]}\n" },
 		{ { .form = MR_PRINT_JSON }, "interface/lan1/mtu", "{\"example:mtu\":1500}\n" },
 		{ { .form = MR_PRINT_JSON, .defaults = MR_PRINT_REPORT_ALL }, "interface/lan1",
-		    "{\"example:interface\":[{\"name\":\"lan1\",\"driver\":\"xdp\",\"enabled\":true,"
+		    "{\"example:interface\":[{\"name\":\"lan1\",\"driver\":\"xdp\",\"enabled\":"
+		    "true,"
 		    "\"mtu\":1500}]}\n" },
 		{ { .form = MR_PRINT_JSON, .depth = 1 }, "table/b", "{\"example:table\":[{}]}\n" },
 		{ { .form = MR_PRINT_JSON, .depth = 2 }, "table/b",
@@ -414,7 +461,8 @@ prints_are_chosen(void **state)
 		free(text);
 	}
 	mr_config_destroy(config);
-	config = good("table: {a: {ageing: 300, rate: 5G, limit: 16, ratio: 1.5, flag: , on: yes}}");
+	config =
+	    good("table: {a: {ageing: 300, rate: 5G, limit: 16, ratio: 1.5, flag: , on: yes}}");
 	text = printed(mr_conf_root(config), &(struct mr_print){ .form = MR_PRINT_JSON });
 	assert_string_equal(text,
 	    "{\"example:table\":[{\"name\":\"a\",\"ageing\":300,\"ratio\":\"1.5\",\"on\":true,"
@@ -439,10 +487,12 @@ joined_with_state(void **state)
 	assert_int_equal(mr_state_read(&reported, model, told, sizeof(told) - 1, &error), 0);
 	assert_int_equal(mr_config_join(&both, config, reported), 0);
 	assert_int_equal(mr_config_at(both, "table/a", &node, &error), 0);
-	text = printed(node, &(struct mr_print){ .form = MR_PRINT_JSON, .content = MR_PRINT_NONCONFIG });
+	text = printed(node,
+	    &(struct mr_print){ .form = MR_PRINT_JSON, .content = MR_PRINT_NONCONFIG });
 	assert_string_equal(text, "{\"example:table\":[{\"name\":\"a\",\"entries\":7}]}\n");
 	free(text);
-	text = printed(node, &(struct mr_print){ .form = MR_PRINT_JSON, .content = MR_PRINT_CONFIG });
+	text =
+	    printed(node, &(struct mr_print){ .form = MR_PRINT_JSON, .content = MR_PRINT_CONFIG });
 	assert_null(strstr(text, "entries"));
 	free(text);
 	mr_config_destroy(both);
@@ -457,8 +507,8 @@ texts_survive(void **state)
 	static const char *const texts[] = { "", " ", "~", "null", "yes", "1", "1.5", "0x10", "1e3",
 		"-", "- a", "a: b", "a #b", "#b", "a:", "[a]", "{a}", "'a'", "\\\"a\\\"", "a\\nb",
 		"\\t", "*a", "&a", "!a", "|", ">", "%a", "@a", "`a", "2026-11-21", "12:30:45",
-		"a\\\\b", "\\u00fc", "\\U0001f600", "\\x01", "\\x7f", "<<", "=", "---", "a, b", "?a",
-		"+1", ".5", "1_000", "a ", "a\\u2028b", "\\u0085", "\\ufeffa" };
+		"a\\\\b", "\\u00fc", "\\U0001f600", "\\x01", "\\x7f", "<<", "=", "---", "a, b",
+		"?a", "+1", ".5", "1_000", "a ", "a\\u2028b", "\\u0085", "\\ufeffa" };
 
 	for (size_t i = 0; i < MR_ARRAY_COUNT(texts); i++) {
 		char yaml[200], *text;
@@ -471,8 +521,9 @@ texts_survive(void **state)
 		for (unsigned form = 0; form < 2; form++) {
 			text = printed(mr_conf_root(config),
 			    &(struct mr_print){ .form = (enum mr_print_form)form });
-			if (form ? mr_config_parse_json(&again, model, "j", text, strlen(text), NULL)
-				 : mr_config_parse(&again, model, "y", text, strlen(text), NULL))
+			if (form
+				? mr_config_parse_json(&again, model, "j", text, strlen(text), NULL)
+				: mr_config_parse(&again, model, "y", text, strlen(text), NULL))
 				fail_msg("refused: %s", text);
 			if (!mr_conf_equal(mr_conf_root(config), mr_conf_root(again)))
 				fail_msg("%s", text);
@@ -521,8 +572,8 @@ json_is_read_strictly(void **state)
 		int rc;
 
 		assert_int_equal(mr_report_create(&report), 0);
-		rc = mr_config_parse_json(&config, model, "j", cases[i].text,
-		    strlen(cases[i].text), report);
+		rc = mr_config_parse_json(&config, model, "j", cases[i].text, strlen(cases[i].text),
+		    report);
 		mr_report_format(report, 0, line, sizeof(line));
 		if (cases[i].said ? !rc || !strstr(line, cases[i].said) : rc)
 			fail_msg("%s: %s", cases[i].text, line);

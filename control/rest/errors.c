@@ -71,10 +71,7 @@ rest_fail(const struct mr_http_call *call, int code, const char *tag,
 	text = root ? json_dumps(root, JSON_COMPACT) : NULL;
 	if (body && text)
 		evbuffer_add_printf(body, "%s\n", text);
-	evhttp_add_header(evhttp_request_get_output_headers(call->req), "Content-Type", REST_JSON);
-	evhttp_send_reply(call->req, code, NULL, body);
+	mr_http_send(call, code, REST_JSON, body);
 	free(text);
 	json_decref(root);
-	if (body)
-		evbuffer_free(body);
 }

@@ -27,9 +27,9 @@
 enum mr_edit_op {
 	MR_EDIT_MERGE,   /* what is there stays, where the value says nothing else */
 	MR_EDIT_REPLACE, /* exactly the value is there afterwards */
-	MR_EDIT_CREATE,  /* -EEXIST when something is there (that only a default put there is not) */
-	MR_EDIT_DELETE,  /* -ENOENT when nothing is there */
-	MR_EDIT_REMOVE,  /* nothing is there afterwards */
+	MR_EDIT_CREATE, /* -EEXIST when something is there (that only a default put there is not) */
+	MR_EDIT_DELETE, /* -ENOENT when nothing is there */
+	MR_EDIT_REMOVE, /* nothing is there afterwards */
 };
 
 /* Where a new entry of a list whose order counts goes. One that is there moves. */

@@ -43,13 +43,13 @@ enum mr_commit_state {
 const char *mr_commit_state_name(enum mr_commit_state);
 
 struct mr_commit {
-	uint64_t id;  /* counts up, over restarts too where commits are kept */
-	int64_t when; /* milliseconds since 1970 */
+	uint64_t id;               /* counts up, over restarts too where commits are kept */
+	int64_t when;              /* milliseconds since 1970 */
 	const char *who, *comment; /* never null */
 	enum mr_commit_origin origin;
 	enum mr_commit_state state;
-	bool kept;                    /* in the folder */
-	uint64_t of;                  /* of a rollback: whose configuration it is; else 0 */
+	bool kept;                     /* in the folder */
+	uint64_t of;                   /* of a rollback: whose configuration it is; else 0 */
 	const struct mr_diff *changes; /* against what was in force before */
 };
 
@@ -102,8 +102,8 @@ int mr_commits_reload(struct mr_commits *, struct mr_report *);
 /* -- who wants to know --------------------------------------------------------------------- */
 
 enum mr_commit_event {
-	MR_COMMIT_MADE,      /* it is in force */
-	MR_COMMIT_CONFIRM,   /* the one that waited stays */
+	MR_COMMIT_MADE,    /* it is in force */
+	MR_COMMIT_CONFIRM, /* the one that waited stays */
 };
 /* Called after each; the commit and mr_commits_running are good during the call. `who`: of the
  * event. -ENOMEM. */

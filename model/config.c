@@ -136,18 +136,16 @@ read_all(int fd, char **text, size_t *size)
 }
 
 int
-mr_config_load(struct mr_config **out, struct mr_model *model, const char *path,
-    struct mr_report *report)
+mr_config_read_text(const char *path, char **text, size_t *size, struct mr_report *report)
 {
 	bool standard = !strcmp(path, "-");
 	int fd = standard ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
 	const char *name = standard ? "standard input" : path;
 	struct stat st;
-	char *text = NULL;
-	size_t size = 0;
 	int rc;
 
-	*out = NULL;
+	*text = NULL;
+	*size = 0;
 	if (fd < 0) {
 		rc = -errno;
 		mr_report_add(report, name, 0, 0, "", "cannot be opened: %s", strerror(-rc));
@@ -156,14 +154,27 @@ mr_config_load(struct mr_config **out, struct mr_model *model, const char *path,
 	if (!fstat(fd, &st) && S_ISDIR(st.st_mode))
 		rc = -EISDIR;
 	else
-		rc = read_all(fd, &text, &size);
+		rc = read_all(fd, text, size);
 	if (!standard)
 		close(fd);
-	if (rc) {
+	if (rc)
 		mr_report_add(report, name, 0, 0, "", "cannot be read: %s", strerror(-rc));
+	return rc;
+}
+
+int
+mr_config_load(struct mr_config **out, struct mr_model *model, const char *path,
+    struct mr_report *report)
+{
+	size_t size;
+	char *text;
+	int rc = mr_config_read_text(path, &text, &size, report);
+
+	*out = NULL;
+	if (rc)
 		return rc;
-	}
-	rc = mr_config_parse(out, model, name, text, size, report);
+	rc = mr_config_parse(out, model, strcmp(path, "-") ? path : "standard input", text, size,
+	    report);
 	free(text);
 	return rc;
 }

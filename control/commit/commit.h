@@ -20,7 +20,7 @@
 #include "model/edit.h"
 
 struct mr_commits;
-struct mr_plan;
+struct mr_commit_plan;
 
 /* The service's state in a control. */
 struct mr_commits *mr_commits_of(const struct mr_control *);
@@ -80,7 +80,7 @@ struct mr_commit_request {
 };
 
 /* What `next` would change and touch (control/commit/plan.h); -EINVAL: it is not right. */
-int mr_commits_plan(struct mr_commits *, const struct mr_config *next, struct mr_plan **out,
+int mr_commits_plan(struct mr_commits *, const struct mr_config *next, struct mr_commit_plan **out,
     struct mr_report *);
 /* Brings `next` in. On success it is the service's; *id is the commit's number, or that of the one
  * in force when there is no difference to it. -EBUSY: the one in force waits to be confirmed. */
@@ -93,7 +93,10 @@ int mr_commits_edit(struct mr_commits *, const struct mr_edit *, size_t count,
 int mr_commits_confirm(struct mr_commits *, uint64_t id, const char *who, struct mr_report *);
 /* Takes the commit that waits back at once. */
 int mr_commits_cancel(struct mr_commits *, uint64_t id, const char *who, struct mr_report *);
-/* The configuration that commit `to` brought in; 0: the one before that in force. */
+/* The commit that a rollback without a number goes back to: the last one before that whose
+ * configuration is in force, so that going back twice goes back two. 0: there is none. */
+uint64_t mr_commits_earlier(const struct mr_commits *);
+/* The configuration that commit `to` brought in; 0: of mr_commits_earlier. */
 int mr_commits_rollback(struct mr_commits *, uint64_t to, const struct mr_commit_request *,
     uint64_t *id, struct mr_report *);
 /* The file of the start again, as SIGHUP asks. */
@@ -126,10 +129,12 @@ struct mr_commit_start_config {
 };
 
 /* Reads the file and what was kept of the commits on top of it, and chooses what to start. What
- * comes out is handed to mr_control_create (mr_control_config.start), which takes it over when it
- * succeeds. */
+ * comes out is handed to mr_control_create (mr_control_config.start), which takes it over, even
+ * when it fails. */
 int mr_commit_start_create(struct mr_commit_start **out, const struct mr_commit_start_config *,
     struct mr_report *);
+/* Without a file and without a folder: this configuration, which is taken over on success. */
+int mr_commit_start_from(struct mr_commit_start **out, struct mr_config *);
 void mr_commit_start_destroy(struct mr_commit_start *);
 const struct mr_config *mr_commit_start_choice(const struct mr_commit_start *);
 

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "nf/nat/alg_int.h"
+#include "nf/nat/fresh_int.h"
 #include "nf/nat/journal_int.h"
 #include "nf/nat/translate_int.h"
 
@@ -331,10 +332,12 @@ follow(const struct nat_pass *s, const struct nat_instance *n, const struct nat_
 	return NAT_DONE;
 }
 
-static uint32_t
-refusal(enum nat_take rc)
+uint32_t
+nat_taken(enum nat_take rc)
 {
 	switch (rc) {
+	case NAT_TAKEN:
+		return NAT_DONE;
 	case NAT_NO_BLOCK:
 		return NAT_DROP_NO_BLOCK;
 	case NAT_LIMIT:
@@ -372,7 +375,7 @@ take_port(const struct nat_pass *s, const struct nat_instance *n, const struct n
 	memcpy(inside, &k->src, 4);
 	rc = nat_pool_take(n->pool, s->run->worker, inside, false, proto, k->sport, number,
 	    s->run->seconds, o);
-	return rc == NAT_TAKEN ? NAT_DONE : refusal(rc);
+	return nat_taken(rc);
 }
 
 static void
@@ -403,10 +406,17 @@ make(const struct nat_pass *s, const struct nat_instance *n, const struct nat_pa
 	*f = (struct nat_found){ .address = k->src };
 	if (s->dry)
 		return NAT_DONE;
-	number = nat_take(t, s->run->worker);
-	if (!number)
-		return NAT_DROP_FULL;
-	rc = take_port(s, n, k, number, &o, &flags);
+	if (nat_fresh_has(s->fresh, k)) {
+		rc = nat_fresh_use(s->fresh, k, &number, &o);
+		flags = NAT_PORT;
+		if (rc == NAT_DONE)
+			nat_pool_own(n->pool, &o, nat_pool_proto(k->proto), number);
+	} else {
+		number = nat_take(t, s->run->worker);
+		if (!number)
+			return NAT_DROP_FULL;
+		rc = take_port(s, n, k, number, &o, &flags);
+	}
 	if (rc == NAT_DONE && tracked &&
 	    !nat_pool_session_begin(n->pool, s->run->worker, o.subscriber)) {
 		give_port(s, n, k, number, &o, flags);

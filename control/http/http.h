@@ -69,12 +69,14 @@ int mr_http_listen_unix(struct mr_http *, const char *path, struct mr_error *);
 void mr_http_fail(const struct mr_http_call *, int code, const char *fmt, ...) mr_printf(3, 4);
 /* Answers 200 with this body. */
 void mr_http_reply(const struct mr_http_call *, const char *type, const char *text, size_t size);
-/* Answers with this body, which is used up; it is compressed where the client takes that, left out
- * for HEAD, and is "304 Not Modified" when it has an ETag that the client knows. Null: no body. */
+/* Answers with this body, which is used up; it is compressed where the client takes that and left
+ * out for HEAD. Null: no body. */
 void mr_http_send(const struct mr_http_call *, int code, const char *type, struct evbuffer *);
 /* A header of the request; null when absent. And one of the answer, before it is sent. */
 const char *mr_http_header(const struct mr_http_call *, const char *name);
 void mr_http_set_header(const struct mr_http_call *, const char *name, const char *value);
+/* Gives the answer this entity tag ("\"7-1\""); true: the client has it already, and was told so. */
+bool mr_http_unchanged(const struct mr_http_call *, const char *tag);
 /* Whether a header's list of tags ("*" is all) has this one. */
 bool mr_http_has_tag(const char *list, const char *tag);
 /* Says which methods there are ("Allow"), before an answer with 405 or to OPTIONS. */
@@ -94,6 +96,9 @@ struct mr_http_stream {
 
 /* Begins one. When it fails, `end` is not called and nothing was answered. */
 int mr_http_stream(const struct mr_http_call *, const char *type,
+    bool (*step)(struct mr_http_stream *), void (*end)(struct mr_http_stream *), void *arg);
+/* The same with another period, in milliseconds. */
+int mr_http_stream_every(const struct mr_http_call *, const char *type, unsigned ms,
     bool (*step)(struct mr_http_stream *), void (*end)(struct mr_http_stream *), void *arg);
 /* Bytes of the answer that the client has not taken yet: who writes much waits for it. */
 size_t mr_http_pending(const struct mr_http_stream *);

@@ -118,25 +118,30 @@ try_compress(const struct mr_http_call *call, struct evbuffer *body)
 	return small;
 }
 
+bool
+mr_http_unchanged(const struct mr_http_call *call, const char *tag)
+{
+	enum evhttp_cmd_type method = evhttp_request_get_command(call->req);
+	const char *known = mr_http_header(call, "If-None-Match");
+
+	mr_http_set_header(call, "ETag", tag);
+	if ((method != EVHTTP_REQ_GET && method != EVHTTP_REQ_HEAD) || !known ||
+	    !mr_http_has_tag(known, tag))
+		return false;
+	mr_http_send(call, 304, NULL, NULL);
+	return true;
+}
+
 void
 mr_http_send(const struct mr_http_call *call, int code, const char *type, struct evbuffer *body)
 {
 	struct evkeyvalq *headers = evhttp_request_get_output_headers(call->req);
 	enum evhttp_cmd_type method = evhttp_request_get_command(call->req);
-	bool look = method == EVHTTP_REQ_GET || method == EVHTTP_REQ_HEAD;
-	const char *tag = evhttp_find_header(headers, "ETag");
-	const char *known = mr_http_header(call, "If-None-Match");
 	char length[24];
 
 	if (!evhttp_find_header(headers, "Cache-Control"))
 		mr_http_set_header(call, "Cache-Control", "no-cache");
 	mr_http_set_header(call, "X-Content-Type-Options", "nosniff");
-	if (look && code == 200 && tag && known && mr_http_has_tag(known, tag)) {
-		if (body)
-			evbuffer_free(body);
-		body = NULL;
-		code = 304;
-	}
 	if (body && type)
 		mr_http_set_header(call, "Content-Type", type);
 	if (body && code == 200)

@@ -82,7 +82,14 @@ int
 mr_http_stream(const struct mr_http_call *call, const char *type,
     bool (*step)(struct mr_http_stream *), void (*end)(struct mr_http_stream *), void *arg)
 {
-	const struct timeval period = { .tv_usec = PERIOD_MS * 1000 };
+	return mr_http_stream_every(call, type, PERIOD_MS, step, end, arg);
+}
+
+int
+mr_http_stream_every(const struct mr_http_call *call, const char *type, unsigned ms,
+    bool (*step)(struct mr_http_stream *), void (*end)(struct mr_http_stream *), void *arg)
+{
+	const struct timeval period = { ms / 1000, ms % 1000 * 1000 };
 	struct open_stream *st = calloc(1, sizeof(*st));
 
 	if (!st)

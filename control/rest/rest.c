@@ -20,13 +20,17 @@ rest_create(void **state, struct mr_control *c, struct mr_error *error)
 		return mr_error_set(error, -ENOMEM, "no memory");
 	r->control = c;
 	*state = r;
-	return 0;
+	return audit_create(&r->audit, r, error);
 }
 
 static void
 rest_destroy(void *state)
 {
-	free(state);
+	struct rest *r = state;
+
+	audit_destroy(r->audit);
+	free(r->openapi);
+	free(r);
 }
 
 static int
@@ -39,7 +43,11 @@ rest_prepare(void *state, const struct mr_config *next, struct mr_error *error)
 	if (!settings)
 		return mr_error_set(error, -ENOMEM, "rest: no memory");
 	rest_read_settings(settings, next);
-	rc = mr_http_prepare(mr_control_http(r->control), settings, error);
+	rc = audit_prepare(r->audit, next, error);
+	if (!rc)
+		rc = mr_http_prepare(mr_control_http(r->control), settings, error);
+	if (rc)
+		audit_abort(r->audit);
 	free(settings);
 	return rc;
 }
@@ -50,6 +58,7 @@ rest_commit(void *state)
 	struct rest *r = state;
 
 	mr_http_commit(mr_control_http(r->control));
+	audit_commit(r->audit);
 }
 
 static void
@@ -58,6 +67,7 @@ rest_abort(void *state)
 	struct rest *r = state;
 
 	mr_http_abort(mr_control_http(r->control));
+	audit_abort(r->audit);
 }
 
 static void
@@ -68,6 +78,7 @@ rest_show(void *state, struct mr_state *st)
 	struct mr_http_counters c;
 	struct mr_http_listen where;
 	unsigned connections;
+	uint64_t sent, lost;
 
 	mr_http_count(http, &c);
 	mr_state_open(st, "rest");
@@ -87,13 +98,25 @@ rest_show(void *state, struct mr_state *st)
 	mr_state_uint(st, "over-source", c.over_source);
 	mr_state_uint(st, "over-memory", c.over_memory);
 	mr_state_uint(st, "out-of-files", c.out_of_files);
+	audit_count(r->audit, &sent, &lost);
+	mr_state_uint(st, "audited", sent);
+	mr_state_uint(st, "audit-lost", lost);
 	mr_state_close(st);
 	mr_state_close(st);
 }
 
+#define DATA_METHODS \
+	(EVHTTP_REQ_GET | EVHTTP_REQ_HEAD | EVHTTP_REQ_OPTIONS | EVHTTP_REQ_POST | \
+	    EVHTTP_REQ_PUT | EVHTTP_REQ_PATCH | EVHTTP_REQ_DELETE)
+
 static const struct mr_http_route routes[] = {
+	{ "/.well-known/host-meta", EVHTTP_REQ_GET | MR_HTTP_OPEN, MR_HTTP_READ, rest_host_meta },
+	{ "/openapi.json", EVHTTP_REQ_GET, MR_HTTP_READ, rest_openapi },
+	{ "/restconf", EVHTTP_REQ_GET, MR_HTTP_READ, rest_root },
+	{ "/restconf/data", DATA_METHODS, MR_HTTP_ADMIN, rest_data },
 	/* Each operation says who may use it. */
 	{ "/restconf/operations", EVHTTP_REQ_GET | EVHTTP_REQ_POST, MR_HTTP_READ, rest_operations },
+	{ "/restconf/streams", EVHTTP_REQ_GET, MR_HTTP_READ, rest_streams },
 	{ 0 },
 };
 

@@ -206,9 +206,7 @@ replace_session(const struct nat_pass *s, const struct nat_packet *k, uint32_t m
 		return false;
 	}
 	instance = NAT_INSTANCE_OF(atomic_load_explicit(&e->inside, memory_order_relaxed));
-	if (!(*word & NAT_SESSION))
-		atomic_fetch_add_explicit(&s->table->sessions[instance], 1, memory_order_relaxed);
-	else
+	if (*word & NAT_SESSION)
 		nat_count(s->table, s->run->worker, instance, NAT_COUNT_SESSIONS_ENDED);
 	nat_count(s->table, s->run->worker, instance, NAT_COUNT_SESSIONS);
 	nat_release_seq(s->table, s->run->worker, e);
@@ -485,6 +483,9 @@ nat_outward(const struct nat_pass *s, const struct nat_instance *n, const struct
 		return NAT_DROP_NO_MAPPING;
 	nat_name_of(n, k, &name);
 	hash = k->hash ? k->hash : nat_hash(s->table, &name);
+	/* It was not there a moment ago; who adds looks again. */
+	if (nat_fresh_has(s->fresh, k))
+		return make(s, n, k, &name, hash, f);
 	number = nat_find_mapping(s, n, &name, hash, &word);
 	if (mr_likely(number))
 		return follow(s, n, k, number, word, f);

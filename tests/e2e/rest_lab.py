@@ -62,6 +62,7 @@ class Rest:
         self.rest.update(rest or {})
         self.wrap = list(wrap)
         self.process = None
+        self.status = None
         self.log = None
         if start:
             self.start()
@@ -151,16 +152,22 @@ class Rest:
             return got
 
     def close(self):
-        if self.process and self.process.poll() is None:
-            self.process.terminate()
+        """It ends well, and no sanitizer had anything to say."""
+        said = ""
+        if self.process and self.status is None:
+            if self.process.poll() is None:
+                self.process.terminate()
             try:
                 self.status = self.process.wait(15)
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait()
+                self.status = "does not end"
+            said = self.said()
         if self.log:
             self.log.close()
         self.folder.cleanup()
+        assert not said or (self.status == 0 and "runtime error" not in said), said[-5000:]
 
 
 class Events:

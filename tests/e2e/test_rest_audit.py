@@ -120,3 +120,27 @@ def test_tcp_collector():
     finally:
         server.close()
         rest.close()
+
+
+def test_journal():
+    """A datagram of fields for the journal's socket, which stands in a folder of the test's own."""
+    if os.geteuid() != 0:
+        pytest.skip("needs root: a mount namespace")
+    with tempfile.TemporaryDirectory(prefix="millrace-") as folder:
+        journal = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        journal.bind(os.path.join(folder, "socket"))
+        journal.settimeout(5)
+        rest = Rest(wrap=["unshare", "-m", "sh", "-c",
+                          "mount -t tmpfs none /run && mkdir -p /run/systemd/journal && "
+                          "mount --bind %s /run/systemd/journal && exec \"$@\"" % folder, "sh"])
+        try:
+            assert rest.ask("DELETE", DATA + "/millrace-interface:interface=b").status == 204
+            told = {}
+            while told.get("MILLRACE_AUDIT") != "commit" or told.get("MILLRACE_WHO") != "alice":
+                told = dict(line.split("=", 1) for line in journal.recv(65536).decode().splitlines())
+            assert told["MILLRACE_CHANGES"] == "delete interface/b"
+            assert told["SYSLOG_IDENTIFIER"] == "millrace" and told["PRIORITY"] == "5"
+            assert told["MESSAGE"].startswith("commit 2 (apply) by alice")
+        finally:
+            rest.close()
+            journal.close()

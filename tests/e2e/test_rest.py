@@ -357,3 +357,23 @@ def test_group_may_look():
         assert "user 65534" in rest.said()
     finally:
         rest.close()
+
+
+def test_keys_with_slashes():
+    """3.5.3: what is reserved in a path is escaped in a key."""
+    rest = Rest({"interface": {"a": {"driver": "null"}},
+                 "router": {"r": {"interface": {"a": {"address": ["10.0.0.1/24"]}}}}})
+    routes = DATA + "/millrace-router:router=r/route"
+    try:
+        for prefix in ("10.9.0.0/16", "2001:db8::/32"):
+            made = rest.ask("POST", DATA + "/millrace-router:router=r",
+                            {"millrace-router:route": [{"prefix": prefix, "action": "blackhole"}]})
+            assert made.status == 201, made.body
+            place = made.headers["Location"]
+            assert place.endswith("/route=" + prefix.replace("/", "%2F").replace(":", "%3A")), place
+            one = rest.get(place + "?content=config")
+            assert one.json()["millrace-router:route"][0]["prefix"] == prefix
+            assert rest.ask("DELETE", routes + "=" + prefix.replace("/", "%2f")).status == 204
+            assert rest.get(place).status == 404
+    finally:
+        rest.close()

@@ -82,6 +82,7 @@ struct mr_node_run {
 	uint64_t hz;                      /* of mr_cycles() */
 	uint32_t seconds;                 /* a monotonic clock, coarse */
 	uint16_t worker;                  /* for the calls that ask for a worker number */
+	uint16_t stands_for; /* the same; in an explanation, a worker that may have the packet */
 	uint16_t node;                    /* this instance's index */
 	const struct mr_port_view *ports; /* [port_count] */
 	uint32_t port_count;

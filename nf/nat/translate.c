@@ -387,6 +387,28 @@ give_port(const struct nat_pass *s, const struct nat_instance *n, const struct n
 		nat_pool_give(n->pool, s->run->worker, o, proto, number, s->run->seconds);
 }
 
+/* An explanation: what would be made. */
+static uint32_t
+look(const struct nat_pass *s, const struct nat_instance *n, const struct nat_packet *k,
+    struct nat_found *f)
+{
+	enum nat_proto proto = nat_pool_proto(k->proto);
+	struct nat_outside o = { k->src, k->sport, 0 };
+	uint8_t inside[16] = { 0 };
+	enum nat_take rc = NAT_TAKEN;
+
+	if (!n->pool)
+		return NAT_DROP_NO_PORT;
+	memcpy(inside, &k->src, 4);
+	if (!nat_is_own(n, k->src))
+		rc = nat_pool_look(n->pool, s->run->stands_for, inside, false, proto, k->sport,
+		    s->run->seconds, &o);
+	if (rc != NAT_TAKEN)
+		return refusal(rc);
+	*f = (struct nat_found){ .address = o.address, .port = o.port, .ports = o.port != 0 };
+	return NAT_DONE;
+}
+
 static uint32_t
 make(const struct nat_pass *s, const struct nat_instance *n, const struct nat_packet *k,
     const struct nat_name *name, uint64_t hash, struct nat_found *f)
@@ -402,7 +424,7 @@ make(const struct nat_pass *s, const struct nat_instance *n, const struct nat_pa
 		return NAT_DROP_NO_MAPPING;
 	*f = (struct nat_found){ .address = k->src };
 	if (s->dry)
-		return NAT_DONE;
+		return look(s, n, k, f);
 	number = nat_take(t, s->run->worker);
 	if (!number)
 		return NAT_DROP_FULL;

@@ -196,7 +196,8 @@ mr_record_rehearse(struct mr_recorder *r, const void *owner, const void *key, si
 {
 	struct mr_rehearsed *e;
 
-	if (!mr_record_is_dry(r) || len > MR_REHEARSED_KEY || r->rehearsed_count == MR_REHEARSED_MAX)
+	if (!mr_record_is_dry(r) || len > MR_REHEARSED_KEY ||
+	    r->rehearsed_count == MR_REHEARSED_MAX)
 		return;
 	if (!r->rehearsed)
 		r->rehearsed = calloc(MR_REHEARSED_MAX, sizeof(*r->rehearsed));

@@ -97,8 +97,8 @@ rehearsed(const struct ct_pass *s, const struct ct_packet *k)
 static uint32_t
 find(const struct ct_pass *s, const struct ct_packet *k, uint32_t *word)
 {
-	uint32_t index = ct_find(s->core->table, s->run->worker, &k->key, k->hash, s->run->seconds,
-	    word);
+	uint32_t index =
+	    ct_find(s->core->table, s->run->worker, &k->key, k->hash, s->run->seconds, word);
 
 	return mr_unlikely(s->dry) && rehearsed(s, k) == CT_REHEARSED_ENDED ? 0 : index;
 }

@@ -277,8 +277,12 @@ outward_session(const struct nat_pass *s, const struct nat_instance *n, const st
 	*f = (struct nat_found){ .address = f->address, .port = f->port, .ports = true };
 	f->mapping = mapping;
 	/* A reset begins nothing (RFC 7857, 7). */
-	if (s->dry || (k->tcp & MR_TCP_RST))
-		return s->dry ? NAT_DONE : NAT_DROP_NO_MAPPING;
+	if (k->tcp & MR_TCP_RST)
+		return NAT_DROP_NO_MAPPING;
+	if (s->dry)
+		return nat_pool_session_fits(n->pool, subscriber_of(n, &s->table->entries[mapping]))
+		    ? NAT_DONE
+		    : NAT_DROP_LIMIT;
 	flags = nat_alg_of(n, k->proto, k->dport) ? NAT_ALG : 0;
 	session_word = word;
 	subscriber = subscriber_of(n, &s->table->entries[mapping]);
@@ -390,7 +394,7 @@ give_port(const struct nat_pass *s, const struct nat_instance *n, const struct n
 /* An explanation: what would be made. */
 static uint32_t
 look(const struct nat_pass *s, const struct nat_instance *n, const struct nat_packet *k,
-    struct nat_found *f)
+    bool tracked, struct nat_found *f)
 {
 	enum nat_proto proto = nat_pool_proto(k->proto);
 	struct nat_outside o = { k->src, k->sport, 0 };
@@ -405,6 +409,8 @@ look(const struct nat_pass *s, const struct nat_instance *n, const struct nat_pa
 		    s->run->seconds, &o);
 	if (rc != NAT_TAKEN)
 		return refusal(rc);
+	if (tracked && !nat_pool_session_fits(n->pool, o.subscriber))
+		return NAT_DROP_LIMIT;
 	*f = (struct nat_found){ .address = o.address, .port = o.port, .ports = o.port != 0 };
 	return NAT_DONE;
 }
@@ -424,7 +430,7 @@ make(const struct nat_pass *s, const struct nat_instance *n, const struct nat_pa
 		return NAT_DROP_NO_MAPPING;
 	*f = (struct nat_found){ .address = k->src };
 	if (s->dry)
-		return look(s, n, k, f);
+		return look(s, n, k, tracked, f);
 	number = nat_take(t, s->run->worker);
 	if (!number)
 		return NAT_DROP_FULL;

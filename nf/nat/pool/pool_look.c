@@ -36,7 +36,8 @@ below(struct look *l, uint32_t count)
 
 /* A free bit of the range, from `start` on and around. */
 static uint32_t
-find_bit(const struct look *l, const struct nat_side *s, uint32_t first, uint32_t last, uint32_t start, uint64_t mask)
+find_bit(const struct look *l, const struct nat_side *s, uint32_t first, uint32_t last,
+    uint32_t start, uint64_t mask)
 {
 	uint32_t begin = start / 64;
 	uint64_t seen = free_of(l, s, begin) & mask & nat_bits_mask(begin, first, last) &
@@ -74,7 +75,8 @@ port_of(struct look *l, uint32_t address, uint32_t first, uint32_t last)
 	    (free_of(l, s, l->prefer / 64u) >> l->prefer % 64u & 1))
 		return l->prefer;
 	if (first < 1024 && last >= 1024) {
-		port = l->prefer < 1024 ? port_from(l, s, first, 1023) : port_from(l, s, 1024, last);
+		port =
+		    l->prefer < 1024 ? port_from(l, s, first, 1023) : port_from(l, s, 1024, last);
 		if (port)
 			return port;
 	}
@@ -125,8 +127,8 @@ subscriber(const struct nat_pool *p, const struct nat_key *key, uint64_t *word)
 }
 
 static enum nat_take
-limits(const struct nat_pool *p, const struct nat_subscriber *s, uint64_t word, enum nat_proto proto,
-    uint32_t now)
+limits(const struct nat_pool *p, const struct nat_subscriber *s, uint64_t word,
+    enum nat_proto proto, uint32_t now)
 {
 	uint32_t limit = nat_subscriber_limit(p, proto);
 	uint64_t rate = atomic_load_explicit(&s->rate, memory_order_relaxed);
@@ -136,10 +138,6 @@ limits(const struct nat_pool *p, const struct nat_subscriber *s, uint64_t word, 
 	if (p->config.subscriber_rate && (uint32_t)(rate >> 32) == now &&
 	    (uint32_t)rate >= p->config.subscriber_rate)
 		return NAT_RATE;
-	if (p->config.subscriber_sessions &&
-	    atomic_load_explicit(&s->sessions, memory_order_relaxed) >=
-		p->config.subscriber_sessions)
-		return NAT_LIMIT;
 	return NAT_TAKEN;
 }
 
@@ -191,8 +189,7 @@ nat_pool_look(const struct nat_pool *p, unsigned worker, const uint8_t inside[16
 		port = is_usable(&l, address) ? port_of(&l, address, from, to) : 0;
 	else if (p->config.paired && is_usable(&l, address))
 		port = port_of(&l, address, p->port_first, p->port_last);
-	if (!p->config.deterministic &&
-	    (!p->config.paired || (!port && !(word & NAT_SUB_COUNTS))))
+	if (!p->config.deterministic && (!p->config.paired || (!port && !(word & NAT_SUB_COUNTS))))
 		port = anywhere(&l, &address);
 	if (!port)
 		return NAT_NO_PORT;
@@ -200,4 +197,12 @@ nat_pool_look(const struct nat_pool *p, unsigned worker, const uint8_t inside[16
 		.port = mr_be16((uint16_t)port),
 		.subscriber = number };
 	return NAT_TAKEN;
+}
+
+bool
+nat_pool_session_fits(const struct nat_pool *p, uint32_t subscriber)
+{
+	return !subscriber || !p->config.subscriber_sessions ||
+	    atomic_load_explicit(&p->subscribers[subscriber].sessions, memory_order_relaxed) <
+	    p->config.subscriber_sessions;
 }

@@ -44,7 +44,8 @@ static bool
 sum_is_bad(const struct ct_pass *s, uint32_t packet, const struct mr_packet *p,
     const struct ct_packet *k)
 {
-	return (s->options & CT_CHECKSUM) && ct_sum_is_bad(k, s->run->buffers, packet, p);
+	return (s->options & CT_CHECKSUM) && !(p->flags & MR_PACKET_IMAGINED) &&
+	    ct_sum_is_bad(k, s->run->buffers, packet, p);
 }
 
 /* -- recordings --------------------------------------------------------------------------- */
@@ -145,6 +146,11 @@ rehearse(const struct ct_pass *s, uint32_t index, const struct ct_packet *k, str
 	uint8_t timeout;
 	enum ct_outcome outcome;
 
+	if (p->flags & MR_PACKET_IMAGINED) {
+		*state = atomic_load_explicit(&s->core->table->lines[index].state,
+		    memory_order_relaxed);
+		return CT_ACCEPT;
+	}
 	memcpy(&line, &s->core->table->lines[index], sizeof(line));
 	memcpy(&cold, &s->core->table->cold[index], sizeof(cold));
 	outcome = ct_advance(&line, &cold, k, p, dir, s->run->seconds, word, &timeout);

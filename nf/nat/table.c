@@ -155,6 +155,19 @@ nat_find(struct nat_table *t, uint32_t worker, const struct nat_name *key, uint6
 	return 0;
 }
 
+/* What it counts as. */
+static bool
+is_session(uint32_t word)
+{
+	return (word & (NAT_CHILD | NAT_SESSION)) && !(word & NAT_SHARE);
+}
+
+static bool
+is_mapping(uint32_t word)
+{
+	return !(word & NAT_CHILD) || (word & NAT_SHARED);
+}
+
 /* -- the end ------------------------------------------------------------------------------ */
 
 static void
@@ -223,13 +236,15 @@ let_go(struct nat_table *t, uint32_t worker, uint32_t number, uint32_t word, uin
 		atomic_load_explicit(&t->epochs[instance], memory_order_relaxed))
 		give_back(e, pool, worker, number, word, now);
 	nat_release_seq(t, worker, e);
+	if (mr_unlikely(word & NAT_SHARED))
+		nat_end_share(t, worker, number, now);
 	if (word & NAT_CHILD)
 		nat_orphan(t, atomic_load_explicit(&e->children, memory_order_relaxed));
-	if (word & (NAT_CHILD | NAT_SESSION)) {
+	if (is_session(word)) {
 		atomic_fetch_sub_explicit(&t->sessions[instance], 1, memory_order_relaxed);
 		nat_count(t, worker, instance, NAT_COUNT_SESSIONS_ENDED);
 	}
-	if (!(word & NAT_CHILD)) {
+	if (is_mapping(word)) {
 		atomic_fetch_sub_explicit(&t->mappings[instance], 1, memory_order_relaxed);
 		nat_count(t, worker, instance, NAT_COUNT_ENDED);
 	}
@@ -302,9 +317,9 @@ nat_add(struct nat_table *t, uint32_t worker, uint32_t number, const struct nat_
 	done = mr_slots_claim(&t->slots, hash, number);
 	*word = (atomic_load_explicit(&e->word, memory_order_relaxed) & NAT_AGE) | NAT_LIVE | flags;
 	if (done) {
-		if (flags & (NAT_CHILD | NAT_SESSION))
+		if (is_session(flags))
 			atomic_fetch_add_explicit(&t->sessions[instance], 1, memory_order_relaxed);
-		if (!(flags & NAT_CHILD))
+		if (is_mapping(flags))
 			atomic_fetch_add_explicit(&t->mappings[instance], 1, memory_order_relaxed);
 		/* Not before it has its slot: who ends it clears that. Release pairs with the
 		 * acquire of nat_find, and of who finds it through the pool. */
@@ -314,9 +329,9 @@ nat_add(struct nat_table *t, uint32_t worker, uint32_t number, const struct nat_
 	if (!done)
 		return 0;
 	raise_top(t, number);
-	if (flags & (NAT_CHILD | NAT_SESSION))
+	if (is_session(flags))
 		nat_count(t, worker, instance, NAT_COUNT_SESSIONS);
-	if (!(flags & NAT_CHILD))
+	if (is_mapping(flags))
 		nat_count(t, worker, instance, NAT_COUNT_CREATED);
 	return number;
 }
@@ -326,7 +341,8 @@ nat_adopt(struct nat_table *t, uint32_t mapping, uint32_t word)
 {
 	struct nat_entry *e = &t->entries[mapping];
 
-	if (!nat_lock(e, &word))
+	/* A child has none: its mapping's number stands there. */
+	if ((word & NAT_CHILD) || !nat_lock(e, &word))
 		return false;
 	atomic_fetch_add_explicit(&e->children, 1, memory_order_relaxed);
 	nat_unlock(e, word);

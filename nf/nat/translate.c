@@ -321,6 +321,9 @@ follow(const struct nat_pass *s, const struct nat_instance *n, const struct nat_
 		.open = true };
 	if (mr_unlikely(word & NAT_STATIC))
 		return NAT_DONE;
+	/* Its line is its session. */
+	if (mr_unlikely(word & NAT_SHARED))
+		return advance(s, k, number, word, true, true, f) ? NAT_DONE : NAT_DROP_NO_MAPPING;
 	if (is_tracked(n, k->proto, k->dport))
 		return outward_session(s, n, k, number, word, f);
 	f->number = number;
@@ -387,6 +390,21 @@ give_port(const struct nat_pass *s, const struct nat_instance *n, const struct n
 		nat_pool_give(n->pool, s->run->worker, o, proto, number, s->run->seconds);
 }
 
+/* No port is free: it has that of another mapping, for its own remote end. */
+static uint32_t
+overload(const struct nat_pass *s, const struct nat_instance *n, const struct nat_packet *k,
+    const struct nat_name *name, uint64_t hash, uint32_t number, struct nat_found *f)
+{
+	struct nat_entry *e = &s->table->entries[number];
+	uint32_t word, got;
+
+	begin_session(e, k, nat_session_of(n, k->dst, k->dport, k->proto), s->run->seconds);
+	got = nat_share(s, n, k, name, hash, number, &word);
+	if (got != number)
+		nat_put(s->table, s->run->worker, number);
+	return got ? follow(s, n, k, got, word, f) : NAT_DROP_NO_PORT;
+}
+
 static uint32_t
 make(const struct nat_pass *s, const struct nat_instance *n, const struct nat_packet *k,
     const struct nat_name *name, uint64_t hash, struct nat_found *f)
@@ -412,6 +430,9 @@ make(const struct nat_pass *s, const struct nat_instance *n, const struct nat_pa
 		give_port(s, n, k, number, &o, flags);
 		rc = NAT_DROP_LIMIT;
 	}
+	if (mr_unlikely(rc == NAT_DROP_NO_PORT && n->overload && n->pool && !k->want.port &&
+		!nat_alg_of(n, k->proto, k->dport)))
+		return overload(s, n, k, name, hash, number, f);
 	if (rc != NAT_DONE) {
 		nat_put(t, s->run->worker, number);
 		return rc;
@@ -449,16 +470,6 @@ make(const struct nat_pass *s, const struct nat_instance *n, const struct nat_pa
 	return got ? follow(s, n, k, got, word, f) : NAT_DROP_FULL;
 }
 
-bool
-nat_is_mapped(const struct nat_pass *s, const struct nat_instance *n, const struct nat_packet *k)
-{
-	struct nat_name name;
-	uint32_t word;
-
-	nat_name_of(n, k, &name);
-	return nat_find_mapping(s, n, &name, nat_hash(s->table, &name), &word) != 0;
-}
-
 uint32_t
 nat_outward(const struct nat_pass *s, const struct nat_instance *n, const struct nat_packet *k,
     struct nat_found *f)
@@ -481,12 +492,12 @@ nat_outward(const struct nat_pass *s, const struct nat_instance *n, const struct
 	return make(s, n, k, &name, hash, f);
 }
 
-/* -- inward ------------------------------------------------------------------------------- */
+/* -- inward ------------------------------------------------------------------------------ */
 
 /* The live mapping that has this outside end. */
 uint32_t
 nat_find_outside(const struct nat_pass *s, const struct nat_instance *n, be32_t address,
-    be16_t port, uint8_t proto, uint32_t *word)
+    be16_t port, uint8_t proto, be32_t remote, be16_t remote_port, uint32_t *word)
 {
 	uint32_t number =
 	    n->pool ? nat_pool_find(n->pool, address, nat_pool_proto(proto), port) : 0;
@@ -507,6 +518,9 @@ nat_find_outside(const struct nat_pass *s, const struct nat_instance *n, be32_t 
 		(void)nat_end(s->table, s->run->worker, number, *word, s->run->seconds);
 		return 0;
 	}
+	if (mr_unlikely(n->mapping == NAT_PORT_DEPENDENT) &&
+	    atomic_load_explicit(&e->children, memory_order_relaxed) && !(*word & NAT_STATIC))
+		return nat_sharer(s, n, nat_scope_of(n, remote, remote_port, proto), number, word);
 	return number;
 }
 
@@ -555,7 +569,7 @@ nat_inward(const struct nat_pass *s, const struct nat_instance *n, const struct 
 	/* Nobody outside asks through a mapping of an identifier. */
 	if (mr_unlikely(k->proto == MR_IP_PROTO_ICMP && k->query))
 		return NAT_DROP_NO_MAPPING;
-	number = nat_find_outside(s, n, k->dst, k->dport, k->proto, &word);
+	number = nat_find_outside(s, n, k->dst, k->dport, k->proto, k->src, k->sport, &word);
 	if (!number)
 		return NAT_DROP_NO_MAPPING;
 	nat_inside_of(s, number, f);

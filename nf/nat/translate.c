@@ -96,9 +96,8 @@ nat_find_mapping(const struct nat_pass *s, const struct nat_instance *n,
 
 /* -- sessions ----------------------------------------------------------------------------- */
 
-/* A packet of the session in this line. False: it is gone. */
-static bool
-advance(const struct nat_pass *s, const struct nat_packet *k, uint32_t number, uint32_t word,
+bool
+nat_advance(const struct nat_pass *s, const struct nat_packet *k, uint32_t number, uint32_t word,
     bool out, bool refresh, struct nat_found *f)
 {
 	struct nat_entry *e = &s->table->entries[number];
@@ -170,9 +169,8 @@ first_timeout(const struct nat_packet *k)
 					   : NAT_TIME_ICMP;
 }
 
-/* What a line says of its session at the beginning. */
-static void
-begin_session(struct nat_entry *e, const struct nat_packet *k, uint64_t remote, uint32_t now)
+void
+nat_begin_session(struct nat_entry *e, const struct nat_packet *k, uint64_t remote, uint32_t now)
 {
 	enum nat_tcp state =
 	    k->proto == MR_IP_PROTO_TCP ? nat_tcp_next(NAT_TCP_NONE, k->tcp, true) : NAT_TCP_NONE;
@@ -211,7 +209,7 @@ replace_session(const struct nat_pass *s, const struct nat_packet *k, uint32_t m
 		nat_count(s->table, s->run->worker, instance, NAT_COUNT_SESSIONS_ENDED);
 	nat_count(s->table, s->run->worker, instance, NAT_COUNT_SESSIONS);
 	nat_release_seq(s->table, s->run->worker, e);
-	begin_session(e, k, remote, s->run->seconds);
+	nat_begin_session(e, k, remote, s->run->seconds);
 	*word = ((*word & ~NAT_ALG) | NAT_SESSION | flags) + (1u << NAT_AGE_SHIFT);
 	nat_unlock(e, *word);
 	return true;
@@ -236,7 +234,7 @@ add_child(const struct nat_pass *s, const struct nat_packet *k, uint32_t mapping
 		nat_put(t, s->run->worker, number);
 		return NAT_DROP_NO_MAPPING;
 	}
-	begin_session(c, k, remote, s->run->seconds);
+	nat_begin_session(c, k, remote, s->run->seconds);
 	atomic_store_explicit(&c->outside, atomic_load_explicit(&e->outside, memory_order_relaxed),
 	    memory_order_relaxed);
 	atomic_store_explicit(&c->subscriber, subscriber, memory_order_relaxed);
@@ -272,7 +270,7 @@ outward_session(const struct nat_pass *s, const struct nat_instance *n, const st
 	bool made;
 
 	session = nat_find_session(s, mapping, remote, &session_word);
-	if (mr_likely(session) && advance(s, k, session, session_word, true, true, f))
+	if (mr_likely(session) && nat_advance(s, k, session, session_word, true, true, f))
 		return NAT_DONE;
 	*f = (struct nat_found){ .address = f->address, .port = f->port, .ports = true };
 	f->mapping = mapping;
@@ -286,8 +284,9 @@ outward_session(const struct nat_pass *s, const struct nat_instance *n, const st
 	if ((word & NAT_SESSION) &&
 	    nat_is_late(s->table, &s->table->entries[mapping], s->run->seconds) &&
 	    replace_session(s, k, mapping, &session_word, remote, flags))
-		return advance(s, k, mapping, session_word, true, true, f) ? NAT_DONE
-									   : NAT_DROP_NO_MAPPING;
+		return nat_advance(s, k, mapping, session_word, true, true, f)
+		    ? NAT_DONE
+		    : NAT_DROP_NO_MAPPING;
 	if (!nat_pool_session_begin(n->pool, s->run->worker, subscriber))
 		return NAT_DROP_LIMIT;
 	session_word = word;
@@ -302,7 +301,8 @@ outward_session(const struct nat_pass *s, const struct nat_instance *n, const st
 	}
 	if (rc != NAT_DONE)
 		return rc;
-	return advance(s, k, session, session_word, true, true, f) ? NAT_DONE : NAT_DROP_NO_MAPPING;
+	return nat_advance(s, k, session, session_word, true, true, f) ? NAT_DONE
+								       : NAT_DROP_NO_MAPPING;
 }
 
 /* -- outward ------------------------------------------------------------------------------ */
@@ -319,11 +319,14 @@ follow(const struct nat_pass *s, const struct nat_instance *n, const struct nat_
 		.ports = true,
 		.mapping = number,
 		.open = true };
-	if (mr_unlikely(word & NAT_STATIC))
+	if (mr_unlikely(word & NAT_STATIC)) {
+		nat_alg_static(s, n, k, true, f);
 		return NAT_DONE;
+	}
 	/* Its line is its session. */
 	if (mr_unlikely(word & NAT_SHARED))
-		return advance(s, k, number, word, true, true, f) ? NAT_DONE : NAT_DROP_NO_MAPPING;
+		return nat_advance(s, k, number, word, true, true, f) ? NAT_DONE
+								      : NAT_DROP_NO_MAPPING;
 	if (is_tracked(n, k->proto, k->dport))
 		return outward_session(s, n, k, number, word, f);
 	f->number = number;
@@ -398,7 +401,7 @@ overload(const struct nat_pass *s, const struct nat_instance *n, const struct na
 	struct nat_entry *e = &s->table->entries[number];
 	uint32_t word, got;
 
-	begin_session(e, k, nat_session_of(n, k->dst, k->dport, k->proto), s->run->seconds);
+	nat_begin_session(e, k, nat_session_of(n, k->dst, k->dport, k->proto), s->run->seconds);
 	got = nat_share(s, n, k, name, hash, number, &word);
 	if (got != number)
 		nat_put(s->table, s->run->worker, number);
@@ -438,7 +441,7 @@ make(const struct nat_pass *s, const struct nat_instance *n, const struct nat_pa
 		return rc;
 	}
 	e = &t->entries[number];
-	begin_session(e, k, nat_session_of(n, k->dst, k->dport, k->proto), s->run->seconds);
+	nat_begin_session(e, k, nat_session_of(n, k->dst, k->dport, k->proto), s->run->seconds);
 	atomic_store_explicit(&e->outside, NAT_END(o.address, o.port), memory_order_relaxed);
 	atomic_store_explicit(&e->subscriber, o.subscriber, memory_order_relaxed);
 	atomic_store_explicit(&e->pool, n->epoch, memory_order_relaxed);
@@ -478,8 +481,10 @@ nat_outward(const struct nat_pass *s, const struct nat_instance *n, const struct
 	uint32_t number, word;
 	uint64_t hash;
 
-	if (mr_unlikely(n->fixed) && nat_fixed(s, n, k->src, NAT_SCOPE_FIXED_OUT, f))
+	if (mr_unlikely(n->fixed) && nat_fixed(s, n, k->src, NAT_SCOPE_FIXED_OUT, f)) {
+		nat_alg_static(s, n, k, true, f);
 		return NAT_DONE;
+	}
 	if (mr_unlikely(k->what != NAT_FLOW))
 		return NAT_DROP_PROTOCOL;
 	if (mr_unlikely(k->proto == MR_IP_PROTO_ICMP && !k->query))
@@ -562,8 +567,10 @@ nat_inward(const struct nat_pass *s, const struct nat_instance *n, const struct 
 	bool refresh = n->inbound_refresh || k->proto == MR_IP_PROTO_TCP;
 	uint32_t number, word, session, session_word;
 
-	if (mr_unlikely(n->fixed) && nat_fixed(s, n, k->dst, NAT_SCOPE_FIXED_IN, f))
+	if (mr_unlikely(n->fixed) && nat_fixed(s, n, k->dst, NAT_SCOPE_FIXED_IN, f)) {
+		nat_alg_static(s, n, k, false, f);
 		return NAT_DONE;
+	}
 	if (mr_unlikely(k->what != NAT_FLOW))
 		return NAT_DROP_PROTOCOL;
 	/* Nobody outside asks through a mapping of an identifier. */
@@ -573,8 +580,10 @@ nat_inward(const struct nat_pass *s, const struct nat_instance *n, const struct 
 	if (!number)
 		return NAT_DROP_NO_MAPPING;
 	nat_inside_of(s, number, f);
-	if (mr_unlikely(word & NAT_STATIC))
+	if (mr_unlikely(word & NAT_STATIC)) {
+		nat_alg_static(s, n, k, false, f);
 		return NAT_DONE;
+	}
 	if (!is_tracked(n, k->proto, k->sport)) {
 		f->number = number;
 		f->word = word;
@@ -585,7 +594,7 @@ nat_inward(const struct nat_pass *s, const struct nat_instance *n, const struct 
 	}
 	session_word = word;
 	session = find_permit(s, n, k, number, &session_word);
-	if (mr_likely(session) && advance(s, k, session, session_word, false, refresh, f))
+	if (mr_likely(session) && nat_advance(s, k, session, session_word, false, refresh, f))
 		return NAT_DONE;
 	if (!(word & NAT_SELF) && n->filtering != NAT_ENDPOINT_INDEPENDENT)
 		return NAT_DROP_FILTERED;

@@ -8,6 +8,12 @@
 
 /* What of a remote end the name of a mapping has. */
 uint64_t nat_scope_of(const struct nat_instance *, be32_t remote, be16_t port, uint8_t proto);
+/* A packet of the session in this line. False: it is gone. */
+bool nat_advance(const struct nat_pass *, const struct nat_packet *, uint32_t number, uint32_t word,
+    bool out, bool refresh, struct nat_found *);
+/* What a line says of its session at the beginning. */
+void nat_begin_session(struct nat_entry *, const struct nat_packet *, uint64_t remote,
+    uint32_t now);
 /* The remote end as sessions have it: as much of it as filtering looks at; of TCP, all. */
 uint64_t nat_session_of(const struct nat_instance *, be32_t remote, be16_t port, uint8_t proto);
 /* A mapping by name. The configuration's hold for all remote ends, an ALG's for all ports of one. */

@@ -298,7 +298,8 @@ const struct mr_cmd mr_cmd_show = {
 	.help =
 	    "WHAT is interfaces, bridges (or another function's name), nodes, drops, workers,\n"
 	    "plugins, packets, memory, system, metrics, telemetry, or a long list: routes,\n"
-	    "connections, flows and the like. With NAME only that one, in full. Columns and rows of\n"
+	    "connections, flows and the like. With NAME only that one, in full. Columns and rows "
+	    "of\n"
 	    "zeros are left out, and what is seldom asked for; --all shows them.\n"
 	    "\n"
 	    "routes take an address (its longest match and all less specific) or a prefix (it\n"

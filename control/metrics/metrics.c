@@ -55,6 +55,7 @@ read_state(struct metrics *m, const struct mr_http_call *call)
 	const char *names = mr_http_param(call, "names", "");
 	struct mr_state *st = mr_sample_begin(m->sample, mr_control_model_of(m->control));
 	struct mr_error error = { 0 };
+	bool some = *names; /* then it is they who may be wrong: one name twice */
 	unsigned count = 0;
 	char name[64];
 
@@ -76,7 +77,7 @@ read_state(struct metrics *m, const struct mr_http_call *call)
 		names += length + (names[length] == ',');
 	}
 	if (mr_sample_end(m->sample, &error)) {
-		mr_http_fail(call, 500, "%s", error.text);
+		mr_http_fail(call, some ? 400 : 500, "%s", error.text);
 		return -EIO;
 	}
 	return 0;

@@ -10,154 +10,10 @@
 
 #include <errno.h>
 #include <fnmatch.h>
-#include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "control/push/push_int.h"
-
-struct watch {
-	struct push_told known, next;
-	uint32_t raised;
-};
-
-/* A message that is being made. */
-struct batch {
-	struct push_update updates[PUSH_UPDATES_MAX];
-	const char *deletes[PUSH_UPDATES_MAX];
-	size_t update_at[PUSH_UPDATES_MAX], delete_at[PUSH_UPDATES_MAX]; /* in texts */
-	size_t update_count, delete_count;
-	struct push_bytes texts, out;
-};
-
-struct push_subscription {
-	struct push_settings *settings;
-	const char *system;
-	struct push_collector *collector;
-	void (*wake)(void *arg);
-	void *wake_arg;
-	struct push_told known, next;
-	struct watch *watches; /* of each threshold */
-	struct batch batch;
-	uint64_t sequence, due, said; /* said: when something was sent last */
-	uint32_t *marks;              /* of each entry: the paths that it fits */
-	size_t mark_room;
-	uint64_t *hashes; /* of the sample's entries, sorted */
-	size_t hash_room;
-	uint32_t values;
-	bool begin;  /* the collector has to begin again */
-	bool broken; /* a message of this look was lost */
-	int64_t time;
-	uint64_t now;
-};
-
-/* -- messages ---------------------------------------------------------------------------- */
-
-static bool
-send_message(struct push_subscription *s, struct push_message *m)
-{
-	struct push_bytes *out = &s->batch.out;
-	struct push_collector_stats stats;
-	int rc;
-
-	if (s->broken)
-		return false;
-	push_collector_stats(s->collector, &stats);
-	m->subscription = s->settings->name;
-	m->system = s->system;
-	m->sequence = s->sequence++;
-	m->time = s->time;
-	m->lost = stats.lost;
-	out->used = 0;
-	rc = s->settings->protobuf ? push_encode_protobuf(out, m) : push_encode_json(out, m);
-	if (rc || push_collector_send(s->collector, out->text, out->used))
-		s->broken = true;
-	else
-		s->said = s->now;
-	return !s->broken;
-}
-
-static bool
-send_kind(struct push_subscription *s, enum push_kind kind)
-{
-	return send_message(s, &(struct push_message){ .kind = kind });
-}
-
-static void
-batch_send(struct push_subscription *s)
-{
-	struct batch *b = &s->batch;
-
-	for (size_t i = 0; i < b->update_count; i++)
-		b->updates[i].path = b->texts.text + b->update_at[i];
-	for (size_t i = 0; i < b->delete_count; i++)
-		b->deletes[i] = b->texts.text + b->delete_at[i];
-	send_message(s,
-	    &(struct push_message){
-		.kind = PUSH_UPDATE,
-		.updates = b->updates,
-		.deletes = b->deletes,
-		.update_count = b->update_count,
-		.delete_count = b->delete_count,
-	    });
-	b->update_count = b->delete_count = b->texts.used = 0;
-}
-
-/* The path of a leaf of an entry, in the batch's texts; of a leaf-list, of one member. SIZE_MAX:
- * no memory. */
-static size_t
-batch_path(struct batch *b, const char *entry, const struct mr_leaf *leaf, const char *member)
-{
-	size_t size = strlen(entry) + strlen(leaf->tail) + strlen(member) + 8, at = b->texts.used;
-	char *to = push_bytes_room(&b->texts, size);
-
-	if (!to)
-		return SIZE_MAX;
-	to = stpcpy(stpcpy(to, entry), leaf->tail);
-	if (leaf->many)
-		sprintf(to, "[.=%c%s%c]", strchr(member, '\'') ? '"' : '\'', member,
-		    strchr(member, '\'') ? '"' : '\'');
-	b->texts.used += size;
-	return at;
-}
-
-static void
-batch_update(struct push_subscription *s, const struct mr_sample *sample,
-    const struct mr_sample_value *v)
-{
-	struct batch *b = &s->batch;
-	struct push_value value = push_value_of(sample, v);
-	char number[MR_SAMPLE_NUMBER] = "";
-	size_t at;
-
-	if (v->leaf->many && value.kind != MR_LEAF_TEXT)
-		mr_sample_print(v->leaf, v, number);
-	at = batch_path(b, mr_sample_text(sample, sample->entries[v->entry].path), v->leaf,
-	    value.kind == MR_LEAF_TEXT ? value.text : number);
-	if (at == SIZE_MAX) {
-		s->broken = true;
-		return;
-	}
-	b->update_at[b->update_count] = at;
-	b->updates[b->update_count++].value = value;
-	if (b->update_count == PUSH_UPDATES_MAX)
-		batch_send(s);
-}
-
-static void
-batch_delete(struct push_subscription *s, size_t at)
-{
-	struct batch *b = &s->batch;
-
-	if (at == SIZE_MAX) {
-		s->broken = true;
-		return;
-	}
-	b->delete_at[b->delete_count++] = at;
-	if (b->delete_count == PUSH_UPDATES_MAX)
-		batch_send(s);
-}
+#include "control/push/subscription_int.h"
 
 /* -- which entries ----------------------------------------------------------------------- */
 
@@ -251,9 +107,6 @@ send_deletes(struct push_subscription *s, const struct mr_sample *sample)
 	for (size_t i = 0; i < s->known.count; i++) {
 		const struct push_row *row = &s->known.rows[i];
 		const char *path = s->known.text + row->path;
-		char number[MR_SAMPLE_NUMBER] = "";
-		size_t size, at = s->batch.texts.used;
-		char *to;
 
 		if (row->met || (last && strcmp(last, path) == 0))
 			continue;
@@ -263,30 +116,12 @@ send_deletes(struct push_subscription *s, const struct mr_sample *sample)
 		}
 		sorted = true;
 		if (entry_is_there(s, sample, path)) {
-			mr_sample_print(row->leaf, &(struct mr_sample_value){ .u = row->u },
-			    number);
-			at = batch_path(&s->batch, path, row->leaf,
-			    row->leaf->kind == MR_LEAF_TEXT ? s->known.text + row->text : number);
-			batch_delete(s, at);
+			push_batch_delete_leaf(s, row);
 			continue;
 		}
 		last = path;
-		size = strlen(path) + 1;
-		to = push_bytes_room(&s->batch.texts, size);
-		if (to)
-			memcpy(to, path, size);
-		s->batch.texts.used += to ? size : 0;
-		batch_delete(s, to ? at : SIZE_MAX);
+		push_batch_delete(s, path);
 	}
-}
-
-static void
-swap_told(struct push_told *a, struct push_told *b)
-{
-	struct push_told c = *a;
-
-	*a = *b;
-	*b = c;
 }
 
 /* All values, or those that differ from what is known, which they become. */
@@ -308,147 +143,15 @@ send_values(struct push_subscription *s, const struct mr_sample *sample, bool al
 		if (row)
 			row->met = true;
 		if (all || !row || !push_told_same(&s->known, row, sample, v))
-			batch_update(s, sample, v);
+			push_batch_update(s, sample, v);
 		if (!push_told_add(&s->next, sample, v))
 			s->broken = true;
 	}
 	send_deletes(s, sample);
 	if (s->batch.update_count || s->batch.delete_count || always)
-		batch_send(s);
-	swap_told(&s->known, &s->next);
+		push_batch_send(s);
+	push_told_swap(&s->known, &s->next);
 	s->values = (uint32_t)s->known.count;
-}
-
-/* -- thresholds -------------------------------------------------------------------------- */
-
-static bool
-fits_threshold(const struct push_threshold *t, const struct mr_sample *sample,
-    const struct mr_sample_value *v)
-{
-	const struct mr_sample_entry *e = &sample->entries[v->entry];
-
-	if (v->leaf != t->leaf)
-		return false;
-	for (; e->list; e = &sample->entries[e->parent])
-		if (!push_path_fits(&t->path, sample, e))
-			return false;
-	return true;
-}
-
-static bool
-is_out(const struct push_threshold *t, double number)
-{
-	return (t->has_above && number > t->above) || (t->has_below && number < t->below);
-}
-
-static bool
-is_well(const struct push_threshold *t, double number)
-{
-	return !(t->has_above && number > t->above - t->hysteresis) &&
-	    !(t->has_below && number < t->below + t->hysteresis);
-}
-
-static void
-send_event(struct push_subscription *s, const struct push_threshold *t, const char *entry,
-    bool raised, const struct push_value *value)
-{
-	size_t at = batch_path(&s->batch, entry, t->leaf, "");
-	struct push_event event = { .threshold = t->name, .raised = raised, .gone = !value };
-
-	if (at == SIZE_MAX) {
-		s->broken = true;
-		return;
-	}
-	event.path = s->batch.texts.text + at;
-	if (value)
-		event.value = *value;
-	send_message(s, &(struct push_message){ .kind = PUSH_EVENT, .event = &event });
-	s->batch.texts.used = at;
-}
-
-/* The change in a second since the last look, with three digits. */
-static struct push_value
-rate_of(const struct push_row *old, const struct mr_sample_value *v, uint64_t now)
-{
-	double since = (double)MR_MAX(now - old->then, 1u), one = 1, rate;
-
-	for (unsigned i = 0; i < v->leaf->digits; i++)
-		one *= 10;
-	rate = (double)(int64_t)(v->u - old->u) / one * 1000 / since;
-	return (struct push_value){ .kind = MR_LEAF_DECIMAL,
-		.digits = 3,
-		.i = llround(fmax(fmin(rate, 9e15), -9e15) * 1000) };
-}
-
-/* One value at one threshold; true: an event came of it. */
-static bool
-watch_value(struct push_subscription *s, unsigned n, const struct mr_sample *sample,
-    const struct mr_sample_value *v)
-{
-	const struct push_threshold *t = &s->settings->thresholds[n];
-	struct watch *w = &s->watches[n];
-	struct push_row *old = push_told_find(&w->known, sample, v);
-	struct push_row *row = push_told_add(&w->next, sample, v);
-	struct push_value value = push_value_of(sample, v);
-	double number = push_number_of(v);
-	bool moves, event = false;
-
-	if (!row) {
-		s->broken = true;
-		return false;
-	}
-	row->then = s->now;
-	if (old)
-		old->met = true;
-	if (t->per_second && !old)
-		return false;
-	if (t->per_second) {
-		value = rate_of(old, v, s->now);
-		number = (double)value.i / 1000;
-	}
-	row->raised = old && old->raised;
-	moves = row->raised ? is_well(t, number) : is_out(t, number);
-	if (moves)
-		row->since = old && old->since ? old->since : s->now;
-	if (moves && s->now - row->since >= t->hold_ms) {
-		row->raised = !row->raised;
-		row->since = 0;
-		event = true;
-	}
-	w->raised += row->raised;
-	if (event || (s->begin && row->raised))
-		send_event(s, t, mr_sample_text(sample, sample->entries[v->entry].path),
-		    row->raised, &value);
-	return event;
-}
-
-/* Returns whether there was an event. */
-static bool
-watch_all(struct push_subscription *s, const struct mr_sample *sample)
-{
-	bool any = false;
-
-	for (unsigned n = 0; n < s->settings->threshold_count; n++) {
-		struct watch *w = &s->watches[n];
-
-		push_told_clear(&w->next);
-		w->known.cursor = 0;
-		w->raised = 0;
-		for (size_t i = 0; i < sample->value_count; i++)
-			if (fits_threshold(&s->settings->thresholds[n], sample, &sample->values[i]))
-				any |= watch_value(s, n, sample, &sample->values[i]);
-		for (size_t i = 0; i < w->known.count; i++) {
-			const struct push_row *row = &w->known.rows[i];
-
-			if (row->met || !row->raised)
-				continue;
-			send_event(s, &s->settings->thresholds[n], w->known.text + row->path, false,
-			    NULL);
-			any = true;
-		}
-		swap_told(&w->known, &w->next);
-	}
-	return any;
 }
 
 /* -- a look ------------------------------------------------------------------------------ */
@@ -481,7 +184,7 @@ push_subscription_beat(struct push_subscription *s, uint64_t now, int64_t time)
 	s->now = now;
 	s->time = time;
 	s->broken = false;
-	send_kind(s, PUSH_HEARTBEAT);
+	push_send(s, PUSH_HEARTBEAT);
 	s->begin = s->broken;
 }
 
@@ -501,13 +204,13 @@ push_subscription_look(struct push_subscription *s, const struct mr_sample *samp
 	s->broken = !mark_entries(s, sample);
 	if (s->begin) {
 		push_told_clear(&s->known);
-		send_kind(s, PUSH_BEGIN);
+		push_send(s, PUSH_BEGIN);
 	}
-	events = watch_all(s, sample);
+	events = push_watch(s, sample);
 	if (s->settings->mode != PUSH_THRESHOLD || events || s->begin)
 		send_values(s, sample, s->begin || !s->settings->changed_only);
 	if (s->begin)
-		send_kind(s, PUSH_SYNC);
+		push_send(s, PUSH_SYNC);
 	if (s->begin && s->broken && !queued)
 		push_collector_blame(s->collector,
 		    "the whole picture has no place in a queue of %zu bytes", s->settings->queue);

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "control/push/push_int.h"
+#include "control/push/subscription_int.h"
 
 #define ROWS_MAX MR_SAMPLE_MAX
 
@@ -181,4 +181,13 @@ push_told_add(struct push_told *t, const struct mr_sample *s, const struct mr_sa
 	t->count++;
 	t->indexed = false;
 	return row;
+}
+
+void
+push_told_swap(struct push_told *a, struct push_told *b)
+{
+	struct push_told c = *a;
+
+	*a = *b;
+	*b = c;
 }

@@ -346,3 +346,26 @@ def test_metrics_says_what_it_costs(quiet):
     assert after["time"] - before["time"] == after["sample-time"] + after["write-time"]
     done = millrace("show", "metrics", "--socket", plane.socket)
     assert "scrapes" in done.stdout
+
+
+def test_examples_for_prometheus(quiet, tmp_path):
+    """They are right, and ask for metrics that there are."""
+    source = os.path.join(SOURCE, "examples", "prometheus")
+    asked = set()
+    for name in ("alerts.yml", "grafana.json"):
+        with open(os.path.join(source, name), encoding="utf-8") as file:
+            asked |= set(re.findall(r"millrace_[a-z0-9_]+", file.read()))
+    assert len(asked) > 10
+    assert asked <= set(families(quiet["page"])), asked - set(families(quiet["page"]))
+    with open(os.path.join(source, "grafana.json"), encoding="utf-8") as file:
+        assert len(json.load(file)["panels"]) == 10
+    if not shutil.which("promtool"):
+        pytest.skip("needs promtool (Debian's package prometheus)")
+    for name in ("prometheus.yml", "alerts.yml"):
+        shutil.copy(os.path.join(source, name), tmp_path)
+    for name in ("token", "ca.pem"):
+        (tmp_path / name).write_text("x")
+    for what, name in (("config", "prometheus.yml"), ("rules", "alerts.yml")):
+        done = subprocess.run(["promtool", "check", what, str(tmp_path / name)], capture_output=True, text=True,
+                              timeout=60, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr

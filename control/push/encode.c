@@ -10,7 +10,7 @@
 
 #include "control/push/push_int.h"
 #include "model/json_int.h"
-#include "telemetry.pb-c.h"
+#include "control/push/telemetry.pb-c.h"
 
 static const char *const kinds[] = { "heartbeat", "begin", "update", "sync", "event" };
 

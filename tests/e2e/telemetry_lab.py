@@ -3,6 +3,7 @@
 import importlib
 import json
 import os
+import shutil
 import signal
 import socket
 import ssl
@@ -12,6 +13,8 @@ import tempfile
 import threading
 import time
 import urllib.parse
+
+import pytest
 
 from lab import MILLRACE, millrace, until
 
@@ -239,6 +242,9 @@ def value_of(value):
 
 def compiled_proto(folder):
     """The Python module of telemetry.proto."""
+    pytest.importorskip("google.protobuf")
+    if not shutil.which("protoc"):
+        pytest.skip("needs protoc (Debian's package protobuf-compiler)")
     subprocess.run(["protoc", "--proto_path=" + os.path.join(SOURCE, "control", "push"),
                     "--python_out=" + str(folder), "telemetry.proto"], check=True)
     sys.path.insert(0, str(folder))

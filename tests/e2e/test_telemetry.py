@@ -218,6 +218,38 @@ def test_collector_that_talks(world):
     assert until(20, lambda: plane.session("noc")["connections"] >= 2)
 
 
+def test_collector_by_name(world):
+    """Names are asked for while the rest goes on; a name that nobody has holds nothing up."""
+    collector = world(Collector)
+    wanted = config(collector)
+    wanted["telemetry"]["subscription"]["noc"]["collector"] = "localhost:%d" % collector.port
+    wanted["telemetry"]["subscription"]["none"] = {"collector": "nowhere.invalid:9", "path": ["interface"]}
+    plane = world(Plane, wanted)
+    assert until(20, lambda: collector.got("sync"))
+    assert not plane.session("none")["connected"]
+    # Ends while the question may still be open.
+    plane.process.terminate()
+    assert plane.process.wait(10) == 0
+
+
+def test_subscriptions_come_and_go(world):
+    """Each change leaves the others connected."""
+    first, second = world(Collector), world(Collector)
+    wanted = config(first, cadence=100)
+    plane = world(Plane, wanted)
+    assert until(20, lambda: first.got("sync"))
+    for turn in range(3):
+        wanted["telemetry"]["subscription"]["more"] = {"collector": second.address, "path": ["system"]}
+        plane.reload(wanted)
+        assert until(20, lambda: len(second.got("sync")) == turn + 1)
+        del wanted["telemetry"]["subscription"]["more"]
+        plane.reload(wanted)
+        assert until(20, lambda: len(plane.state("telemetry")["telemetry"]["subscription"]) == 1)
+    assert plane.session("noc")["connections"] == 1 and len(first.got("begin")) == 1
+    plane.reload({"interface": GEN})
+    assert until(20, lambda: "subscription" not in plane.state("telemetry")["telemetry"])
+
+
 @pytest.mark.parametrize("change, said", [
     ({"path": ["interface/*/conters"]}, "conters"),
     ({"collector": "127.0.0.1:0"}, "ports"),

@@ -3,8 +3,8 @@
 /*
  * GET /metrics: everything countable that the model has, as Prometheus reads it, or by
  * OpenMetrics when the client says that it understands that. ?names=interface,system is these
- * functions alone. Tables that grow with the traffic (routes, flows, connections) are not in the state
- * but are streams of their own, and so are not here.
+ * functions alone. Tables that grow with the traffic are left out: routes, flows and connections, which
+ * are streams and no state, and a bridge's stations and a router's neighbours.
  */
 
 #include <errno.h>
@@ -63,6 +63,7 @@ read_state(struct metrics *m, const struct mr_http_call *call)
 		mr_http_fail(call, 503, "no memory");
 		return -ENOMEM;
 	}
+	mr_state_set_brief(st);
 	if (!*names)
 		mr_control_show(m->control, NULL, st);
 	while (*names) {

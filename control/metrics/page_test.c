@@ -135,7 +135,7 @@ open_metrics_form(void **state)
 	assert_string_equal(page + b->page.used - 6, "# EOF\n");
 }
 
-/* Tables that traffic fills are cut, and that is counted. */
+/* What is too much is cut, and that is counted. */
 static void
 families_are_bounded(void **state)
 {

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "model/complete.h"
 #include "model/diff.h"
 #include "model/edit.h"
 #include "model/print.h"
@@ -582,6 +583,58 @@ json_is_read_strictly(void **state)
 	}
 }
 
+/* -- completion ------------------------------------------------------------------------------ */
+
+static void
+gather(void *arg, const char *candidate)
+{
+	char *text = arg;
+
+	snprintf(text + strlen(text), 1000 - strlen(text), "%s%s", *text ? " " : "", candidate);
+}
+
+static void
+paths_are_completed(void **state)
+{
+	static const struct {
+		const char *typed;
+		bool there;
+		const char *offered;
+	} cases[] = {
+		{ "sys", false, "system/" },
+		{ "interface", false, "interface/" },
+		{ "interface/", false, "interface/lan1/ interface/lan2/" },
+		{ "interface/lan1/m", false, "interface/lan1/mtu" },
+		{ "interface/lan9/m", false, "interface/lan9/mtu" },
+		{ "interface/lan1/", true, "interface/lan1/mtu" },
+		{ "table/a/member/", false,
+		    "table/a/member/lan1/ table/a/member/lan2/" },
+		{ "table/a/member/", true, "table/a/member/lan1/" },
+		{ "table/a/fixed/", false, "table/a/fixed/7/02:00:00:00:00:01/" },
+		{ "table/a/fixed/7/02:00:00:00:00:01/i", false,
+		    "table/a/fixed/7/02:00:00:00:00:01/interface" },
+		{ "table/a/tags/", false, "table/a/tags/x table/a/tags/y" },
+		{ "table/a/nothing/", false, "" },
+		{ "interface/lan1/mtu/", false, "" },
+	};
+	struct mr_config *config = good(BASE);
+	char text[1000];
+
+	for (size_t i = 0; i < MR_ARRAY_COUNT(cases); i++) {
+		*text = '\0';
+		mr_complete_path(model, config, cases[i].typed, cases[i].there, gather, text);
+		assert_string_equal(text, cases[i].offered);
+	}
+	*text = '\0';
+	mr_complete_path(model, NULL, "table/a/kin", false, gather, text);
+	mr_complete_value(model, NULL, "table/a/kind", gather, text);
+	mr_complete_value(model, config, "table/a/on", gather, text);
+	mr_complete_value(model, config, "interface/lan2/cross-connect", gather, text);
+	mr_complete_value(model, config, "interface/lan2/mtu", gather, text);
+	assert_string_equal(text, "table/a/kind plain fancy true false lan1 lan2");
+	mr_config_destroy(config);
+}
+
 static int
 setup(void **state)
 {
@@ -614,6 +667,7 @@ main(void)
 		cmocka_unit_test(joined_with_state),
 		cmocka_unit_test(texts_survive),
 		cmocka_unit_test(json_is_read_strictly),
+		cmocka_unit_test(paths_are_completed),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

@@ -49,6 +49,9 @@ uint64_t mr_unit_nanoseconds(const char *units);
  * step's parent, or by the last step when that has no name. */
 void mr_reference_noun(const struct lysc_type_leafref *, char *noun, size_t size);
 
+/* The path of a reference with module names for prefixes. */
+void mr_reference_path(const struct lysc_type_leafref *, char *path, size_t size);
+
 /* A type in words: "a number between 1 and 4094", "one of auto, 1g, 2m". */
 void mr_type_phrase(const struct lysc_node *leaf, char *text, size_t size);
 /* Why libyang refused that value, beginning with the value: "\"fast\" is not a number ...". */

@@ -4,6 +4,7 @@ import json
 import os
 import random
 import re
+import shlex
 import signal
 import subprocess
 import threading
@@ -212,6 +213,26 @@ def test_plan_says_what_is_touched(daemon):
     assert {t["kind"] for t in told["touches"]} == {"function", "flows"}
     daemon("apply", other)
     assert "system/buffers has changed; that takes effect at the next start" in daemon.said()
+
+
+def test_the_page_shows_what_happens(daemon):
+    """Every command of docs/transactions.md, with what it prints there."""
+    root = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../..")
+    with open(os.path.join(root, "docs/transactions.md"), encoding="utf-8") as file:
+        page = file.read()
+    daemon.write(re.search(r"^```yaml\n(.*?)^```", page, re.M | re.S).group(1))
+    daemon.start()
+    commands = 0
+    for block in re.findall(r"^```console\n(.*?)^```", page, re.M | re.S):
+        for command in block[2:].split("\n$ "):
+            line, _, wanted = command.partition("\n")
+            words = shlex.split(line)
+            assert words[0] == "millrace"
+            words = [daemon.path if word == "lab.yaml" else word for word in words]
+            done = daemon(*words[1:], check=False)
+            assert (done.stdout + done.stderr).strip() == wanted.strip(), line
+            commands += 1
+    assert commands >= 10
 
 
 # -- confirming ----------------------------------------------------------------------------------

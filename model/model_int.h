@@ -74,6 +74,9 @@ struct mr_text {
 };
 void mr_text_add(struct mr_text *, const char *fmt, ...) mr_printf(2, 3);
 
+/* A copy of a whole tree, without its places. */
+int mr_tree_copy(struct lyd_node **out, const struct lyd_node *from);
+
 /* Makes a tree ready for readers: from here on nothing writes to it. */
 void mr_config_seal(struct mr_config *);
 

@@ -137,7 +137,8 @@ commit_prune(struct mr_commits *c)
 {
 	size_t texts = 0, gone = 0;
 
-	while (c->count - gone > MR_MAX(c->kept_max, (size_t)1) && c->records[gone] != c->now) {
+	while (c->count - gone > MR_MAX(c->kept_max, (size_t)1) && c->records[gone] != c->now &&
+	    !(c->fallback && c->records[gone] == c->before)) {
 		struct record *r = c->records[gone++];
 
 		if (r->pub.kept && c->store)

@@ -336,6 +336,24 @@ def test_a_damaged_commit_is_named_and_left_out(daemon):
     assert "0000000003.yaml is left out" in daemon.said()
 
 
+def test_only_one_process_keeps_commits_of_a_file(daemon):
+    daemon.start()
+    daemon("set", "interface/a/mtu", "1300")
+    socket = os.path.join(daemon.folder, "second")
+    second = subprocess.Popen([os.path.abspath(MILLRACE), "run", "--stay", "--socket", socket,
+                               daemon.path], stderr=subprocess.DEVNULL)
+    try:
+        words = [MILLRACE, "set", "--socket", socket, "interface/a/mtu", "1280"]
+        assert until(10, lambda: os.path.exists(socket))
+        done = subprocess.run(words, capture_output=True, text=True, check=False)
+        assert done.returncode == 1 and "another millrace keeps its commits" in done.stderr
+        subprocess.run(words + ["--forget"], capture_output=True, check=True)
+    finally:
+        second.kill()
+        second.wait()
+    assert "1300" in daemon.dump()
+
+
 def test_only_so_many_are_kept(tmp_path):
     daemon = Daemon(tmp_path, system={"commits-kept": 4}).start()
     try:

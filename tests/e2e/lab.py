@@ -89,8 +89,10 @@ class Lab:
         """The configuration file; `system` adds to its system container."""
         path = os.path.join(self.folder.name, "config.yaml")
         with open(path, "w", encoding="utf-8") as file:
-            file.write("system: %s\n" % json.dumps(dict(system or {}, **{"control-socket": self.socket}))
-                       + config)
+            own = {"control-socket": self.socket}
+            # What clients commit is nobody's but this lab's.
+            state = {"state-directory": os.path.join(self.folder.name, "state")}
+            file.write("system: %s\n" % json.dumps(dict(state, **dict(system or {}, **own))) + config)
         return path
 
     def reload(self, config, system=None):

@@ -136,7 +136,7 @@ nat_held_free(struct nat_held *h, struct mr_buffers *buffers)
 void
 nat_tick(struct mr_node_run *run)
 {
-	const struct nat_pass s = nat_pass_of(run, NULL);
+	const struct nat_pass s = nat_pass_of(run, NULL, NULL);
 
 	nat_pieces_tick(&s);
 	nat_held_tick(&s);

@@ -148,6 +148,7 @@ struct nat_pass {
 	struct mr_node_run *run;
 	struct mr_recorder *rec;
 	bool dry;
+	struct nat_fresh *fresh; /* of packets that have a place there */
 };
 
 /* -- translate.c: which mapping ------------------------------------------------------------ */

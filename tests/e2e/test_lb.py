@@ -19,6 +19,8 @@ from gateway_lab import Nginx, OpenConnections, h2load, have, udp_names, udp_ser
 from lab import until
 from router_lab import RouterLab
 
+pytestmark = pytest.mark.alone
+
 VIP4, VIP6 = "203.0.113.80", "2001:db8:80::80"
 INTERVAL = 0.5
 HEALTH = {"type": "http", "path": "/", "interval": int(INTERVAL * 1000), "timeout": 300, "rise": 2, "fall": 2}

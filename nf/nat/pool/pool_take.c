@@ -98,8 +98,8 @@ take(struct nat_pool *p, unsigned worker, const struct nat_key *key, enum nat_pr
 }
 
 enum nat_take
-nat_pool_take(struct nat_pool *p, unsigned worker, const uint8_t inside[16], bool six,
-    enum nat_proto proto, be16_t prefer, uint32_t mapping, uint32_t now, struct nat_outside *out)
+nat_pool_draw(struct nat_pool *p, unsigned worker, const uint8_t inside[16], bool six,
+    enum nat_proto proto, be16_t prefer, uint32_t now, struct nat_outside *out)
 {
 	uint32_t number = 0, address = 0, port = 0;
 	uint16_t wanted = mr_be16(prefer);
@@ -115,8 +115,7 @@ nat_pool_take(struct nat_pool *p, unsigned worker, const uint8_t inside[16], boo
 		nat_pool_add(p, worker, NAT_POOL_PRESERVED);
 	else if ((port ^ wanted) & 1)
 		nat_pool_add(p, worker, NAT_POOL_ODD);
-	/* Release pairs with find's acquire. */
-	atomic_store_explicit(&p->sides[address][proto].owner[port], mapping, memory_order_release);
+	mr_prefetch_write(&p->sides[address][proto].owner[port]);
 	*out = (struct nat_outside){ .address = p->addresses[address].address,
 		.port = mr_be16((uint16_t)port),
 		.subscriber = number };
@@ -124,7 +123,7 @@ nat_pool_take(struct nat_pool *p, unsigned worker, const uint8_t inside[16], boo
 }
 
 uint32_t
-nat_pool_draw(struct nat_pool *p, unsigned worker, const uint8_t inside[16], enum nat_proto proto,
+nat_pool_guess(struct nat_pool *p, unsigned worker, const uint8_t inside[16], enum nat_proto proto,
     be32_t *address, be16_t *port)
 {
 	uint32_t index = UINT32_MAX;
@@ -139,6 +138,27 @@ nat_pool_draw(struct nat_pool *p, unsigned worker, const uint8_t inside[16], enu
 	*port = mr_be16((uint16_t)(p->port_first +
 	    nat_draw_below(p, worker, (uint32_t)p->port_last - p->port_first + 1)));
 	return nat_pool_find(p, *address, proto, *port);
+}
+
+void
+nat_pool_own(struct nat_pool *p, const struct nat_outside *o, enum nat_proto proto,
+    uint32_t mapping)
+{
+	/* Release pairs with find's acquire. */
+	atomic_store_explicit(
+	    &p->sides[nat_pool_index(p, o->address)][proto].owner[mr_be16(o->port)], mapping,
+	    memory_order_release);
+}
+
+enum nat_take
+nat_pool_take(struct nat_pool *p, unsigned worker, const uint8_t inside[16], bool six,
+    enum nat_proto proto, be16_t prefer, uint32_t mapping, uint32_t now, struct nat_outside *out)
+{
+	enum nat_take result = nat_pool_draw(p, worker, inside, six, proto, prefer, now, out);
+
+	if (mr_likely(result == NAT_TAKEN))
+		nat_pool_own(p, out, proto, mapping);
+	return result;
 }
 
 void

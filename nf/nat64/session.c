@@ -6,7 +6,7 @@
 
 #define CONTROL (MR_TCP_SYN | MR_TCP_FIN | MR_TCP_RST)
 
-/* What its making was refused for; counted. */
+/* What its making was, or would be, refused for. */
 static uint32_t
 drop_of(const struct n64_pass *s, uint8_t instance, enum n64_result result)
 {
@@ -27,7 +27,8 @@ drop_of(const struct n64_pass *s, uint8_t instance, enum n64_result result)
 		[N64_FULL] = N64_DROP_FULL,
 	};
 
-	n64_count(s->table, s->run->worker, instance, (enum n64_count)counts[result]);
+	if (!s->dry)
+		n64_count(s->table, s->run->worker, instance, (enum n64_count)counts[result]);
 	return drops[result] + 1u;
 }
 
@@ -138,9 +139,15 @@ begin(const struct n64_pass *s, const struct n64_key *key, uint64_t hash, enum n
 		return 0;
 	}
 	if (s->dry) {
-		if (!binding->number)
-			return N64_DROP_EXPLAINED + 1;
-		fill(way, binding, key, false);
+		result = N64_FOUND;
+		if (binding->number)
+			f = *binding;
+		else
+			result = n64_look(s->table, s->run->stands_for, key, s->run->seconds, &f);
+		if (result)
+			return result == N64_UNTOLD ? N64_DROP_EXPLAINED + 1
+						    : drop_of(s, N64_INSTANCE(key->ports), result);
+		fill(way, &f, key, false);
 		return 0;
 	}
 	result = n64_make(s->table, s->run->worker, key, hash, first_state(proto, inside),

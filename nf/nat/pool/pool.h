@@ -113,7 +113,7 @@ enum nat_take nat_pool_take(struct nat_pool *, unsigned worker, const uint8_t in
 void nat_pool_give(struct nat_pool *, unsigned worker, const struct nat_outside *, enum nat_proto,
     uint32_t mapping, uint32_t now);
 /* The two halves of taking: a port that is nobody else's, and later whose it is. */
-enum nat_take nat_pool_draw(struct nat_pool *, unsigned worker, const uint8_t inside[16], bool six,
+enum nat_take nat_pool_pick(struct nat_pool *, unsigned worker, const uint8_t inside[16], bool six,
     enum nat_proto, be16_t prefer, uint32_t now, struct nat_outside *);
 void nat_pool_own(struct nat_pool *, const struct nat_outside *, enum nat_proto, uint32_t mapping);
 /* Before a take of this subscriber. */

@@ -98,7 +98,7 @@ take(struct nat_pool *p, unsigned worker, const struct nat_key *key, enum nat_pr
 }
 
 enum nat_take
-nat_pool_draw(struct nat_pool *p, unsigned worker, const uint8_t inside[16], bool six,
+nat_pool_pick(struct nat_pool *p, unsigned worker, const uint8_t inside[16], bool six,
     enum nat_proto proto, be16_t prefer, uint32_t now, struct nat_outside *out)
 {
 	uint32_t number = 0, address = 0, port = 0;
@@ -154,7 +154,7 @@ enum nat_take
 nat_pool_take(struct nat_pool *p, unsigned worker, const uint8_t inside[16], bool six,
     enum nat_proto proto, be16_t prefer, uint32_t mapping, uint32_t now, struct nat_outside *out)
 {
-	enum nat_take result = nat_pool_draw(p, worker, inside, six, proto, prefer, now, out);
+	enum nat_take result = nat_pool_pick(p, worker, inside, six, proto, prefer, now, out);
 
 	if (mr_likely(result == NAT_TAKEN))
 		nat_pool_own(p, out, proto, mapping);

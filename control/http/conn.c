@@ -82,7 +82,7 @@ bound_memory(struct mr_http *h)
 {
 	struct http_conn *most = NULL;
 
-	if (h->held <= h->now->limits.memory)
+	if (h->held <= h->now->limits.memory + h->leaving)
 		return;
 	for (struct http_conn *c = h->conns; c; c = c->next)
 		if (!c->doomed && held_by(c) > 0 && (!most || held_by(c) > held_by(most)))
@@ -90,6 +90,7 @@ bound_memory(struct mr_http *h)
 	if (!most)
 		return;
 	h->counters.over_memory++;
+	h->leaving += held_by(most);
 	bufferevent_disable(most->bev, EV_READ);
 	http_conn_doom(most);
 }
@@ -463,6 +464,7 @@ http_conns_sweep(evutil_socket_t fd, short what, void *arg)
 		if (late || c->doomed)
 			evhttp_connection_free(c->evcon);
 	}
+	h->leaving = 0;
 	http_listeners_sweep(h);
 	event_add(h->sweep, &period);
 }

@@ -409,7 +409,7 @@ look(const struct nat_pass *s, const struct nat_instance *n, const struct nat_pa
 		rc = nat_pool_look(n->pool, s->run->stands_for, inside, false, proto, k->sport,
 		    s->run->seconds, &o);
 	if (rc != NAT_TAKEN)
-		return refusal(rc);
+		return nat_taken(rc);
 	if (tracked && !nat_pool_session_fits(n->pool, o.subscriber))
 		return NAT_DROP_LIMIT;
 	*f = (struct nat_found){ .address = o.address, .port = o.port, .ports = o.port != 0 };

@@ -54,7 +54,7 @@ def test_drops(router):
     # As text, and by what was asked for.
     said = drops(router, "--reason", "blackhole", "--count", "1").stdout
     assert "%s  h1: 10.9.1.2 > 10.77.0.9 ICMP" % drop["id"] in said
-    assert "dropped by ip-input: blackhole (a blackhole route)" in said
+    assert "dropped by ip-input: blackhole (a blackhole route), router default, interface h1" in said
     assert len(listed(router, "--count", "1", "--node", "ip-input", "icmp")) == 1
     assert listed(router, "udp", "and", "host", "10.77.0.9") == []
     assert listed(router, "--interface", "h2", "--reason", "blackhole") == []

@@ -319,3 +319,14 @@ mr_dataplane_address(struct mr_dataplane *dp, uint16_t interface, uint16_t vlan,
 		memcpy(mac, port->mac, 6);
 	return port != NULL;
 }
+
+bool
+mr_dataplane_whose(struct mr_dataplane *dp, uint16_t interface, uint16_t vlan, char *text,
+    size_t size)
+{
+	for (unsigned i = 0; mr_nf_list[i]; i++)
+		if (mr_nf_list[i]->whose &&
+		    mr_nf_list[i]->whose(dp->states[i], interface, vlan, text, size))
+			return true;
+	return false;
+}

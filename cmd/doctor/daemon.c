@@ -7,11 +7,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "cmd/client.h"
 #include "cmd/doctor/doctor.h"
 
 #define AREA "running"
+#define SERVICE_FILE "/etc/millrace/millrace.yaml"
 #define ANSWER_MAX (8u << 20)
 #define LOUD 8 /* drops that are named */
 
@@ -78,6 +80,20 @@ doctor_ask(struct doctor *d)
 	pid = json_integer_value(doctor_state(d->before, "system", "pid"));
 	if (pid > 0 && doctor_exists(d, "/proc/%lld/status", (long long)pid))
 		snprintf(d->pid, sizeof(d->pid), "%u", (unsigned)pid);
+}
+
+const char *
+doctor_find_file(const struct doctor *d, const char *given)
+{
+	const char *running = json_string_value(doctor_state(d->before, "system", "config-file"));
+
+	if (given)
+		return given;
+	if (*d->root)
+		return NULL;
+	if (running && access(running, R_OK) == 0)
+		return running;
+	return access(SERVICE_FILE, R_OK) == 0 ? SERVICE_FILE : NULL;
 }
 
 static uint64_t

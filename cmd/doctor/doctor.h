@@ -50,7 +50,7 @@ struct doctor {
 	int patience_ms;    /* with the running millrace */
 	int interval_ms;    /* between the two looks at it */
 
-	/* Is shown all that was read, for keeping. */
+	/* Is shown all that was read, for keeping; a folder that is there has no text. */
 	void (*saw)(void *arg, const char *path, const char *text, size_t size);
 	void *saw_arg;
 
@@ -71,6 +71,8 @@ void doctor_end(struct doctor *);
 /* Asks the running millrace, twice; nothing is said yet. Before the configuration is looked for: it
  * knows its file. */
 void doctor_ask(struct doctor *);
+/* The configuration's file: as given, or of the running one, or the service's; null: none. */
+const char *doctor_find_file(const struct doctor *, const char *given);
 /* What it said under a function's name, part by part; null: nothing. */
 json_t *doctor_state(const json_t *answers, const char *function, const char *part);
 /* Runs all checks. */

@@ -3,14 +3,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "cmd/cmd.h"
 #include "cmd/doctor/doctor.h"
 #include "cmd/load.h"
 #include "control/control.h"
 
-#define SERVICE_FILE "/etc/millrace/millrace.yaml"
 #define PATIENCE_MS 3000
 
 static const struct mr_cmd_option options[] = {
@@ -30,21 +28,6 @@ static const struct mr_cmd_option options[] = {
 	    .complete = "@file" },
 	{ 0 },
 };
-
-/* The file: as given, or of the running one, or the service's. */
-static const char *
-find_file(const struct doctor *d, const char *given)
-{
-	const char *running = json_string_value(doctor_state(d->before, "system", "config-file"));
-
-	if (given)
-		return given;
-	if (*d->root)
-		return NULL;
-	if (running && access(running, R_OK) == 0)
-		return running;
-	return access(SERVICE_FILE, R_OK) == 0 ? SERVICE_FILE : NULL;
-}
 
 static int
 load(struct doctor *d, struct mr_model *model, struct mr_config **config, struct mr_report **report)
@@ -84,7 +67,7 @@ doctor_run(const struct mr_cmd *cmd, int argc, char **argv)
 		return MR_EXIT_FAILED;
 	}
 	doctor_ask(&d);
-	d.file = find_file(&d, args.word_count ? args.words[0] : NULL);
+	d.file = doctor_find_file(&d, args.word_count ? args.words[0] : NULL);
 	if (load(&d, model, &config, &report)) {
 		fprintf(stderr, "millrace doctor: no memory\n");
 		status = MR_EXIT_FAILED;

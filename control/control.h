@@ -13,9 +13,14 @@
  *	POST /act/flush/connections?...	what a function offers to be done; a line for each piece
  *					of the work, with a number
  *	GET /trace?count=N&interface=I&filter=F		recordings, one JSON object a line
+ *	POST /explain?drop=ID		what would now happen to a packet that was dropped
  *	POST /explain?interface=I	what would happen to the frame in the body (in hexadecimal
  *					digits), as such an object; with to=own it goes to this
  *					data plane's own Ethernet address
+ *	GET /drops?count=N&node=&reason=&interface=&filter=F&since=ID|SECONDS&follow=1&format=pcapng
+ *					the last packets that were dropped, one JSON object a
+ *					line, the newest last; or as a capture
+ *	GET /drops/summary		each node and reason that dropped any, likewise
  *	GET /capture?interface=I&points=P&...		pcapng, until the client hangs up
  *
  * Ownership: owns the services' states and the HTTP server; data plane, model, log and event base

@@ -251,6 +251,20 @@ mr_dataplane_check(const struct mr_config *config, struct mr_report *report)
 	check_all(NULL, config, report);
 }
 
+void
+mr_dataplane_try(struct mr_dataplane *dp, const struct mr_config *config, struct mr_report *report)
+{
+	check_all(dp, config, report);
+}
+
+void
+mr_dataplane_plan(struct mr_dataplane *dp, struct mr_nf_plan *plan)
+{
+	for (unsigned i = 0; mr_nf_list[i]; i++)
+		if (mr_nf_list[i]->plan)
+			mr_nf_list[i]->plan(dp->states[i], plan);
+}
+
 /* Null, or why not. */
 static const char *
 place(struct mr_dataplane *dp, const char *name, const uint16_t *workers, unsigned count)

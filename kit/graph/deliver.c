@@ -219,6 +219,16 @@ mr_worker_output_vector(struct mr_worker *w, unsigned port, struct vector *v)
 	vector_put(w, v);
 }
 
+/* `port` may carry MR_VERDICT_FINAL. Memory for a port that is none is there, too. */
+static inline void
+count_send(struct node_rt *rt, unsigned port, unsigned count)
+{
+	unsigned slot = (port & ~MR_VERDICT_FINAL) + ((port & MR_VERDICT_FINAL) >> 3);
+
+	if (mr_likely(slot < OUT_SLOTS))
+		mr_counter_add(&rt->sends[slot], count);
+}
+
 static void
 no_verdict(struct mr_worker *w, const uint32_t *packets, unsigned count)
 {
@@ -237,9 +247,11 @@ deliver_uniform(struct mr_worker *w, struct plan_node *from, struct vector *v, m
 	case MR_VERDICT_EDGE:
 		if (mr_unlikely(index >= from->rt->class->edge_count))
 			break;
+		mr_counter_add(&from->rt->edges[index], v->count);
 		mr_worker_enter_vector(w, from->edges[index], v);
 		return;
 	case MR_VERDICT_OUTPUT:
+		count_send(from->rt, index, v->count);
 		mr_worker_output_vector(w, index, v);
 		return;
 	case MR_VERDICT_DROP:
@@ -266,11 +278,13 @@ deliver_one(struct mr_worker *w, struct plan_node *from, uint32_t packet, mr_ver
 
 	switch (verdict & MR_VERDICT_CLASS) {
 	case MR_VERDICT_OUTPUT:
+		count_send(from->rt, index, 1);
 		mr_worker_output(w, index, &packet, 1, recorded);
 		return;
 	case MR_VERDICT_EDGE:
 		if (mr_unlikely(index >= from->rt->class->edge_count))
 			break;
+		mr_counter_add(&from->rt->edges[index], 1);
 		enter_one(w, from->edges[index], packet, recorded);
 		return;
 	case MR_VERDICT_DROP:
@@ -306,6 +320,7 @@ deliver_mixed(struct mr_worker *w, struct plan_node *from, struct vector *v,
 				out->packets[out->count++] = v->packets[i++];
 				out->recorded |= v->recorded;
 				w->dirty[slot / 64] |= 1ull << (slot % 64);
+				count_send(from->rt, index, 1);
 				continue;
 			}
 		}

@@ -238,6 +238,12 @@ mr_graph_input(const struct mr_graph *g, uint16_t port)
 	return port < g->port_count && g->ports[port].port ? g->ports[port].node : UINT16_MAX;
 }
 
+uint16_t
+mr_graph_output(const struct mr_graph *g, uint16_t port)
+{
+	return port < g->port_count && g->ports[port].port ? g->ports[port].behind : UINT16_MAX;
+}
+
 int
 mr_graph_set_output(struct mr_graph *g, uint16_t port, uint16_t node)
 {

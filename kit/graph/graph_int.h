@@ -51,6 +51,8 @@ struct node_rt {
 	_Atomic uint64_t held;   /* now: may fall */
 	_Atomic uint64_t *drops; /* [drop_count] */
 	uint16_t *flight_groups; /* [drop_count]: flight.c */
+	_Atomic uint64_t *edges; /* [edge_count]: packets that took each */
+	_Atomic uint64_t *sends; /* [OUT_SLOTS]: packets for each port */
 };
 
 struct plan_node {

@@ -39,10 +39,12 @@ mr_replay_enter(struct mr_node_run *run, unsigned edge, const uint32_t *packets,
     bool recorded)
 {
 	struct mr_worker *w = run->owner;
+	const struct plan_node *pn = &w->current->nodes[run->node];
 
-	if (count)
-		mr_worker_enter(w, w->current->nodes[run->node].edges[edge], packets, count,
-		    recorded);
+	if (!count)
+		return;
+	mr_counter_add(&pn->rt->edges[edge], count);
+	mr_worker_enter(w, pn->edges[edge], packets, count, recorded);
 }
 
 static struct node_rt *

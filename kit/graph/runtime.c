@@ -140,6 +140,7 @@ mr_node_rt_create(struct mr_worker *w, uint16_t node, const struct mr_node_class
 	    aligned_alloc(MR_CACHE_LINE, MR_ALIGN_UP(sizeof(*rt), (size_t)MR_CACHE_LINE));
 	size_t counters = MR_MAX(class->counter_count, (uint16_t)1);
 	size_t drops = MR_MAX(class->drop_count, (uint16_t)1);
+	size_t edges = MR_MAX(class->edge_count, (uint16_t)1);
 
 	if (!rt)
 		return NULL;
@@ -147,6 +148,8 @@ mr_node_rt_create(struct mr_worker *w, uint16_t node, const struct mr_node_class
 	rt->class = class;
 	rt->drops = calloc(drops, sizeof(*rt->drops));
 	rt->flight_groups = calloc(drops, sizeof(*rt->flight_groups));
+	rt->edges = calloc(edges, sizeof(*rt->edges));
+	rt->sends = calloc(OUT_SLOTS, sizeof(*rt->sends));
 	rt->run = (struct mr_node_run){
 		.self = self,
 		.base = w->graph->buffers->base,
@@ -157,7 +160,7 @@ mr_node_rt_create(struct mr_worker *w, uint16_t node, const struct mr_node_class
 		.node = node,
 		.owner = w,
 	};
-	if (!rt->drops || !rt->flight_groups || !rt->run.counters) {
+	if (!rt->drops || !rt->flight_groups || !rt->edges || !rt->sends || !rt->run.counters) {
 		mr_node_rt_destroy(rt);
 		return NULL;
 	}
@@ -171,6 +174,8 @@ mr_node_rt_destroy(struct node_rt *rt)
 		return;
 	free(rt->drops);
 	free(rt->flight_groups);
+	free(rt->edges);
+	free(rt->sends);
 	free(rt->run.counters);
 	free(rt);
 }

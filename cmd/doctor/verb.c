@@ -1,13 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include "cmd/cmd.h"
 #include "cmd/doctor/doctor.h"
 #include "cmd/load.h"
-#include "control/control.h"
 
 #define PATIENCE_MS 3000
 
@@ -28,20 +24,6 @@ static const struct mr_cmd_option options[] = {
 	    .complete = "@file" },
 	{ 0 },
 };
-
-static int
-load(struct doctor *d, struct mr_model *model, struct mr_config **config, struct mr_report **report)
-{
-	if (!d->file)
-		return 0;
-	if (mr_report_create(report))
-		return -ENOMEM;
-	if (mr_config_load(config, model, d->file, *report) == 0)
-		mr_control_check(*config, *report);
-	d->config = *config;
-	d->report = *report;
-	return 0;
-}
 
 static int
 doctor_run(const struct mr_cmd *cmd, int argc, char **argv)
@@ -67,8 +49,7 @@ doctor_run(const struct mr_cmd *cmd, int argc, char **argv)
 		return MR_EXIT_FAILED;
 	}
 	doctor_ask(&d);
-	d.file = doctor_find_file(&d, args.word_count ? args.words[0] : NULL);
-	if (load(&d, model, &config, &report)) {
+	if (doctor_load(&d, model, args.word_count ? args.words[0] : NULL, &config, &report)) {
 		fprintf(stderr, "millrace doctor: no memory\n");
 		status = MR_EXIT_FAILED;
 	} else {

@@ -125,25 +125,3 @@ drops_to_pcapng(const char *lines, bool payload, size_t *size)
 	free(w);
 	return bytes;
 }
-
-void
-gather_drops(struct gather *g)
-{
-	size_t size, packed;
-	char *lines, *bytes;
-
-	if (!g->packets) {
-		bundle_miss(g->bundle, "drops.pcapng", "not asked for (--no-packets)");
-		return;
-	}
-	lines = gather_ask(g, "/drops?count=1000", "drops.pcapng", &size);
-	if (!lines)
-		return;
-	bytes = drops_to_pcapng(lines, g->payload, &packed);
-	if (bytes)
-		bundle_add_bytes(g->bundle, "drops.pcapng", bytes, packed,
-		    g->payload ? "the last packets dropped, whole"
-			       : "the last packets dropped, their headers");
-	free(bytes);
-	free(lines);
-}

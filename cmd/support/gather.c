@@ -58,33 +58,54 @@ read_whole(const char *path)
 	return text;
 }
 
-int
-gather_secrets(struct gather *g, const struct mr_config *config, char **text)
+/* The configuration as JSON without its secrets; null: no memory. */
+static char *
+stripped(struct secrets *secrets, const struct mr_config *config)
 {
-	char *raw = g->doctor->file ? read_whole(g->doctor->file) : NULL, *printed = NULL;
+	char *printed = NULL, *text = NULL;
 	size_t size = 0;
 	json_t *root;
-	FILE *out;
+	FILE *out = open_memstream(&printed, &size);
+
+	if (!out)
+		return NULL;
+	mr_conf_print_json(mr_conf_root(config), out);
+	fclose(out);
+	root = json_loadb(printed, size, 0, NULL);
+	free(printed);
+	secrets_strip(secrets, root, mr_conf_root(config));
+	if (root)
+		text = json_dumps(root, JSON_INDENT(2));
+	json_decref(root);
+	return text;
+}
+
+int
+gather_secrets(struct gather *g, struct mr_model *model, const struct mr_config *config,
+    char **text)
+{
+	const char *running = g->doctor->running;
+	char *raw = g->doctor->file ? read_whole(g->doctor->file) : NULL;
+	struct mr_config *in_force = NULL;
 
 	*text = NULL;
 	if (raw)
 		secrets_scan(g->secrets, raw);
 	free(raw);
-	if (!config)
-		return 0;
-	out = open_memstream(&printed, &size);
-	if (!out)
-		return -ENOMEM;
-	mr_conf_print_json(mr_conf_root(config), out);
-	fclose(out);
-	root = json_loadb(printed, size, 0, NULL);
-	free(printed);
-	if (root) {
-		secrets_strip(g->secrets, root, mr_conf_root(config));
-		*text = json_dumps(root, JSON_INDENT(2));
-		json_decref(root);
+	if (running) {
+		secrets_scan(g->secrets, running);
+		mr_config_parse(&in_force, model, "running", running, strlen(running), NULL);
 	}
-	return *text && !g->secrets->full ? 0 : -ENOMEM;
+	if (in_force)
+		free(stripped(g->secrets, in_force));
+	mr_config_destroy(in_force);
+	/* What was left out is said of the one that is in the bundle. */
+	free(g->secrets->removed);
+	g->secrets->removed = NULL;
+	g->secrets->removed_size = 0;
+	if (config)
+		*text = stripped(g->secrets, config);
+	return (config && !*text) || g->secrets->full ? -ENOMEM : 0;
 }
 
 void
@@ -225,6 +246,26 @@ gather_process(struct gather *g)
 
 /* -- the running millrace ----------------------------------------------------------------- */
 
+/* Values change hands in commits: their places are enough. */
+static void
+strip_values(json_t *value)
+{
+	const char *name;
+	json_t *child;
+	void *next;
+	size_t i;
+
+	json_array_foreach(value, i, child) strip_values(child);
+	json_object_foreach_safe(value, next, name, child)
+	{
+		if (strcmp(name, "old") == 0 || strcmp(name, "new") == 0 ||
+		    strcmp(name, "value") == 0 || strcmp(name, "config") == 0)
+			json_object_del(value, name);
+		else
+			strip_values(child);
+	}
+}
+
 static void
 add_state(struct gather *g, const char *function)
 {
@@ -238,8 +279,12 @@ add_state(struct gather *g, const char *function)
 	text = gather_ask(g, target, name, &size);
 	if (!text)
 		return;
-	bundle_add(g->bundle, name, text, size, "state");
 	root = json_loadb(text, size, 0, NULL);
+	free(text);
+	strip_values(json_object_get(root, "commits"));
+	text = root ? json_dumps(root, JSON_INDENT(1)) : NULL;
+	if (text)
+		bundle_add(g->bundle, name, text, strlen(text), "state");
 	free(text);
 	out = root ? open_memstream(&shown, &shown_size) : NULL;
 	if (out) {
@@ -264,44 +309,29 @@ gather_state(struct gather *g)
 			add_state(g, mr_service_list[i]->name);
 }
 
-/* Values change hands in commits: their places are enough. */
-static void
-strip_values(json_t *value)
-{
-	const char *name;
-	json_t *child;
-	void *next;
-	size_t i;
-
-	json_array_foreach(value, i, child) strip_values(child);
-	json_object_foreach_safe(value, next, name, child)
-	{
-		if (strcmp(name, "old") == 0 || strcmp(name, "new") == 0 ||
-		    strcmp(name, "value") == 0 || strcmp(name, "config") == 0)
-			json_object_del(value, name);
-		else
-			strip_values(child);
-	}
-}
-
 void
-gather_commits(struct gather *g)
+gather_drops(struct gather *g)
 {
-	size_t size;
-	char *text = gather_ask(g, "/restconf/data/millrace-commit:commits", "commits.json", &size);
-	json_t *root = text ? json_loadb(text, size, 0, NULL) : NULL;
+	size_t size, packed;
+	char *lines, *bytes;
 
-	free(text);
-	if (!root)
+	if (!g->packets) {
+		bundle_miss(g->bundle, "drops.pcapng", "not asked for (--no-packets)");
 		return;
-	strip_values(root);
-	text = json_dumps(root, JSON_INDENT(1));
-	if (text)
-		bundle_add(g->bundle, "commits.json", text, strlen(text),
-		    "who changed what, and when; not the values");
-	free(text);
-	json_decref(root);
+	}
+	lines = gather_ask(g, "/drops?count=1000", "drops.pcapng", &size);
+	if (!lines)
+		return;
+	bytes = drops_to_pcapng(lines, g->payload, &packed);
+	if (bytes)
+		bundle_add_bytes(g->bundle, "drops.pcapng", bytes, packed,
+		    g->payload ? "the last packets dropped, whole"
+			       : "the last packets dropped, their headers");
+	free(bytes);
+	free(lines);
 }
+
+/* -- its log --------------------------------------------------------------------------- */
 
 /* Lines that may tell a value which was refused. */
 static void

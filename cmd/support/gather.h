@@ -24,9 +24,9 @@ struct gather {
 
 int64_t gather_now(void);
 
-/* Reads the configuration's text for secrets and leaves them out of `config`, which may be null;
- * *text is to be freed. */
-int gather_secrets(struct gather *, const struct mr_config *config, char **text);
+/* Finds the secrets of the file, of `config` (may be null) and of what is in force; *text is
+ * `config` without them, to be freed. */
+int gather_secrets(struct gather *, struct mr_model *, const struct mr_config *config, char **text);
 
 void gather_version(struct gather *);
 void gather_config(struct gather *, const char *text);
@@ -34,10 +34,8 @@ void gather_config(struct gather *, const char *text);
 void gather_machine(struct gather *);
 void gather_process(struct gather *);
 void gather_state(struct gather *);
-void gather_commits(struct gather *);
 void gather_log(struct gather *);
 
-/* Dropped packets as a capture (drops.c). */
 void gather_drops(struct gather *);
 /* Lines of GET /drops as pcapng, headers alone unless `payload`; the bytes to be freed, or null. */
 char *drops_to_pcapng(const char *lines, bool payload, size_t *size);

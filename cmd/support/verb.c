@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,7 +9,6 @@
 #include "cmd/cmd.h"
 #include "cmd/load.h"
 #include "cmd/support/gather.h"
-#include "control/control.h"
 
 #define PATIENCE_MS 3000
 #define ALL_MS 20000 /* for everything that is asked of a running millrace */
@@ -47,20 +45,6 @@ complain(const char *text)
 	return MR_EXIT_FAILED;
 }
 
-static int
-load(struct doctor *d, struct mr_model *model, struct mr_config **config, struct mr_report **report)
-{
-	if (!d->file)
-		return 0;
-	if (mr_report_create(report))
-		return -ENOMEM;
-	if (mr_config_load(config, model, d->file, *report) == 0)
-		mr_control_check(*config, *report);
-	d->config = *config;
-	d->report = *report;
-	return 0;
-}
-
 static void
 gather_all(struct gather *g, const char *config)
 {
@@ -70,7 +54,6 @@ gather_all(struct gather *g, const char *config)
 	gather_machine(g);
 	gather_process(g);
 	gather_state(g);
-	gather_commits(g);
 	gather_drops(g);
 	gather_log(g);
 }
@@ -158,11 +141,10 @@ support_run(const struct mr_cmd *cmd, int argc, char **argv)
 	status = doctor_init(&d) ? -1 : 0;
 	if (!status) {
 		doctor_ask(&d);
-		d.file = doctor_find_file(&d, mr_cmd_value(&args, "config"));
-		status = load(&d, model, &config, &report);
+		status = doctor_load(&d, model, mr_cmd_value(&args, "config"), &config, &report);
 	}
 	/* Nothing is written before all secrets are known. */
-	if (status || gather_secrets(&g, config, &text))
+	if (status || gather_secrets(&g, model, config, &text))
 		status = complain("no memory");
 	else
 		status = write_bundle(&g,

@@ -9,6 +9,7 @@ import tarfile
 import time
 
 from lab import bridge_config, millrace
+from millrace import config
 
 PLANTED = "pl4nted" # in every secret
 
@@ -44,8 +45,7 @@ def test_of_a_running_one(lab, tmp_path):
     lab.start(bridge_config([1, 2]))
     lab.ping(1, 2, "-c", "2", "-i", "0.01")
     files, said = support(tmp_path, "--socket", lab.socket)
-    config = json.loads(files["config.json"])
-    assert config["bridge"][0]["name"] == "br0"
+    assert json.loads(files["config.json"])["bridge"][0]["name"] == "br0"
     state = json.loads(files["state/bridge.json"])
     assert state["bridge"][0]["name"] == "br0"
     assert b"br0" in files["show/bridge.txt"]
@@ -102,6 +102,24 @@ def test_secrets_are_left_out(tmp_path):
         everything = b"".join(files.values())
         assert secret.encode() not in everything, text
         assert secret.encode()[7:] not in everything or secret == PLANTED, text
+
+
+def test_secrets_of_what_runs_are_left_out(lab, tmp_path):
+    """One that was committed and one that it took the place of: neither is in the file."""
+    lab.add_host(1)
+    lab.start(bridge_config([1]))
+    hashes = ["%064x" % (0xabcdef << n * 8) for n in range(2)]
+    for hash_of in hashes:
+        lab.client.set(config.rest.user["ann"].token, "sha256:" + hash_of)
+    for arguments in ((), ("--config", lab.folder.name + "/config.yaml")):
+        files, _ = support(tmp_path, "--socket", lab.socket, *arguments)
+        for hash_of in hashes:
+            assert hash_of.encode() not in b"".join(files.values())
+        commits = json.loads(files["state/commits.json"])["commits"]
+        assert any(change["path"].endswith("token") for commit in commits for change in commit.get("changes", []))
+        if not arguments:
+            assert files["removed.txt"] == b"rest/user/ann/token\n"
+            assert json.loads(files["config.json"])["rest"]["user"] == [{"name": "ann", "role": "read"}]
 
 
 def test_dropped_packets_lose_their_payload(lab, tmp_path):

@@ -285,8 +285,7 @@ accessors_read(void **state)
 static void
 secrets_are_known(void **state)
 {
-	struct mr_config *config =
-	    good("vault: {a: {hidden: x, bgp-password: y, open: 20}}\n");
+	struct mr_config *config = good("vault: {a: {hidden: x, bgp-password: y, open: 20}}\n");
 	const struct mr_conf *a = mr_conf_child(mr_conf_root(config), "vault");
 
 	assert_true(mr_conf_is_secret(mr_conf_child(a, "hidden")));

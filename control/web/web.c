@@ -54,30 +54,23 @@ send_file(const struct mr_http_call *call, const struct web_file *f)
 	char tag[32];
 
 	snprintf(tag, sizeof(tag), "\"%s\"", f->tag);
-	say(call, "ETag", tag);
 	say(call, "Cache-Control", "no-cache"); /* kept, but asked about: a tag costs little */
 	say(call, "Content-Security-Policy", policy);
-	say(call, "X-Content-Type-Options", "nosniff");
 	say(call, "Referrer-Policy", "no-referrer");
-	if (f->packed)
-		say(call, "Vary", "Accept-Encoding");
-	if (names(call, "If-None-Match", tag)) {
-		evhttp_send_reply(call->req, 304, "Not Modified", NULL);
+	if (mr_http_unchanged(call, tag))
 		return;
-	}
 	body = evbuffer_new();
 	if (!body ||
 	    evbuffer_add(body, packed ? f->packed : f->plain,
 		packed ? f->packed_size : f->plain_size)) {
+		if (body)
+			evbuffer_free(body);
 		mr_http_fail(call, 503, "no memory");
-	} else {
-		say(call, "Content-Type", f->type);
-		if (packed)
-			say(call, "Content-Encoding", "gzip");
-		evhttp_send_reply(call->req, 200, "OK", body);
+		return;
 	}
-	if (body)
-		evbuffer_free(body);
+	if (packed)
+		say(call, "Content-Encoding", "gzip");
+	mr_http_send(call, 200, f->type, body);
 }
 
 static void
@@ -142,8 +135,8 @@ web_destroy(void *state)
 }
 
 static const struct mr_http_route routes[] = {
-	{ "/", EVHTTP_REQ_GET | EVHTTP_REQ_HEAD, MR_HTTP_READ, serve },
-	{ "/web", EVHTTP_REQ_GET | EVHTTP_REQ_HEAD, MR_HTTP_READ, serve },
+	{ "/", EVHTTP_REQ_GET | MR_HTTP_OPEN, MR_HTTP_READ, serve },
+	{ "/web", EVHTTP_REQ_GET | MR_HTTP_OPEN, MR_HTTP_READ, serve },
 	{ 0 },
 };
 

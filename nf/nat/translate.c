@@ -276,8 +276,12 @@ outward_session(const struct nat_pass *s, const struct nat_instance *n, const st
 	*f = (struct nat_found){ .address = f->address, .port = f->port, .ports = true };
 	f->mapping = mapping;
 	/* A reset begins nothing (RFC 7857, 7). */
-	if (s->dry || (k->tcp & MR_TCP_RST))
-		return s->dry ? NAT_DONE : NAT_DROP_NO_MAPPING;
+	if (k->tcp & MR_TCP_RST)
+		return NAT_DROP_NO_MAPPING;
+	if (s->dry)
+		return nat_pool_session_fits(n->pool, subscriber_of(n, &s->table->entries[mapping]))
+		    ? NAT_DONE
+		    : NAT_DROP_LIMIT;
 	flags = nat_alg_of(n, k->proto, k->dport) ? NAT_ALG : 0;
 	session_word = word;
 	subscriber = subscriber_of(n, &s->table->entries[mapping]);
@@ -388,6 +392,30 @@ give_port(const struct nat_pass *s, const struct nat_instance *n, const struct n
 		nat_pool_give(n->pool, s->run->worker, o, proto, number, s->run->seconds);
 }
 
+/* An explanation: what would be made. */
+static uint32_t
+look(const struct nat_pass *s, const struct nat_instance *n, const struct nat_packet *k,
+    bool tracked, struct nat_found *f)
+{
+	enum nat_proto proto = nat_pool_proto(k->proto);
+	struct nat_outside o = { k->src, k->sport, 0 };
+	uint8_t inside[16] = { 0 };
+	enum nat_take rc = NAT_TAKEN;
+
+	if (!n->pool)
+		return NAT_DROP_NO_PORT;
+	memcpy(inside, &k->src, 4);
+	if (!nat_is_own(n, k->src))
+		rc = nat_pool_look(n->pool, s->run->stands_for, inside, false, proto, k->sport,
+		    s->run->seconds, &o);
+	if (rc != NAT_TAKEN)
+		return refusal(rc);
+	if (tracked && !nat_pool_session_fits(n->pool, o.subscriber))
+		return NAT_DROP_LIMIT;
+	*f = (struct nat_found){ .address = o.address, .port = o.port, .ports = o.port != 0 };
+	return NAT_DONE;
+}
+
 static uint32_t
 make(const struct nat_pass *s, const struct nat_instance *n, const struct nat_packet *k,
     const struct nat_name *name, uint64_t hash, struct nat_found *f)
@@ -403,7 +431,7 @@ make(const struct nat_pass *s, const struct nat_instance *n, const struct nat_pa
 		return NAT_DROP_NO_MAPPING;
 	*f = (struct nat_found){ .address = k->src };
 	if (s->dry)
-		return NAT_DONE;
+		return look(s, n, k, tracked, f);
 	if (nat_fresh_has(s->fresh, k)) {
 		rc = nat_fresh_use(s->fresh, k, &number, &o);
 		flags = NAT_PORT;

@@ -1685,6 +1685,7 @@ NatInstance = TypedDict("NatInstance", {
     "filtering": Literal["endpoint-independent", "address-dependent", "address-and-port-dependent"],
     "ports": str,
     "port-preservation": bool,
+    "port-overloading": bool,
     "parity": bool,
     "paired": bool,
     "inbound-refresh": bool,
@@ -1715,6 +1716,7 @@ class NatInstancePath(Container[NatInstance]):
     filtering = _leaf[Literal["endpoint-independent", "address-dependent", "address-and-port-dependent"]]("filtering", "text")
     ports = _leaf[str]("ports", "text")
     port_preservation = _leaf[bool]("port-preservation", "bool")
+    port_overloading = _leaf[bool]("port-overloading", "bool")
     parity = _leaf[bool]("parity", "bool")
     paired = _leaf[bool]("paired", "bool")
     inbound_refresh = _leaf[bool]("inbound-refresh", "bool")
@@ -1807,6 +1809,7 @@ NatInstanceStateCounters = TypedDict("NatInstanceStateCounters", {
     "full": int,
     "protocol": int,
     "malformed": int,
+    "shared": int,
     "hairpins": int,
     "icmp-errors": int,
 }, total=False)
@@ -1830,6 +1833,7 @@ class NatInstanceStateCountersPath(Container[NatInstanceStateCounters]):
     full = _leaf[int]("full", "int64")
     protocol = _leaf[int]("protocol", "int64")
     malformed = _leaf[int]("malformed", "int64")
+    shared = _leaf[int]("shared", "int64")
     hairpins = _leaf[int]("hairpins", "int64")
     icmp_errors = _leaf[int]("icmp-errors", "int64")
 
@@ -1969,6 +1973,12 @@ Nat64InstanceStateCounters = TypedDict("Nat64InstanceStateCounters", {
     "bindings-ended": int,
     "sessions-created": int,
     "sessions-ended": int,
+    "no-port": int,
+    "no-block": int,
+    "subscriber-limit": int,
+    "subscriber-rate": int,
+    "no-subscriber": int,
+    "full": int,
 }, total=False)
 
 
@@ -1979,6 +1989,12 @@ class Nat64InstanceStateCountersPath(Container[Nat64InstanceStateCounters]):
     bindings_ended = _leaf[int]("bindings-ended", "int64")
     sessions_created = _leaf[int]("sessions-created", "int64")
     sessions_ended = _leaf[int]("sessions-ended", "int64")
+    no_port = _leaf[int]("no-port", "int64")
+    no_block = _leaf[int]("no-block", "int64")
+    subscriber_limit = _leaf[int]("subscriber-limit", "int64")
+    subscriber_rate = _leaf[int]("subscriber-rate", "int64")
+    no_subscriber = _leaf[int]("no-subscriber", "int64")
+    full = _leaf[int]("full", "int64")
 
 
 Nat64InstanceState = TypedDict("Nat64InstanceState", {
@@ -3010,6 +3026,139 @@ class MetricsPath(Container[Metrics]):
     time = _leaf[int]("time", "int64")
 
 
+TelemetrySubscriptionTls = TypedDict("TelemetrySubscriptionTls", {
+    "ca": str,
+    "certificate": str,
+    "key": str,
+    "server-name": str,
+}, total=False)
+
+
+class TelemetrySubscriptionTlsPath(Container[TelemetrySubscriptionTls]):
+    """TLS, with the collector's certificate checked."""
+
+    ca = _leaf[str]("ca", "text")
+    certificate = _leaf[str]("certificate", "text")
+    key = _leaf[str]("key", "text")
+    server_name = _leaf[str]("server-name", "text")
+
+
+TelemetrySubscriptionThreshold = TypedDict("TelemetrySubscriptionThreshold", {
+    "name": str,
+    "path": str,
+    "above": float,
+    "below": float,
+    "hysteresis": float,
+    "hold": int,
+    "per-second": bool,
+}, total=False)
+
+
+class TelemetrySubscriptionThresholdPath(Container[TelemetrySubscriptionThreshold]):
+    """A limit for one leaf, of each entry that its path fits. An event is sent when it is crossed and when
+    all is well again, in every mode."""
+
+    name = _leaf[str]("name", "text")
+    path = _leaf[str]("path", "text")
+    above = _leaf[float]("above", "real")
+    below = _leaf[float]("below", "real")
+    hysteresis = _leaf[float]("hysteresis", "real")
+    hold = _leaf[int]("hold", "int")
+    per_second = _leaf[bool]("per-second", "bool")
+
+
+TelemetrySubscriptionSession = TypedDict("TelemetrySubscriptionSession", {
+    "connected": bool,
+    "connections": int,
+    "sent": int,
+    "sent-bytes": int,
+    "lost": int,
+    "queued": int,
+    "values": int,
+    "raised": int,
+    "last-error": str,
+}, total=False)
+
+
+class TelemetrySubscriptionSessionPath(Container[TelemetrySubscriptionSession]):
+    """What became of it."""
+
+    connected = _leaf[bool]("connected", "bool")
+    connections = _leaf[int]("connections", "int64")
+    sent = _leaf[int]("sent", "int64")
+    sent_bytes = _leaf[int]("sent-bytes", "int64")
+    lost = _leaf[int]("lost", "int64")
+    queued = _leaf[int]("queued", "int64")
+    values = _leaf[int]("values", "int")
+    raised = _leaf[int]("raised", "int")
+    last_error = _leaf[str]("last-error", "text")
+
+
+TelemetrySubscription = TypedDict("TelemetrySubscription", {
+    "name": str,
+    "collector": str,
+    "encoding": Literal["json", "protobuf"],
+    "path": List[str],
+    "leaves": List[str],
+    "entries": List[str],
+    "mode": Literal["cadence", "change", "threshold"],
+    "cadence": int,
+    "changed-only": bool,
+    "heartbeat": int,
+    "queue": int,
+    "tls": TelemetrySubscriptionTls,
+    "threshold": List[TelemetrySubscriptionThreshold],
+    "session": TelemetrySubscriptionSession,
+}, total=False)
+
+
+class TelemetrySubscriptionPath(Container[TelemetrySubscription]):
+    """What one collector is sent."""
+
+    name = _leaf[str]("name", "text")
+    collector = _leaf[str]("collector", "text")
+    encoding = _leaf[Literal["json", "protobuf"]]("encoding", "text")
+    path = _leaf[List[str]]("path", "*text")
+    leaves = _leaf[List[str]]("leaves", "*text")
+    entries = _leaf[List[str]]("entries", "*text")
+    mode = _leaf[Literal["cadence", "change", "threshold"]]("mode", "text")
+    cadence = _leaf[int]("cadence", "int")
+    changed_only = _leaf[bool]("changed-only", "bool")
+    heartbeat = _leaf[int]("heartbeat", "int")
+    queue = _leaf[int]("queue", "int64")
+    tls = _container("tls", TelemetrySubscriptionTlsPath)
+    threshold = _entries[TelemetrySubscriptionThresholdPath, TelemetrySubscriptionThreshold]("threshold", TelemetrySubscriptionThresholdPath, "name")
+    session = _container("session", TelemetrySubscriptionSessionPath)
+
+
+TelemetrySampling = TypedDict("TelemetrySampling", {
+    "samples": int,
+    "time": int,
+    "last-time": int,
+}, total=False)
+
+
+class TelemetrySamplingPath(Container[TelemetrySampling]):
+    """What looking at the state costs."""
+
+    samples = _leaf[int]("samples", "int64")
+    time = _leaf[int]("time", "int64")
+    last_time = _leaf[int]("last-time", "int")
+
+
+Telemetry = TypedDict("Telemetry", {
+    "subscription": List[TelemetrySubscription],
+    "sampling": TelemetrySampling,
+}, total=False)
+
+
+class TelemetryPath(Container[Telemetry]):
+    """State that is sent to collectors by itself."""
+
+    subscription = _entries[TelemetrySubscriptionPath, TelemetrySubscription]("subscription", TelemetrySubscriptionPath, "name")
+    sampling = _container("sampling", TelemetrySamplingPath)
+
+
 RestListen = TypedDict("RestListen", {
     "address": str,
     "port": str,
@@ -3169,6 +3318,7 @@ Data = TypedDict("Data", {
     "router": List[Router],
     "commits": List[Commits],
     "metrics": Metrics,
+    "telemetry": Telemetry,
     "rest": Rest,
 }, total=False)
 
@@ -3191,6 +3341,7 @@ class DataPath(Container[Data]):
     router = _entries[RouterPath, Router]("router", RouterPath, "name", "millrace-router")
     commits = _entries[CommitsPath, Commits]("commits", CommitsPath, "id", "millrace-commit")
     metrics = _container("metrics", MetricsPath, "millrace-metrics")
+    telemetry = _container("telemetry", TelemetryPath, "millrace-telemetry")
     rest = _container("rest", RestPath, "millrace-rest")
 
 config = DataPath()

@@ -50,7 +50,7 @@ static const struct mr_cmd_option options[] = {
 	{ .name = "by",
 	    .value = "WHAT",
 	    .doc = "flows: what makes one large",
-	    .complete = "packets|bytes" },
+	    .complete = "packets|bytes|rate" },
 	{ .name = "program", .doc = "flows: what is done to their packets, too" },
 	{ .name = "instance", .value = "NAME", .doc = "nat-sessions: of this instance only" },
 	{ .name = "zone", .value = "NAME", .doc = "connections: of this zone only" },

@@ -30,7 +30,7 @@ export function show(page) {
 				text(td.lastChild, sentence(d.text));
 			} },
 			{ key: "node", label: "Node", sort: (d) => d.node, class: "mono", cell: (td, d) => d.node },
-			{ key: "line", label: "Two minutes", class: "hide-small", cell: (td, d) => {
+			{ key: "line", label: "Two minutes", class: "line-cell hide-small", cell: (td, d) => {
 				if (!td.firstChild)
 					td.append(h("canvas", { class: "spark", "aria-hidden": "true" }));
 				spark(td.firstChild, [{ ring: store.ring("drop/" + keyOf(d)), colour: "drop", fill: true }]);

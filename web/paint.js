@@ -7,8 +7,9 @@ import { h } from "./dom.js";
 import { decimals, short } from "./format.js";
 import { layout } from "./layout.js";
 
-const NODE = 46, PORT = 30;
-const FONT = 12;
+const NODE = 46, PORT = 30, STACK = 9;
+const BUILT_IN = new Set(["port-rx", "port-tx", "handoff"]);
+const FONT = 12.5;
 const ZOOM_MOST = 2.5, ZOOM_LEAST = 0.08;
 const still = matchMedia("(prefers-reduced-motion: reduce)");
 
@@ -70,6 +71,42 @@ const split = (name) => {
 	return at < 0 ? [name, ""] : [name.slice(0, at), name.slice(at)];
 };
 
+// Nodes that only ever follow each other stand below each other, as one thing to place: chains are
+// what makes packet graphs long.
+export function chains(graph) {
+	const out = new Map(), into = new Map();
+	for (const e of graph.edges) {
+		out.set(e.from, [...(out.get(e.from) || []), e]);
+		into.set(e.to, [...(into.get(e.to) || []), e]);
+	}
+	const kind = new Map(graph.nodes.map((n) => [n.id, n.kind]));
+	const next = new Map(), follows = new Set();
+	for (const e of graph.edges) {
+		if (e.from === e.to || kind.get(e.from) !== "node" || kind.get(e.to) !== "node" || BUILT_IN.has(e.from) || BUILT_IN.has(e.to))
+			continue;
+		if (out.get(e.from).length === 1 && into.get(e.to).length === 1) {
+			next.set(e.from, e.to);
+			follows.add(e.to);
+		}
+	}
+	const stacks = [], done = new Set();
+	const walk = (id) => {
+		const list = [];
+		for (let n = id; n && !done.has(n); n = next.get(n)) {
+			done.add(n);
+			list.push(n);
+		}
+		stacks.push(list);
+	};
+	for (const n of graph.nodes)
+		if (!follows.has(n.id))
+			walk(n.id);
+	for (const n of graph.nodes) // what is left goes round in a circle
+		if (!done.has(n.id))
+			walk(n.id);
+	return stacks;
+}
+
 export class Painter extends EventTarget {
 	constructor() {
 		super();
@@ -117,7 +154,7 @@ export class Painter extends EventTarget {
 			mine.share = r && cycles > 0 ? r.cycles / cycles : 0;
 			mine.drops = r?.drops || 0;
 			mine.line = short(mine.rate) + " pps";
-			mine.right = Number.isFinite(mine.cost) ? decimals(mine.cost, mine.cost < 99.5 ? 1 : 0) + " cyc" : "";
+			mine.right = Number.isFinite(mine.cost) ? (mine.cost >= 9999.5 ? short(mine.cost) : decimals(mine.cost, mine.cost < 99.5 ? 1 : 0)) + " cyc" : "";
 		}
 		for (const e of graph.edges) {
 			const mine = this.edges.get(e.id);
@@ -139,12 +176,29 @@ export class Painter extends EventTarget {
 		c.font = "600 " + FONT + "px " + family;
 		const sized = graph.nodes.map((n) => ({
 			...n,
-			width: n.kind === "node" ? Math.max(118, Math.min(250, Math.ceil(c.measureText(n.name).width) + 26))
+			width: n.kind === "node" ? Math.max(128, Math.min(250, Math.ceil(c.measureText(n.name).width) + 26))
 				: Math.max(84, Math.ceil(c.measureText(n.name).width) + 76),
 			height: n.kind === "node" ? NODE : PORT,
 		}));
-		this.result = layout({ nodes: sized, edges: graph.edges }, before, { gapX: 64, gapY: 20 });
-		this.nodes = new Map(sized.map((n) => [n.id, { ...n, ...this.result.nodes.get(n.id), name: n.name }]));
+		const nodes = new Map(sized.map((n) => [n.id, n])), stackOf = new Map();
+		const stacks = chains(graph).map((ids) => {
+			const list = ids.map((id) => nodes.get(id));
+			const width = Math.max(...list.map((n) => n.width));
+			ids.forEach((id) => stackOf.set(id, ids[0]));
+			return { id: ids[0], list, width, rank: list[0].rank, height: list.reduce((sum, n) => sum + n.height, 0) + STACK * (list.length - 1) };
+		});
+		const between = graph.edges.filter((e) => stackOf.get(e.from) !== stackOf.get(e.to) || e.from === e.to)
+			.map((e) => ({ id: e.id, from: stackOf.get(e.from), to: stackOf.get(e.to) }));
+		this.result = layout({ nodes: stacks, edges: between }, before, { gapX: 54, gapY: 16 });
+		this.nodes = new Map();
+		for (const s of stacks) {
+			const at = this.result.nodes.get(s.id);
+			let y = at.y - s.height / 2;
+			for (const n of s.list) {
+				this.nodes.set(n.id, { ...n, width: s.list.length > 1 ? s.width : n.width, x: at.x, y: y + n.height / 2, stack: s.id });
+				y += n.height + STACK;
+			}
+		}
 		this.edges = new Map(graph.edges.map((e) => [e.id, this.shape(e)]));
 		if (!this.nodes.has(this.selected))
 			this.selected = null;
@@ -156,10 +210,15 @@ export class Painter extends EventTarget {
 	shape(e) {
 		const from = this.nodes.get(e.from), to = this.nodes.get(e.to), way = this.result.edges.get(e.id);
 		const points = [];
+		if (!way)
+			return this.down(e, from, to);
 		if (way.back) {
-			// Round below or above, from right to left.
-			const low = Math.max(from.y + from.height / 2, to.y + to.height / 2) + 26;
-			points.push([from.x + from.width / 2, from.y], [from.x + from.width / 2 + 30, low], [to.x - to.width / 2 - 30, low], [to.x - to.width / 2, to.y]);
+			// Round its start, through the points that the layout kept free, and round its end.
+			const first = way.points[0], last = way.points[way.points.length - 1];
+			points.push([from.x + from.width / 2, from.y], [from.x + from.width / 2, first.y]);
+			for (const p of way.points.slice(1, -1))
+				points.push([p.x, p.y]);
+			points.push([to.x - to.width / 2, last.y], [to.x - to.width / 2, to.y]);
 		} else {
 			points.push([from.x + from.width / 2, from.y]);
 			for (const p of way.points)
@@ -170,8 +229,10 @@ export class Painter extends EventTarget {
 		path.moveTo(...points[0]);
 		for (let i = 1; i < points.length; i++) {
 			const [x0, y0] = points[i - 1], [x1, y1] = points[i], bend = Math.max(Math.abs(x1 - x0) * 0.5, 12);
-			const sign = way.back && i === 2 ? -1 : 1;
-			const a = [x0 + sign * bend * (way.back ? 0.6 : 1), y0], b = [x1 - sign * bend * (way.back ? 0.6 : 1), y1];
+			const round = Math.min(34, 10 + Math.abs(y1 - y0) * 0.5);
+			const turn = !way.back ? 0 : i === 1 ? round : i === points.length - 1 ? -round : 0;
+			const a = turn ? [x0 + turn, y0] : [x0 + (way.back ? -bend : bend), y0];
+			const b = turn ? [x1 + turn, y1] : [x1 - (way.back ? -bend : bend), y1];
 			path.bezierCurveTo(...a, ...b, x1, y1);
 			for (let t = i === 1 ? 0 : 1; t <= 10; t++) {
 				const u = t / 10, v = 1 - u;
@@ -186,6 +247,22 @@ export class Painter extends EventTarget {
 		const xs = line.map((p) => p[0]), ys = line.map((p) => p[1]);
 		return { ...e, path, line, at, length, rate: 0, thick: 1,
 			box: [Math.min(...xs), Math.min(...ys), Math.max(...xs), Math.max(...ys)] };
+	}
+
+	// Within a stack, straight down; back up beside it.
+	down(e, from, to) {
+		const path = new Path2D();
+		let line;
+		if (to.y > from.y)
+			line = [[from.x, from.y + from.height / 2], [to.x, to.y - to.height / 2]];
+		else
+			line = [[from.x + from.width / 2, from.y], [from.x + from.width / 2 + 16, from.y], [to.x + to.width / 2 + 16, to.y], [to.x + to.width / 2, to.y]];
+		line.forEach((p, i) => (i ? path.lineTo(...p) : path.moveTo(...p)));
+		const at = [0];
+		for (let i = 1; i < line.length; i++)
+			at.push(at[i - 1] + Math.hypot(line[i][0] - line[i - 1][0], line[i][1] - line[i - 1][1]));
+		const xs = line.map((p) => p[0]), ys = line.map((p) => p[1]);
+		return { ...e, path, line, at, length: at[at.length - 1], rate: 0, thick: 1, box: [Math.min(...xs) - 1, Math.min(...ys), Math.max(...xs) + 1, Math.max(...ys)] };
 	}
 
 	// -- where it is looked at from ------------------------------------------------------
@@ -483,7 +560,7 @@ export class Painter extends EventTarget {
 			c.fillText(tail, x + 12 + at, top);
 		}
 		if (!small) {
-			c.font = "11px " + family;
+			c.font = "11.5px " + family;
 			c.fillStyle = colour("muted");
 			c.fillText(idle ? "idle" : n.line, x + 12, y + 31.5);
 			if (!idle && n.right) {
@@ -523,13 +600,13 @@ export class Painter extends EventTarget {
 		this.moving = true;
 		const { c } = fit(this.top), v = this.view;
 		const focus = this.focusSet();
-		const size = Math.max(1.5, 1.9 * Math.min(1, v.k * 1.1));
+		const size = Math.max(1.2, 1.8 * Math.min(1, v.k * 1.1));
 		c.fillStyle = colour("pulse");
 		c.beginPath();
 		for (const e of this.edges.values()) {
 			if (!(e.rate > 0) || !this.seen(e.box) || (focus && e.from !== focus.id && e.to !== focus.id))
 				continue;
-			const speed = 26 + 16 * Math.log10(1 + e.rate), gap = 58;
+			const speed = 22 + 14 * Math.log10(1 + e.rate), gap = Math.max(64, 46 / v.k);
 			for (let at = (now / 1000 * speed) % gap; at < e.length; at += gap) {
 				let i = 1;
 				while (i < e.at.length - 1 && e.at[i] < at)

@@ -257,6 +257,17 @@ print_ends(const struct print *p)
 	}
 }
 
+/* What they are by then. */
+static void
+print_sent(FILE *out, const json_t *sent)
+{
+	const json_t *o;
+	size_t i;
+
+	json_array_foreach(sent, i, o)
+	    fprintf(out, "as it leaves by %s: %s\n", text_of(o, "interface"), text_of(o, "packet"));
+}
+
 void
 mr_trace_print(FILE *out, const json_t *recording, bool explained)
 {
@@ -271,8 +282,10 @@ mr_trace_print(FILE *out, const json_t *recording, bool explained)
 	if (json_is_true(json_object_get(recording, "truncated")))
 		fprintf(out, "%*s... more happened than a recording holds\n",
 		    explained ? 2 : TIME_WIDTH + 2, "");
-	if (explained)
+	if (explained) {
+		print_sent(out, json_object_get(recording, "sent"));
 		print_ends(&p);
-	else
+	} else {
 		fputc('\n', out);
+	}
 }

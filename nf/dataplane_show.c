@@ -169,6 +169,20 @@ show_memory(struct mr_dataplane *dp, struct mr_state *st)
 }
 
 static void
+show_flight(struct mr_dataplane *dp, struct mr_state *st)
+{
+	struct mr_flight_stats s;
+
+	mr_flight_stats(dp->graph, &s);
+	mr_state_open(st, "flight-recorder");
+	mr_state_bool(st, "recording", s.on);
+	mr_state_uint(st, "memory", s.memory);
+	mr_state_uint(st, "recorded", s.recorded);
+	mr_state_uint(st, "passed", s.passed);
+	mr_state_close(st);
+}
+
+static void
 show_totals(struct mr_dataplane *dp, struct mr_state *st)
 {
 	struct mr_graph_totals t;
@@ -197,6 +211,7 @@ show_system(struct mr_dataplane *dp, struct mr_state *st)
 	show_workers(dp, st);
 	show_nodes(dp, st);
 	show_drops(dp, st);
+	show_flight(dp, st);
 	show_plugins(dp, st);
 	show_memory(dp, st);
 	mr_state_close(st);

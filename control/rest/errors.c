@@ -36,6 +36,19 @@ rest_code(int rc, const char **tag)
 	return 500;
 }
 
+/* Where in a file, if it was about one: error-info is for what RFC 8040 does not know. */
+static void
+add_place(json_t *error, const struct mr_report_entry *entry)
+{
+	json_t *info;
+
+	if (!entry->line)
+		return;
+	info = json_pack("{s:s, s:i, s:i}", "file", entry->file, "line", (int)entry->line, "column",
+	    (int)entry->column);
+	json_object_set_new(error, "error-info", info);
+}
+
 static void
 add(json_t *list, const char *tag, const char *path, const char *text)
 {
@@ -59,8 +72,10 @@ rest_fail(const struct mr_http_call *call, int code, const char *tag,
 	char *text;
 	va_list args;
 
-	for (size_t i = 0; report && mr_report_entry(report, i); i++)
+	for (size_t i = 0; report && mr_report_entry(report, i); i++) {
 		add(list, tag, mr_report_entry(report, i)->path, mr_report_entry(report, i)->text);
+		add_place(json_array_get(list, i), mr_report_entry(report, i));
+	}
 	if (json_array_size(list) == 0) {
 		va_start(args, fmt);
 		vsnprintf(line, sizeof(line), fmt, args);

@@ -194,7 +194,8 @@ describe(struct mr_dataplane *dp, const struct mr_recording *r, const struct mr_
 }
 
 char *
-see_recording_json(struct mr_dataplane *dp, const struct mr_recording *r, json_t *lane)
+see_recording_json(struct mr_dataplane *dp, const struct mr_recording *r, json_t *lane,
+    json_t *sent)
 {
 	json_t *root = json_object(), *ops = json_array();
 	char summary[MR_PACKET_PRINT_MAX];
@@ -207,6 +208,8 @@ see_recording_json(struct mr_dataplane *dp, const struct mr_recording *r, json_t
 	set_hex(root, "bytes", r->snap, r->snapped);
 	if (lane)
 		json_object_set(root, "lane", lane);
+	if (sent)
+		json_object_set(root, "sent", sent);
 	if (r->flags & MR_RECORDING_TRUNCATED)
 		json_object_set_new(root, "truncated", json_true());
 	for (unsigned i = 0; i < r->count; i++) {

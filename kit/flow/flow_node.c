@@ -429,8 +429,8 @@ rules_replay(struct mr_node_run *run, const uint32_t *packets, const uint32_t *a
 	struct mr_flow_rules *rules = run->self;
 
 	for (unsigned i = 0; i < count; i++)
-		if (!skip[i] && !mr_meter_take(&rules->meters[args[i]], run->now, 1))
-			skip[i] = 1;
+		skip[i] |= replayed[i].ask ? !mr_meter_ready(&rules->meters[args[i]], run->now)
+					   : !mr_meter_take(&rules->meters[args[i]], run->now, 1);
 }
 
 static void
@@ -460,6 +460,7 @@ const struct mr_node_class mr_flow_rules_class = {
 	.counter_count = MR_ARRAY_COUNT(counters),
 	.replays = true,
 	.replay = rules_replay,
+	.marks = true,
 	.tally = rules_tally,
 	MR_NODE_RUN(rules),
 };

@@ -293,8 +293,54 @@ numbers_of_rare_calls_are_flows_own(void **state)
 	assert_int_equal(stats(&b, 0).programs.programs, 1);
 	at(&b, 101);
 	give(&b, RARE_CALLS, 7);
-	assert_int_equal(b.judge.last_arg, 1007);
+	assert_int_equal(b.judge.last_arg, 2007);
 	assert_int_equal(b.judge.calls, 3);
+	finish(&b);
+}
+
+/* What one node would have counted of a packet that the other sends to the graph is not counted. */
+static void
+calls_that_mark_are_asked_first(void **state)
+{
+	struct bed b;
+
+	begin(&b, (struct mr_lane_config){ 0 }, 1);
+	learn(&b, TWO_CALLS, 5);
+	give(&b, TWO_CALLS, 5);
+	assert_int_equal(b.judge.asked, 1);
+	assert_int_equal(b.judge.done, 2);
+	b.judge.refused = 77;
+	give(&b, TWO_CALLS, 5);
+	b.judge.refused = 1005;
+	give(&b, TWO_CALLS, 5);
+	assert_int_equal(b.judge.asked, 3);
+	assert_int_equal(b.judge.done, 2);
+	b.judge.refused = 0;
+	give(&b, TWO_CALLS, 5);
+	assert_int_equal(b.judge.done, 4);
+	finish(&b);
+}
+
+/* Behind one that takes the graph, those between the same ends do, too. */
+static void
+nobody_overtakes_who_was_refused(void **state)
+{
+	uint32_t packets[3];
+	struct bed b;
+
+	begin(&b, (struct mr_lane_config){ 0 }, 1);
+	learn(&b, TWO_CALLS, 5);
+	give(&b, TWO_CALLS, 5);
+	b.judge.skip = b.judge.once = true;
+	b.sent = 0;
+	for (unsigned i = 0; i < 3; i++) {
+		packets[i] = packet(&b, TWO_CALLS, 5, FRAME + i);
+		mr_packet_at(b.buffers->base, packets[i])->port = 0;
+	}
+	mr_graph_inject(b.graph, 0, b.nodes[0], packets, 3);
+	assert_int_equal(b.judge.done, 2);
+	for (unsigned i = 0; i < 3; i++)
+		assert_int_equal(b.lengths[i], FRAME + i);
 	finish(&b);
 }
 
@@ -543,6 +589,8 @@ main(void)
 		cmocka_unit_test(flows_that_go_are_told_of),
 		cmocka_unit_test(skipped_ones_are_not_told),
 		cmocka_unit_test(numbers_of_rare_calls_are_flows_own),
+		cmocka_unit_test(calls_that_mark_are_asked_first),
+		cmocka_unit_test(nobody_overtakes_who_was_refused),
 		cmocka_unit_test(idle_flows_go),
 		cmocka_unit_test(a_trace_sees_replays),
 		cmocka_unit_test(an_explanation_walks),

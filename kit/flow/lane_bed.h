@@ -52,8 +52,11 @@ struct judge {
 	struct mr_regions *regions;
 	/* What its replay and tally were told. */
 	unsigned calls, alone, last_arg, tallied; /* alone: calls of replay_one */
+	unsigned last_own;                        /* the last argument that is a flow's own */
 	uint64_t tallied_bytes, settled;
 	bool skip, stale, once; /* once: only the next one */
+	uint32_t refused;       /* the call with this argument, when it is not 0 */
+	unsigned asked, done;   /* done: neither asked only nor refused */
 };
 
 /* The source becomes another address and port, by its port. */
@@ -146,9 +149,14 @@ judge_replay(struct mr_node_run *run, const uint32_t *packets, const uint32_t *a
 		assert_int_equal(mr_packet_bytes(mr_packet_at(run->base, packets[i]))[L3 + 8], 64);
 		assert_int_equal(replayed[i].l3, L3);
 		assert_int_equal(replayed[i].l4, L3 + 20);
-		j->calls++;
+		j->asked += replayed[i].ask;
+		j->calls += !replayed[i].ask;
 		j->last_arg = args[i];
+		j->last_own = args[i] >= 1000 ? args[i] : j->last_own;
 		skip[i] = j->stale ? MR_REPLAY_STALE : j->skip;
+		if (j->refused && j->refused == args[i])
+			skip[i] = MR_REPLAY_SKIP;
+		j->done += !replayed[i].ask && !skip[i];
 		j->skip &= !j->once;
 	}
 }
@@ -205,6 +213,7 @@ static const struct mr_node_class judge_class = {
 	.counter_count = 2,
 	.replays = true,
 	.replay = judge_replay,
+	.marks = true,
 	.replay_one = judge_replay_one,
 	.replay_lines = judge_replay_lines,
 	.settle = judge_settle,

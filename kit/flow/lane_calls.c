@@ -79,7 +79,7 @@ call_round(struct work *w, unsigned first, unsigned round, uint8_t *skip)
 
 	for (unsigned h = first; h < w->hit_count; h++) {
 		node[h] = UINT16_MAX;
-		if (skip[h])
+		if (skip[h] || (programs[w->hits[h].program].flags & MR_PROGRAM_MARKS))
 			continue;
 		count = mr_program_calls(&programs[w->hits[h].program], &calls);
 		more |= count > round + 1;
@@ -108,6 +108,68 @@ call_round(struct work *w, unsigned first, unsigned round, uint8_t *skip)
 	return more;
 }
 
+/* One call of one packet, or (ask) whether it would be refused. */
+static uint8_t
+call_one(struct work *w, unsigned h, const struct mr_program_call *call, bool ask)
+{
+	uint8_t skip[MR_VECTOR_MAX] = { 0 };
+	struct calls c;
+
+	call_add(w, &c, 0, h, call);
+	c.replayed[0].ask = ask;
+	call_node(w, call->node, &c, 1, skip);
+	return skip[h];
+}
+
+/* Calls of which several leave marks: all but the last of these are asked before it is made, and
+ * made when it was. */
+static uint8_t
+call_marking(struct work *w, unsigned h)
+{
+	const struct mr_program *programs = mr_programs_lines(w->l->programs);
+	const struct mr_program_call *calls, *due[MR_RECORD_OPS_MAX];
+	unsigned count = mr_program_calls(&programs[w->hits[h].program], &calls), n = 0, plain = 0;
+	uint8_t skip = 0;
+
+	for (unsigned i = 0; i < count; i++) {
+		if ((calls[i].flags & MR_CALL_SECONDLY) && !w->hits[h].due)
+			continue;
+		plain += !(calls[i].flags & MR_PROGRAM_CALL_MARKS);
+		due[n++] = &calls[i];
+	}
+	for (unsigned i = 0; i < n && !skip; i++)
+		skip = call_one(w, h, due[i], i >= plain && i + 1 < n);
+	for (unsigned i = plain; i + 1 < n && !skip; i++)
+		skip = call_one(w, h, due[i], false);
+	return skip;
+}
+
+/* A packet that takes the graph takes those behind it, between the same ends, with it. */
+static void
+call_marked(struct work *w, unsigned first, uint8_t *skip)
+{
+	const struct mr_program *programs = mr_programs_lines(w->l->programs);
+	const struct mr_flow_batch *b = &w->l->batch;
+	struct walkers walkers;
+	bool any = false;
+
+	for (unsigned h = first; h < w->hit_count; h++) {
+		const struct hit *hit = &w->hits[h];
+		uint64_t ends;
+
+		if (!(programs[hit->program].flags & MR_PROGRAM_MARKS))
+			continue;
+		ends = walker(b->key[hit->key].src, b->key[hit->key].dst);
+		skip[h] = any && walkers_have(&walkers, ends) ? MR_REPLAY_SKIP : call_marking(w, h);
+		if (mr_likely(!skip[h]))
+			continue;
+		if (!any)
+			memset(&walkers, 0, sizeof(walkers));
+		any = true;
+		walkers_add(&walkers, ends);
+	}
+}
+
 /* Which hits are the first of their flow in this second. Of those before them nodes are told first. */
 static void
 look_for_due(struct work *w, unsigned first)
@@ -134,6 +196,7 @@ lane_call_all(struct work *w)
 	look_for_due(w, first);
 	while (first < w->hit_count && call_round(w, first, round, skip))
 		round++;
+	call_marked(w, first, skip);
 	for (unsigned h = 0; h < w->hit_count; h++) {
 		if (skip[h] & MR_REPLAY_STALE)
 			w->late[w->late_count++] = w->hits[h].key;

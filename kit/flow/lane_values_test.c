@@ -95,7 +95,7 @@ calls_have_numbers_of_their_own(void **state)
 	for (uint16_t i = 0; i < FLOWS; i++) {
 		give(&b, TWO_CALLS, i);
 		assert_int_equal(b.judge.calls, 2 * (i + 1));
-		assert_int_equal(b.judge.last_arg, 1000 + i);
+		assert_int_equal(b.judge.last_own, 1000 + i);
 	}
 	finish(&b);
 }

@@ -111,6 +111,7 @@ enum mr_program_flag {
 	MR_PROGRAM_OWES = 1u << 11, /* a node called once a second is told of the others */
 	MR_PROGRAM_LENGTH = 1u << 12,  /* writes a length (struct mr_length) */
 	MR_PROGRAM_LENGTHS = 1u << 13, /* writes several; of a patch: two */
+	MR_PROGRAM_MARKS = 1u << 14, /* more than one of its calls leaves a mark: see its node's */
 };
 
 #define MR_PROGRAM_WINDOWS 3u
@@ -182,15 +183,16 @@ MR_API bool mr_program_fits(const struct mr_program *, const struct mr_packet *)
 MR_API bool mr_program_edit(const struct mr_program *, const struct mr_flow_values *,
     struct mr_recorder *rec, struct mr_packet *);
 
-/* Its calls, in order. */
+/* Its calls: in order, but those of nodes that leave marks behind all others. */
 enum mr_program_call_from {
 	MR_CALL_FROM_PROGRAM, /* `arg` is it */
 	MR_CALL_FROM_FLOW,    /* it is in the flow's line */
 	MR_CALL_FROM_VALUES,  /* it is in the flow's values, at byte `arg` */
 };
+#define MR_PROGRAM_CALL_MARKS 0x80u
 struct mr_program_call {
 	uint16_t node;
-	uint8_t flags; /* enum mr_call_flag */
+	uint8_t flags; /* enum mr_call_flag, MR_PROGRAM_CALL_MARKS */
 	uint8_t from;  /* enum mr_program_call_from */
 	uint32_t arg;
 };

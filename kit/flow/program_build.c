@@ -123,18 +123,28 @@ op_tally(struct program_builder *b, const struct mr_node_class *class, const str
 static enum mr_program_refusal
 op_call(struct program_builder *b, const struct mr_node_class *class, const struct mr_op *op)
 {
-	struct mr_program_call *c = &b->calls[b->call_count];
+	unsigned at = b->call_count;
 
 	if (!class || !class->replay)
 		return MR_PROGRAM_NODE;
-	*c = (struct mr_program_call){
+	/* Before those that leave marks: what is refused by then was not counted by anybody. */
+	for (; !class->marks && at > 0 && (b->calls[at - 1].flags & MR_PROGRAM_CALL_MARKS); at--)
+		b->calls[at] = b->calls[at - 1];
+	b->calls[at] = (struct mr_program_call){
 		.node = op->node,
-		.flags = op->len,
+		.flags = (uint8_t)(op->len | (class->marks ? MR_PROGRAM_CALL_MARKS : 0)),
 		.arg = op->arg,
 	};
+	b->marks += class->marks;
 	b->owes |= (op->len & MR_CALL_SECONDLY) && class->settle;
 	b->call_count++;
 	return MR_PROGRAM_OK;
+}
+
+static unsigned
+flags_of(const struct mr_program_call *c)
+{
+	return c->flags & ~MR_PROGRAM_CALL_MARKS;
 }
 
 /* The state of one call moves into the flow's line, so that flows share the program: the first's
@@ -147,7 +157,7 @@ place_state(struct program_builder *b)
 	for (unsigned i = 0; i < b->call_count; i++) {
 		struct mr_program_call *c = &b->calls[i];
 
-		if (c->arg && (!chosen || chosen->flags > c->flags))
+		if (c->arg && (!chosen || flags_of(chosen) > flags_of(c)))
 			chosen = c;
 	}
 	if (!chosen)
@@ -428,7 +438,7 @@ emit(struct program_builder *b)
 		secondly += b->calls[i].flags & MR_CALL_SECONDLY;
 	g->flags |= (uint16_t)((secondly ? MR_PROGRAM_SECONDLY : 0) |
 	    (secondly && secondly == b->call_count ? MR_PROGRAM_RARE : 0) |
-	    (b->owes ? MR_PROGRAM_OWES : 0));
+	    (b->owes ? MR_PROGRAM_OWES : 0) | (b->marks > 1 ? MR_PROGRAM_MARKS : 0));
 	g->regions = (uint8_t)((b->regions[0] ? MR_PROGRAM_REGION_DST : 0) |
 	    (b->regions[1] ? MR_PROGRAM_REGION_SRC : 0));
 	for (unsigned i = 0; i < b->region_count; i++)
@@ -473,6 +483,7 @@ begin(struct program_builder *b)
 	b->regions[0] = b->regions[1] = NULL;
 	b->cell_count = b->region_count = b->call_count = b->credit_count = 0;
 	b->owes = false;
+	b->marks = 0;
 	b->fields = MR_FLOW_PORT;
 	b->arg = 0;
 	b->private = false;

@@ -290,6 +290,7 @@ struct program_builder {
 	uint32_t era; /* mr_programs_set_era */
 	bool private;
 	bool owes;            /* MR_PROGRAM_OWES */
+	unsigned marks;       /* calls with MR_PROGRAM_CALL_MARKS */
 	bool valued, patched; /* has values; and a patch */
 	mr_verdict_t verdict;
 	uint16_t drop_node;

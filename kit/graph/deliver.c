@@ -37,11 +37,22 @@ mr_worker_drop(struct mr_worker *w, struct node_rt *rt, unsigned reason, const u
 	if (mr_unlikely(reason >= rt->class->drop_count))
 		reason = 0;
 	mr_counter_add(&rt->drops[reason], count);
+	if (mr_likely(w->flight != NULL))
+		flight_drop(w, rt, reason, packets, count);
 	if (mr_unlikely(w->probes && (w->probes->points & MR_PROBE_DROP)))
 		mr_probe_capture(w->probes, w, MR_PROBE_DROP, rt->run.node, reason, packets, count);
 	if (mr_unlikely(w->recorder))
 		record_final(w, rt->run.node, packets, count, MR_OP_DROP, reason);
 	mr_packets_free(w->graph->buffers, w->index, packets, count);
+}
+
+void
+mr_worker_refuse(struct mr_worker *w, unsigned port, unsigned reason, const uint32_t *packets,
+    unsigned count)
+{
+	w->drop_out = (uint16_t)port;
+	mr_worker_drop(w, w->current->nodes[MR_GRAPH_NODE_TX].rt, reason, packets, count);
+	w->drop_out = MR_FLIGHT_NO_PORT;
 }
 
 /* Whether the node that held it let it go in the same call. */
@@ -171,15 +182,14 @@ mr_worker_output(struct mr_worker *w, unsigned port, const uint32_t *packets, un
 	struct vector *v;
 
 	if (mr_unlikely(slot == OUT_SLOTS)) {
-		mr_worker_drop(w, w->current->nodes[MR_GRAPH_NODE_TX].rt, MR_TX_DROP_NO_PORT,
-		    packets, count);
+		mr_worker_refuse(w, port & ~MR_VERDICT_FINAL, MR_TX_DROP_NO_PORT, packets, count);
 		return;
 	}
 	while (count > 0) {
 		v = out_vector(w, slot);
 		if (mr_unlikely(!v)) {
-			mr_worker_drop(w, w->current->nodes[MR_GRAPH_NODE_TX].rt, MR_TX_DROP_FULL,
-			    packets, count);
+			mr_worker_refuse(w, port & ~MR_VERDICT_FINAL, MR_TX_DROP_FULL, packets,
+			    count);
 			return;
 		}
 		n = MR_MIN(count, MR_VECTOR_MAX - v->count);

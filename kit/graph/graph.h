@@ -23,6 +23,7 @@
  * cut into, and merged those that became segments of another one (mr_graph_totals).
  */
 
+#include "kit/graph/flight.h"
 #include "kit/graph/node.h"
 #include "kit/port/port.h"
 
@@ -46,6 +47,7 @@ struct mr_graph_config {
 	uint16_t workers;     /* 1 to MR_GRAPH_WORKERS_MAX */
 	enum mr_graph_mode mode;
 	uint32_t spin_us; /* how long an adaptive worker polls in vain before it sleeps */
+	struct mr_flight_config flight;
 };
 
 /* Nodes that every graph has. */

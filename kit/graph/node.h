@@ -94,6 +94,8 @@ struct mr_replayed {
 	uint8_t l3, l4; /* where its headers are */
 	uint8_t tcp;    /* TCP's flags */
 	uint8_t six;
+	/* Only asked, of a class that `marks`: says what it would skip, and leaves no trace. */
+	uint8_t ask;
 };
 
 /* Why a packet is not to be replayed. */
@@ -137,6 +139,10 @@ struct mr_node_class {
 	 * one. */
 	void (*replay)(struct mr_node_run *, const uint32_t *packets, const uint32_t *args,
 	    const struct mr_replayed *, uint8_t *skip, unsigned count);
+	/* What `replay` does to a packet, done twice, is not what it is done once: it counts, or takes
+	 * of a limit. Where a walk calls more than one such node, each is asked first, so that none has
+	 * done its part of a packet that the next one sends to the graph. */
+	bool marks;
 	/* The same of one packet, for walks with no other call: the lane asks when it has the packet and
 	 * the flow at hand, having fetched the line that replay_lines tells, and gathers nothing. Adds to
 	 * counts[counter] what it counts, and returns what to skip. Both or neither; null: only

@@ -23,7 +23,7 @@
 
 /* Changes whenever struct mr_packet, mr_node_run, mr_node_class or mr_port_view does, or what a
  * node must keep to (2: explanations, kit/graph/node.h). */
-#define MR_PLUGIN_ABI 3u
+#define MR_PLUGIN_ABI 4u
 
 struct mr_plugin {
 	uint32_t abi; /* MR_PLUGIN_ABI of the headers it was built with */

@@ -47,6 +47,8 @@ mr_worker_create(struct mr_worker **out, struct mr_graph *g, uint16_t index, int
 	w->index = index;
 	w->cpu = cpu;
 	w->epoll = -1;
+	w->drop_flow = MR_FLIGHT_NO_FLOW;
+	w->drop_out = MR_FLIGHT_NO_PORT;
 	w->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (w->wake < 0) {
 		rc = mr_error_set(error, -errno, "worker %u: no event descriptor: %s", index,
@@ -116,6 +118,7 @@ mr_worker_destroy(struct mr_worker *w)
 	for (unsigned i = 0; w->rt && i < MR_GRAPH_NODES_MAX; i++)
 		mr_node_rt_destroy(w->rt[i]);
 	free(w->rt);
+	flight_destroy(w->flight);
 	while ((v = w->free_vectors) != NULL) {
 		w->free_vectors = v->next;
 		free(v);
@@ -146,6 +149,7 @@ mr_node_rt_create(struct mr_worker *w, uint16_t node, const struct mr_node_class
 	rt->drops = calloc(drops, sizeof(*rt->drops));
 	rt->edges = calloc(edges, sizeof(*rt->edges));
 	rt->sends = calloc(OUT_SLOTS, sizeof(*rt->sends));
+	rt->flight_groups = calloc(drops, sizeof(*rt->flight_groups));
 	rt->run = (struct mr_node_run){
 		.self = self,
 		.base = w->graph->buffers->base,
@@ -156,7 +160,7 @@ mr_node_rt_create(struct mr_worker *w, uint16_t node, const struct mr_node_class
 		.node = node,
 		.owner = w,
 	};
-	if (!rt->drops || !rt->edges || !rt->sends || !rt->run.counters) {
+	if (!rt->drops || !rt->edges || !rt->sends || !rt->flight_groups || !rt->run.counters) {
 		mr_node_rt_destroy(rt);
 		return NULL;
 	}
@@ -171,6 +175,7 @@ mr_node_rt_destroy(struct node_rt *rt)
 	free(rt->drops);
 	free(rt->edges);
 	free(rt->sends);
+	free(rt->flight_groups);
 	free(rt->run.counters);
 	free(rt);
 }

@@ -350,7 +350,7 @@ static const char *const edges[] = { [ACL_EDGE_NEXT] = "next", [ACL_EDGE_BACK] =
 
 #define COMMON \
 	.edges = edges, .drops = drops, .drop_count = ACL_DROP_COUNT, .counters = counters, \
-	.counter_count = ACL_COUNT_COUNT, .replays = true, .replay = acl_replay, \
+	.counter_count = ACL_COUNT_COUNT, .replays = true, .replay = acl_replay, .marks = true, \
 	.tally = acl_tally
 
 const struct mr_node_class acl_in_class = {

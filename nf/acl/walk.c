@@ -226,7 +226,8 @@ acl_replay(struct mr_node_run *run, const uint32_t *packets, const uint32_t *arg
 		}
 		switch (args[i] & ((1u << CALL_SHIFT) - 1)) {
 		case ACL_CALL_TOKEN:
-			if (!mr_meter_take(&rule->account->limit, run->now, 1))
+			if (replayed[i].ask ? !mr_meter_ready(&rule->account->limit, run->now)
+					    : !mr_meter_take(&rule->account->limit, run->now, 1))
 				skip[i] = MR_REPLAY_STALE;
 			break;
 		case ACL_CALL_NO_TOKEN:
@@ -236,7 +237,7 @@ acl_replay(struct mr_node_run *run, const uint32_t *packets, const uint32_t *arg
 			break;
 		default:
 			c.p = mr_packet_at(run->base, packets[i]);
-			if (sampled(rule->account, run->now))
+			if (!replayed[i].ask && sampled(rule->account, run->now))
 				acl_log_sample(&c, rule);
 		}
 	}

@@ -372,10 +372,38 @@ talks_are_counted_and_flushed(void **state)
 	mr_dataplane_destroy(s->dp);
 }
 
+/* The walk of a first answer that comes late is not what its next ones do: they make a stream. */
+static void
+late_answers_make_streams(void **state)
+{
+	const struct ends e = { 0, 1, 2, 1000, 80 }, r = ends_back(&e);
+	struct side_of s[1];
+	struct ct_table *t;
+	struct frame f;
+	uint32_t c;
+
+	open_side(s, "flow");
+	t = s->ct->core->table;
+	/* The lane records a flow's second packet, which is the new connection's first answer. */
+	assert_true(pass(s, 1, frame_udp(&f, &r, 10)));
+	flush(s);
+	assert_true(pass(s, 0, frame_udp(&f, &e, 10)));
+	for (c = 1; !(t->lines[c].word & CT_LIVE); c++)
+		assert_true(c < t->top);
+	t->cold[c].created -= 2 * CT_TALK_SECONDS;
+	assert_true(pass(s, 1, frame_udp(&f, &r, 10)));
+	assert_int_equal(t->lines[c].timeout, CT_UDP);
+	assert_true(pass(s, 1, frame_udp(&f, &r, 10)));
+	assert_int_equal(t->lines[c].timeout, CT_UDP_STREAM);
+	assert_true(t->lines[c].word & CT_ASSURED);
+	mr_dataplane_destroy(s->dp);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(late_answers_make_streams),
 		cmocka_unit_test(both_lanes_agree),
 		cmocka_unit_test(ended_ones_are_not_replayed),
 		cmocka_unit_test(talks_are_counted_and_flushed),

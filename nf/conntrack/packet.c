@@ -367,7 +367,7 @@ ct_advance(struct ct_line *c, struct ct_cold *cold, const struct ct_packet *k,
 		/* Question and answer is one thing, talk another. */
 		if ((*word & CT_REPLIED) &&
 		    (int32_t)(now - atomic_load_explicit(&cold->created, memory_order_relaxed)) >
-			2) {
+			CT_TALK_SECONDS) {
 			*timeout = CT_UDP_STREAM;
 			*word |= CT_ASSURED;
 		}

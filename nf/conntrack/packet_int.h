@@ -58,6 +58,9 @@ ct_check_of(uint32_t src, uint32_t dst, uint16_t sport, uint16_t dport)
 	return (uint16_t)((x ^ y) * 0x9e3779b97f4a7c15u >> 48);
 }
 
+/* Question and answer is one thing; what is still answered after this long is talk. */
+#define CT_TALK_SECONDS 2
+
 /* Begins a connection in a line of the caller's: all but the word. */
 void ct_begin(const struct ct_table *, struct ct_line *, struct ct_cold *, const struct ct_packet *,
     const struct mr_packet *, uint32_t now);

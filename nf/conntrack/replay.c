@@ -79,7 +79,8 @@ still_none(const struct ct_side *side, struct mr_node_run *run, uint32_t packet,
 	if (mr_slots_guess(&t->slots, hash) &&
 	    ct_find(t, run->worker, &k.key, hash, run->seconds, &word))
 		return MR_REPLAY_STALE;
-	mr_node_count(run, CT_TRACK_NEW, 1);
+	if (!r->ask)
+		mr_node_count(run, CT_TRACK_NEW, 1);
 	return 0;
 }
 
@@ -107,6 +108,9 @@ tcp(struct ct_line *c, const uint8_t *bytes, const struct mr_replayed *r, unsign
 		return false;
 	s.end = s.seq + len;
 	place = ct_window_check(from, &c->half[!dir], s.seq, s.ack, s.end);
+	if (mr_unlikely(r->ask))
+		return place == CT_WINDOW_IN ||
+		    (place != CT_WINDOW_MORE && (c->flags[dir] & CT_HALF_LIBERAL));
 	if (mr_likely(place == CT_WINDOW_IN)) {
 		win = (uint32_t)s.win << (c->scale >> 4 * dir & 15u);
 		ct_window_move(c, dir, &s, s.ack, s.end, win);
@@ -127,7 +131,7 @@ other(const struct ct_table *t, struct ct_line *c, uint32_t index, uint32_t word
 	*timeout = atomic_load_explicit(&c->timeout, memory_order_relaxed);
 	return *timeout != CT_UDP || !(word & CT_REPLIED) ||
 	    (int32_t)(now - atomic_load_explicit(&t->cold[index].created, memory_order_relaxed)) <=
-	    2;
+	    CT_TALK_SECONDS;
 }
 
 mr_inline uint8_t
@@ -161,7 +165,7 @@ one(const struct ct_side *side, struct mr_node_run *run, const uint8_t *bytes, u
 		good = (word & CT_ASSURED) && tcp(c, bytes, r, dir, &timeout);
 	else
 		good = other(t, c, index, word, now, &timeout);
-	if (mr_likely(good)) {
+	if (mr_likely(good && !r->ask)) {
 		atomic_store_explicit(&c->packets[dir],
 		    atomic_load_explicit(&c->packets[dir], memory_order_relaxed) + 1,
 		    memory_order_relaxed);
@@ -268,8 +272,8 @@ ct_replay(struct mr_node_run *run, const uint32_t *packets, const uint32_t *args
 		    : one(side, run, mr_packet_bytes_const(p), args[i], &replayed[i]);
 		if (mr_unlikely(skip[i]))
 			walk(&walkers, connection);
-		fresh += !skip[i] & !!(args[i] & CT_ARG_NEW);
-		known += !skip[i] & !(args[i] & CT_ARG_NEW);
+		fresh += !skip[i] & !replayed[i].ask & !!(args[i] & CT_ARG_NEW);
+		known += !skip[i] & !replayed[i].ask & !(args[i] & CT_ARG_NEW);
 	}
 	if (fresh)
 		mr_node_count(run, CT_TRACK_NEW, fresh);

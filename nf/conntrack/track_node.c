@@ -59,6 +59,20 @@ was_translated(const struct ct_pass *s, const struct mr_packet *p, unsigned dir,
 	return *digest != ct_ends_digest(mr_packet_bytes_const(p), p->len, dir);
 }
 
+/* Whether the connection's next packet will make more of it: its first answer came, and late. */
+static bool
+is_about_to_last(const struct ct_pass *s, uint32_t index, uint32_t before, unsigned dir,
+    uint8_t timeout)
+{
+	uint32_t created =
+	    atomic_load_explicit(&s->core->table->cold[index].created, memory_order_relaxed);
+
+	if (!dir || (before & CT_REPLIED))
+		return false;
+	return timeout == CT_GRE ||
+	    (timeout == CT_UDP && (int32_t)(s->run->seconds - created) > CT_TALK_SECONDS);
+}
+
 static void
 record_call(const struct ct_pass *s, const struct mr_packet *p, const struct ct_packet *k,
     uint32_t index, uint32_t word, unsigned dir, bool fresh, uint8_t state)
@@ -245,7 +259,9 @@ flow(const struct ct_pass *s, uint32_t packet, struct mr_packet *p, const struct
 		else
 			ct_unlock(c, word);
 	}
-	if (outcome == CT_ACCEPT)
+	if (outcome == CT_ACCEPT && is_about_to_last(s, index, before, dir, timeout))
+		mr_record_uncacheable(s->rec, p, "its connection was answered late");
+	else if (outcome == CT_ACCEPT)
 		record_call(s, p, k, index, word, dir, !dir && !(before & CT_REPLIED), state);
 	else
 		mr_record_uncacheable(s->rec, p, "its connection changes");
@@ -386,6 +402,7 @@ const struct mr_node_class ct_track_class = {
 	MR_NODE_RUN(track),
 	.replays = true,
 	.replay = ct_replay,
+	.marks = true,
 	.replay_one = ct_replay_one,
 	.replay_lines = ct_replay_lines,
 	.settle = ct_settle,

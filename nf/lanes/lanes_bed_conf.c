@@ -276,9 +276,7 @@ write_nat(const struct bed_shape *s, struct bed_random *r, struct bed_text *t)
 		"address-and-port-dependent" };
 	unsigned p = bed_draw(r, BED_PORTS), n = BED_SUBNET(p, 0);
 
-	/* Not with connections, whose node is asked first and has counted when this one refuses: pairs
-	 * of them are compose_test.c's. See bed_write_conntrack. */
-	if (!bed_one_in(r, 3) || s->use[p] != BED_ROUTED || s->tracked)
+	if (!bed_one_in(r, 3) || s->use[p] != BED_ROUTED)
 		return;
 	bed_say(t,
 	    "nat: {instance: {n: {outside: [%c], pool: [10.%u.0.200-10.%u.0.203], hold-syn: 0, "

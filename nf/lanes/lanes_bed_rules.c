@@ -222,11 +222,8 @@ bed_write_conntrack(const struct bed_shape *s, struct bed_random *r, struct bed_
 	bed_say(t, "  interface:\n");
 	for (unsigned p = 0; p < BED_PORTS; p++) {
 		bed_say(t, "    %c: {", 'a' + (int)p);
-		/* One for all that packets get to from here: where two are on a packet's way, the lane
-		 * asks both, and what the first has counted stays counted when the second refuses. */
 		if (zones)
-			bed_say(t, "zone: %s, ",
-			    s->use[p] == BED_ROUTED && !s->which[p] ? "two" : "one");
+			bed_say(t, "zone: %s, ", bed_draw(r, 2) ? "two" : "one");
 		if (bed_one_in(r, 6))
 			bed_say(t, "source-max: %u, ", 5 + bed_draw(r, 50));
 		bed_say(t, "syn-proxy: %s}\n", bed_one_in(r, 40) ? "\"on\"" : "\"off\"");

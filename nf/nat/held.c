@@ -52,7 +52,7 @@ was_opened(const struct nat_pass *s, const struct nat_packet *k)
 	for (unsigned i = 0; i < port->outside_count; i++) {
 		const struct nat_instance *n = &s->view->instances[port->outside[i]];
 
-		if (nat_is_outside(s, n, k->dst))
+		if (nat_is_vlan(port->outside_vlan[i], k->vlan) && nat_is_outside(s, n, k->dst))
 			return nat_inward(&look, n, k, &f) == NAT_DONE;
 	}
 	return true;
@@ -136,7 +136,7 @@ nat_held_free(struct nat_held *h, struct mr_buffers *buffers)
 void
 nat_tick(struct mr_node_run *run)
 {
-	const struct nat_pass s = nat_pass_of(run, NULL);
+	const struct nat_pass s = nat_pass_of(run, NULL, NULL);
 
 	nat_pieces_tick(&s);
 	nat_held_tick(&s);

@@ -271,7 +271,7 @@ mr_inline void
 in_body(struct mr_node_run *run, struct mr_recorder *rec, const uint32_t *packets,
     mr_verdict_t *verdicts, unsigned count)
 {
-	const struct nat_pass s = nat_pass_of(run, rec);
+	const struct nat_pass s = nat_pass_of(run, rec, NULL);
 	const struct nat_instance *of[MR_VECTOR_MAX];
 	struct nat_packet work[MR_VECTOR_MAX];
 	bool outside[MR_VECTOR_MAX];

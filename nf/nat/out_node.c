@@ -3,10 +3,11 @@
 /*
  * nat-out: behind the outputs of an outside interface. What comes from inside gets an outside source.
  * A vector goes through in three steps: what each packet is, and its bucket on the way; its
- * mapping's line on the way too; then, in order, the packets.
+ * mapping's line on the way too, or what making one needs; then, in order, the packets.
  */
 
 #include "nf/nat/alg_int.h"
+#include "nf/nat/fresh_int.h"
 #include "nf/nat/pass_int.h"
 
 /* Whether the translator has to do with this packet that leaves. */
@@ -122,7 +123,8 @@ mr_inline void
 out_body(struct mr_node_run *run, struct mr_recorder *rec, const uint32_t *packets,
     mr_verdict_t *verdicts, unsigned count)
 {
-	const struct nat_pass s = nat_pass_of(run, rec);
+	struct nat_fresh fresh;
+	const struct nat_pass s = nat_pass_of(run, rec, &fresh);
 	const struct nat_instance *of[MR_VECTOR_MAX];
 	struct nat_packet work[MR_VECTOR_MAX];
 	uint16_t at[MR_VECTOR_MAX];
@@ -152,13 +154,23 @@ out_body(struct mr_node_run *run, struct mr_recorder *rec, const uint32_t *packe
 		}
 		at[n++] = (uint16_t)i;
 	}
-	for (unsigned i = 0; i < n; i++)
-		if (mr_likely(work[i].hash))
-			mr_prefetch_write(
-			    &s.table->entries[mr_slots_guess(&s.table->slots, work[i].hash)]);
+	nat_fresh_begin(&fresh);
+	for (unsigned i = 0; i < n; i++) {
+		uint32_t guess;
+
+		if (mr_unlikely(!work[i].hash))
+			continue;
+		guess = mr_slots_guess(&s.table->slots, work[i].hash);
+		if (mr_likely(guess))
+			mr_prefetch_write(&s.table->entries[guess]);
+		else
+			nat_fresh_want(&fresh, &s, of[i], &work[i]);
+	}
+	nat_fresh_take(&fresh, &s);
 	for (unsigned i = 0; i < n; i++)
 		verdicts[at[i]] = out_one(&s, of[i], packets[at[i]],
 		    mr_packet_at(run->base, packets[at[i]]), &work[i]);
+	nat_fresh_end(&fresh, &s);
 }
 MR_NODE_FUNCTIONS(out)
 

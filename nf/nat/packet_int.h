@@ -27,6 +27,7 @@ enum nat_what {
 struct nat_packet {
 	uint64_t hash;   /* of its mapping's name, where that was asked for */
 	uint32_t number; /* of a mapping to prefetch, or that was found */
+	uint32_t fresh;  /* which of nat_fresh is its; 0: none */
 	uint32_t end;    /* of layer 3, from the first byte */
 	be32_t src, dst; /* the IP header's */
 	be16_t sport, dport;

@@ -10,12 +10,12 @@
 #define NAT_AHEAD 8u
 
 mr_inline struct nat_pass
-nat_pass_of(struct mr_node_run *run, struct mr_recorder *rec)
+nat_pass_of(struct mr_node_run *run, struct mr_recorder *rec, struct nat_fresh *fresh)
 {
 	struct nat_self *self = run->self;
 
 	return (struct nat_pass){ self, self->core, self->core->table,
-		mr_rcu_read(&self->core->view), run, rec, mr_record_is_dry(rec) };
+		mr_rcu_read(&self->core->view), run, rec, mr_record_is_dry(rec), fresh };
 }
 
 /* Headers in one piece; long ones may lie in two segments. */

@@ -45,12 +45,8 @@ allocate(struct nat_table *t)
 	t->timeouts = calloc(INSTANCES, sizeof(*t->timeouts));
 	t->pools = calloc(INSTANCES, sizeof(*t->pools));
 	t->epochs = calloc(INSTANCES, sizeof(*t->epochs));
-	t->mappings = calloc(INSTANCES, sizeof(*t->mappings));
-	t->sessions = calloc(INSTANCES, sizeof(*t->sessions));
-	return t->entries && t->six && t->seqs && t->timeouts && t->pools && t->epochs &&
-		t->mappings && t->sessions
-	    ? 0
-	    : -ENOMEM;
+	return t->entries && t->six && t->seqs && t->timeouts && t->pools && t->epochs ? 0
+										       : -ENOMEM;
 }
 
 int
@@ -124,8 +120,6 @@ nat_table_destroy(struct nat_table *t)
 	free((void *)t->timeouts);
 	free((void *)t->pools);
 	free((void *)t->epochs);
-	free((void *)t->mappings);
-	free((void *)t->sessions);
 	free(t);
 }
 
@@ -201,9 +195,10 @@ nat_release_seq(struct nat_table *t, uint32_t worker, struct nat_entry *e)
 	mr_pool_put(t->seq_numbers, worker, &number, 1);
 }
 
-/* Its word is not live any more, by this thread's doing. */
+/* Its word is not live any more, by this thread's doing. The number stays the caller's. */
 static void
-let_go(struct nat_table *t, uint32_t worker, uint32_t number, uint32_t word, uint32_t now)
+let_go(struct nat_table *t, uint32_t worker, uint32_t number, uint32_t word, uint64_t hash,
+    uint32_t now)
 {
 	struct nat_entry *e = &t->entries[number];
 	struct nat_pool *pool;
@@ -212,7 +207,7 @@ let_go(struct nat_table *t, uint32_t worker, uint32_t number, uint32_t word, uin
 
 	key_load(t, number, word, &key);
 	instance = NAT_INSTANCE_OF(key.inside);
-	(void)mr_slots_clear(&t->slots, nat_hash(t, &key), number);
+	(void)mr_slots_clear(&t->slots, hash, number);
 	if (mr_unlikely(word & NAT_LOGGED))
 		nat_journal_mapping(t->journal, NAT_LOG_MAPPING_ENDED, e,
 		    key.is_six ? (const uint8_t *)key.six : NULL, now);
@@ -225,19 +220,25 @@ let_go(struct nat_table *t, uint32_t worker, uint32_t number, uint32_t word, uin
 	nat_release_seq(t, worker, e);
 	if (word & NAT_CHILD)
 		nat_orphan(t, atomic_load_explicit(&e->children, memory_order_relaxed));
-	if (word & (NAT_CHILD | NAT_SESSION)) {
-		atomic_fetch_sub_explicit(&t->sessions[instance], 1, memory_order_relaxed);
+	if (word & (NAT_CHILD | NAT_SESSION))
 		nat_count(t, worker, instance, NAT_COUNT_SESSIONS_ENDED);
-	}
-	if (!(word & NAT_CHILD)) {
-		atomic_fetch_sub_explicit(&t->mappings[instance], 1, memory_order_relaxed);
+	if (!(word & NAT_CHILD))
 		nat_count(t, worker, instance, NAT_COUNT_ENDED);
-	}
-	mr_pool_put(t->numbers, worker, &number, 1);
 }
 
-bool
-nat_end(struct nat_table *t, uint32_t worker, uint32_t number, uint32_t word, uint32_t now)
+static uint64_t
+hash_of(const struct nat_table *t, uint32_t number, uint32_t word)
+{
+	struct nat_name key;
+
+	key_load(t, number, word, &key);
+	return nat_hash(t, &key);
+}
+
+/* As nat_end, but for its number, which is the caller's then. */
+static bool
+end_entry(struct nat_table *t, uint32_t worker, uint32_t number, uint32_t word, uint64_t hash,
+    uint32_t now)
 {
 	struct nat_entry *e = &t->entries[number];
 
@@ -248,7 +249,16 @@ nat_end(struct nat_table *t, uint32_t worker, uint32_t number, uint32_t word, ui
 		return false;
 	}
 	nat_unlock(e, (word & NAT_AGE) + (1u << NAT_AGE_SHIFT));
-	let_go(t, worker, number, word, now);
+	let_go(t, worker, number, word, hash, now);
+	return true;
+}
+
+bool
+nat_end(struct nat_table *t, uint32_t worker, uint32_t number, uint32_t word, uint32_t now)
+{
+	if (!end_entry(t, worker, number, word, hash_of(t, number, word), now))
+		return false;
+	mr_pool_put(t->numbers, worker, &number, 1);
 	return true;
 }
 
@@ -301,15 +311,10 @@ nat_add(struct nat_table *t, uint32_t worker, uint32_t number, const struct nat_
 	flags |= key->is_six ? NAT_SIX : 0;
 	done = mr_slots_claim(&t->slots, hash, number);
 	*word = (atomic_load_explicit(&e->word, memory_order_relaxed) & NAT_AGE) | NAT_LIVE | flags;
-	if (done) {
-		if (flags & (NAT_CHILD | NAT_SESSION))
-			atomic_fetch_add_explicit(&t->sessions[instance], 1, memory_order_relaxed);
-		if (!(flags & NAT_CHILD))
-			atomic_fetch_add_explicit(&t->mappings[instance], 1, memory_order_relaxed);
-		/* Not before it has its slot: who ends it clears that. Release pairs with the
-		 * acquire of nat_find, and of who finds it through the pool. */
+	/* Not before it has its slot: who ends it clears that. Release pairs with the acquire of
+	 * nat_find, and of who finds it through the pool. */
+	if (done)
 		atomic_store_explicit(&e->word, *word, memory_order_release);
-	}
 	mr_slots_unlock(&t->slots, hash);
 	if (!done)
 		return 0;
@@ -319,6 +324,28 @@ nat_add(struct nat_table *t, uint32_t worker, uint32_t number, const struct nat_
 	if (!(flags & NAT_CHILD))
 		nat_count(t, worker, instance, NAT_COUNT_CREATED);
 	return number;
+}
+
+static uint32_t
+difference(const struct nat_table *t, uint32_t instance, enum nat_count more, enum nat_count less)
+{
+	/* What is gone first: it was made before. */
+	uint64_t gone = mr_counters_sum(t->counters, instance * NAT_COUNT_COUNT + less);
+	uint64_t made = mr_counters_sum(t->counters, instance * NAT_COUNT_COUNT + more);
+
+	return made > gone ? (uint32_t)(made - gone) : 0;
+}
+
+uint32_t
+nat_mappings(const struct nat_table *t, uint32_t instance)
+{
+	return difference(t, instance, NAT_COUNT_CREATED, NAT_COUNT_ENDED);
+}
+
+uint32_t
+nat_sessions(const struct nat_table *t, uint32_t instance)
+{
+	return difference(t, instance, NAT_COUNT_SESSIONS, NAT_COUNT_SESSIONS_ENDED);
 }
 
 bool
@@ -341,10 +368,52 @@ nat_orphan(struct nat_table *t, uint32_t mapping)
 
 /* -- control ------------------------------------------------------------------------------ */
 
+/* Those that end together: what they touch is on its way before the first one ends, and their
+ * numbers go back at once. */
+#define TOGETHER 64u
+struct leaving {
+	uint32_t number[TOGETHER], word[TOGETHER];
+	uint64_t hash[TOGETHER];
+	unsigned count;
+};
+
+static void
+leave(struct nat_table *t, struct leaving *l, uint32_t number, uint32_t word)
+{
+	const struct nat_entry *e = &t->entries[number];
+	uint64_t inside = atomic_load_explicit(&e->inside, memory_order_relaxed);
+	uint64_t outside = atomic_load_explicit(&e->outside, memory_order_relaxed);
+	const struct nat_pool *pool =
+	    atomic_load_explicit(&t->pools[NAT_INSTANCE_OF(inside)], memory_order_acquire);
+
+	l->number[l->count] = number;
+	l->word[l->count] = word;
+	l->hash[l->count] = hash_of(t, number, word);
+	mr_slots_prefetch(&t->slots, l->hash[l->count]);
+	if (pool && (word & NAT_PORT))
+		nat_pool_prefetch_give(pool, NAT_ADDRESS(outside),
+		    nat_pool_proto(NAT_PROTO_OF(inside)), NAT_PORT_OF(outside));
+	l->count++;
+}
+
+static void
+end_leaving(struct nat_table *t, struct leaving *l, uint32_t now)
+{
+	unsigned gone = 0;
+
+	for (unsigned i = 0; i < l->count; i++)
+		if (end_entry(t, MR_POOL_SHARED, l->number[i], l->word[i], l->hash[i], now))
+			l->number[gone++] = l->number[i];
+	if (gone)
+		mr_pool_put(t->numbers, MR_POOL_SHARED, l->number, gone);
+	l->count = 0;
+}
+
 void
 nat_sweep(struct nat_table *t, uint32_t now, uint32_t count)
 {
 	uint32_t top = atomic_load_explicit(&t->top, memory_order_relaxed);
+	struct leaving l = { .count = 0 };
 
 	for (; count && top; count--) {
 		uint32_t number = t->swept >= top ? 1 : t->swept + 1, word;
@@ -353,10 +422,13 @@ nat_sweep(struct nat_table *t, uint32_t now, uint32_t count)
 		t->swept = number;
 		word = atomic_load_explicit(&e->word, memory_order_acquire);
 		if ((word & NAT_LIVE) && nat_is_over(t, e, word, now))
-			(void)nat_end(t, MR_POOL_SHARED, number, word, now);
+			leave(t, &l, number, word);
+		if (l.count == TOGETHER)
+			end_leaving(t, &l, now);
 		if (number == top)
 			break;
 	}
+	end_leaving(t, &l, now);
 }
 
 void

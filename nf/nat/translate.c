@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "nf/nat/alg_int.h"
+#include "nf/nat/fresh_int.h"
 #include "nf/nat/journal_int.h"
 #include "nf/nat/translate_int.h"
 
@@ -205,9 +206,7 @@ replace_session(const struct nat_pass *s, const struct nat_packet *k, uint32_t m
 		return false;
 	}
 	instance = NAT_INSTANCE_OF(atomic_load_explicit(&e->inside, memory_order_relaxed));
-	if (!(*word & NAT_SESSION))
-		atomic_fetch_add_explicit(&s->table->sessions[instance], 1, memory_order_relaxed);
-	else
+	if (*word & NAT_SESSION)
 		nat_count(s->table, s->run->worker, instance, NAT_COUNT_SESSIONS_ENDED);
 	nat_count(s->table, s->run->worker, instance, NAT_COUNT_SESSIONS);
 	nat_release_seq(s->table, s->run->worker, e);
@@ -331,10 +330,12 @@ follow(const struct nat_pass *s, const struct nat_instance *n, const struct nat_
 	return NAT_DONE;
 }
 
-static uint32_t
-refusal(enum nat_take rc)
+uint32_t
+nat_taken(enum nat_take rc)
 {
 	switch (rc) {
+	case NAT_TAKEN:
+		return NAT_DONE;
 	case NAT_NO_BLOCK:
 		return NAT_DROP_NO_BLOCK;
 	case NAT_LIMIT:
@@ -372,7 +373,7 @@ take_port(const struct nat_pass *s, const struct nat_instance *n, const struct n
 	memcpy(inside, &k->src, 4);
 	rc = nat_pool_take(n->pool, s->run->worker, inside, false, proto, k->sport, number,
 	    s->run->seconds, o);
-	return rc == NAT_TAKEN ? NAT_DONE : refusal(rc);
+	return nat_taken(rc);
 }
 
 static void
@@ -403,10 +404,17 @@ make(const struct nat_pass *s, const struct nat_instance *n, const struct nat_pa
 	*f = (struct nat_found){ .address = k->src };
 	if (s->dry)
 		return NAT_DONE;
-	number = nat_take(t, s->run->worker);
-	if (!number)
-		return NAT_DROP_FULL;
-	rc = take_port(s, n, k, number, &o, &flags);
+	if (nat_fresh_has(s->fresh, k)) {
+		rc = nat_fresh_use(s->fresh, k, &number, &o);
+		flags = NAT_PORT;
+		if (rc == NAT_DONE)
+			nat_pool_own(n->pool, &o, nat_pool_proto(k->proto), number);
+	} else {
+		number = nat_take(t, s->run->worker);
+		if (!number)
+			return NAT_DROP_FULL;
+		rc = take_port(s, n, k, number, &o, &flags);
+	}
 	if (rc == NAT_DONE && tracked &&
 	    !nat_pool_session_begin(n->pool, s->run->worker, o.subscriber)) {
 		give_port(s, n, k, number, &o, flags);
@@ -475,6 +483,9 @@ nat_outward(const struct nat_pass *s, const struct nat_instance *n, const struct
 		return NAT_DROP_NO_MAPPING;
 	nat_name_of(n, k, &name);
 	hash = k->hash ? k->hash : nat_hash(s->table, &name);
+	/* It was not there a moment ago; who adds looks again. */
+	if (nat_fresh_has(s->fresh, k))
+		return make(s, n, k, &name, hash, f);
 	number = nat_find_mapping(s, n, &name, hash, &word);
 	if (mr_likely(number))
 		return follow(s, n, k, number, word, f);

@@ -6,6 +6,8 @@
 
 #include "nf/nat/nat_int.h"
 
+/* What becomes of a packet whose port was, or was not, taken: NAT_DONE, or an enum nat_drop. */
+uint32_t nat_taken(enum nat_take);
 /* What of a remote end the name of a mapping has. */
 uint64_t nat_scope_of(const struct nat_instance *, be32_t remote, be16_t port, uint8_t proto);
 /* The remote end as sessions have it: as much of it as filtering looks at; of TCP, all. */

@@ -8,6 +8,7 @@ import lab as lab_module
 
 
 def pytest_configure(config):
+    config.addinivalue_line("markers", "alone: measures time or rates, so nothing runs beside it")
     config.addinivalue_line("markers", "slow: takes more than a few seconds; not in ./check --quick")
 
 

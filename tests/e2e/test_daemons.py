@@ -187,6 +187,7 @@ def settle(lab, wanted, seconds=30):
     assert until(seconds, settled), (fpm(lab), set(routes(lab)) ^ wanted, lab.router.vtysh("show bgp summary"))
 
 
+@pytest.mark.alone
 def test_restarts(bgp_lab):
     """zebra dies at any moment and comes back, again and again; then bgpd, then millrace. What
     does not change forwards all the time, and in the end everybody agrees.

@@ -93,6 +93,7 @@ def test_zebra(lab):
     assert "error" not in shown and shown["foreign"] == 0, shown
 
 
+@pytest.mark.alone
 @pytest.mark.slow
 @pytest.mark.skipif(not have_frr(), reason="needs frr")
 def test_zebra_dies_three_times(lab):

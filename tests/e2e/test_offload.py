@@ -255,6 +255,7 @@ def cpu_seconds(pid):
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
+@pytest.mark.alone
 @pytest.mark.slow
 def test_speed(lab, capsys):
     """Not judged, for the machine may be busy: printed."""

@@ -344,6 +344,7 @@ def test_reverse_path(lab):
     assert drops["ip-input/reverse-path4"] == 5 and drops["ip-input/reverse-path6"] == 5
 
 
+@pytest.mark.alone
 def test_reload_under_traffic(lab):
     """Twenty changes of the configuration cost no packet of the flows that they do not touch."""
     lab.add_host(3)

@@ -9,6 +9,8 @@ import pytest
 
 from lab import bridge_config, until
 
+pytestmark = pytest.mark.alone
+
 needs_two_cpus = pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="one CPU")
 
 

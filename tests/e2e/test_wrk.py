@@ -9,6 +9,8 @@ from gateway_lab import Nginx, have, wrk
 from lab import until
 from router_lab import RouterLab
 
+pytestmark = pytest.mark.alone
+
 PORTS = (8001, 8002, 8003, 8004)
 FIREWALL = {
     "conntrack": {"drop-invalid": True,

@@ -179,6 +179,17 @@ nat_pool_prefetch(const struct nat_pool *p, be32_t address, enum nat_proto proto
 }
 
 void
+nat_pool_prefetch_give(const struct nat_pool *p, be32_t address, enum nat_proto proto, be16_t port)
+{
+	uint32_t index = nat_pool_index(p, address), n = mr_be16(port);
+
+	if (index == UINT32_MAX)
+		return;
+	mr_prefetch_write(&p->sides[index][proto].owner[n]);
+	mr_prefetch_write(&p->sides[index][proto].free[n / 64]);
+}
+
+void
 nat_pool_prefetch_inside(const struct nat_pool *p, const uint8_t inside[16], bool six)
 {
 	struct nat_key key;

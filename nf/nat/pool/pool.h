@@ -106,6 +106,10 @@ enum nat_take nat_pool_take(struct nat_pool *, unsigned worker, const uint8_t in
     enum nat_proto, be16_t prefer, uint32_t mapping, uint32_t now, struct nat_outside *);
 void nat_pool_give(struct nat_pool *, unsigned worker, const struct nat_outside *, enum nat_proto,
     uint32_t mapping, uint32_t now);
+/* The two halves of taking: a port that is nobody else's, and later whose it is. */
+enum nat_take nat_pool_draw(struct nat_pool *, unsigned worker, const uint8_t inside[16], bool six,
+    enum nat_proto, be16_t prefer, uint32_t now, struct nat_outside *);
+void nat_pool_own(struct nat_pool *, const struct nat_outside *, enum nat_proto, uint32_t mapping);
 /* Before a take of this subscriber. */
 void nat_pool_prefetch_inside(const struct nat_pool *, const uint8_t inside[16], bool six);
 
@@ -129,6 +133,8 @@ int nat_pool_withhold(struct nat_pool *, be32_t address, bool withheld);
 /* The mapping that has it; 0: none. */
 uint32_t nat_pool_find(const struct nat_pool *, be32_t address, enum nat_proto, be16_t port);
 void nat_pool_prefetch(const struct nat_pool *, be32_t address, enum nat_proto, be16_t port);
+/* What giving this port will write. */
+void nat_pool_prefetch_give(const struct nat_pool *, be32_t address, enum nat_proto, be16_t port);
 bool nat_pool_has(const struct nat_pool *, be32_t address);
 
 /* Control, each second: ends quarantines, and subscribers that are gone, in slices. */

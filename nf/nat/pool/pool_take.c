@@ -98,8 +98,8 @@ take(struct nat_pool *p, unsigned worker, const struct nat_key *key, enum nat_pr
 }
 
 enum nat_take
-nat_pool_take(struct nat_pool *p, unsigned worker, const uint8_t inside[16], bool six,
-    enum nat_proto proto, be16_t prefer, uint32_t mapping, uint32_t now, struct nat_outside *out)
+nat_pool_draw(struct nat_pool *p, unsigned worker, const uint8_t inside[16], bool six,
+    enum nat_proto proto, be16_t prefer, uint32_t now, struct nat_outside *out)
 {
 	uint32_t number = 0, address = 0, port = 0;
 	uint16_t wanted = mr_be16(prefer);
@@ -115,12 +115,32 @@ nat_pool_take(struct nat_pool *p, unsigned worker, const uint8_t inside[16], boo
 		nat_pool_add(p, worker, NAT_POOL_PRESERVED);
 	else if ((port ^ wanted) & 1)
 		nat_pool_add(p, worker, NAT_POOL_ODD);
-	/* Release pairs with find's acquire. */
-	atomic_store_explicit(&p->sides[address][proto].owner[port], mapping, memory_order_release);
+	mr_prefetch_write(&p->sides[address][proto].owner[port]);
 	*out = (struct nat_outside){ .address = p->addresses[address].address,
 		.port = mr_be16((uint16_t)port),
 		.subscriber = number };
 	return NAT_TAKEN;
+}
+
+void
+nat_pool_own(struct nat_pool *p, const struct nat_outside *o, enum nat_proto proto,
+    uint32_t mapping)
+{
+	/* Release pairs with find's acquire. */
+	atomic_store_explicit(
+	    &p->sides[nat_pool_index(p, o->address)][proto].owner[mr_be16(o->port)], mapping,
+	    memory_order_release);
+}
+
+enum nat_take
+nat_pool_take(struct nat_pool *p, unsigned worker, const uint8_t inside[16], bool six,
+    enum nat_proto proto, be16_t prefer, uint32_t mapping, uint32_t now, struct nat_outside *out)
+{
+	enum nat_take result = nat_pool_draw(p, worker, inside, six, proto, prefer, now, out);
+
+	if (mr_likely(result == NAT_TAKEN))
+		nat_pool_own(p, out, proto, mapping);
+	return result;
 }
 
 void

@@ -3,6 +3,7 @@
 
 import * as api from "./api.js";
 import { spark } from "./charts.js";
+import { fromHex, onTheWire, toHex } from "./decode.js";
 import { h, put, text, toggle } from "./dom.js";
 import { explain, packetView } from "./explain.js";
 import { count, short, time } from "./format.js";
@@ -114,7 +115,9 @@ export function show(page) {
 		const answer = h("div");
 		const ask = h("button", { class: "primary", disabled: !p.interface || !p.bytes, onclick: async () => {
 			ask.disabled = true;
-			await explain(answer, p.bytes, p.interface);
+			await explain(answer, { hex: toHex(onTheWire(fromHex(p.bytes), p.length)), name: p.interface });
+			if (2 * p.length > p.bytes.length)
+				answer.append(h("p", { class: "muted small" }, "Of its " + p.length + " bytes " + p.bytes.length / 2 + " were kept; the others were taken as zeros."));
 			ask.disabled = false;
 			answer.scrollIntoView({ block: "nearest" });
 		} }, "Explain this packet");

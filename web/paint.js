@@ -305,8 +305,8 @@ export class Painter extends EventTarget {
 		const n = this.nodes.get(id), [w, t] = this.size(), v = this.view;
 		if (!n)
 			return;
-		if (v.k < 0.6 && center)
-			v.k = 0.9;
+		if (v.k < 0.75 && center)
+			v.k = 0.95;
 		const x = n.x * v.k + v.x, y = n.y * v.k + v.y;
 		const edgeX = Math.min(w / 2, n.width * v.k / 2 + 24), edgeY = Math.min(t / 2, 60);
 		if (center || x < edgeX || x > w - edgeX || y < edgeY || y > t - edgeY) {
@@ -436,8 +436,10 @@ export class Painter extends EventTarget {
 			this.dirty = true;
 		});
 		new ResizeObserver(() => {
-			if (this.fitted)
+			if (this.fitted && !this.selected)
 				this.fit();
+			else
+				this.reveal(this.selected);
 			this.dirty = true;
 		}).observe(this.element);
 	}
@@ -506,7 +508,7 @@ export class Painter extends EventTarget {
 			if (!this.seen(box))
 				continue;
 			const faint = this.matches ? !this.matches.has(n.id) : focus ? !focus.near.has(n.id) : false;
-			c.globalAlpha = faint ? 0.32 : 1;
+			c.globalAlpha = faint ? 0.45 : 1;
 			this.drawNode(c, n, family, v.k);
 		}
 		c.globalAlpha = 1;

@@ -173,7 +173,7 @@ mr_control_create(struct mr_control **out, const struct mr_control_config *confi
 	}
 	c->config = *config;
 	c->states = calloc(service_count() + 1, sizeof(*c->states));
-	rc = c->states ? mr_http_create(&c->http, config->base, &error)
+	rc = c->states ? mr_http_create(&c->http, config->base, config->log, &error)
 		       : mr_error_set(&error, -ENOMEM, "control: no memory");
 	if (!rc)
 		rc = create_services(c, &error);

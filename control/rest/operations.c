@@ -133,7 +133,8 @@ void
 rest_operations(const struct mr_http_call *call)
 {
 	void *state = NULL;
-	const struct mr_rpc *rpc = find(call->state, call->path, &state);
+	const struct rest *r = call->state;
+	const struct mr_rpc *rpc = find(r->control, call->path, &state);
 
 	if (evhttp_request_get_command(call->req) == EVHTTP_REQ_GET && !*call->path)
 		list_all(call);

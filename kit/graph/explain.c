@@ -255,8 +255,8 @@ begin(struct walk *walk, const struct plan_input *in, uint16_t port, uint32_t pa
 }
 
 int
-mr_graph_explain_sent(struct mr_graph *g, uint16_t port, uint32_t packet,
-    mr_recorder_done_fn *done, mr_explain_sent_fn *sent, void *user, struct mr_error *error)
+mr_graph_explain_sent(struct mr_graph *g, uint16_t port, uint32_t packet, mr_recorder_done_fn *done,
+    mr_explain_sent_fn *sent, void *user, struct mr_error *error)
 {
 	struct walk walk = { .done = done, .sent = sent, .user = user };
 	const struct plan_input *in;

@@ -50,9 +50,9 @@ struct node_rt {
 	_Atomic uint64_t calls, packets, cycles;
 	_Atomic uint64_t held;   /* now: may fall */
 	_Atomic uint64_t *drops; /* [drop_count] */
+	uint16_t *flight_groups; /* [drop_count]: flight.c */
 	_Atomic uint64_t *edges; /* [edge_count]: packets that took each */
 	_Atomic uint64_t *sends; /* [OUT_SLOTS]: packets for each port */
-	uint16_t *flight_groups; /* [drop_count]: flight.c */
 };
 
 struct plan_node {

@@ -214,8 +214,7 @@ assert_edges(const struct bed *b, uint64_t received)
 	for (unsigned i = 0; i < 3; i++)
 		assert_int_equal(mr_graph_node_stats(b->graph, b->nodes[i], &s[i]), 0);
 	assert_true(s[0].edges[CHAOS_BACK] > 100 && s[1].edges[CHAOS_BACK] > 10);
-	assert_int_equal(s[0].packets,
-	    received + s[0].edges[CHAOS_BACK] + s[1].edges[CHAOS_BACK]);
+	assert_int_equal(s[0].packets, received + s[0].edges[CHAOS_BACK] + s[1].edges[CHAOS_BACK]);
 	assert_int_equal(s[1].packets, s[0].edges[CHAOS_NEXT]);
 	assert_int_equal(s[2].packets, s[1].edges[CHAOS_NEXT]);
 	for (unsigned i = 0; i < 3; i++) {

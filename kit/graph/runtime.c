@@ -147,9 +147,9 @@ mr_node_rt_create(struct mr_worker *w, uint16_t node, const struct mr_node_class
 	memset(rt, 0, sizeof(*rt));
 	rt->class = class;
 	rt->drops = calloc(drops, sizeof(*rt->drops));
+	rt->flight_groups = calloc(drops, sizeof(*rt->flight_groups));
 	rt->edges = calloc(edges, sizeof(*rt->edges));
 	rt->sends = calloc(OUT_SLOTS, sizeof(*rt->sends));
-	rt->flight_groups = calloc(drops, sizeof(*rt->flight_groups));
 	rt->run = (struct mr_node_run){
 		.self = self,
 		.base = w->graph->buffers->base,
@@ -160,7 +160,7 @@ mr_node_rt_create(struct mr_worker *w, uint16_t node, const struct mr_node_class
 		.node = node,
 		.owner = w,
 	};
-	if (!rt->drops || !rt->edges || !rt->sends || !rt->flight_groups || !rt->run.counters) {
+	if (!rt->drops || !rt->flight_groups || !rt->edges || !rt->sends || !rt->run.counters) {
 		mr_node_rt_destroy(rt);
 		return NULL;
 	}
@@ -173,9 +173,9 @@ mr_node_rt_destroy(struct node_rt *rt)
 	if (!rt)
 		return;
 	free(rt->drops);
+	free(rt->flight_groups);
 	free(rt->edges);
 	free(rt->sends);
-	free(rt->flight_groups);
 	free(rt->run.counters);
 	free(rt);
 }

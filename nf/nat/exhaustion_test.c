@@ -217,8 +217,8 @@ a_million_and_who_had_them(void **state)
 			mr_dataplane_tick(b.dp, nat_seconds());
 	}
 	mr_dataplane_tick(b.dp, nat_seconds());
-	assert_int_equal(
-	    atomic_load(&b.nat->core->table->mappings[b.nat->conf.instances[0].number]), MAPPINGS);
+	assert_int_equal(nat_mappings(b.nat->core->table, b.nat->conf.instances[0].number),
+	    MAPPINGS);
 	assert_int_equal(nat_whohad_create(&w, &error), 0);
 	assert_int_equal(nat_whohad_read(w, path, &error), 0);
 	nat_whohad_seal(w);

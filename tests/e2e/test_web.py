@@ -223,8 +223,7 @@ def test_graph_is_that_of_state_and_opens_nodes(web):
                   "p.fit(); return [r.x + n.x * p.view.k + p.view.x, r.y + n.y * p.view.k + p.view.y]; })()")
     page.click_at(*at)
     page.until("document.querySelector('.panel h2').innerText === 'acl-in@h1'")
-    panel = page.run("document.querySelector('.panel').innerText")
-    assert "acl-rule" in panel or "discard" in panel or "Drops" in panel
+    page.until("document.querySelector('.panel').innerText.includes('Drops')")
     page.run("[...document.querySelectorAll('.seg')].find((b) => b.innerText === 'Table').click()")
     page.until("document.querySelector('table[aria-label=Nodes] tbody tr')")
 
@@ -290,7 +289,8 @@ def test_a_drop_is_decoded_and_explained(web):
 
 
 def running(lab):
-    return millrace("dump", "--socket", lab.socket).stdout
+    answer = json.loads(ask(lab, "/restconf/operations/millrace-commit:get", "-X", "POST"))
+    return answer["millrace-commit:output"]["text"]
 
 
 def edit(page, old, new):
@@ -527,12 +527,12 @@ MEASURE = """new Promise((done) => {
         // As a person who drags it: everything is drawn anew in each frame.
         if (%s)
             p.pan(Math.sin(n / 20) * 4, Math.cos(n / 20) * 3);
+        // What the painter took of the frame before.
+        if (n)
+            script.push(p.script);
         p.script = 0;
-        p.frames = 0;
         if (++n < 150) {
             requestAnimationFrame(step);
-            queueMicrotask(() => 0);
-            setTimeout(() => script.push(p.script), 0);
         } else {
             times.sort((a, b) => a - b);
             script.sort((a, b) => a - b);
@@ -557,7 +557,7 @@ def test_two_hundred_nodes_at_sixty_frames(web):
         calm = page.run(MEASURE % "false")
         dragged = page.run(MEASURE % "true")
         print("200 nodes:", "calm", calm, "dragged", dragged)
-        assert calm["script"] < 8, calm
+        assert 0 < calm["script"] < 8, calm
         assert dragged["script"] < 8, dragged
         assert calm["median"] < 17.5 or calm["script"] < 4, calm
         # A picture once more: one update of all numbers costs less than a frame.

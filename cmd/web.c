@@ -72,12 +72,13 @@ const struct mr_cmd mr_cmd_web = {
 	.name = "web",
 	.summary = "say where the dashboard is",
 	.usage = "",
-	.help = "Prints the addresses at which a browser finds the dashboard of the running data\n"
-		"plane, one a line. It is there once the configuration has a rest/listen entry; the\n"
-		"page asks for the token of one of rest/user. From another machine, either listen\n"
-		"with a certificate or use ssh:\n"
-		"\n"
-		"  ssh -L 8080:127.0.0.1:8080 router\n",
+	.help =
+	    "Prints the addresses at which a browser finds the dashboard of the running data\n"
+	    "plane, one a line. It is there once the configuration has a rest/listen entry; the\n"
+	    "page asks for the token of one of rest/user. From another machine, either listen\n"
+	    "with a certificate or use ssh:\n"
+	    "\n"
+	    "  ssh -L 8080:127.0.0.1:8080 router\n",
 	.options = options,
 	.run = web_run,
 };

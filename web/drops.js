@@ -6,7 +6,7 @@ import { spark } from "./charts.js";
 import { fromHex, onTheWire, toHex } from "./decode.js";
 import { h, put, text, toggle } from "./dom.js";
 import { explain, packetView } from "./explain.js";
-import { count, short, time } from "./format.js";
+import { count, exact, short } from "./format.js";
 import { fact, sentence } from "./graph.js";
 import { store } from "./store.js";
 import { Table } from "./table.js";
@@ -46,7 +46,7 @@ export function show(page) {
 	const recorder = new Table({
 		label: "Dropped packets", key: (p) => p.id, open: (p) => open(p), empty: "The recorder has none.",
 		columns: [
-			{ key: "at", label: "When", class: "num", cell: (td, p) => time(p.at) },
+			{ key: "at", label: "When", class: "num", cell: (td, p) => exact(p.at) },
 			{ key: "packet", label: "Packet", grow: true, class: "mono", cell: (td, p) => p.packet },
 			{ key: "reason", label: "Reason", class: "mono", cell: (td, p) => p.reason },
 			{ key: "node", label: "Node", class: "mono hide-medium", cell: (td, p) => p.node },
@@ -124,7 +124,7 @@ export function show(page) {
 		page.panel.open({
 			title: p.reason, kind: "Dropped packet", wide: true, closed: () => recorder.select(),
 			content: [h("p", { class: "doc" }, sentence(p.why)), h("p", { class: "mono summary" }, p.packet),
-				h("dl", { class: "facts inline" }, fact("When", time(p.at)), fact("Node", h("a", { href: "#/graph/" + encodeURIComponent(p.node), class: "mono" }, p.node)),
+				h("dl", { class: "facts inline" }, fact("When", exact(p.at)), fact("Node", h("a", { href: "#/graph/" + encodeURIComponent(p.node), class: "mono" }, p.node)),
 					p.interface && fact("Came in at", p.interface), p.worker !== undefined && fact("Worker", p.worker), fact("Length", p.length + " bytes")),
 				p.bytes && packetView(p.bytes, p.length), h("div", { class: "actions" }, ask), answer],
 		});

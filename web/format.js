@@ -80,6 +80,11 @@ export function time(value) {
 	return d ? clock.format(d) : String(value ?? "");
 }
 
+export function exact(value) {
+	const d = date(value);
+	return d ? clock.format(d) + "." + String(d.getMilliseconds()).padStart(3, "0") : String(value ?? "");
+}
+
 export function moment(value) {
 	const d = date(value);
 	return d ? day.format(d) : String(value ?? "");

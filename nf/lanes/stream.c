@@ -46,7 +46,7 @@ struct flows {
 	const struct mr_lane *lane; /* that the position is of */
 	enum mr_query_form form;
 	bool program, told;
-	int by; /* enum size */
+	int by;                        /* enum size */
 	int interface, protocol, port; /* -1: any */
 	struct mr_query_prefix address;
 	unsigned worker;

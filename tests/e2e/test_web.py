@@ -14,7 +14,7 @@ import browser as browser_module
 from lab import millrace, run, until
 from router_lab import RouterLab
 
-pytestmark = [pytest.mark.alone, pytest.mark.skipif(not browser_module.program(), reason="needs Debian's chromium")]
+pytestmark = pytest.mark.skipif(not browser_module.program(), reason="needs Debian's chromium")
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 PICTURES = os.environ.get("MR_ARTIFACTS") or os.path.join(ROOT, "build", "pictures")
@@ -175,6 +175,7 @@ def test_ports_show_what_state_says(web):
     assert {r[1] for r in cells(page, "Ports")} == {"up"}
 
 
+@pytest.mark.alone
 def test_rates_are_those_of_the_counters(web):
     lab, page = opened(web)
     process = lab.begin(1, "/usr/bin/python3", "-c", SENDER, "1500")
@@ -443,7 +444,7 @@ def test_pictures_in_light_and_dark(web):
         page.prefer(prefers_color_scheme=theme, prefers_reduced_motion="no-preference")
         for view in VIEWS:
             page.view(view)
-            time.sleep(1.2)
+            time.sleep(0.8)
             page.picture(picture(view + "-" + theme))
         grounds.add(page.run("getComputedStyle(document.body).backgroundColor"))
     assert len(grounds) == 2
@@ -544,6 +545,7 @@ MEASURE = """new Promise((done) => {
 })"""
 
 
+@pytest.mark.alone
 def test_two_hundred_nodes_at_sixty_frames(web):
     """Chromium here draws with two shared CPUs and no graphics card, so how long a frame takes in
     all depends on what else runs. What the page itself is answerable for is the time its script

@@ -10,6 +10,8 @@ import { layout } from "./layout.js";
 const NODE = 46, PORT = 30, STACK = 9;
 const BUILT_IN = new Set(["port-rx", "port-tx", "handoff"]);
 const FONT = 12.5;
+const MARGIN = 160; // of the lower canvas, as in style.css
+const SETTLE = 110; // milliseconds without a move, until it is drawn anew
 const ZOOM_MOST = 2.5, ZOOM_LEAST = 0.08;
 const still = matchMedia("(prefers-reduced-motion: reduce)");
 
@@ -123,6 +125,8 @@ export class Painter extends EventTarget {
 		this.view = { x: 0, y: 0, k: 1 };
 		this.fitted = true; // until a person moves it
 		this.dirty = true;
+		this.shifted = 0; // when it was moved since it was drawn; 0: not
+		this.drawn = { x: 0, y: 0, k: 1 };
 		this.selected = null;
 		this.hover = null;
 		this.matches = null;
@@ -290,14 +294,26 @@ export class Painter extends EventTarget {
 		v.y = y - (y - v.y) * k / v.k;
 		v.k = k;
 		this.fitted = false;
-		this.dirty = true;
+		this.shifted = performance.now();
 	}
 
 	pan(dx, dy) {
 		this.view.x += dx;
 		this.view.y += dy;
 		this.fitted = false;
-		this.dirty = true;
+		this.shifted = performance.now();
+	}
+
+	// What was drawn, moved to where it would be now. True: it has to be drawn anew, since it is
+	// not moved any more, or its end comes into sight.
+	shift(now) {
+		const d = this.drawn, v = this.view, r = v.k / d.k, x = v.x - d.x * r, y = v.y - d.y * r;
+		const [w, t] = this.size();
+		if (now - this.shifted > SETTLE || r > 1.7 || x - MARGIN * r > 0 || y - MARGIN * r > 0 ||
+			x + (w + MARGIN) * r < w || y + (t + MARGIN) * r < t)
+			return true;
+		this.base.style.transform = "translate(" + x + "px," + y + "px) scale(" + r + ")";
+		return false;
 	}
 
 	// Brings a node to where it can be seen; does not move what can.
@@ -454,7 +470,7 @@ export class Painter extends EventTarget {
 			}
 			requestAnimationFrame(frame);
 			const began = performance.now();
-			if (this.dirty)
+			if (this.dirty || (this.shifted && this.shift(began)))
 				this.draw();
 			this.drawMoving(now);
 			this.frames++;
@@ -478,22 +494,25 @@ export class Painter extends EventTarget {
 		return { id, near };
 	}
 
-	seen(box) {
+	seen(box, margin = 0) {
 		const v = this.view, [w, t] = this.size();
-		return box[2] * v.k + v.x > 0 && box[0] * v.k + v.x < w && box[3] * v.k + v.y > 0 && box[1] * v.k + v.y < t;
+		return box[2] * v.k + v.x > -margin && box[0] * v.k + v.x < w + margin && box[3] * v.k + v.y > -margin && box[1] * v.k + v.y < t + margin;
 	}
 
 	draw() {
 		this.dirty = false;
+		this.shifted = 0;
+		this.drawn = { ...this.view };
+		this.base.style.transform = "";
 		const { c } = fit(this.base), v = this.view, scale = window.devicePixelRatio || 1;
 		if (!this.base.width)
 			return;
-		c.setTransform(scale * v.k, 0, 0, scale * v.k, scale * v.x, scale * v.y);
+		c.setTransform(scale * v.k, 0, 0, scale * v.k, scale * (v.x + MARGIN), scale * (v.y + MARGIN));
 		const focus = this.focusSet();
 		const quiet = colour("edge-quiet"), line = colour("edge"), strong = colour("accent");
 		const thin = Math.max(1, 0.9 / v.k);
 		for (const e of this.edges.values()) {
-			if (!this.seen(e.box))
+			if (!this.seen(e.box, MARGIN))
 				continue;
 			const mine = focus && (e.from === focus.id || e.to === focus.id);
 			c.globalAlpha = focus && !mine ? 0.35 : 1;
@@ -505,7 +524,7 @@ export class Painter extends EventTarget {
 		const family = getComputedStyle(document.body).fontFamily;
 		for (const n of this.nodes.values()) {
 			const box = [n.x - n.width / 2 - 10, n.y - n.height / 2 - 14, n.x + n.width / 2 + 10, n.y + n.height / 2 + 10];
-			if (!this.seen(box))
+			if (!this.seen(box, MARGIN))
 				continue;
 			const faint = this.matches ? !this.matches.has(n.id) : focus ? !focus.near.has(n.id) : false;
 			c.globalAlpha = faint ? 0.45 : 1;

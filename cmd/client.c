@@ -135,10 +135,10 @@ said_no(struct mr_client *c, int status, struct mr_error *error)
 	return mr_error_set(error, status == 404 ? -ENOENT : -EINVAL, "%s", from + 2);
 }
 
-/* With a body it is a POST. */
+/* With a body it is a POST. `said` gets the status, whatever it is; null: it must be 200. */
 static int
 request(struct mr_client *c, const char *path, const char *target, const char *body, int ms,
-    struct mr_error *error)
+    int *said, struct mr_error *error)
 {
 	char fallback[108], head[CLIENT_TARGET_MAX + 96], length[48] = "";
 	int status, rc;
@@ -162,7 +162,9 @@ request(struct mr_client *c, const char *path, const char *target, const char *b
 		rc = send_all(c->fd, body, error);
 	if (!rc)
 		rc = read_head(c, &status, error);
-	if (!rc && status != 200)
+	if (!rc && said)
+		*said = status;
+	else if (!rc && status != 200)
 		rc = said_no(c, status, error);
 	if (rc)
 		mr_client_close(c);
@@ -172,7 +174,7 @@ request(struct mr_client *c, const char *path, const char *target, const char *b
 int
 mr_client_get(struct mr_client *c, const char *path, const char *target, struct mr_error *error)
 {
-	return request(c, path, target, NULL, 0, error);
+	return request(c, path, target, NULL, 0, NULL, error);
 }
 
 bool
@@ -207,14 +209,14 @@ mr_client_close(struct mr_client *c)
 }
 
 static int
-fetch(const char *path, const char *target, const char *body, int ms, size_t most, char **text,
-    size_t *size, struct mr_error *error)
+fetch(const char *path, const char *target, const char *body, int ms, size_t most, int *said,
+    char **text, size_t *size, struct mr_error *error)
 {
 	size_t room = 65536, used = 0;
 	struct mr_client c;
 	char *grown;
 	long n;
-	int rc = request(&c, path, target, body, ms, error);
+	int rc = request(&c, path, target, body, ms, said, error);
 
 	if (rc)
 		return rc;
@@ -253,21 +255,28 @@ int
 mr_client_fetch(const char *path, const char *target, char **text, size_t *size,
     struct mr_error *error)
 {
-	return fetch(path, target, NULL, 0, ANSWER_MAX, text, size, error);
+	return fetch(path, target, NULL, 0, ANSWER_MAX, NULL, text, size, error);
 }
 
 int
 mr_client_fetch_within(const char *path, const char *target, int ms, size_t most, char **text,
     size_t *size, struct mr_error *error)
 {
-	return fetch(path, target, NULL, ms, most, text, size, error);
+	return fetch(path, target, NULL, ms, most, NULL, text, size, error);
 }
 
 int
 mr_client_post(const char *path, const char *target, const char *body, char **text, size_t *size,
     struct mr_error *error)
 {
-	return fetch(path, target, body, 0, ANSWER_MAX, text, size, error);
+	return fetch(path, target, body, 0, ANSWER_MAX, NULL, text, size, error);
+}
+
+int
+mr_client_ask(const char *path, const char *target, const char *body, int *status, char **text,
+    size_t *size, struct mr_error *error)
+{
+	return fetch(path, target, body, 0, ANSWER_MAX, status, text, size, error);
 }
 
 void

@@ -47,6 +47,10 @@ int mr_client_fetch_within(const char *socket, const char *target, int milliseco
 int mr_client_post(const char *socket, const char *target, const char *body, char **text,
     size_t *size, struct mr_error *);
 
+/* A POST whose answer is wanted whatever its status says. */
+int mr_client_ask(const char *socket, const char *target, const char *body, int *status,
+    char **text, size_t *size, struct mr_error *);
+
 /* Appends `name=value` to a target, escaped. */
 void mr_client_param(char *target, size_t size, const char *name, const char *value);
 /* Appends the words of a tcpdump expression as its filter; none: nothing. */

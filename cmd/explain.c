@@ -133,43 +133,6 @@ make_frame(struct frame *f, const struct mr_cmd_args *args, struct mr_error *err
 	return from_fields(f, args->words + 1, args->word_count - 1, error);
 }
 
-static const char *
-text_of(const json_t *o, const char *key)
-{
-	const char *text = json_string_value(json_object_get(o, key));
-
-	return text ? text : "";
-}
-
-static long long
-number_of(const json_t *o, const char *key)
-{
-	return (long long)json_integer_value(json_object_get(o, key));
-}
-
-/* Which lane the packet would have taken, and what its flow's program does there. */
-static void
-print_lane(const json_t *lane)
-{
-	const json_t *program = json_object_get(lane, "program"), *line;
-	size_t i;
-
-	/* Of interfaces without the flow lane `show lanes` says why. */
-	if (!lane || strcmp(text_of(lane, "taken"), "graph") == 0)
-		return;
-	printf("lane: %s", text_of(lane, "taken"));
-	if (*text_of(lane, "reason"))
-		printf(" (%s)", text_of(lane, "reason"));
-	printf("\n");
-	if (!program)
-		return;
-	printf("  flow %lld of worker %lld: %lld packets, %lld bytes, idle %lld s\n",
-	    number_of(lane, "flow"), number_of(lane, "worker"), number_of(lane, "packets"),
-	    number_of(lane, "bytes"), number_of(lane, "idle"));
-	json_array_foreach(program, i, line) printf("  %s\n", json_string_value(line));
-	printf("  recorded from a walk like the one above\n");
-}
-
 static int
 print(const char *text, size_t size, bool json)
 {
@@ -185,7 +148,7 @@ print(const char *text, size_t size, bool json)
 		return MR_EXIT_FAILED;
 	}
 	mr_trace_print(stdout, recording, true);
-	print_lane(json_object_get(recording, "lane"));
+	mr_trace_print_lane(stdout, json_object_get(recording, "lane"));
 	json_decref(recording);
 	return MR_EXIT_OK;
 }

@@ -21,6 +21,9 @@
  *					the last packets that were dropped, one JSON object a
  *					line, the newest last; or as a capture
  *	GET /drops/summary		each node and reason that dropped any, likewise
+ *	GET /path?flow=WORKER:INDEX	the way of a running flow, there and back: two objects as
+ *					of /explain; or of those that interface, protocol, address and
+ *					port say
  *	GET /capture?interface=I&points=P&...		pcapng, until the client hangs up
  *
  * Ownership: owns the services' states, the HTTP server and, once create was called, the start with

@@ -44,6 +44,8 @@ int mr_config_parse(struct mr_config **out, struct mr_model *, const char *name,
 int mr_config_read_text(const char *path, char **text, size_t *size, struct mr_report *);
 void mr_config_destroy(struct mr_config *);
 const char *mr_config_name(const struct mr_config *);
+/* The model that it follows. */
+const struct mr_model *mr_config_model(const struct mr_config *);
 
 /* The node above all others; its children are "system", "interface" ... */
 const struct mr_conf *mr_conf_root(const struct mr_config *);

@@ -189,14 +189,29 @@ read_json(struct edit *e, const struct mr_edit *edit, struct mr_yaml **y,
 	return *root ? 0 : edit_no_memory(e);
 }
 
+/* Whether the value is text as it stands: a leaf's, or one that stands for an entry. */
+static bool
+is_word(const struct mr_path_step *last, const char *value)
+{
+	switch (last->schema->nodetype) {
+	case LYS_LEAF:
+		return true;
+	case LYS_LEAFLIST:
+		return last->key_count;
+	case LYS_LIST:
+		return value && last->key_count && mr_schema_short(last->schema) &&
+		    value[strspn(value, " \t\n")] != '{';
+	default:
+		return false;
+	}
+}
+
 static int
 read_value(struct edit *e, const struct mr_edit *edit, struct mr_yaml **y,
     struct mr_yaml_node **root)
 {
 	const struct mr_path_step *last = e->path.count ? &e->path.step[e->path.count - 1] : NULL;
-	bool word = last &&
-	    (last->schema->nodetype == LYS_LEAF ||
-		(last->schema->nodetype == LYS_LEAFLIST && last->key_count));
+	bool word = last && is_word(last, edit->value);
 	int rc = 0;
 
 	if (edit->value && !word)

@@ -45,7 +45,8 @@ struct mr_edit {
 	enum mr_edit_op op;
 	const char *path; /* model/path.h */
 	/* One of the two, for MERGE, REPLACE and CREATE; neither: a bare entry, a container, a leaf
-	 * of type empty. `value`: a leaf's as it stands ("32k"); for others YAML, of what is inside
+	 * of type empty. `value`: a leaf's as it stands ("32k"), or the one that stands for an
+	 * entry (options: {queues: 2}); for others YAML, of what is inside
 	 * ("{mtu: 1500}"; of a whole leaf-list "[a, b]"). */
 	const char *value;
 	/* RFC 7951 and RFC 8040: an object with one member, which is what `path` names

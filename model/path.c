@@ -177,15 +177,16 @@ keys_as_words(struct mr_path *path, struct mr_path_step *step, const char **at,
 			return mr_error_set(error, -EINVAL, "%s needs %u keys, and %s is missing",
 			    step->schema->name, count, leaves[i]->name);
 		*first = '\0';
-		do {
-			length += length ? 1 : 0; /* the slash, part of the key */
-			length += strcspn(*at + length, "/");
+		for (size_t from = 0;; from = length + 1) {
+			length = from + strcspn(*at + from, "/");
 			if (decode(*at, length, word, sizeof(word)))
 				break;
-			if (!*first)
+			if (!from)
 				memcpy(first, word, strlen(word) + 1);
 			taken = take_key(path, step, leaves[i], word);
-		} while (!taken && (*at)[length]);
+			if (taken || !(*at)[length])
+				break;
+		}
 		if (!taken && !*first)
 			return mr_error_set(error, -EINVAL,
 			    "a key of %s has a %% without two digits, is empty, or too long",

@@ -67,11 +67,43 @@ needs_quotes(const char *s)
 	return false;
 }
 
+/* As JSON has it, but for what YAML takes as line breaks and byte order marks. */
+static void
+put_quoted(const char *s, FILE *file)
+{
+	static const struct {
+		const char *bytes, *escape;
+	} taken[] = {
+		{ "\xc2\x85", "\\u0085" },
+		{ "\xe2\x80\xa8", "\\u2028" },
+		{ "\xe2\x80\xa9", "\\u2029" },
+		{ "\xef\xbb\xbf", "\\ufeff" },
+	};
+	char *quoted = malloc(strlen(s) * MR_JSON_BYTE_MAX + 3);
+	size_t i = 0, k;
+
+	if (!quoted)
+		return;
+	quoted[mr_json_quote(quoted, s)] = '\0';
+	while (quoted[i]) {
+		for (k = 0; k < MR_ARRAY_COUNT(taken); k++)
+			if (!strncmp(quoted + i, taken[k].bytes, strlen(taken[k].bytes)))
+				break;
+		if (k < MR_ARRAY_COUNT(taken)) {
+			fputs(taken[k].escape, file);
+			i += strlen(taken[k].bytes);
+		} else {
+			fputc(quoted[i++], file);
+		}
+	}
+	free(quoted);
+}
+
 static void
 put_text(const char *s, FILE *file)
 {
 	if (needs_quotes(s))
-		mr_json_print(file, s);
+		put_quoted(s, file);
 	else
 		fputs(s, file);
 }

@@ -4,6 +4,7 @@
  * The running configuration and its history. A change goes in this order, so that a crash at any
  * instant leaves the old or the new configuration to be started:
  *
+ *	it is checked					most mistakes are found here
  *	the commit's file is written beside and synced	a disk that is full refuses the commit here
  *	data plane and services change			a failure takes the file away again
  *	the file is renamed, the folder synced		now a restart begins with it
@@ -437,6 +438,10 @@ change(struct mr_commits *c, struct record *r, struct mr_config *next, const str
 
 	if (make_room(c))
 		return refuse(report, -ENOMEM, "no memory for the commit");
+	/* What is refused anyway leaves no trace on the disk. */
+	rc = mr_control_try(c->control, next, report);
+	if (rc)
+		return rc;
 	beside = keep(c, r, next, m->light, &error);
 	if (beside < 0 && !m->must)
 		return refuse(report, beside,

@@ -289,6 +289,7 @@ mr_commit_start_from(struct mr_commit_start **out, struct mr_config *config)
 		return -ENOMEM;
 	(*out)->config = config;
 	(*out)->origin = MR_COMMIT_START;
+	commit_hash("", 0, (*out)->base);
 	return 0;
 }
 

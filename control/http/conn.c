@@ -32,6 +32,7 @@
 #define BYTES_PER_SECOND 16384u /* the least that a body comes in by */
 #define UNIX_MAX 512u
 #define FILES_KEPT 64u   /* descriptors that clients never get: the data plane needs some, too */
+#define NEWBORN_MAX 64u  /* taken from a listener before their limits are looked at */
 #define AHEAD_MAX 65536u /* bytes that a client may send while it is being answered */
 
 uint64_t
@@ -254,6 +255,8 @@ http_conn_make(struct event_base *base, void *arg)
 	};
 	l->connections++;
 	l->http->newborn = c;
+	if (++l->newborn == NEWBORN_MAX)
+		http_listener_pause(l, true);
 	event_active(l->http->adopt, EV_TIMEOUT, 0);
 	return bev;
 }
@@ -396,6 +399,9 @@ http_conns_adopt(evutil_socket_t fd, short what, void *arg)
 		struct http_conn *c = h->newborn;
 
 		h->newborn = c->next;
+		if (c->listener->newborn >= NEWBORN_MAX)
+			http_listener_pause(c->listener, false);
+		c->listener->newborn = 0;
 		adopt(c);
 	}
 }

@@ -34,8 +34,9 @@ struct http_listener {
 	struct ssl_ctx_st *tls; /* null: plain */
 	unsigned generation;    /* of its settings: older connections end after their request */
 	unsigned connections;
-	bool paused;  /* for want of file descriptors, or of room */
-	bool retired; /* not in the configuration any more; goes with its last connection */
+	unsigned newborn; /* of them, those that have no place yet */
+	bool paused;      /* for want of file descriptors, or of room */
+	bool retired;     /* not in the configuration any more; goes with its last connection */
 };
 
 enum conn_state {

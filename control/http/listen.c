@@ -19,7 +19,7 @@
 
 #include "control/http/http_int.h"
 
-#define BACKLOG 128
+#define BACKLOG 1024
 #define HEADERS_MAX 16384
 #define UNIX_BODY_MAX (32 << 20) /* a whole configuration */
 

@@ -47,7 +47,7 @@ listen_on(const char *path, struct mr_error *error)
 	if (rc < 0 && errno == EADDRINUSE && is_stale(&address) && unlink(path) == 0)
 		rc = bind(fd, (struct sockaddr *)&address, sizeof(address));
 	umask(mask);
-	if (rc == 0 && listen(fd, 64) == 0)
+	if (rc == 0 && listen(fd, 256) == 0)
 		return fd;
 	rc = errno == EADDRINUSE
 	    ? mr_error_set(error, -errno,

@@ -27,7 +27,7 @@ struct explanation {
 	struct mr_dataplane *dp;
 	json_t *lane; /* what the flow lane has for it */
 	json_t *sent; /* what would leave, in order */
-	char *text;   /* null: no memory */
+	json_t *said; /* null: no memory */
 };
 
 static void
@@ -35,7 +35,7 @@ recorded(void *user, const struct mr_recording *r)
 {
 	struct explanation *e = user;
 
-	e->text = see_recording_json(e->dp, r, e->lane, e->sent);
+	e->said = see_recording(e->dp, r, e->lane, e->sent);
 }
 
 /* What leaves, as it then is. */
@@ -113,6 +113,7 @@ flow_json(struct mr_dataplane *dp, uint16_t port, uint32_t packet)
 	json_object_set_new(o, "packets", json_integer((json_int_t)found.flow.packets));
 	json_object_set_new(o, "bytes", json_integer((json_int_t)found.flow.bytes));
 	json_object_set_new(o, "idle", json_integer(found.flow.idle));
+	json_object_set_new(o, "age", json_integer(found.flow.age));
 	lines = json_array();
 	for (char *line = strtok_r(found.program, "\n", &save); line;
 	     line = strtok_r(NULL, "\n", &save))
@@ -121,29 +122,41 @@ flow_json(struct mr_dataplane *dp, uint16_t port, uint32_t packet)
 	return o;
 }
 
+json_t *
+see_explanation(struct mr_dataplane *dp, uint16_t port, const uint8_t *frame, unsigned len,
+    unsigned flags)
+{
+	struct explanation e = { .dp = dp };
+	uint32_t packet = mr_packet_from(mr_dataplane_buffers(dp), MR_POOL_SHARED, frame, len);
+	struct mr_error error;
+
+	if (packet == MR_PACKET_NONE)
+		return NULL;
+	mr_packet_at(mr_dataplane_buffers(dp)->base, packet)->flags |= (uint16_t)flags;
+	e.lane = flow_json(dp, port, packet);
+	e.sent = json_array();
+	if (mr_graph_explain_sent(mr_dataplane_graph(dp), port, packet, recorded, would_leave, &e,
+		&error) &&
+	    !e.said)
+		e.said = json_pack("{s:s}", "error", error.text);
+	json_decref(e.lane);
+	json_decref(e.sent);
+	return e.said;
+}
+
 static void
 explain(const struct mr_http_call *call, uint16_t port, const uint8_t *frame, unsigned len)
 {
-	struct explanation e = { .dp = call->state };
-	struct mr_error error;
-	uint32_t packet;
+	json_t *said = see_explanation(call->state, port, frame, len, 0);
+	const char *wrong = json_string_value(json_object_get(said, "error"));
+	char *text = wrong ? NULL : json_dumps(said, JSON_COMPACT | JSON_REAL_PRECISION(6));
 
-	packet = mr_packet_from(mr_dataplane_buffers(e.dp), MR_POOL_SHARED, frame, len);
-	if (packet == MR_PACKET_NONE)
-		mr_http_fail(call, 503, "no packet buffer is free");
-	else if (!(e.lane = flow_json(e.dp, port, packet)))
-		mr_http_fail(call, 503, "no memory");
-	else if (!(e.sent = json_array()) ||
-	    mr_graph_explain_sent(mr_dataplane_graph(e.dp), port, packet, recorded, would_leave, &e,
-		&error))
-		mr_http_fail(call, 503, "%s", error.text);
-	else if (!e.text)
-		mr_http_fail(call, 503, "no memory");
+	if (text)
+		mr_http_reply(call, "application/json", text, strlen(text));
 	else
-		mr_http_reply(call, "application/json", e.text, strlen(e.text));
-	free(e.text);
-	json_decref(e.lane);
-	json_decref(e.sent);
+		mr_http_fail(call, 503, "%s", wrong ? wrong : "no packet buffer is free");
+	free(text);
+	json_decref(said);
 }
 
 /* The packet of a drop, as it was then: POST /explain?drop=ID. */

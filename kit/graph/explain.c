@@ -105,6 +105,7 @@ plan_copy(struct walk *walk, const struct mr_plan *from)
 			return -ENOMEM;
 		plan->nodes[i].rt = w->rt[i];
 		w->rt[i]->run.now = w->now;
+		w->rt[i]->run.stands_for = rt->run.worker;
 		w->rt[i]->run.seconds = w->seconds;
 		w->rt[i]->run.ports = from->views;
 		w->rt[i]->run.port_count = from->port_count;

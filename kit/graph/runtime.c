@@ -156,6 +156,7 @@ mr_node_rt_create(struct mr_worker *w, uint16_t node, const struct mr_node_class
 		.counters = calloc(counters, sizeof(*rt->run.counters)),
 		.hz = w->graph->hz,
 		.worker = w->index,
+		.stands_for = w->index,
 		.node = node,
 		.owner = w,
 	};

@@ -383,6 +383,7 @@ static mr_verdict_t
 flow(const struct lb_pass *s, struct mr_packet *p, const struct lb_packet *k)
 {
 	struct lb_found f;
+	bool summed;
 
 	mr_record_note(s->rec, p, LB_NOTE_SERVICE, k->service);
 	if (!lb_find(s->core->table, s->worker, &k->key, k->hash, s->run->seconds, &f) ||
@@ -390,7 +391,9 @@ flow(const struct lb_pass *s, struct mr_packet *p, const struct lb_packet *k)
 		return begin(s, p, k);
 	if (!s->dry)
 		lb_advance(s, &f, k, false);
-	mr_record_call(s->rec, p, lb_call_arg(f.index, f.word), true);
+	summed = k->proto == MR_IP_PROTO_UDP && lb_is_summed(s, f.backend);
+	mr_record_call(s->rec, p, lb_call_arg(f.index, f.word) | (summed ? LB_ARG_SUMMED : 0),
+	    !summed);
 	return send(s, p, k, f.backend, &f);
 }
 
@@ -401,7 +404,7 @@ piece(const struct lb_pass *s, struct mr_packet *p, struct lb_packet *k)
 {
 	mr_node_count(s->run, LB_NODE_PIECES, 1);
 	if (!lb_piece_ports(s, p, k))
-		return mr_verdict_drop(LB_DROP_EARLY);
+		return mr_verdict_drop(s->dry ? LB_DROP_EXPLAINED : LB_DROP_EARLY);
 	lb_piece_key(s, p, k, false);
 	if (k->service == LB_NONE)
 		return mr_verdict_edge(LB_EDGE_NEXT);

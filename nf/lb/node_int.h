@@ -68,7 +68,9 @@ struct lb_packet {
 	X(TOO_BIG, "lb-too-big", "larger than the way to the server, and may not be cut there") \
 	X(SUPER, "lb-super-frame", \
 	    "a super-frame that would have to be cut before it is encapsulated") \
-	X(ROOM, "lb-no-headroom", "no room for another header")
+	X(ROOM, "lb-no-headroom", "no room for another header") \
+	X(EXPLAINED, "lb-explained", \
+	    "an explanation: it would go where the first fragment of its packet went")
 #define LB_COUNTERS(X) \
 	X(BEGUN, "begun", "connections given to a server") \
 	X(STATELESS, "stateless", "packets sent by Maglev alone, without an entry") \
@@ -190,10 +192,20 @@ lb_ttl(const struct mr_packet *p, const struct lb_packet *k)
 }
 
 /* What a recording carries for replay: the line's number and the low bits of its age. */
+#define LB_ARG_AGE 127u
+#define LB_ARG_SUMMED (1u << 31) /* UDP has to have a checksum, over all of IP's payload */
 mr_inline uint32_t
 lb_call_arg(uint32_t index, uint32_t word)
 {
-	return index | (word >> LB_AGE_SHIFT & 255u) << 24;
+	return index | (word >> LB_AGE_SHIFT & LB_ARG_AGE) << 24;
+}
+/* Whether the way to this server is a tunnel with a checksum, which rests on the packet's own. */
+mr_inline bool
+lb_is_summed(const struct lb_pass *s, uint16_t backend)
+{
+	const struct lb_backend *b = &s->view->backends[backend];
+
+	return b->six && s->view->services[b->service].mode == LB_MODE_GUE;
 }
 #define LB_TALLY_BACK (1u << 31)
 void lb_replay(struct mr_node_run *, const uint32_t *packets, const uint32_t *args,

@@ -251,6 +251,25 @@ result_of(enum nat_take take)
 	}
 }
 
+enum n64_result
+n64_look(const struct n64_table *t, uint32_t worker, const struct n64_key *key, uint32_t now,
+    struct n64_found *f)
+{
+	/* Acquire pairs with the configuration's release. */
+	const struct nat_pool *pool =
+	    atomic_load_explicit(&t->pools[N64_INSTANCE(key->ports)], memory_order_acquire);
+	struct nat_outside outside;
+	uint8_t inside[16];
+	enum nat_take take;
+
+	memcpy(inside, key->inside, sizeof(inside));
+	take = nat_pool_look(pool, worker, inside, true, (enum nat_proto)N64_PROTO(key->ports),
+	    N64_SPORT(key->ports), now, &outside);
+	memset(f, 0, sizeof(*f));
+	f->outside = N64_OUTSIDE(outside.address, outside.port);
+	return take == NAT_TAKEN && !outside.port ? N64_UNTOLD : result_of(take);
+}
+
 /* A new binding with one session; its bucket is locked. */
 static enum n64_result
 add_binding(struct n64_table *t, uint32_t worker, const struct n64_key *key, uint64_t hash,
@@ -301,14 +320,25 @@ get_binding(struct n64_table *t, uint32_t worker, const struct n64_key *key, uin
 
 /* -- sessions --------------------------------------------------------------------------------- */
 
+static const uint8_t time_of[16] = {
+#define X(id, name, time, doc) [N64_STATE_##id] = N64_TIME_##time,
+	N64_STATES(X)
+#undef X
+};
+
+uint32_t
+n64_left(const struct n64_table *t, uint64_t word, uint64_t ports, uint32_t seen, uint32_t now)
+{
+	uint32_t limit = atomic_load_explicit(
+	    &t->timeouts[N64_INSTANCE(ports)][time_of[N64_STATE(word)]], memory_order_relaxed);
+	int32_t quiet = (int32_t)(now - seen);
+
+	return quiet <= 0 ? limit : (uint32_t)quiet > limit ? 0 : limit - (uint32_t)quiet;
+}
+
 bool
 n64_is_over(const struct n64_table *t, const struct n64_line *l, uint64_t word, uint32_t now)
 {
-	static const uint8_t time_of[16] = {
-#define X(id, name, time, doc) [N64_STATE_##id] = N64_TIME_##time,
-		N64_STATES(X)
-#undef X
-	};
 	uint32_t seen = atomic_load_explicit(&l->seen, memory_order_relaxed), limit;
 	uint8_t instance = N64_INSTANCE(atomic_load_explicit(&l->key[2], memory_order_relaxed));
 

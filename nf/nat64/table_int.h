@@ -106,7 +106,15 @@ static_assert(sizeof(struct n64_line) == MR_CACHE_LINE, "a line is one line");
 	X(BINDINGS, "bindings-created", "bindings made") \
 	X(BINDINGS_ENDED, "bindings-ended", "bindings over") \
 	X(SESSIONS, "sessions-created", "sessions made") \
-	X(SESSIONS_ENDED, "sessions-ended", "sessions over")
+	X(SESSIONS_ENDED, "sessions-ended", "sessions over") \
+	X(NO_PORT, "no-port", "packets dropped: no outside port is free") \
+	X(NO_BLOCK, "no-block", \
+	    "packets dropped: their subscriber may have no further block of ports") \
+	X(LIMIT, "subscriber-limit", "packets dropped: their subscriber has as much as it may") \
+	X(RATE, "subscriber-rate", \
+	    "packets dropped: their subscriber makes too many bindings in a second") \
+	X(NO_SUBSCRIBER, "no-subscriber", "packets dropped: no room for another subscriber") \
+	X(FULL, "full", "packets dropped: no room for another binding or session")
 enum n64_count {
 #define X(id, name, doc) N64_COUNT_##id,
 	N64_COUNTS(X)
@@ -149,6 +157,7 @@ enum n64_result {
 	N64_RATE,
 	N64_NO_SUBSCRIBER,
 	N64_FULL,
+	N64_UNTOLD, /* n64_look: only that there would be one */
 };
 
 int n64_table_create(struct n64_table **out, uint32_t max, uint32_t workers, struct mr_error *);
@@ -180,6 +189,9 @@ n64_key_of_binding(const struct n64_key *session, struct n64_key *binding)
 
 /* A session's time is over. */
 bool n64_is_over(const struct n64_table *, const struct n64_line *, uint64_t word, uint32_t now);
+/* The seconds after which it will be, if no packet comes. */
+uint32_t n64_left(const struct n64_table *, uint64_t word, uint64_t ports, uint32_t seen,
+    uint32_t now);
 /* The line is still what it was. */
 mr_inline bool
 n64_is_same(const struct n64_line *l, uint64_t word)
@@ -196,6 +208,10 @@ bool n64_find_outside(struct n64_table *, uint8_t instance, const struct nat_poo
     enum nat_proto, be16_t port, struct n64_found *, struct n64_key *);
 /* Whether the inside end of this binding's key has a session with this address. */
 bool n64_knows(struct n64_table *, const struct n64_key *binding, be32_t remote, uint32_t now);
+
+/* Which binding this worker would make now; nothing is. */
+enum n64_result n64_look(const struct n64_table *, uint32_t worker, const struct n64_key *,
+    uint32_t now, struct n64_found *);
 
 /* The session of this key, or a new one, with its binding, which gets a port where it is new. */
 enum n64_result n64_make(struct n64_table *, uint32_t worker, const struct n64_key *, uint64_t hash,

@@ -187,7 +187,7 @@ nat_subscriber_address(struct nat_pool *p, const struct nat_key *key)
 		/* Acquire pairs with add's release. */
 		uint64_t word = atomic_load_explicit(&s->word, memory_order_acquire);
 
-		if ((word & NAT_SUB_LIVE) && has_key(s, key))
+		if ((word & NAT_SUB_LIVE) && nat_subscriber_has(s, key))
 			return atomic_load_explicit(&s->address, memory_order_relaxed);
 	}
 	return UINT32_MAX;

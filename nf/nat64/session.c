@@ -27,7 +27,8 @@ drop_of(const struct n64_pass *s, uint8_t instance, enum n64_result result)
 		[N64_FULL] = N64_DROP_FULL,
 	};
 
-	n64_count(s->table, s->run->worker, instance, (enum n64_count)counts[result]);
+	if (!s->dry) /* an explanation leaves no trace */
+		n64_count(s->table, s->run->worker, instance, (enum n64_count)counts[result]);
 	return drops[result] + 1u;
 }
 
@@ -144,7 +145,8 @@ begin(const struct n64_pass *s, const struct n64_key *key, uint64_t hash, enum n
 		else
 			result = n64_look(s->table, s->run->stands_for, key, s->run->seconds, &f);
 		if (result)
-			return result == N64_UNTOLD ? N64_DROP_EXPLAINED + 1 : drop_of(result);
+			return result == N64_UNTOLD ? N64_DROP_EXPLAINED + 1
+						    : drop_of(s, N64_INSTANCE(key->ports), result);
 		fill(way, &f, key, false);
 		return 0;
 	}

@@ -8,6 +8,7 @@
 #include "cmd/render.h"
 #include "cmd/show.h"
 #include "kit/base/suggest.h"
+#include "control/service.h"
 #include "nf/nf.h"
 
 static const struct mr_cmd_option options[] = {
@@ -81,7 +82,18 @@ struct what {
 	const char *function;                /* "system" for its parts */
 	const char *part;                    /* null: all of it */
 	const struct mr_nf_listing *listing; /* a stream, not a part of the state */
+	bool service;                        /* there is one of it */
 };
+
+/* The n-th service that shows something. */
+static const struct mr_service *
+service_at(unsigned n)
+{
+	for (unsigned i = 0; mr_service_list[i]; i++)
+		if (mr_service_list[i]->show && n-- == 0)
+			return mr_service_list[i];
+	return NULL;
+}
 
 static const char *
 name_of(const struct what *w)
@@ -108,7 +120,14 @@ what_at(unsigned n, struct what *w)
 		w->part = system_parts[n - 1];
 	if (n <= MR_ARRAY_COUNT(system_parts))
 		return true;
-	w->listing = mr_nf_listing_at(n - MR_ARRAY_COUNT(system_parts) - 1, &nf);
+	n -= (unsigned)MR_ARRAY_COUNT(system_parts) + 1;
+	if (service_at(n)) {
+		*w = (struct what){ .function = service_at(n)->name, .service = true };
+		return true;
+	}
+	for (functions = 0; service_at(functions);)
+		functions++;
+	w->listing = mr_nf_listing_at(n - functions, &nf);
 	if (!w->listing)
 		return false;
 	w->function = nf->name;
@@ -121,7 +140,7 @@ static void
 plural(const struct what *w, char *text, size_t size)
 {
 	const char *name = name_of(w);
-	bool one = !strcmp(name, "system") || !strcmp(name, "memory") ||
+	bool one = w->service || !strcmp(name, "system") || !strcmp(name, "memory") ||
 	    !strcmp(name, "conntrack") || name[strlen(name) - 1] == 's';
 
 	snprintf(text, size, "%s%s", name, one ? "" : "s");

@@ -128,7 +128,7 @@ def test_flows_reach_nfdump(lab):
         lab.in_host(number, "ethtool", "-K", "eth0", "tx", "off", "tso", "off", "gso", "off")
     ipfix, nine = Collector(lab, "ipfix", 4739), Collector(lab, "nine", 9995)
     capture = os.path.join(lab.folder.name, "messages.pcap")
-    dump = lab.begin("s", "tcpdump", "-i", "lo", "-U", "-w", capture, "udp port 4739 or udp port 9995")
+    dump = lab.begin("s", "tcpdump", "--immediate-mode", "-i", "lo", "-U", "-w", capture, "udp port 4739 or udp port 9995")
     assert until(5, lambda: os.path.exists(capture) and os.path.getsize(capture) >= 24)
     lab.start(config(lab, {
         "a": {"address": "127.0.0.1", "message-size": 600, "template-refresh": 2},

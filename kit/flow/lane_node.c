@@ -95,22 +95,15 @@ edit(const struct work *w, const struct mr_program *g, const struct mr_flow_valu
 
 /* The frame's length without the padding that brought it to Ethernet's least. */
 static mr_noinline uint32_t
-unpadded(const struct mr_packet *p, uint32_t length)
+unpadded(const struct mr_packet *p, const struct mr_flow_key *key, uint32_t length)
 {
-	const uint8_t *bytes = mr_packet_bytes_const(p);
-	uint16_t type = mr_load_be16(bytes + 12);
-	uint32_t l3 = sizeof(struct mr_eth), all;
+	uint32_t l3 = MR_FLOW_WHERE_VLAN(key->where) ? 18 : 14, all;
+	const uint8_t *ip = mr_packet_bytes_const(p) + l3;
 
-	if (type == MR_ETH_TYPE_VLAN) {
-		type = mr_load_be16(bytes + l3 + 2);
-		l3 += (uint32_t)sizeof(struct mr_vlan);
-	} else if (length > LEDGER_PADDED) {
-		return length;
-	}
-	all = type == MR_ETH_TYPE_IP6
+	all = MR_FLOW_WHERE_SIX(key->where)
 	    ? l3 + (uint32_t)sizeof(struct mr_ip6) +
-		mr_load_be16(bytes + l3 + offsetof(struct mr_ip6, payload_len))
-	    : l3 + mr_load_be16(bytes + l3 + offsetof(struct mr_ip4, total_len));
+		mr_load_be16(ip + offsetof(struct mr_ip6, payload_len))
+	    : l3 + mr_load_be16(ip + offsetof(struct mr_ip4, total_len));
 	return MR_MIN(all, length);
 }
 
@@ -123,8 +116,9 @@ replay(struct work *w, struct mr_flow_table *table, struct mr_flow *lines,
 	struct lane_worker *l = w->l;
 	uint32_t length = p->total, counted = length;
 
-	if (mr_unlikely(length <= l->padded))
-		counted = unpadded(p, length);
+	if (mr_unlikely(length <= l->padded) &&
+	    (length <= LEDGER_PADDED || MR_FLOW_WHERE_VLAN(lines[flow].key.where)))
+		counted = unpadded(p, &lines[flow].key, length);
 	if (mr_unlikely(!edit(w, g, &values[flow], p))) {
 		w->count[MR_LANE_COUNT_CONDITION]++;
 		return false;

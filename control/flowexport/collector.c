@@ -40,6 +40,7 @@ struct collector {
 	uint32_t sequence;
 	uint64_t bytes; /* sent */
 	struct counts sent, lost;
+	struct counts last; /* UDP: of the message before, as far as it is among those sent */
 	uint64_t errors, connects;
 	char error[160];
 	/* TCP: messages behind one another in the buffer, the oldest first, in a ring. */
@@ -104,6 +105,21 @@ open_socket(struct collector *c, int type)
 	return fd;
 }
 
+/* The message before was for nobody. */
+static void
+take_back(struct collector *c)
+{
+	const struct counts *l = &c->last;
+
+	count(&c->lost, l);
+	c->sent.messages -= l->messages;
+	c->sent.flows -= l->flows;
+	c->sent.packets -= l->packets;
+	c->sent.octets -= l->octets;
+	c->sent.records -= l->records;
+	memset(&c->last, 0, sizeof(c->last));
+}
+
 /* A collector that is not there answers the datagram before this one: then it is tried once more. */
 static bool
 send_datagram(struct collector *c, const struct message *m)
@@ -127,6 +143,7 @@ send_datagram(struct collector *c, const struct message *m)
 		failed(c, "send", errno);
 		if (errno != ECONNREFUSED)
 			return false;
+		take_back(c);
 	}
 	return false;
 }
@@ -258,8 +275,10 @@ leave(struct collector *c)
 	if (good) {
 		c->bytes += m->size;
 		c->sequence += c->conf.protocol == MESSAGE_IPFIX ? m->data_records : 1;
-		if (!c->conf.tcp)
+		if (!c->conf.tcp) {
 			count(&c->sent, &counts);
+			c->last = counts;
+		}
 	} else {
 		count(&c->lost, &counts);
 		/* What comes behind needs the templates that were in it. */

@@ -246,6 +246,40 @@ def test_tcp_and_a_collector_that_comes_and_goes(lab):
     assert until(5, lambda: not lab.show("flow-export")["collector"][0]["connected"])
 
 
+def test_nobody_is_there(lab):
+    lab.start(config(lab, {"a": {"address": "127.0.0.1"}}))
+    counters = lambda: lab.show("flow-export")["collector"][0]["counters"]
+    for _ in range(3):
+        assert lab.ping4(1, 2, "-c", "5", "-i", "0.02") == 5
+        time.sleep(1.2)
+    assert until(10, lambda: quiet(lab) and counters()["lost-packets"] > 0)
+    assert "refused" in lab.show("flow-export")["collector"][0]["trouble"]
+    told = sum(i["counters"]["packets"] for i in lab.show("flow-export")["interface"])
+    assert until(5, lambda: counters()["packets"] + counters()["lost-packets"] >= told)
+
+
+def test_translated_flows(lab):
+    """Records of flows that NAT changes say what they leave with."""
+    lab.in_host(1, "ethtool", "-K", "eth0", "tx", "off")
+    ipfix = Collector(lab, "ipfix", 4739)
+    export = {"active-timeout": 1, "idle-timeout": 2, "collector": {"a": {"address": "127.0.0.1"}}}
+    lab.start(lab.config(more={"flow-export": export,
+                               "nat": {"instance": {"home": {
+                                   "outside": ["h2"], "inside": ["h1"], "source": ["10.9.1.0/24"]}}}}))
+    lab.in_host(1, "/usr/bin/python3", "-c",
+                "import socket, time\n"
+                "u = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)\n"
+                "u.bind(('10.9.1.2', 9000))\n"
+                "for i in range(30):\n"
+                "    u.sendto(b'y' * 100, ('10.9.2.2', 9001))\n"
+                "    time.sleep(0.02)\n")
+    assert until(10, lambda: quiet(lab))
+    time.sleep(0.3)
+    own = [f for f in ipfix.flows(options=True) if f.get("src_port") == 9000]
+    assert sums(own, "in_packets") == 30
+    assert "10.9.2.1" in {f.get("src4_xlt_ip") for f in own}, own
+
+
 def test_a_wrong_configuration(lab):
     path = lab.write(config(lab, {"a": {"address": "127.0.0.1", "source": "::1"}}))
     done = millrace("check", path, check=False)

@@ -2,11 +2,14 @@
 #include "cmd/client.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "control/control.h"
@@ -14,9 +17,37 @@
 #define HEAD_MAX 16384
 #define ANSWER_MAX (256u << 20)
 
-static int
-reach(const char *path, struct mr_error *error)
+static int64_t
+now_ms(void)
 {
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+/* read() that keeps to the client's time. */
+static ssize_t
+read_in_time(const struct mr_client *c, void *buffer, size_t size)
+{
+	struct pollfd wait = { .fd = c->fd, .events = POLLIN };
+	int64_t left;
+
+	if (c->end) {
+		left = c->end - now_ms();
+		if (left <= 0 || poll(&wait, 1, (int)left) == 0) {
+			errno = ETIMEDOUT;
+			return -1;
+		}
+	}
+	return read(c->fd, buffer, size);
+}
+
+/* `ms` 0: for as long as it takes. */
+static int
+reach(const char *path, int ms, struct mr_error *error)
+{
+	const struct timeval limit = { .tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000 };
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
 	int fd;
 
@@ -26,6 +57,9 @@ reach(const char *path, struct mr_error *error)
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return mr_error_set(error, -errno, "socket: %s", strerror(errno));
+	/* A full queue of a server that accepts nothing holds up connect, too. */
+	if (ms)
+		setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
 	if (connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0)
 		return fd;
 	mr_error_set(error, -errno,
@@ -67,10 +101,12 @@ read_head(struct mr_client *c, int *status, struct mr_error *error)
 	if (!c->head)
 		return mr_error_set(error, -ENOMEM, "no memory");
 	while ((end = strstr(c->head, "\r\n\r\n")) == NULL) {
-		ssize_t n = used < HEAD_MAX ? read(c->fd, c->head + used, HEAD_MAX - used) : 0;
+		ssize_t n = used < HEAD_MAX ? read_in_time(c, c->head + used, HEAD_MAX - used) : 0;
 
 		if (n < 0 && errno == EINTR)
 			continue;
+		if (n < 0 && errno == ETIMEDOUT)
+			return mr_error_set(error, -ETIMEDOUT, "millrace does not answer");
 		if (n <= 0)
 			return mr_error_set(error, -EPROTO, "the answer has no end of head");
 		used += (size_t)n;
@@ -99,17 +135,18 @@ said_no(struct mr_client *c, int status, struct mr_error *error)
 	return mr_error_set(error, status == 404 ? -ENOENT : -EINVAL, "%s", from + 2);
 }
 
-/* With a body it is a POST. */
+/* With a body it is a POST. `said` gets the status, whatever it is; null: it must be 200. */
 static int
-request(struct mr_client *c, const char *path, const char *target, const char *body,
-    struct mr_error *error)
+request(struct mr_client *c, const char *path, const char *target, const char *body, int ms,
+    int *said, struct mr_error *error)
 {
 	char fallback[108], head[CLIENT_TARGET_MAX + 96], length[48] = "";
 	int status, rc;
 
 	memset(c, 0, sizeof(*c));
 	mr_control_default_path(fallback, sizeof(fallback));
-	c->fd = reach(path ? path : fallback, error);
+	c->end = ms ? now_ms() + ms : 0;
+	c->fd = reach(path ? path : fallback, ms, error);
 	if (c->fd < 0)
 		return c->fd;
 	if (strlen(target) >= CLIENT_TARGET_MAX - 4) {
@@ -125,7 +162,9 @@ request(struct mr_client *c, const char *path, const char *target, const char *b
 		rc = send_all(c->fd, body, error);
 	if (!rc)
 		rc = read_head(c, &status, error);
-	if (!rc && status != 200)
+	if (!rc && said)
+		*said = status;
+	else if (!rc && status != 200)
 		rc = said_no(c, status, error);
 	if (rc)
 		mr_client_close(c);
@@ -135,7 +174,7 @@ request(struct mr_client *c, const char *path, const char *target, const char *b
 int
 mr_client_get(struct mr_client *c, const char *path, const char *target, struct mr_error *error)
 {
-	return request(c, path, target, NULL, error);
+	return request(c, path, target, NULL, 0, NULL, error);
 }
 
 bool
@@ -156,7 +195,7 @@ mr_client_read(struct mr_client *c, void *buffer, size_t size)
 		c->head_at += size;
 		return (long)size;
 	}
-	n = read(c->fd, buffer, size);
+	n = read_in_time(c, buffer, size);
 	return n < 0 ? -errno : (long)n;
 }
 
@@ -170,14 +209,14 @@ mr_client_close(struct mr_client *c)
 }
 
 static int
-fetch(const char *path, const char *target, const char *body, char **text, size_t *size,
-    struct mr_error *error)
+fetch(const char *path, const char *target, const char *body, int ms, size_t most, int *said,
+    char **text, size_t *size, struct mr_error *error)
 {
 	size_t room = 65536, used = 0;
 	struct mr_client c;
 	char *grown;
 	long n;
-	int rc = request(&c, path, target, body, error);
+	int rc = request(&c, path, target, body, ms, said, error);
 
 	if (rc)
 		return rc;
@@ -192,7 +231,7 @@ fetch(const char *path, const char *target, const char *body, char **text, size_
 		if (used + 1 < room)
 			continue;
 		room *= 2;
-		grown = room <= ANSWER_MAX ? realloc(*text, room) : NULL;
+		grown = room / 2 <= most ? realloc(*text, room) : NULL;
 		if (!grown) {
 			rc = mr_error_set(error, -ENOMEM, "the answer is too large");
 			break;
@@ -216,14 +255,28 @@ int
 mr_client_fetch(const char *path, const char *target, char **text, size_t *size,
     struct mr_error *error)
 {
-	return fetch(path, target, NULL, text, size, error);
+	return fetch(path, target, NULL, 0, ANSWER_MAX, NULL, text, size, error);
+}
+
+int
+mr_client_fetch_within(const char *path, const char *target, int ms, size_t most, char **text,
+    size_t *size, struct mr_error *error)
+{
+	return fetch(path, target, NULL, ms, most, NULL, text, size, error);
 }
 
 int
 mr_client_post(const char *path, const char *target, const char *body, char **text, size_t *size,
     struct mr_error *error)
 {
-	return fetch(path, target, body, text, size, error);
+	return fetch(path, target, body, 0, ANSWER_MAX, NULL, text, size, error);
+}
+
+int
+mr_client_ask(const char *path, const char *target, const char *body, int *status, char **text,
+    size_t *size, struct mr_error *error)
+{
+	return fetch(path, target, body, 0, ANSWER_MAX, status, text, size, error);
 }
 
 void

@@ -22,6 +22,7 @@ struct mr_client {
 	int fd;
 	char *head; /* bytes read behind the head, not yet taken */
 	size_t head_len, head_at;
+	int64_t end; /* milliseconds of CLOCK_MONOTONIC; 0: for as long as it takes */
 };
 
 /* Asks for `target` ("/state/bridge"). `socket` null: the default. On success the head has
@@ -37,9 +38,18 @@ void mr_client_close(struct mr_client *);
 int mr_client_fetch(const char *socket, const char *target, char **text, size_t *size,
     struct mr_error *);
 
+/* The same from a server that may hang or say too much: given up after so many milliseconds
+ * (-ETIMEDOUT) or bytes (-ENOMEM). */
+int mr_client_fetch_within(const char *socket, const char *target, int milliseconds, size_t most,
+    char **text, size_t *size, struct mr_error *);
+
 /* The same for a target that is given something: `body`, as a POST. */
 int mr_client_post(const char *socket, const char *target, const char *body, char **text,
     size_t *size, struct mr_error *);
+
+/* A POST whose answer is wanted whatever its status says. */
+int mr_client_ask(const char *socket, const char *target, const char *body, int *status,
+    char **text, size_t *size, struct mr_error *);
 
 /* Appends `name=value` to a target, escaped. */
 void mr_client_param(char *target, size_t size, const char *name, const char *value);

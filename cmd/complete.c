@@ -76,6 +76,27 @@ offer_state(const struct words *w, const char *function, const char *part)
 	json_decref(root);
 }
 
+/* What the objects of an answer, one a line, have under this key. */
+static void
+offer_lines(const struct words *w, const char *target, const char *key)
+{
+	char *text = NULL, *line, *rest;
+	const char *value;
+	size_t size;
+	json_t *o;
+
+	if (mr_client_fetch(w->socket, target, &text, &size, NULL))
+		return;
+	for (line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
+		o = json_loads(line, 0, NULL);
+		value = json_string_value(json_object_get(o, key));
+		if (value)
+			offer(w, value);
+		json_decref(o);
+	}
+	free(text);
+}
+
 /* The kernel's interfaces. */
 static void
 offer_devices(const struct words *w)
@@ -170,6 +191,10 @@ offer_kind(const struct words *w, const char *kind)
 		offer_state(w, "router", NULL);
 	else if (strcmp(kind, "@node") == 0)
 		offer_state(w, "system", "node");
+	else if (strcmp(kind, "@reason") == 0)
+		offer_lines(w, "/drops/summary", "reason");
+	else if (strcmp(kind, "@drop") == 0)
+		offer_lines(w, "/drops?count=40", "id");
 	else if (strcmp(kind, "@device") == 0)
 		offer_devices(w);
 	else if (strcmp(kind, "@model") == 0)

@@ -27,6 +27,11 @@ static const struct mr_cmd_option options[] = {
 	    .complete = "@file" },
 	{ .name = "frame", .letter = 'n', .value = "N", .doc = "which of its packets (1)" },
 	{ .name = "hex", .value = "BYTES", .doc = "the frame in hexadecimal digits" },
+	{ .name = "drop",
+	    .letter = 'd',
+	    .value = "ID",
+	    .doc = "the packet of this drop (millrace drops), where it came in",
+	    .complete = "@drop" },
 	{ .name = "json", .doc = "the recording as JSON" },
 	{ .name = "socket",
 	    .value = "PATH",
@@ -128,43 +133,6 @@ make_frame(struct frame *f, const struct mr_cmd_args *args, struct mr_error *err
 	return from_fields(f, args->words + 1, args->word_count - 1, error);
 }
 
-static const char *
-text_of(const json_t *o, const char *key)
-{
-	const char *text = json_string_value(json_object_get(o, key));
-
-	return text ? text : "";
-}
-
-static long long
-number_of(const json_t *o, const char *key)
-{
-	return (long long)json_integer_value(json_object_get(o, key));
-}
-
-/* Which lane the packet would have taken, and what its flow's program does there. */
-static void
-print_lane(const json_t *lane)
-{
-	const json_t *program = json_object_get(lane, "program"), *line;
-	size_t i;
-
-	/* Of interfaces without the flow lane `show lanes` says why. */
-	if (!lane || strcmp(text_of(lane, "taken"), "graph") == 0)
-		return;
-	printf("lane: %s", text_of(lane, "taken"));
-	if (*text_of(lane, "reason"))
-		printf(" (%s)", text_of(lane, "reason"));
-	printf("\n");
-	if (!program)
-		return;
-	printf("  flow %lld of worker %lld: %lld packets, %lld bytes, idle %lld s\n",
-	    number_of(lane, "flow"), number_of(lane, "worker"), number_of(lane, "packets"),
-	    number_of(lane, "bytes"), number_of(lane, "idle"));
-	json_array_foreach(program, i, line) printf("  %s\n", json_string_value(line));
-	printf("  recorded from a walk like the one above\n");
-}
-
 static int
 print(const char *text, size_t size, bool json)
 {
@@ -180,7 +148,7 @@ print(const char *text, size_t size, bool json)
 		return MR_EXIT_FAILED;
 	}
 	mr_trace_print(stdout, recording, true);
-	print_lane(json_object_get(recording, "lane"));
+	mr_trace_print_lane(stdout, json_object_get(recording, "lane"));
 	json_decref(recording);
 	return MR_EXIT_OK;
 }
@@ -193,7 +161,10 @@ ask(const struct mr_cmd_args *args, const struct frame *f)
 	size_t size;
 	int status;
 
-	mr_client_param(target, sizeof(target), "interface", args->words[0]);
+	if (mr_cmd_given(args, "drop"))
+		mr_client_param(target, sizeof(target), "drop", mr_cmd_value(args, "drop"));
+	else
+		mr_client_param(target, sizeof(target), "interface", args->words[0]);
 	if (f->own)
 		mr_client_param(target, sizeof(target), "to", "own");
 	digits = malloc(f->len * 2 + 1);
@@ -231,13 +202,18 @@ explain_run(const struct mr_cmd *cmd, int argc, char **argv)
 	struct mr_error error;
 	int status;
 
-	if (mr_cmd_parse(cmd, argc, argv, 1, MR_CMD_WORDS_MAX, &args, &status)) {
+	if (mr_cmd_parse(cmd, argc, argv, 0, MR_CMD_WORDS_MAX, &args, &status)) {
 		if (status == MR_EXIT_OK)
 			print_fields();
+	} else if (mr_cmd_given(&args, "drop") != (args.word_count == 0) ||
+	    (mr_cmd_given(&args, "drop") &&
+		(mr_cmd_given(&args, "capture") || mr_cmd_given(&args, "hex")))) {
+		fprintf(stderr, "millrace explain: give an interface and a packet, or --drop\n");
+		status = MR_EXIT_USAGE;
 	} else if (!f) {
 		fprintf(stderr, "millrace explain: no memory\n");
 		status = MR_EXIT_FAILED;
-	} else if (make_frame(f, &args, &error)) {
+	} else if (!mr_cmd_given(&args, "drop") && make_frame(f, &args, &error)) {
 		if (error.text[0])
 			fprintf(stderr, "millrace explain: %s\n", error.text);
 		status = mr_cmd_given(&args, "capture") && error.text[0] ? MR_EXIT_FAILED
@@ -253,7 +229,8 @@ const struct mr_cmd mr_cmd_explain = {
 	.name = "explain",
 	.summary = "what would happen to a packet, without sending it",
 	.usage =
-	    "INTERFACE FIELD... | INTERFACE --capture FILE [--frame N] | INTERFACE --hex BYTES",
+	    "INTERFACE FIELD... | INTERFACE --capture FILE [--frame N] | INTERFACE --hex BYTES | "
+	    "--drop ID",
 	.help =
 	    "Prints what the running millrace would do with a packet that came in on INTERFACE:\n"
 	    "each node that it would pass, the entry of each table that matches, each change\n"
@@ -264,7 +241,8 @@ const struct mr_cmd mr_cmd_explain = {
 	    "  millrace explain lan src=10.0.0.1 dst=10.1.2.3 proto=tcp flags=syn dport=443\n"
 	    "  millrace explain lan vlan=7 dst=2001:db8::1 len=1500 ttl=1\n"
 	    "  millrace explain h1 smac=02:00:00:00:00:01 dmac=broadcast type=0x88b5\n"
-	    "  millrace explain wan --capture odd.pcap --frame 12",
+	    "  millrace explain wan --capture odd.pcap --frame 12\n"
+	    "  millrace explain --drop 0:1234",
 	.options = options,
 	.complete =
 	    "@interface "

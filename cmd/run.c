@@ -19,7 +19,7 @@
 
 #include "cmd/cmd.h"
 #include "cmd/load.h"
-#include "control/control.h"
+#include "control/commit/commit.h"
 #include "nf/dataplane.h"
 
 #define DONE_PERIOD_MS 20
@@ -34,13 +34,13 @@ struct daemon {
 	struct event *events[EVENTS_MAX];
 	unsigned event_count;
 	const char *path;
-	struct mr_config *config;    /* in force */
 	const char *log_level;       /* from the command line, or null */
 	struct mr_graph_totals last; /* to see that all is quiet */
 	bool done;
 };
 
 static const struct mr_cmd_option options[] = {
+	{ .name = "fresh", .doc = "the file, whatever was committed on top of it since" },
 	{ .name = "log-level",
 	    .value = "LEVEL",
 	    .doc = "error, warning, notice, info or debug; before the file's own",
@@ -109,18 +109,16 @@ set_log_level(struct daemon *d, const struct mr_config *config)
 	return 0;
 }
 
-/* What a process is made of cannot change while it runs. */
+/* A configuration is in force that may say another level. */
 static void
-say_what_waits(struct daemon *d, const struct mr_config *next)
+on_commit(void *arg, enum mr_commit_event event, const struct mr_commit *commit, const char *who)
 {
-	static const char *const fixed[] = { "workers", "mode", "buffers", "pages", "numa-node",
-		"control-socket", "plugins" };
-	const struct mr_conf *now = system_of(d->config), *then = system_of(next);
+	struct daemon *d = arg;
 
-	for (unsigned i = 0; i < MR_ARRAY_COUNT(fixed); i++)
-		if (!mr_conf_equal(mr_conf_child(now, fixed[i]), mr_conf_child(then, fixed[i])))
-			mr_log(&d->log, MR_LOG_WARNING,
-			    "system/%s has changed; that takes effect at the next start", fixed[i]);
+	(void)event;
+	(void)commit;
+	(void)who;
+	set_log_level(d, mr_commits_running(mr_commits_of(d->control)));
 }
 
 /* SIGHUP: the file again. What is wrong changes nothing. */
@@ -128,30 +126,19 @@ static void
 on_reload(evutil_socket_t signal_number, short what, void *arg)
 {
 	struct daemon *d = arg;
-	struct mr_config *config = mr_load_config(d->model, d->path, false);
 	struct mr_report *report = NULL;
 
 	(void)signal_number;
 	(void)what;
-	if (!config) {
+	if (mr_report_create(&report) == 0 &&
+	    mr_commits_reload(mr_commits_of(d->control), report) == 0) {
+		mr_log(&d->log, MR_LOG_NOTICE, "%s applied", d->path);
+	} else {
+		mr_report_print(report, stderr);
 		mr_log(&d->log, MR_LOG_ERROR, "%s is not right; the old configuration stays",
 		    d->path);
-		return;
-	}
-	if (mr_report_create(&report) == 0 && mr_control_apply(d->control, config, report) == 0) {
-		say_what_waits(d, config);
-		set_log_level(d, config);
-		mr_log(&d->log, MR_LOG_NOTICE, "%s applied", d->path);
-		mr_config_destroy(d->config);
-		d->config = config;
-		config = NULL;
-	}
-	if (report && mr_report_count(report)) {
-		mr_report_print(report, stderr);
-		mr_log(&d->log, MR_LOG_ERROR, "%s could not be applied", d->path);
 	}
 	mr_report_destroy(report);
-	mr_config_destroy(config);
 }
 
 /* Each second, and when an interface has news. */
@@ -218,23 +205,27 @@ watch(struct daemon *d, bool stay)
 
 /* The services around the data plane, and the socket on which they are asked. */
 static int
-serve(struct daemon *d, const struct mr_config *config, const char *given, struct mr_report *report)
+serve(struct daemon *d, struct mr_commit_start *chosen, const char *given, struct mr_report *report)
 {
-	const struct mr_conf *system = mr_conf_child(mr_conf_root(config), "system");
+	const struct mr_conf *system = system_of(mr_commit_start_choice(chosen));
 	char fallback[108];
 	struct mr_control_config cc = {
 		.base = d->base,
 		.dataplane = d->dataplane,
 		.model = d->model,
 		.log = &d->log,
-		.config = config,
+		.start = chosen,
 	};
+	char path[108];
+	int rc;
 
 	mr_control_default_path(fallback, sizeof(fallback));
 	cc.path = given ? given : mr_conf_text(system, "control-socket", fallback);
-	if (strcmp(cc.path, "none") == 0)
-		cc.path = NULL;
-	return mr_control_create(&d->control, &cc, report);
+	/* The configuration that it stands in is another's from here on. */
+	snprintf(path, sizeof(path), "%s", cc.path);
+	cc.path = strcmp(path, "none") == 0 ? NULL : path;
+	rc = mr_control_create(&d->control, &cc, report);
+	return rc ? rc : mr_commits_subscribe(mr_commits_of(d->control), on_commit, d);
 }
 
 static void
@@ -250,17 +241,31 @@ say_totals(struct daemon *d)
 }
 
 static int
-start(struct daemon *d, const struct mr_config *config, const char *socket_path)
+start(struct daemon *d, bool fresh, const char *socket_path)
 {
+	const struct mr_commit_start_config what = {
+		.model = d->model,
+		.log = &d->log,
+		.file = d->path,
+		.fresh = fresh,
+	};
+	struct mr_commit_start *chosen = NULL;
 	struct mr_report *report = NULL;
 	struct mr_error error;
 	int rc;
 
 	if (mr_report_create(&report))
 		return -ENOMEM;
-	rc = mr_dataplane_create(&d->dataplane, config, &d->log, report);
+	rc = mr_commit_start_create(&chosen, &what, report);
 	if (!rc)
-		rc = serve(d, config, socket_path, report);
+		rc = set_log_level(d, mr_commit_start_choice(chosen));
+	if (!rc)
+		rc = mr_dataplane_create(&d->dataplane, mr_commit_start_choice(chosen), &d->log,
+		    report);
+	if (rc)
+		mr_commit_start_destroy(chosen);
+	else
+		rc = serve(d, chosen, socket_path, report);
 	if (rc)
 		mr_report_print(report, stderr);
 	mr_report_destroy(report);
@@ -285,7 +290,6 @@ clean_up(struct daemon *d)
 		event_free(d->events[i]);
 	if (d->base)
 		event_base_free(d->base);
-	mr_config_destroy(d->config);
 	mr_model_destroy(d->model);
 }
 
@@ -307,10 +311,7 @@ run_run(const struct mr_cmd *cmd, int argc, char **argv)
 		return MR_EXIT_FAILED;
 	}
 	d.log_level = mr_cmd_value(&args, "log-level");
-	d.config = mr_load_config(d.model, d.path, false);
-	rc = d.config ? set_log_level(&d, d.config) : -EINVAL;
-	if (!rc)
-		rc = start(&d, d.config, mr_cmd_value(&args, "socket"));
+	rc = start(&d, mr_cmd_given(&args, "fresh"), mr_cmd_value(&args, "socket"));
 	if (!rc)
 		rc = watch(&d, mr_cmd_given(&args, "stay"));
 	if (!rc) {

@@ -52,6 +52,9 @@ static const struct mr_cmd_option options[] = {
 	    .value = "WHAT",
 	    .doc = "flows: what makes one large",
 	    .complete = "packets|bytes" },
+	{ .name = "flow",
+	    .value = "WORKER:INDEX",
+	    .doc = "flows, path: this one (its number in show flows --json, drops and explain)" },
 	{ .name = "program", .doc = "flows: what is done to their packets, too" },
 	{ .name = "instance", .value = "NAME", .doc = "nat-sessions: of this instance only" },
 	{ .name = "zone", .value = "NAME", .doc = "connections: of this zone only" },
@@ -151,9 +154,14 @@ mr_cmd_show_what(unsigned n, char *text, size_t size)
 {
 	struct what w;
 
-	if (!what_at(n, &w))
+	if (what_at(n, &w)) {
+		plural(&w, text, size);
+		return true;
+	}
+	/* No part of the state. */
+	if (n && !what_at(n - 1, &w))
 		return false;
-	plural(&w, text, size);
+	snprintf(text, size, "path");
 	return true;
 }
 
@@ -262,6 +270,8 @@ show_run(const struct mr_cmd *cmd, int argc, char **argv)
 
 	if (mr_cmd_parse(cmd, argc, argv, 1, 2, &args, &status))
 		return status;
+	if (strcmp(args.words[0], "path") == 0)
+		return mr_show_path(&args);
 	if (!find_what(args.words[0], &what))
 		return unknown(args.words[0]);
 	if (what.part && strcmp(what.part, "routes") == 0)
@@ -317,6 +327,11 @@ const struct mr_cmd mr_cmd_show = {
 	    "  millrace show routes --vrf main --source fpm --count\n"
 	    "  millrace show connections 192.0.2.1 --protocol tcp --state established\n"
 	    "  millrace show nat-sessions 10.0.0.5 --protocol udp\n"
+	    "path is the way that running flows go, node by node, there and back, with what each\n"
+	    "node has of them now (connection, session, server): of --flow, or of the largest\n"
+	    "(--top N of them) with this address, --protocol, --port and --interface.\n"
+	    "\n"
+	    "  millrace show path 10.0.0.5 --protocol tcp --port 443\n"
 	    "  millrace show flows --top 10 --by bytes --program\n"
 	    "  vtysh -c 'show ip route json' | millrace show routes --against -",
 	.options = options,

@@ -22,6 +22,9 @@ bool mr_cmd_show_find(const char *word, const char **function, const char **part
 int mr_show_routes(const struct mr_cmd_args *);
 extern const struct mr_cmd mr_cmd_show;
 
+/* `show path`: the way of flows. Likewise. */
+int mr_show_path(const struct mr_cmd_args *);
+
 /* A listing of a function's, with the filters that were given. */
 int mr_show_listing(const struct mr_cmd_args *, const char *function, const struct mr_nf_listing *);
 

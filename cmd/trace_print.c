@@ -257,6 +257,17 @@ print_ends(const struct print *p)
 	}
 }
 
+/* What they are by then. */
+static void
+print_sent(FILE *out, const json_t *sent)
+{
+	const json_t *o;
+	size_t i;
+
+	json_array_foreach(sent, i, o)
+	    fprintf(out, "as it leaves by %s: %s\n", text_of(o, "interface"), text_of(o, "packet"));
+}
+
 void
 mr_trace_print(FILE *out, const json_t *recording, bool explained)
 {
@@ -271,8 +282,33 @@ mr_trace_print(FILE *out, const json_t *recording, bool explained)
 	if (json_is_true(json_object_get(recording, "truncated")))
 		fprintf(out, "%*s... more happened than a recording holds\n",
 		    explained ? 2 : TIME_WIDTH + 2, "");
-	if (explained)
+	if (explained) {
+		print_sent(out, json_object_get(recording, "sent"));
 		print_ends(&p);
-	else
+	} else {
 		fputc('\n', out);
+	}
+}
+
+/* Which lane the packet would have taken, and what its flow's program does there. */
+void
+mr_trace_print_lane(FILE *out, const json_t *lane)
+{
+	const json_t *program = json_object_get(lane, "program"), *line;
+	size_t i;
+
+	/* Of interfaces without the flow lane `show lanes` says why. */
+	if (!lane || strcmp(text_of(lane, "taken"), "graph") == 0)
+		return;
+	fprintf(out, "lane: %s", text_of(lane, "taken"));
+	if (*text_of(lane, "reason"))
+		fprintf(out, " (%s)", text_of(lane, "reason"));
+	fprintf(out, "\n");
+	if (!program)
+		return;
+	fprintf(out, "  flow %lld of worker %lld: %lld packets, %lld bytes, %lld s old, idle %lld s\n",
+	    (long long)number_of(lane, "flow"), (long long)number_of(lane, "worker"), (long long)number_of(lane, "packets"),
+	    (long long)number_of(lane, "bytes"), (long long)number_of(lane, "age"), (long long)number_of(lane, "idle"));
+	json_array_foreach(program, i, line) fprintf(out, "  %s\n", json_string_value(line));
+	fprintf(out, "  recorded from a walk like the one above\n");
 }

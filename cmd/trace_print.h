@@ -18,4 +18,7 @@
 
 void mr_trace_print(FILE *, const json_t *recording, bool explained);
 
+/* Which lane it would take, and what its flow's program does there (the answer's "lane"). */
+void mr_trace_print_lane(FILE *, const json_t *lane);
+
 #endif

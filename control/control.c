@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "control/commit/commit.h"
 #include "control/service.h"
 #include "nf/nf.h"
 
@@ -128,6 +129,16 @@ mr_control_apply(struct mr_control *c, const struct mr_config *next, struct mr_r
 	return 0;
 }
 
+int
+mr_control_try(struct mr_control *c, const struct mr_config *next, struct mr_report *report)
+{
+	size_t before = mr_report_count(report);
+
+	check_services(c, next, report);
+	mr_dataplane_try(c->config.dataplane, next, report);
+	return mr_report_count(report) > before ? -EINVAL : 0;
+}
+
 /* -- its life ---------------------------------------------------------------------------- */
 
 static int
@@ -151,26 +162,28 @@ int
 mr_control_create(struct mr_control **out, const struct mr_control_config *config,
     struct mr_report *report)
 {
+	const struct mr_config *first = mr_commit_start_choice(config->start);
 	struct mr_control *c = calloc(1, sizeof(*c));
 	struct mr_error error = { 0 };
 	int rc;
 
-	if (!c)
+	if (!c) {
+		mr_commit_start_destroy(config->start);
 		return -ENOMEM;
+	}
 	c->config = *config;
 	c->states = calloc(service_count() + 1, sizeof(*c->states));
-	rc = c->states ? mr_http_create(&c->http, config->base, &error)
+	rc = c->states ? mr_http_create(&c->http, config->base, config->log, &error)
 		       : mr_error_set(&error, -ENOMEM, "control: no memory");
 	if (!rc)
 		rc = create_services(c, &error);
 	if (!rc && config->path)
 		rc = mr_http_listen_unix(c->http, config->path, &error);
 	if (rc) {
-		fail(report, config->config, rc, &error);
+		fail(report, first, rc, &error);
 	} else {
-		check_services(c, config->config, report);
-		rc =
-		    mr_report_count(report) ? -EINVAL : prepare_services(c, config->config, report);
+		check_services(c, first, report);
+		rc = mr_report_count(report) ? -EINVAL : prepare_services(c, first, report);
 	}
 	if (rc) {
 		mr_control_destroy(c);
@@ -191,6 +204,7 @@ mr_control_destroy(struct mr_control *c)
 	for (unsigned i = service_count(); c->states && i-- > 0;)
 		if (c->states[i])
 			mr_service_list[i]->destroy(c->states[i]);
+	mr_commit_start_destroy(c->config.start);
 	free(c->states);
 	free(c);
 }
@@ -248,6 +262,12 @@ struct mr_http *
 mr_control_http(const struct mr_control *c)
 {
 	return c->http;
+}
+
+struct mr_commit_start *
+mr_control_start(const struct mr_control *c)
+{
+	return c->config.start;
 }
 
 void *

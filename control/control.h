@@ -13,13 +13,21 @@
  *	POST /act/flush/connections?...	what a function offers to be done; a line for each piece
  *					of the work, with a number
  *	GET /trace?count=N&interface=I&filter=F		recordings, one JSON object a line
+ *	POST /explain?drop=ID		what would now happen to a packet that was dropped
  *	POST /explain?interface=I	what would happen to the frame in the body (in hexadecimal
  *					digits), as such an object; with to=own it goes to this
  *					data plane's own Ethernet address
+ *	GET /drops?count=N&node=&reason=&interface=&filter=F&since=ID|SECONDS&follow=1&format=pcapng
+ *					the last packets that were dropped, one JSON object a
+ *					line, the newest last; or as a capture
+ *	GET /drops/summary		each node and reason that dropped any, likewise
+ *	GET /path?flow=WORKER:INDEX	the way of a running flow, there and back: two objects as
+ *					of /explain; or of those that interface, protocol, address and
+ *					port say
  *	GET /capture?interface=I&points=P&...		pcapng, until the client hangs up
  *
- * Ownership: owns the services' states and the HTTP server; data plane, model, log and event base
- * are the caller's and outlive it.
+ * Ownership: owns the services' states, the HTTP server and, once create was called, the start with
+ * its configuration; data plane, model, log and event base are the caller's and outlive it.
  * Threads: the event base's, which is the control thread.
  * Errors: create says what and why; apply changes nothing when it fails.
  */
@@ -28,6 +36,7 @@
 #include "nf/dataplane.h"
 
 struct event_base;
+struct mr_commit_start;
 struct mr_http;
 struct mr_control;
 
@@ -36,8 +45,9 @@ struct mr_control_config {
 	struct mr_dataplane *dataplane;
 	struct mr_model *model;
 	struct mr_log *log;
-	const struct mr_config *config; /* that the data plane was made from */
-	const char *path;               /* of the Unix socket; null: none */
+	/* control/commit/commit.h: has the configuration that the data plane was made from. */
+	struct mr_commit_start *start;
+	const char *path; /* of the Unix socket; null: none */
 };
 
 int mr_control_create(struct mr_control **out, const struct mr_control_config *,
@@ -46,6 +56,8 @@ void mr_control_destroy(struct mr_control *);
 
 /* Data plane and services change to this configuration together, or stay as they are. */
 int mr_control_apply(struct mr_control *, const struct mr_config *, struct mr_report *);
+/* What would be wrong with it. */
+int mr_control_try(struct mr_control *, const struct mr_config *, struct mr_report *);
 /* Once a second, with the time of CLOCK_MONOTONIC: of the data plane, too. */
 void mr_control_tick(struct mr_control *, uint32_t seconds);
 /* Writes state: of one function or service, of "system", or of all (null). -ENOENT: there is none
@@ -57,6 +69,7 @@ struct mr_dataplane *mr_control_dataplane(const struct mr_control *);
 struct mr_model *mr_control_model_of(const struct mr_control *);
 struct mr_log *mr_control_log(const struct mr_control *);
 struct mr_http *mr_control_http(const struct mr_control *);
+struct mr_commit_start *mr_control_start(const struct mr_control *);
 struct mr_service;
 /* A service's state by its descriptor. */
 void *mr_control_state(const struct mr_control *, const struct mr_service *);

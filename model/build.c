@@ -5,6 +5,7 @@
 
 #include "kit/base/suggest.h"
 #include "model/model_int.h"
+#include "model/path_int.h"
 #include "model/yaml_int.h"
 
 /*
@@ -20,6 +21,7 @@ struct build {
 	struct mr_model *model;
 	struct mr_config *config;
 	struct mr_report *report;
+	bool json; /* MR_BUILD_JSON */
 	char path[MR_CONF_PATH_MAX];
 	size_t path_used;
 	size_t nodes_left; /* an alias counts as often as it is used */
@@ -163,6 +165,9 @@ scalar_value(struct build *b, const struct lysc_node *schema, const struct mr_ya
 	bool empty = mr_schema_type(schema)->basetype == LY_TYPE_EMPTY;
 	const char *value;
 
+	if (b->json && empty && node->kind == MR_YAML_SEQUENCE && node->count == 1 &&
+	    mr_yaml_is_null(node->items[0]))
+		return "";
 	if (node->kind != MR_YAML_SCALAR) {
 		mr_type_phrase(schema, phrase, sizeof(phrase));
 		build_fail(b, node, "needs a single value (%s), not %s", phrase, kind_words(node));
@@ -332,6 +337,15 @@ build_leaf_list(struct build *b, struct lyd_node *parent, const struct lysc_node
 static void build_children(struct build *, struct lyd_node *parent, const struct lysc_node *schema,
     struct mr_yaml_node *map);
 
+/* A key without the name of its module. */
+static const char *
+bare_name(const struct build *b, const struct mr_yaml_node *key)
+{
+	const char *colon = b->json ? strchr(key->text, ':') : NULL;
+
+	return colon ? colon + 1 : key->text;
+}
+
 /* One entry of a list. `key` is a map's key that stands for the list's only one, or null
  * when the keys are inside `body`. */
 static struct lyd_node *
@@ -354,7 +368,7 @@ build_entry(struct build *b, struct lyd_node *parent, const struct lysc_node *sc
 		at[i] = key;
 		for (j = 0; !key && j < body->count; j++)
 			if (!body->pairs[j].first &&
-			    !strcmp(body->pairs[j].key->text, keys[i]->name))
+			    !strcmp(bare_name(b, body->pairs[j].key), keys[i]->name))
 				at[i] = body->pairs[j].value;
 		if (!at[i]) {
 			build_fail(b, body, "entry %zu of the sequence has no \"%s\"", number,
@@ -487,7 +501,9 @@ static void
 build_child(struct build *b, struct lyd_node *parent, const struct lysc_node *parent_schema,
     const struct mr_yaml_node *key, struct mr_yaml_node *value)
 {
-	const struct lysc_node *schema = mr_schema_child(b->model, parent_schema, key->text);
+	const struct lysc_node *schema = b->json
+	    ? mr_schema_named(b->model, parent_schema, key->text)
+	    : mr_schema_child(b->model, parent_schema, key->text);
 	const struct lyd_node *other;
 	size_t before;
 
@@ -495,7 +511,7 @@ build_child(struct build *b, struct lyd_node *parent, const struct lysc_node *pa
 		unknown_key(b, parent_schema, key);
 		return;
 	}
-	before = path_push(b, key->text);
+	before = path_push(b, schema->name);
 	if (mr_schema_is_state(schema)) {
 		build_fail(b, key, "is state: millrace reports it and it cannot be configured");
 	} else if (lysc_is_key(schema)) {
@@ -564,7 +580,7 @@ build_tree(struct build *b, struct mr_yaml_node *root)
 
 int
 mr_config_build(struct mr_config *config, struct mr_yaml_node *root, size_t nodes_max,
-    struct mr_report *report)
+    unsigned flags, struct mr_report *report)
 {
 	struct build *b = calloc(1, sizeof(*b));
 	int rc;
@@ -575,11 +591,14 @@ mr_config_build(struct mr_config *config, struct mr_yaml_node *root, size_t node
 	b->config = config;
 	b->report = report;
 	b->nodes_left = nodes_max;
+	b->json = flags & MR_BUILD_JSON;
 	build_tree(b, root);
 	if (b->no_memory)
 		rc = -ENOMEM;
 	else if (b->too_many)
 		rc = -EINVAL;
+	else if (flags & MR_BUILD_PART)
+		rc = 0;
 	else
 		rc = mr_config_check(config, b->failed, b->failed_count, report);
 	free(b);

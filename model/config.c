@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "model/edit.h"
 #include "model/model_int.h"
 #include "model/yaml_int.h"
 
@@ -18,8 +19,19 @@ no_memory(struct mr_report *report, const char *name)
 	return -ENOMEM;
 }
 
+/* A top member "ietf-restconf:data" holds everything (RFC 8040, 3.4). */
+static struct mr_yaml_node *
+unwrap(struct mr_yaml_node *root)
+{
+	if (root && root->kind == MR_YAML_MAP && root->count == 1 &&
+	    !strcmp(root->pairs[0].key->text, "ietf-restconf:data"))
+		return root->pairs[0].value;
+	return root;
+}
+
 static int
-config_parse(struct mr_config *config, const char *text, size_t size, struct mr_report *report)
+config_parse(struct mr_config *config, const char *text, size_t size, bool json,
+    struct mr_report *report)
 {
 	size_t errors = mr_report_count(report);
 	/* Each entry that is written takes two bytes at least. */
@@ -33,19 +45,23 @@ config_parse(struct mr_config *config, const char *text, size_t size, struct mr_
 		    MR_CONFIG_SIZE_MAX >> 20);
 		return -EFBIG;
 	}
-	rc = mr_yaml_parse(&yaml, &root, config->name, text, size, nodes_max, report);
+	if (json)
+		rc = mr_json_parse(&yaml, &root, config->name, text, size, nodes_max, report);
+	else
+		rc = mr_yaml_parse(&yaml, &root, config->name, text, size, nodes_max, report);
 	if (rc)
 		return rc;
-	rc = mr_config_build(config, root, nodes_max, report);
+	rc = mr_config_build(config, json ? unwrap(root) : root, nodes_max,
+	    json ? MR_BUILD_JSON : 0, report);
 	mr_yaml_destroy(yaml);
 	if (rc == -ENOMEM)
 		return no_memory(report, config->name);
 	return mr_report_count(report) != errors ? -EINVAL : rc;
 }
 
-int
-mr_config_parse(struct mr_config **out, struct mr_model *model, const char *name, const char *text,
-    size_t size, struct mr_report *report)
+static int
+parse(struct mr_config **out, struct mr_model *model, const char *name, const char *text,
+    size_t size, bool json, struct mr_report *report)
 {
 	struct mr_config *config = calloc(1, sizeof(*config));
 	struct mr_report *own = NULL;
@@ -61,7 +77,7 @@ mr_config_parse(struct mr_config **out, struct mr_model *model, const char *name
 		rc = no_memory(report, name);
 	if (!rc) {
 		config->model = model;
-		rc = config_parse(config, text, size, report);
+		rc = config_parse(config, text, size, json, report);
 	}
 	mr_report_sort(report);
 	if (rc) {
@@ -72,6 +88,20 @@ mr_config_parse(struct mr_config **out, struct mr_model *model, const char *name
 	}
 	mr_report_destroy(own);
 	return rc;
+}
+
+int
+mr_config_parse(struct mr_config **out, struct mr_model *model, const char *name, const char *text,
+    size_t size, struct mr_report *report)
+{
+	return parse(out, model, name, text, size, false, report);
+}
+
+int
+mr_config_parse_json(struct mr_config **out, struct mr_model *model, const char *name,
+    const char *text, size_t size, struct mr_report *report)
+{
+	return parse(out, model, name, text, size, true, report);
 }
 
 /* Reads everything behind `fd`; pipes have no size to ask for. */
@@ -106,18 +136,16 @@ read_all(int fd, char **text, size_t *size)
 }
 
 int
-mr_config_load(struct mr_config **out, struct mr_model *model, const char *path,
-    struct mr_report *report)
+mr_config_read_text(const char *path, char **text, size_t *size, struct mr_report *report)
 {
 	bool standard = !strcmp(path, "-");
 	int fd = standard ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
 	const char *name = standard ? "standard input" : path;
 	struct stat st;
-	char *text = NULL;
-	size_t size = 0;
 	int rc;
 
-	*out = NULL;
+	*text = NULL;
+	*size = 0;
 	if (fd < 0) {
 		rc = -errno;
 		mr_report_add(report, name, 0, 0, "", "cannot be opened: %s", strerror(-rc));
@@ -126,14 +154,27 @@ mr_config_load(struct mr_config **out, struct mr_model *model, const char *path,
 	if (!fstat(fd, &st) && S_ISDIR(st.st_mode))
 		rc = -EISDIR;
 	else
-		rc = read_all(fd, &text, &size);
+		rc = read_all(fd, text, size);
 	if (!standard)
 		close(fd);
-	if (rc) {
+	if (rc)
 		mr_report_add(report, name, 0, 0, "", "cannot be read: %s", strerror(-rc));
+	return rc;
+}
+
+int
+mr_config_load(struct mr_config **out, struct mr_model *model, const char *path,
+    struct mr_report *report)
+{
+	size_t size;
+	char *text;
+	int rc = mr_config_read_text(path, &text, &size, report);
+
+	*out = NULL;
+	if (rc)
 		return rc;
-	}
-	rc = mr_config_parse(out, model, name, text, size, report);
+	rc = mr_config_parse(out, model, strcmp(path, "-") ? path : "standard input", text, size,
+	    report);
 	free(text);
 	return rc;
 }

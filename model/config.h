@@ -40,6 +40,8 @@ int mr_config_load(struct mr_config **out, struct mr_model *, const char *path, 
 /* The same from memory; `name` is what errors call it. */
 int mr_config_parse(struct mr_config **out, struct mr_model *, const char *name, const char *text,
     size_t size, struct mr_report *);
+/* A file's bytes, to be freed; more than a configuration may have are refused when it is parsed. */
+int mr_config_read_text(const char *path, char **text, size_t *size, struct mr_report *);
 void mr_config_destroy(struct mr_config *);
 const char *mr_config_name(const struct mr_config *);
 

@@ -8,6 +8,7 @@
 
 #include "model/json_int.h"
 #include "model/model_int.h"
+#include "model/state_int.h"
 
 #define DEPTH_MAX 32
 #define TOP_MAX 128 /* names at the top that one state holds */
@@ -32,6 +33,8 @@ struct mr_state {
 	const struct lysc_node *top[TOP_MAX];
 	unsigned top_count;
 	struct mr_error error;
+	const struct mr_state_sink *sink; /* null: leaves become text */
+	void *sink_arg;
 };
 
 int
@@ -44,6 +47,19 @@ mr_state_create(struct mr_state **out, const struct mr_model *model, enum mr_sta
 		return -ENOMEM;
 	st->model = model;
 	st->form = form;
+	return 0;
+}
+
+int
+mr_state_create_into(struct mr_state **out, const struct mr_model *model,
+    const struct mr_state_sink *sink, void *arg)
+{
+	int rc = mr_state_create(out, model, MR_STATE_PLAIN);
+
+	if (rc)
+		return rc;
+	(*out)->sink = sink;
+	(*out)->sink_arg = arg;
 	return 0;
 }
 
@@ -165,6 +181,11 @@ child_begin(struct mr_state *st, const char *name, uint16_t nodetypes)
 		level->keys_left--;
 	}
 	many = schema->nodetype & (LYS_LIST | LYS_LEAFLIST);
+	level->last = schema;
+	if (st->sink) {
+		level->open = many ? schema : NULL;
+		return schema;
+	}
 	length = strlen(name);
 	to = reserve(st, length + strlen(schema->module->name) + 8);
 	if (!to)
@@ -190,7 +211,6 @@ child_begin(struct mr_state *st, const char *name, uint16_t nodetypes)
 		}
 	}
 	level->comma = true;
-	level->last = schema;
 	st->used = (size_t)(to - st->text);
 	return schema;
 }
@@ -205,7 +225,10 @@ push(struct mr_state *st, const struct lysc_node *schema)
 		return;
 	}
 	st->levels[++st->depth] = (struct level){ .schema = schema };
-	put(st, "{", 1);
+	if (st->sink)
+		st->sink->open(st->sink_arg, schema);
+	else
+		put(st, "{", 1);
 }
 
 void
@@ -263,9 +286,10 @@ mr_state_close(struct mr_state *st)
 		fail(st, "an entry ends without all its keys");
 		return;
 	}
-	put(st, "]}", level->open ? 2 : 0);
-	if (!level->open)
-		put(st, "}", 1);
+	if (st->sink)
+		st->sink->close(st->sink_arg);
+	else
+		put(st, level->open ? "]}" : "}", level->open ? 2 : 1);
 	st->depth--;
 }
 
@@ -275,6 +299,15 @@ takes_text(LY_DATA_TYPE type)
 	return !(type >= LY_TYPE_UINT8 && type <= LY_TYPE_UINT64) &&
 	    !(type >= LY_TYPE_INT8 && type <= LY_TYPE_INT64) && type != LY_TYPE_BOOL &&
 	    type != LY_TYPE_EMPTY && type != LY_TYPE_DEC64;
+}
+
+/* Whether the value went to the sink, so that no text is to be made. */
+static bool
+sunk(struct mr_state *st, const struct lysc_node *leaf, const struct mr_state_value *value)
+{
+	if (st->sink)
+		st->sink->leaf(st->sink_arg, leaf, value);
+	return st->sink;
 }
 
 static LY_DATA_TYPE
@@ -311,7 +344,10 @@ mr_state_text(struct mr_state *st, const char *leaf, const char *value)
 			fail(st, "\"%s\" cannot be \"%s\" in the model", leaf, value);
 			return;
 		}
+		value = enums[i].name;
 	}
+	if (sunk(st, schema, &(struct mr_state_value){ .is = MR_STATE_IS_TEXT, .text = value }))
+		return;
 	to = reserve(st, strlen(value) * MR_JSON_BYTE_MAX + 2);
 	if (to)
 		st->used += mr_json_quote(to, value);
@@ -362,6 +398,11 @@ put_number(struct mr_state *st, const char *leaf, bool negative, uint64_t size)
 		    size, leaf);
 		return;
 	}
+	if (sunk(st, schema,
+		&(struct mr_state_value){ .is = MR_STATE_IS_NUMBER,
+		    .size = size,
+		    .negative = negative }))
+		return;
 	quoted = st->form == MR_STATE_RFC7951 && (type == LY_TYPE_UINT64 || type == LY_TYPE_INT64);
 	if (quoted)
 		*--d = '"';
@@ -402,6 +443,8 @@ mr_state_real(struct mr_state *st, const char *leaf, double value)
 		fail(st, "%g does not fit \"%s\" in the model", value, leaf);
 		return;
 	}
+	if (sunk(st, schema, &(struct mr_state_value){ .is = MR_STATE_IS_REAL, .real = value }))
+		return;
 	type = (const struct lysc_type_dec *)mr_schema_type(schema);
 	len = snprintf(text, sizeof(text), "%s%.*f", quote, type->fraction_digits, value);
 	/* The canonical form (RFC 7950, 9.3.2): no zeros at the end, but one digit. */
@@ -420,7 +463,8 @@ mr_state_bool(struct mr_state *st, const char *leaf, bool value)
 		return;
 	if (real_type(schema) != LY_TYPE_BOOL)
 		fail(st, "\"%s\" is not true or false in the model", leaf);
-	else
+	else if (!sunk(st, schema,
+		     &(struct mr_state_value){ .is = MR_STATE_IS_BOOL, .size = value }))
 		put(st, value ? "true" : "false", value ? 4 : 5);
 }
 
@@ -449,7 +493,7 @@ mr_state_finish(struct mr_state *st, const char **text, size_t *size, struct mr_
 	if (!st->error.code && st->depth)
 		fail(st, "still open at the end");
 	/* The outermost braces frame what stands at the top. */
-	to = st->error.code ? NULL : reserve(st, 5);
+	to = st->error.code ? NULL : reserve(st, 5); /* of a sink as well: an empty object */
 	if (!to)
 		return mr_error_set(error, st->error.code, "%s", st->error.text);
 	memmove(st->text + 1, st->text, st->used);

@@ -44,8 +44,8 @@ struct mr_yaml {
 	struct mr_yaml_node *root;
 };
 
-static void *
-yaml_alloc(struct mr_yaml *y, size_t size)
+void *
+mr_yaml_alloc(struct mr_yaml *y, size_t size)
 {
 	struct chunk *c = y->chunks;
 	void *p;
@@ -94,7 +94,7 @@ yaml_count(struct mr_yaml *y, size_t count, const yaml_mark_t *mark)
 static struct mr_yaml_node *
 yaml_node(struct mr_yaml *y, enum mr_yaml_kind kind, const yaml_mark_t *mark)
 {
-	struct mr_yaml_node *node = yaml_alloc(y, sizeof(*node));
+	struct mr_yaml_node *node = mr_yaml_alloc(y, sizeof(*node));
 
 	if (!node)
 		return NULL;
@@ -141,7 +141,7 @@ yaml_anchor(struct mr_yaml *y, const yaml_char_t *name, struct mr_yaml_node *nod
 	if (y->anchor_count == ANCHORS_MAX)
 		return yaml_fail(y, mark, "too many anchors; 256 are allowed");
 	size = strlen((const char *)name) + 1;
-	copy = yaml_alloc(y, size);
+	copy = mr_yaml_alloc(y, size);
 	if (!copy)
 		return yaml_no_memory(y);
 	memcpy(copy, name, size);
@@ -173,7 +173,7 @@ yaml_scalar(struct mr_yaml *y, const yaml_event_t *event)
 	if (rc)
 		return rc;
 	node = yaml_node(y, MR_YAML_SCALAR, mark);
-	if (!node || !(node->text = yaml_alloc(y, event->data.scalar.length + 1)))
+	if (!node || !(node->text = mr_yaml_alloc(y, event->data.scalar.length + 1)))
 		return yaml_no_memory(y);
 	memcpy(node->text, event->data.scalar.value, event->data.scalar.length);
 	node->text[event->data.scalar.length] = '\0';
@@ -303,7 +303,7 @@ yaml_close_map(struct mr_yaml *y, struct mr_yaml_node *map, struct mr_yaml_node 
 		if (rc)
 			return rc;
 	}
-	map->pairs = yaml_alloc(y, pairs * sizeof(*map->pairs));
+	map->pairs = mr_yaml_alloc(y, pairs * sizeof(*map->pairs));
 	if (!map->pairs)
 		return yaml_no_memory(y);
 	pair = map->pairs;
@@ -331,7 +331,7 @@ yaml_close(struct mr_yaml *y)
 		if (rc)
 			return rc;
 	} else {
-		open->node->items = yaml_alloc(y, count * sizeof(*children));
+		open->node->items = mr_yaml_alloc(y, count * sizeof(*children));
 		if (!open->node->items)
 			return yaml_no_memory(y);
 		if (count)
@@ -495,6 +495,13 @@ mr_yaml_parse(struct mr_yaml **out, struct mr_yaml_node **root, const char *name
 out_destroy:
 	mr_yaml_destroy(y);
 	return rc;
+}
+
+int
+mr_yaml_create(struct mr_yaml **out)
+{
+	*out = calloc(1, sizeof(**out));
+	return *out ? 0 : -ENOMEM;
 }
 
 void

@@ -57,9 +57,20 @@ void mr_yaml_destroy(struct mr_yaml *);
 /* Null, ~ or nothing at all, without quotes. */
 bool mr_yaml_is_null(const struct mr_yaml_node *);
 
+/* The same from RFC 8259 JSON. */
+int mr_json_parse(struct mr_yaml **out, struct mr_yaml_node **root, const char *name,
+    const char *text, size_t size, size_t nodes_max, struct mr_report *);
+
+/* For trees that are made by hand: memory that goes with the document. Null without memory. */
+int mr_yaml_create(struct mr_yaml **out);
+void *mr_yaml_alloc(struct mr_yaml *, size_t size);
+
+#define MR_BUILD_JSON 1u /* names may have their module's in front; [null] is an empty leaf */
+#define MR_BUILD_PART 2u /* what is missing, and whether the whole is right, does not matter */
+
 /* Makes the data tree of a configuration from a YAML tree (null: nothing), and checks it.
  * A node counts towards `nodes_max` as often as aliases bring it. */
-int mr_config_build(struct mr_config *, struct mr_yaml_node *root, size_t nodes_max,
+int mr_config_build(struct mr_config *, struct mr_yaml_node *root, size_t nodes_max, unsigned flags,
     struct mr_report *);
 
 /* Finds a map's repeated keys: sets `first` in every pair to be left out. */

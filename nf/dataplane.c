@@ -15,6 +15,7 @@
 #include "kit/base/rcu.h"
 
 #define DEFAULT_SPIN_US 20
+#define DEFAULT_FLIGHT_PACKETS 4096
 
 static unsigned
 nf_count(void)
@@ -126,6 +127,7 @@ create_memory(struct mr_dataplane *dp, const struct mr_conf *system, struct mr_e
 static int
 create_graph(struct mr_dataplane *dp, const struct mr_conf *system, struct mr_error *error)
 {
+	const struct mr_conf *flight = mr_conf_child(system, "flight-recorder");
 	const struct mr_graph_config config = {
 		.buffers = dp->buffers,
 		.log = dp->log,
@@ -135,6 +137,10 @@ create_graph(struct mr_dataplane *dp, const struct mr_conf *system, struct mr_er
 		    ? MR_GRAPH_POLL
 		    : MR_GRAPH_ADAPTIVE,
 		.spin_us = DEFAULT_SPIN_US,
+		.flight = {
+			.packets = (uint32_t)mr_conf_uint(flight, "packets", DEFAULT_FLIGHT_PACKETS),
+			.bytes = (uint32_t)mr_conf_uint(flight, "bytes", MR_FLIGHT_BYTES_DEFAULT),
+		},
 	};
 
 	return mr_graph_create(&dp->graph, &config, error);
@@ -243,6 +249,20 @@ mr_dataplane_check(const struct mr_config *config, struct mr_report *report)
 	check_all(NULL, config, report);
 }
 
+void
+mr_dataplane_try(struct mr_dataplane *dp, const struct mr_config *config, struct mr_report *report)
+{
+	check_all(dp, config, report);
+}
+
+void
+mr_dataplane_plan(struct mr_dataplane *dp, struct mr_nf_plan *plan)
+{
+	for (unsigned i = 0; mr_nf_list[i]; i++)
+		if (mr_nf_list[i]->plan)
+			mr_nf_list[i]->plan(dp->states[i], plan);
+}
+
 /* Null, or why not. */
 static const char *
 place(struct mr_dataplane *dp, const char *name, const uint16_t *workers, unsigned count)
@@ -318,6 +338,10 @@ mr_dataplane_apply(struct mr_dataplane *dp, const struct mr_config *config,
 		return fail(report, config, NULL, rc, &error);
 	for (unsigned i = 0; mr_nf_list[i]; i++)
 		mr_nf_list[i]->finish(dp->states[i]);
+	mr_flight_set_on(dp->graph,
+	    mr_conf_bool(
+		mr_conf_child(mr_conf_child(mr_conf_root(config), "system"), "flight-recorder"),
+		"enabled", true));
 	return 0;
 }
 

@@ -25,6 +25,10 @@ void mr_dataplane_destroy(struct mr_dataplane *);
 /* Everything that the functions find wrong with a configuration, without a data plane. */
 void mr_dataplane_check(const struct mr_config *, struct mr_report *);
 
+/* The same by the functions of a running one, which know more. */
+void mr_dataplane_try(struct mr_dataplane *, const struct mr_config *, struct mr_report *);
+/* What its functions say about a change that the plan describes. */
+void mr_dataplane_plan(struct mr_dataplane *, struct mr_nf_plan *);
 int mr_dataplane_apply(struct mr_dataplane *, const struct mr_config *, struct mr_report *);
 int mr_dataplane_start(struct mr_dataplane *, struct mr_error *);
 void mr_dataplane_stop(struct mr_dataplane *);

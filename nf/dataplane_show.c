@@ -36,6 +36,60 @@ ratio(uint64_t of, uint64_t to)
 	return to ? (double)of / (double)to : 0;
 }
 
+/* Where packets come from that no node sends, and what the ports' packets pass on their way out. */
+static void
+show_ports_of(const struct mr_graph *g, uint16_t node, struct mr_state *st)
+{
+	for (unsigned p = 0; p < MR_PORT_MAX; p++)
+		if (mr_graph_input(g, (uint16_t)p) == node)
+			mr_state_text(st, "input-of", mr_graph_port(g, (uint16_t)p)->name);
+	for (unsigned p = 0; p < MR_PORT_MAX; p++)
+		if (mr_graph_output(g, (uint16_t)p) == node)
+			mr_state_text(st, "output-of", mr_graph_port(g, (uint16_t)p)->name);
+}
+
+static void
+show_edges(const struct mr_graph *g, uint16_t node, const struct mr_node_stats *s,
+    struct mr_state *st)
+{
+	for (unsigned e = 0; e < s->class->edge_count; e++) {
+		uint16_t to = mr_graph_edge(g, node, e);
+
+		if (to == UINT16_MAX)
+			continue;
+		mr_state_list(st, "next", s->class->edges[e]);
+		mr_state_text(st, "node", mr_graph_node_name(g, to));
+		mr_state_uint(st, "packets", s->edges[e]);
+		mr_state_close(st);
+	}
+}
+
+static void
+show_send(const struct mr_graph *g, uint16_t port, uint16_t to, uint64_t packets,
+    struct mr_state *st)
+{
+	if (!packets)
+		return;
+	mr_state_list(st, "send", mr_graph_port(g, port)->name);
+	mr_state_text(st, "node", mr_graph_node_name(g, to));
+	mr_state_uint(st, "packets", packets);
+	mr_state_close(st);
+}
+
+static void
+show_sends(const struct mr_graph *g, uint16_t node, struct mr_state *st)
+{
+	uint64_t sent, behind;
+
+	for (unsigned p = 0; p < MR_PORT_MAX; p++) {
+		if (!mr_graph_port(g, (uint16_t)p))
+			continue;
+		mr_graph_node_sends(g, node, (uint16_t)p, &sent, &behind);
+		show_send(g, (uint16_t)p, mr_graph_output(g, (uint16_t)p), behind, st);
+		show_send(g, (uint16_t)p, MR_GRAPH_NODE_TX, sent, st);
+	}
+}
+
 static void
 show_nodes(struct mr_dataplane *dp, struct mr_state *st)
 {
@@ -46,12 +100,16 @@ show_nodes(struct mr_dataplane *dp, struct mr_state *st)
 			continue;
 		mr_state_list(st, "node", s.name);
 		mr_state_text(st, "class", s.class->name);
+		mr_state_text(st, "text", s.class->doc);
 		mr_state_uint(st, "calls", s.calls);
 		mr_state_uint(st, "packets", s.packets);
 		mr_state_uint(st, "cycles", s.cycles);
 		mr_state_uint(st, "held", s.held);
 		mr_state_real(st, "packets-per-call", ratio(s.packets, s.calls));
 		mr_state_real(st, "cycles-per-packet", ratio(s.cycles, s.packets));
+		show_ports_of(dp->graph, (uint16_t)i, st);
+		show_edges(dp->graph, (uint16_t)i, &s, st);
+		show_sends(dp->graph, (uint16_t)i, st);
 		for (unsigned k = 0; k < s.class->counter_count; k++) {
 			mr_state_list(st, "counter", s.class->counters[k].name);
 			mr_state_uint(st, "value", s.counters[k]);
@@ -111,6 +169,20 @@ show_memory(struct mr_dataplane *dp, struct mr_state *st)
 }
 
 static void
+show_flight(struct mr_dataplane *dp, struct mr_state *st)
+{
+	struct mr_flight_stats s;
+
+	mr_flight_stats(dp->graph, &s);
+	mr_state_open(st, "flight-recorder");
+	mr_state_bool(st, "recording", s.on);
+	mr_state_uint(st, "memory", s.memory);
+	mr_state_uint(st, "recorded", s.recorded);
+	mr_state_uint(st, "passed", s.passed);
+	mr_state_close(st);
+}
+
+static void
 show_totals(struct mr_dataplane *dp, struct mr_state *st)
 {
 	struct mr_graph_totals t;
@@ -139,6 +211,7 @@ show_system(struct mr_dataplane *dp, struct mr_state *st)
 	show_workers(dp, st);
 	show_nodes(dp, st);
 	show_drops(dp, st);
+	show_flight(dp, st);
 	show_plugins(dp, st);
 	show_memory(dp, st);
 	mr_state_close(st);

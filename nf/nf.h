@@ -30,6 +30,7 @@
 #include "kit/graph/graph.h"
 #include "model/config.h"
 #include "model/state.h"
+#include "nf/plan.h"
 
 struct mr_dataplane;
 
@@ -84,6 +85,10 @@ struct mr_nf {
 	void (*commit)(void *state);
 	void (*finish)(void *state);
 	void (*abort)(void *state);
+
+	/* Adds to a plan what bringing plan->next in would do to what runs, beside changing its
+	 * tables (nf/plan.h); may be null. */
+	void (*plan)(void *state, struct mr_nf_plan *);
 
 	void (*tick)(void *state, uint32_t seconds); /* once a second; may be null */
 	int (*fd)(

@@ -157,8 +157,8 @@ class Reference:
 
 def reference():
     modules = []
-    paths = sorted(glob.glob("model/*.yang")) + sorted(glob.glob("nf/**/*.yang", recursive=True))
-    for path in paths + sorted(glob.glob("control/**/*.yang", recursive=True)):
+    for path in sorted(glob.glob("model/*.yang")) + sorted(glob.glob("nf/**/*.yang", recursive=True)) \
+            + sorted(glob.glob("control/**/*.yang", recursive=True)):
         with open(path, encoding="utf-8") as file:
             modules += parse(tokens(file.read()))
     out = Reference(modules)

@@ -31,11 +31,27 @@ end_stream(struct open_stream *st)
 	free(st);
 }
 
+/* evhttp may have let go of the request; then it is ours to free. */
 static void
-client_left(struct evhttp_connection *connection, void *arg)
+client_left(void *arg)
 {
-	(void)connection;
-	end_stream(arg);
+	struct open_stream *st = arg;
+	struct evhttp_request *req = st->pub.req;
+
+	end_stream(st);
+	if (!evhttp_request_get_connection(req))
+		evhttp_request_free(req);
+}
+
+static void
+set_left(struct open_stream *st, void (*left)(void *))
+{
+	struct http_conn *c = http_conn_of(st->pub.http, st->pub.req);
+
+	if (!c)
+		return;
+	c->left = left;
+	c->left_arg = st;
 }
 
 static void
@@ -48,7 +64,7 @@ run_step(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	if (!st->pub.step(&st->pub))
 		return;
-	evhttp_connection_set_closecb(evhttp_request_get_connection(req), NULL, NULL);
+	set_left(st, NULL);
 	end_stream(st);
 	evhttp_send_reply_end(req);
 }
@@ -66,7 +82,14 @@ int
 mr_http_stream(const struct mr_http_call *call, const char *type,
     bool (*step)(struct mr_http_stream *), void (*end)(struct mr_http_stream *), void *arg)
 {
-	const struct timeval period = { .tv_usec = PERIOD_MS * 1000 };
+	return mr_http_stream_every(call, type, PERIOD_MS, step, end, arg);
+}
+
+int
+mr_http_stream_every(const struct mr_http_call *call, const char *type, unsigned ms,
+    bool (*step)(struct mr_http_stream *), void (*end)(struct mr_http_stream *), void *arg)
+{
+	const struct timeval period = { ms / 1000, ms % 1000 * 1000 };
 	struct open_stream *st = calloc(1, sizeof(*st));
 
 	if (!st)
@@ -81,7 +104,12 @@ mr_http_stream(const struct mr_http_call *call, const char *type,
 	call->http->streams = st;
 	evhttp_add_header(evhttp_request_get_output_headers(call->req), "Content-Type", type);
 	evhttp_send_reply_start(call->req, 200, "OK");
-	evhttp_connection_set_closecb(evhttp_request_get_connection(call->req), client_left, st);
+	if (evhttp_request_get_command(call->req) == EVHTTP_REQ_HEAD) {
+		end_stream(st);
+		evhttp_send_reply_end(call->req);
+		return 0;
+	}
+	set_left(st, client_left);
 	event_add(st->timer, &period);
 	return 0;
 }
@@ -92,8 +120,7 @@ http_end_streams(struct mr_http *h)
 	while (h->streams) {
 		struct open_stream *st = h->streams;
 
-		evhttp_connection_set_closecb(evhttp_request_get_connection(st->pub.req), NULL,
-		    NULL);
+		set_left(st, NULL);
 		end_stream(st);
 	}
 }

@@ -24,6 +24,7 @@ rest_code(int rc, const char **tag)
 		{ -EBUSY, 409, "in-use" },
 		{ -ENOMEM, 503, "resource-denied" },
 		{ -E2BIG, 413, "too-big" },
+		{ -EADDRINUSE, 409, "in-use" },
 	};
 
 	for (unsigned i = 0; i < MR_ARRAY_COUNT(known); i++) {
@@ -34,6 +35,19 @@ rest_code(int rc, const char **tag)
 	}
 	*tag = "operation-failed";
 	return 500;
+}
+
+/* Where in a file, if it was about one: error-info is for what RFC 8040 does not know. */
+static void
+add_place(json_t *error, const struct mr_report_entry *entry)
+{
+	json_t *info;
+
+	if (!entry->line)
+		return;
+	info = json_pack("{s:s, s:i, s:i}", "file", entry->file, "line", (int)entry->line, "column",
+	    (int)entry->column);
+	json_object_set_new(error, "error-info", info);
 }
 
 static void
@@ -59,8 +73,10 @@ rest_fail(const struct mr_http_call *call, int code, const char *tag,
 	char *text;
 	va_list args;
 
-	for (size_t i = 0; report && mr_report_entry(report, i); i++)
+	for (size_t i = 0; report && mr_report_entry(report, i); i++) {
 		add(list, tag, mr_report_entry(report, i)->path, mr_report_entry(report, i)->text);
+		add_place(json_array_get(list, i), mr_report_entry(report, i));
+	}
 	if (json_array_size(list) == 0) {
 		va_start(args, fmt);
 		vsnprintf(line, sizeof(line), fmt, args);
@@ -71,10 +87,56 @@ rest_fail(const struct mr_http_call *call, int code, const char *tag,
 	text = root ? json_dumps(root, JSON_COMPACT) : NULL;
 	if (body && text)
 		evbuffer_add_printf(body, "%s\n", text);
-	evhttp_add_header(evhttp_request_get_output_headers(call->req), "Content-Type", REST_JSON);
-	evhttp_send_reply(call->req, code, NULL, body);
+	mr_http_send(call, code, REST_JSON, body);
 	free(text);
 	json_decref(root);
-	if (body)
-		evbuffer_free(body);
+}
+
+/* Media types of RFC 8040 in JSON, and what people type. */
+static bool
+is_json(const char *type)
+{
+	static const char *const known[] = { "application/yang-data+json", "application/json",
+		"application/yang-patch+json" };
+
+	for (unsigned i = 0; i < MR_ARRAY_COUNT(known); i++) {
+		size_t len = strlen(known[i]);
+
+		if (strncasecmp(type, known[i], len) == 0 &&
+		    (!type[len] || strchr("; ,", type[len])))
+			return true;
+	}
+	return false;
+}
+
+bool
+rest_takes_json(const struct mr_http_call *call)
+{
+	const char *type = mr_http_header(call, "Content-Type");
+
+	if (!type || is_json(type))
+		return true;
+	rest_fail(call, 415, "invalid-value", NULL,
+	    "the body is to be " REST_JSON " (say so in Content-Type), not %.80s", type);
+	return false;
+}
+
+bool
+rest_sends_json(const struct mr_http_call *call, const char *or_type)
+{
+	const char *accept = mr_http_header(call, "Accept");
+
+	for (const char *at = accept; at && *at;) {
+		at += strspn(at, " ,");
+		if (is_json(at) || strncmp(at, "*/*", 3) == 0 ||
+		    strncmp(at, "application/*", 13) == 0 ||
+		    (or_type && strncmp(at, or_type, strlen(or_type)) == 0))
+			return true;
+		at += strcspn(at, ",");
+	}
+	if (!accept || !*accept)
+		return true;
+	rest_fail(call, 406, "invalid-value", NULL, "the answer is %s, not %.80s",
+	    or_type ? or_type : REST_JSON, accept);
+	return false;
 }

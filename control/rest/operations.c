@@ -101,8 +101,8 @@ run(const struct mr_http_call *call, const struct mr_rpc *rpc, void *state)
 	struct mr_rpc_call rc = { .who = call->who };
 	char module[MODULE_MAX], key[MODULE_MAX + 8];
 	json_t *body = read_body(call);
-	const char *tag;
-	int result;
+	const char *tag = "";
+	int result, code;
 
 	if (!body)
 		return;
@@ -118,11 +118,11 @@ run(const struct mr_http_call *call, const struct mr_rpc *rpc, void *state)
 		    "the body has one member, %s, which is an object", key);
 	} else {
 		result = rpc->run(state, &rc);
+		code = rest_code(result, &tag);
 		if (result == 0)
 			answer(call, module, rc.output);
 		else
-			rest_fail(call, rest_code(result, &tag), tag, rc.report, "%s",
-			    rc.error.text);
+			rest_fail(call, code, tag, rc.report, "%s", rc.error.text);
 	}
 	mr_report_destroy(rc.report);
 	json_decref(rc.output);
@@ -133,7 +133,8 @@ void
 rest_operations(const struct mr_http_call *call)
 {
 	void *state = NULL;
-	const struct mr_rpc *rpc = find(call->state, call->path, &state);
+	const struct rest *r = call->state;
+	const struct mr_rpc *rpc = find(r->control, call->path, &state);
 
 	if (evhttp_request_get_command(call->req) == EVHTTP_REQ_GET && !*call->path)
 		list_all(call);

@@ -18,8 +18,8 @@ match(const void *arg, const uint8_t *bytes, unsigned len, unsigned total)
 	return bpf_filter(p->bf_insns, bytes, total, len) != 0;
 }
 
-static bool
-compile(struct attachment *a, const char *expression, char *why, size_t size)
+bool
+see_compile(struct bpf_program *out, const char *expression, char *why, size_t size)
 {
 	pcap_t *dead = pcap_open_dead(DLT_EN10MB, 262144);
 	bool good;
@@ -28,16 +28,15 @@ compile(struct attachment *a, const char *expression, char *why, size_t size)
 		snprintf(why, size, "no memory");
 		return false;
 	}
-	good = pcap_compile(dead, &a->filter, expression, 1, PCAP_NETMASK_UNKNOWN) == 0;
+	good = pcap_compile(dead, out, expression, 1, PCAP_NETMASK_UNKNOWN) == 0;
 	if (!good)
 		snprintf(why, size, "filter \"%s\": %s", expression, pcap_geterr(dead));
 	pcap_close(dead);
-	a->filtered = good;
 	return good;
 }
 
-static bool
-number(const struct mr_http_call *call, const char *name, uint32_t fallback, uint32_t max,
+bool
+see_number(const struct mr_http_call *call, const char *name, uint32_t fallback, uint32_t max,
     uint32_t *out)
 {
 	const char *text = mr_http_param(call, name, NULL);
@@ -82,8 +81,8 @@ points(const char *text, uint32_t *out)
 	return *out != 0;
 }
 
-static bool
-node_index(struct mr_graph *g, const char *name, uint16_t *out)
+bool
+see_node(const struct mr_graph *g, const char *name, uint16_t *out)
 {
 	for (unsigned i = 0; i < mr_graph_node_count(g); i++) {
 		if (strcmp(mr_graph_node_name(g, (uint16_t)i), name) == 0) {
@@ -113,17 +112,17 @@ read_query(struct attachment *a, const struct mr_http_call *call, struct mr_prob
 		}
 		config->port = i->index;
 	}
-	if (node && !node_index(mr_dataplane_graph(dp), node, &config->node)) {
+	if (node && !see_node(mr_dataplane_graph(dp), node, &config->node)) {
 		snprintf(why, size, "there is no node %s (millrace show nodes lists them)", node);
 		return false;
 	}
-	if (!number(call, "count", config->trace ? 10 : 0, config->trace ? COUNT_MAX : UINT32_MAX,
-		&config->count) ||
+	if (!see_number(call, "count", config->trace ? 10 : 0,
+		config->trace ? COUNT_MAX : UINT32_MAX, &config->count) ||
 	    (config->trace && config->count == 0)) {
 		snprintf(why, size, "count is not a number up to %d", COUNT_MAX);
 		return false;
 	}
-	if (!number(call, "snap", 0, 262144, &a->snap)) {
+	if (!see_number(call, "snap", 0, 262144, &a->snap)) {
 		snprintf(why, size, "snap is not a number of bytes");
 		return false;
 	}
@@ -132,8 +131,11 @@ read_query(struct attachment *a, const struct mr_http_call *call, struct mr_prob
 		snprintf(why, size, "points are some of rx, tx, drop, node");
 		return false;
 	}
-	if (filter && *filter && !compile(a, filter, why, size))
-		return false;
+	if (filter && *filter) {
+		a->filtered = see_compile(&a->filter, filter, why, size);
+		if (!a->filtered)
+			return false;
+	}
 	if (a->filtered) {
 		config->match = match;
 		config->match_arg = &a->filter;

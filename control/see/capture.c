@@ -19,8 +19,8 @@
 #define PENDING_MAX (16u << 20) /* a client that does not read: stop taking packets out */
 
 /* Cycle stamps to time of day, from what both clocks say now. */
-static uint64_t
-wall_time(const struct mr_graph *g, uint64_t cycles)
+uint64_t
+see_wall_time(const struct mr_graph *g, uint64_t cycles)
 {
 	struct timespec ts;
 	uint64_t ago;
@@ -75,7 +75,7 @@ packet_block(struct attachment *a, struct evbuffer *out, const struct mr_capture
 	char comment[MR_PCAPNG_COMMENT_MAX];
 	struct mr_pcapng_packet p = {
 		.interface = interface_block(a, out, c->port),
-		.time_ns = wall_time(g, c->cycles),
+		.time_ns = see_wall_time(g, c->cycles),
 		.length = c->length,
 		.direction = c->point < MR_ARRAY_COUNT(directions) ? directions[c->point] : 0,
 	};
@@ -102,7 +102,7 @@ statistics_block(struct attachment *a, struct evbuffer *out)
 	a->missed = missed;
 	evbuffer_add(out, block,
 	    mr_pcapng_statistics(block, sizeof(block), 0,
-		wall_time(mr_dataplane_graph(a->dp), mr_cycles()), missed));
+		see_wall_time(mr_dataplane_graph(a->dp), mr_cycles()), missed));
 }
 
 static bool

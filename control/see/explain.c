@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * What would happen to a frame: POST /explain?interface=I with the frame as hexadecimal digits;
+ * What would happen to a frame: POST /explain?interface=I with the frame as hexadecimal digits, or
+ * POST /explain?drop=ID with a packet of the flight recorder;
  * the answer is a recording (control/see/recording.c). With `to=own` the frame's destination
  * address is replaced by the one that the data plane answers to there, in its VLAN.
  */
@@ -11,9 +12,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "control/see/see_int.h"
+#include "control/see/drops_int.h"
 #include "kit/base/hex.h"
 #include "kit/graph/explain.h"
+#include "kit/packet/print.h"
 #include "kit/packet/wire_eth.h"
 #include "nf/interface/interface.h"
 #include "nf/lanes/lanes.h"
@@ -24,7 +26,8 @@
 struct explanation {
 	struct mr_dataplane *dp;
 	json_t *lane; /* what the flow lane has for it */
-	char *text;   /* null: no memory */
+	json_t *sent; /* what would leave, in order */
+	json_t *said; /* null: no memory */
 };
 
 static void
@@ -32,7 +35,37 @@ recorded(void *user, const struct mr_recording *r)
 {
 	struct explanation *e = user;
 
-	e->text = see_recording_json(e->dp, r, e->lane);
+	e->said = see_recording(e->dp, r, e->lane, e->sent);
+}
+
+/* What leaves, as it then is. */
+static void
+would_leave(void *user, unsigned branch, uint16_t port, uint32_t packet)
+{
+	struct explanation *e = user;
+	const struct mr_buffers *b = mr_dataplane_buffers(e->dp);
+	const struct mr_packet *p = mr_packet_at(b->base, packet);
+	const struct mr_interface *i = mr_interface_at(mr_interfaces_of(e->dp), port);
+	char line[MR_PACKET_PRINT_MAX], *hex;
+	unsigned kept = MR_MIN(p->total, (unsigned)FRAME_MAX);
+	uint8_t *bytes = malloc(kept);
+	json_t *o = json_object();
+
+	hex = malloc(2ul * kept + 1);
+	if (i && bytes && hex) {
+		mr_packet_read(b, packet, 0, bytes, kept);
+		mr_packet_print_first(line, sizeof(line), bytes, kept, p->total);
+		mr_hex_write(hex, bytes, kept);
+		json_object_set_new(o, "interface", json_string(i->name));
+		json_object_set_new(o, "branch", json_integer(branch));
+		json_object_set_new(o, "length", json_integer(p->total));
+		json_object_set_new(o, "packet", json_string(line));
+		json_object_set_new(o, "bytes", json_string(hex));
+		json_array_append(e->sent, o);
+	}
+	json_decref(o);
+	free(bytes);
+	free(hex);
 }
 
 /* Returns the frame's length, or 0 when the client has been told what is wrong. */
@@ -80,6 +113,7 @@ flow_json(struct mr_dataplane *dp, uint16_t port, uint32_t packet)
 	json_object_set_new(o, "packets", json_integer((json_int_t)found.flow.packets));
 	json_object_set_new(o, "bytes", json_integer((json_int_t)found.flow.bytes));
 	json_object_set_new(o, "idle", json_integer(found.flow.idle));
+	json_object_set_new(o, "age", json_integer(found.flow.age));
 	lines = json_array();
 	for (char *line = strtok_r(found.program, "\n", &save); line;
 	     line = strtok_r(NULL, "\n", &save))
@@ -88,31 +122,77 @@ flow_json(struct mr_dataplane *dp, uint16_t port, uint32_t packet)
 	return o;
 }
 
+json_t *
+see_explanation(struct mr_dataplane *dp, uint16_t port, const uint8_t *frame, unsigned len,
+    unsigned flags)
+{
+	struct explanation e = { .dp = dp };
+	uint32_t packet = mr_packet_from(mr_dataplane_buffers(dp), MR_POOL_SHARED, frame, len);
+	struct mr_error error;
+
+	if (packet == MR_PACKET_NONE)
+		return NULL;
+	mr_packet_at(mr_dataplane_buffers(dp)->base, packet)->flags |= (uint16_t)flags;
+	e.lane = flow_json(dp, port, packet);
+	e.sent = json_array();
+	if (mr_graph_explain_sent(mr_dataplane_graph(dp), port, packet, recorded, would_leave, &e,
+		&error) &&
+	    !e.said)
+		e.said = json_pack("{s:s}", "error", error.text);
+	json_decref(e.lane);
+	json_decref(e.sent);
+	return e.said;
+}
+
 static void
 explain(const struct mr_http_call *call, uint16_t port, const uint8_t *frame, unsigned len)
 {
-	struct explanation e = { .dp = call->state };
-	struct mr_error error;
-	uint32_t packet;
+	json_t *said = see_explanation(call->state, port, frame, len, 0);
+	const char *wrong = json_string_value(json_object_get(said, "error"));
+	char *text = wrong ? NULL : json_dumps(said, JSON_COMPACT | JSON_REAL_PRECISION(6));
 
-	packet = mr_packet_from(mr_dataplane_buffers(e.dp), MR_POOL_SHARED, frame, len);
-	if (packet == MR_PACKET_NONE)
-		mr_http_fail(call, 503, "no packet buffer is free");
-	else if (!(e.lane = flow_json(e.dp, port, packet)))
-		mr_http_fail(call, 503, "no memory");
-	else if (mr_graph_explain(mr_dataplane_graph(e.dp), port, packet, recorded, &e, &error))
-		mr_http_fail(call, 503, "%s", error.text);
-	else if (!e.text)
-		mr_http_fail(call, 503, "no memory");
+	if (text)
+		mr_http_reply(call, "application/json", text, strlen(text));
 	else
-		mr_http_reply(call, "application/json", e.text, strlen(e.text));
-	free(e.text);
-	json_decref(e.lane);
+		mr_http_fail(call, 503, "%s", wrong ? wrong : "no packet buffer is free");
+	free(text);
+	json_decref(said);
+}
+
+/* The packet of a drop, as it was then: POST /explain?drop=ID. */
+static void
+explain_drop(const struct mr_http_call *call, const char *id)
+{
+	struct mr_dataplane *dp = call->state;
+	const struct mr_flight_drop *d;
+	struct mr_flight_list *list;
+	struct mr_error error;
+
+	if (mr_flight_read(mr_dataplane_graph(dp), NULL, &list, &error)) {
+		mr_http_fail(call, 503, "%s", error.text);
+		return;
+	}
+	d = drop_find(list, id);
+	if (!d)
+		mr_http_fail(call, 404, "there is no drop %s, or no more (millrace drops)", id);
+	else if (d->kept < d->length)
+		mr_http_fail(call, 409,
+		    "of the %u bytes of drop %s the first %u were kept: more are with "
+		    "system/flight-recorder/bytes",
+		    d->length, id, d->kept);
+	else if (d->length < FRAME_MIN || d->length > FRAME_MAX)
+		mr_http_fail(call, 409, "drop %s is no Ethernet frame any more", id);
+	else if (d->port == MR_FLIGHT_NO_PORT || !mr_graph_port(mr_dataplane_graph(dp), d->port))
+		mr_http_fail(call, 409, "the interface where drop %s came in is there no more", id);
+	else
+		explain(call, d->port, d->bytes, d->length);
+	mr_flight_list_free(list);
 }
 
 void
 see_explain(const struct mr_http_call *call)
 {
+	const char *drop = mr_http_param(call, "drop", NULL);
 	struct mr_dataplane *dp = call->state;
 	const char *name = mr_http_param(call, "interface", NULL);
 	const char *to = mr_http_param(call, "to", NULL);
@@ -120,6 +200,11 @@ see_explain(const struct mr_http_call *call)
 	const struct mr_interface *i;
 	unsigned len, vlan = 0;
 
+	if (drop) {
+		free(frame);
+		explain_drop(call, drop);
+		return;
+	}
 	i = name ? mr_interface_find(mr_interfaces_of(dp), name) : NULL;
 	if (!frame) {
 		mr_http_fail(call, 503, "no memory");

@@ -193,12 +193,11 @@ describe(struct mr_dataplane *dp, const struct mr_recording *r, const struct mr_
 	}
 }
 
-char *
-see_recording_json(struct mr_dataplane *dp, const struct mr_recording *r, json_t *lane)
+json_t *
+see_recording(struct mr_dataplane *dp, const struct mr_recording *r, json_t *lane, json_t *sent)
 {
 	json_t *root = json_object(), *ops = json_array();
 	char summary[MR_PACKET_PRINT_MAX];
-	char *text;
 
 	mr_packet_print_first(summary, sizeof(summary), r->snap, r->snapped, r->length);
 	set_text(root, "interface", port_name(dp, r->port));
@@ -207,6 +206,8 @@ see_recording_json(struct mr_dataplane *dp, const struct mr_recording *r, json_t
 	set_hex(root, "bytes", r->snap, r->snapped);
 	if (lane)
 		json_object_set(root, "lane", lane);
+	if (sent)
+		json_object_set(root, "sent", sent);
 	if (r->flags & MR_RECORDING_TRUNCATED)
 		json_object_set_new(root, "truncated", json_true());
 	for (unsigned i = 0; i < r->count; i++) {
@@ -216,7 +217,15 @@ see_recording_json(struct mr_dataplane *dp, const struct mr_recording *r, json_t
 		json_array_append_new(ops, o);
 	}
 	json_object_set_new(root, "ops", ops);
-	text = json_dumps(root, JSON_COMPACT | JSON_REAL_PRECISION(6));
+	return root;
+}
+
+char *
+see_recording_json(struct mr_dataplane *dp, const struct mr_recording *r)
+{
+	json_t *root = see_recording(dp, r, NULL, NULL);
+	char *text = json_dumps(root, JSON_COMPACT | JSON_REAL_PRECISION(6));
+
 	json_decref(root);
 	return text;
 }

@@ -21,6 +21,8 @@ see_destroy(void *state)
 static const struct mr_http_route routes[] = {
 	{ "/trace", EVHTTP_REQ_GET, MR_HTTP_READ, see_trace },
 	{ "/capture", EVHTTP_REQ_GET, MR_HTTP_READ, see_capture },
+	{ "/drops", EVHTTP_REQ_GET, MR_HTTP_READ, see_drops },
+	{ "/path", EVHTTP_REQ_GET, MR_HTTP_READ, see_path },
 	{ "/explain", EVHTTP_REQ_POST, MR_HTTP_READ, see_explain },
 	{ 0 },
 };

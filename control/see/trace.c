@@ -17,7 +17,7 @@ step(struct mr_http_stream *st)
 	if (!out)
 		return true;
 	while (a->done < a->count && (r = mr_probe_recording(a->probe, a->done)) != NULL) {
-		char *text = see_recording_json(a->dp, r, NULL);
+		char *text = see_recording_json(a->dp, r);
 
 		if (text)
 			evbuffer_add_printf(out, "%s\n", text);

@@ -49,8 +49,7 @@ read(struct work *w, unsigned i)
 	struct mr_parsed *r = &w->packet[i].parsed;
 	enum mr_parse_error broken = mr_parse(r, mr_packet_bytes(p), p->len, p->total);
 
-	/* Who explains has no worker of its own, and leaves the packet as it is. */
-	if (mr_unlikely(broken == MR_PARSE_SPLIT) && !mr_record_is_dry(w->rec) &&
+	if (mr_unlikely(broken == MR_PARSE_SPLIT) &&
 	    mr_packet_pull(w->run->buffers, w->run->worker, w->packets[i],
 		MR_MIN(p->total, MR_PACKET_ROOM / 2)) == 0)
 		broken = mr_parse(r, mr_packet_bytes(p), p->len, p->total);

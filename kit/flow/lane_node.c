@@ -128,7 +128,8 @@ replay(struct work *w, struct mr_flow_table *table, struct mr_flow *lines,
 	w->replayed++;
 	w->verdicts[at] = g->verdict | MR_VERDICT_FINAL;
 	if (mr_unlikely((g->verdict & MR_VERDICT_CLASS) == MR_VERDICT_DROP)) {
-		mr_replay_drop(w->run, g->node, g->verdict & MR_VERDICT_INDEX, &w->packets[at], 1);
+		mr_replay_drop(w->run, g->node, g->verdict & MR_VERDICT_INDEX, flow,
+		    &w->packets[at], 1);
 		w->verdicts[at] = MR_VERDICT_GONE;
 	}
 	return true;

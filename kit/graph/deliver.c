@@ -37,11 +37,22 @@ mr_worker_drop(struct mr_worker *w, struct node_rt *rt, unsigned reason, const u
 	if (mr_unlikely(reason >= rt->class->drop_count))
 		reason = 0;
 	mr_counter_add(&rt->drops[reason], count);
+	if (mr_likely(w->flight != NULL))
+		flight_drop(w, rt, reason, packets, count);
 	if (mr_unlikely(w->probes && (w->probes->points & MR_PROBE_DROP)))
 		mr_probe_capture(w->probes, w, MR_PROBE_DROP, rt->run.node, reason, packets, count);
 	if (mr_unlikely(w->recorder))
 		record_final(w, rt->run.node, packets, count, MR_OP_DROP, reason);
 	mr_packets_free(w->graph->buffers, w->index, packets, count);
+}
+
+void
+mr_worker_refuse(struct mr_worker *w, unsigned port, unsigned reason, const uint32_t *packets,
+    unsigned count)
+{
+	w->drop_out = (uint16_t)port;
+	mr_worker_drop(w, w->current->nodes[MR_GRAPH_NODE_TX].rt, reason, packets, count);
+	w->drop_out = MR_FLIGHT_NO_PORT;
 }
 
 /* Whether the node that held it let it go in the same call. */
@@ -171,15 +182,14 @@ mr_worker_output(struct mr_worker *w, unsigned port, const uint32_t *packets, un
 	struct vector *v;
 
 	if (mr_unlikely(slot == OUT_SLOTS)) {
-		mr_worker_drop(w, w->current->nodes[MR_GRAPH_NODE_TX].rt, MR_TX_DROP_NO_PORT,
-		    packets, count);
+		mr_worker_refuse(w, port & ~MR_VERDICT_FINAL, MR_TX_DROP_NO_PORT, packets, count);
 		return;
 	}
 	while (count > 0) {
 		v = out_vector(w, slot);
 		if (mr_unlikely(!v)) {
-			mr_worker_drop(w, w->current->nodes[MR_GRAPH_NODE_TX].rt, MR_TX_DROP_FULL,
-			    packets, count);
+			mr_worker_refuse(w, port & ~MR_VERDICT_FINAL, MR_TX_DROP_FULL, packets,
+			    count);
 			return;
 		}
 		n = MR_MIN(count, MR_VECTOR_MAX - v->count);
@@ -209,6 +219,16 @@ mr_worker_output_vector(struct mr_worker *w, unsigned port, struct vector *v)
 	vector_put(w, v);
 }
 
+/* `port` may carry MR_VERDICT_FINAL. Memory for a port that is none is there, too. */
+static inline void
+count_send(struct node_rt *rt, unsigned port, unsigned count)
+{
+	unsigned slot = (port & ~MR_VERDICT_FINAL) + ((port & MR_VERDICT_FINAL) >> 3);
+
+	if (mr_likely(slot < OUT_SLOTS))
+		mr_counter_add(&rt->sends[slot], count);
+}
+
 static void
 no_verdict(struct mr_worker *w, const uint32_t *packets, unsigned count)
 {
@@ -227,9 +247,11 @@ deliver_uniform(struct mr_worker *w, struct plan_node *from, struct vector *v, m
 	case MR_VERDICT_EDGE:
 		if (mr_unlikely(index >= from->rt->class->edge_count))
 			break;
+		mr_counter_add(&from->rt->edges[index], v->count);
 		mr_worker_enter_vector(w, from->edges[index], v);
 		return;
 	case MR_VERDICT_OUTPUT:
+		count_send(from->rt, index, v->count);
 		mr_worker_output_vector(w, index, v);
 		return;
 	case MR_VERDICT_DROP:
@@ -256,11 +278,13 @@ deliver_one(struct mr_worker *w, struct plan_node *from, uint32_t packet, mr_ver
 
 	switch (verdict & MR_VERDICT_CLASS) {
 	case MR_VERDICT_OUTPUT:
+		count_send(from->rt, index, 1);
 		mr_worker_output(w, index, &packet, 1, recorded);
 		return;
 	case MR_VERDICT_EDGE:
 		if (mr_unlikely(index >= from->rt->class->edge_count))
 			break;
+		mr_counter_add(&from->rt->edges[index], 1);
 		enter_one(w, from->edges[index], packet, recorded);
 		return;
 	case MR_VERDICT_DROP:
@@ -296,6 +320,7 @@ deliver_mixed(struct mr_worker *w, struct plan_node *from, struct vector *v,
 				out->packets[out->count++] = v->packets[i++];
 				out->recorded |= v->recorded;
 				w->dirty[slot / 64] |= 1ull << (slot % 64);
+				count_send(from->rt, index, 1);
 				continue;
 			}
 		}

@@ -25,6 +25,7 @@ struct walk {
 	struct mr_worker *w;
 	struct mr_plan plan;
 	mr_recorder_done_fn *done;
+	mr_explain_sent_fn *sent;
 	void *user;
 	bool finished;
 	uint16_t steps[MR_RECORD_BRANCHES_MAX];
@@ -104,6 +105,7 @@ plan_copy(struct walk *walk, const struct mr_plan *from)
 			return -ENOMEM;
 		plan->nodes[i].rt = w->rt[i];
 		w->rt[i]->run.now = w->now;
+		w->rt[i]->run.stands_for = rt->run.worker;
 		w->rt[i]->run.seconds = w->seconds;
 		w->rt[i]->run.ports = from->views;
 		w->rt[i]->run.port_count = from->port_count;
@@ -123,6 +125,19 @@ walk_free(struct walk *walk)
 	mr_worker_destroy(walk->w);
 	free(walk->plan.nodes);
 	free(walk->plan.ports);
+}
+
+void
+mr_worker_tell_sent(struct mr_worker *w, uint16_t port, const uint32_t *packets, unsigned count)
+{
+	const struct walk *walk = w->walk;
+
+	for (unsigned i = 0; walk->sent && i < count; i++) {
+		const struct mr_packet *p = mr_packet_at(w->graph->buffers->base, packets[i]);
+
+		if (p->record)
+			walk->sent(walk->user, mr_record_branch(p->record), port, packets[i]);
+	}
 }
 
 /* -- the walk --------------------------------------------------------------------------- */
@@ -241,10 +256,10 @@ begin(struct walk *walk, const struct plan_input *in, uint16_t port, uint32_t pa
 }
 
 int
-mr_graph_explain(struct mr_graph *g, uint16_t port, uint32_t packet, mr_recorder_done_fn *done,
-    void *user, struct mr_error *error)
+mr_graph_explain_sent(struct mr_graph *g, uint16_t port, uint32_t packet, mr_recorder_done_fn *done,
+    mr_explain_sent_fn *sent, void *user, struct mr_error *error)
 {
-	struct walk walk = { .done = done, .user = user };
+	struct walk walk = { .done = done, .sent = sent, .user = user };
 	const struct plan_input *in;
 	const struct mr_plan *plan;
 	int rc = 0;
@@ -255,6 +270,8 @@ mr_graph_explain(struct mr_graph *g, uint16_t port, uint32_t packet, mr_recorder
 		goto out;
 	}
 	walk.w = worker_create(g, &walk);
+	if (walk.w)
+		walk.w->walk = &walk;
 	if (!walk.w || plan_copy(&walk, plan)) {
 		rc = mr_error_set(error, -ENOMEM, "explain: no memory");
 		goto out;
@@ -269,4 +286,11 @@ out:
 		mr_packets_free(g->buffers, MR_POOL_SHARED, &packet, 1);
 	walk_free(&walk);
 	return rc;
+}
+
+int
+mr_graph_explain(struct mr_graph *g, uint16_t port, uint32_t packet, mr_recorder_done_fn *done,
+    void *user, struct mr_error *error)
+{
+	return mr_graph_explain_sent(g, port, packet, done, NULL, user, error);
 }

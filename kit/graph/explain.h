@@ -16,6 +16,9 @@
  * Limits are asked whether they have a token left, for each packet by itself: of two pieces of
  * one packet only one may get the last token.
  *
+ * What is told to be sent is the packet as it leaves, but for what is done for a device that lacks
+ * it: checksums completed, super-frames cut (kit/port/port.h).
+ *
  * Ownership: takes the packet. The recording lives until `done` returns.
  * Threads: the control thread, beside running workers.
  * Errors: -ENODEV when nothing is received on the port, -ENOMEM; without `done` being called.
@@ -25,8 +28,14 @@
 
 #define MR_EXPLAIN_STEPS_MAX 64u
 
+/* Would be sent on `port`, by this branch of the recording; the packet is the graph's. */
+typedef void mr_explain_sent_fn(void *user, unsigned branch, uint16_t port, uint32_t packet);
+
 /* Explains `packet`, as if it had arrived on `port`; `done` is called once, with `user`. */
 MR_API int mr_graph_explain(struct mr_graph *, uint16_t port, uint32_t packet,
     mr_recorder_done_fn *done, void *user, struct mr_error *);
+/* Likewise; before it `sent` is called for each packet that would leave. */
+MR_API int mr_graph_explain_sent(struct mr_graph *, uint16_t port, uint32_t packet,
+    mr_recorder_done_fn *done, mr_explain_sent_fn *sent, void *user, struct mr_error *);
 
 #endif

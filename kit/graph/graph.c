@@ -53,6 +53,8 @@ mr_graph_create(struct mr_graph **out, const struct mr_graph_config *config, str
 	for (unsigned i = 0; i < config->workers; i++) {
 		rc = mr_worker_create(&g->workers[i], g, (uint16_t)i,
 		    config->cpus ? config->cpus[i] : -1, error);
+		if (!rc && config->flight.packets)
+			rc = flight_create(&g->workers[i]->flight, &config->flight, error);
 		if (rc)
 			goto fail;
 	}
@@ -204,6 +206,7 @@ mr_graph_add_port(struct mr_graph *g, struct mr_port *port, const uint16_t *work
 	for (unsigned i = 0; i < count; i++)
 		dp->workers[i] = workers[i];
 	dp->worker_count = (uint16_t)count;
+	dp->since = g->generation + 1;
 	dp->first = g->next_worker;
 	g->next_worker =
 	    (uint16_t)((g->next_worker + MR_MAX(port->rx_queues, (uint16_t)1)) % g->worker_count);
@@ -233,6 +236,12 @@ uint16_t
 mr_graph_input(const struct mr_graph *g, uint16_t port)
 {
 	return port < g->port_count && g->ports[port].port ? g->ports[port].node : UINT16_MAX;
+}
+
+uint16_t
+mr_graph_output(const struct mr_graph *g, uint16_t port)
+{
+	return port < g->port_count && g->ports[port].port ? g->ports[port].behind : UINT16_MAX;
 }
 
 int
@@ -385,8 +394,13 @@ publish(struct mr_graph *g, struct mr_plan **plans)
 		    atomic_exchange_explicit(&g->workers[w]->plan, plans[w], memory_order_seq_cst);
 		mr_worker_wake(g->workers[w]);
 	}
-	for (unsigned i = 0; i < g->node_count; i++)
-		g->nodes[i].built = g->nodes[i].class ? g->nodes[i].incarnation : 0;
+	for (unsigned i = 0; i < g->node_count; i++) {
+		struct draft_node *dn = &g->nodes[i];
+
+		if (dn->class && dn->built != dn->incarnation)
+			dn->since = g->generation;
+		dn->built = dn->class ? dn->incarnation : 0;
+	}
 	if (g->started)
 		mr_rcu_synchronize();
 	for (unsigned w = 0; w < g->worker_count; w++) {

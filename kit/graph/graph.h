@@ -23,6 +23,7 @@
  * cut into, and merged those that became segments of another one (mr_graph_totals).
  */
 
+#include "kit/graph/flight.h"
 #include "kit/graph/node.h"
 #include "kit/port/port.h"
 
@@ -46,6 +47,7 @@ struct mr_graph_config {
 	uint16_t workers;     /* 1 to MR_GRAPH_WORKERS_MAX */
 	enum mr_graph_mode mode;
 	uint32_t spin_us; /* how long an adaptive worker polls in vain before it sleeps */
+	struct mr_flight_config flight;
 };
 
 /* Nodes that every graph has. */
@@ -103,6 +105,8 @@ MR_API uint16_t mr_graph_input(const struct mr_graph *, uint16_t port);
 /* What nodes send on this port enters at this node instead, which sends with mr_verdict_send (it,
  * or the last of those it leads to); UINT16_MAX: nothing stands there. */
 MR_API int mr_graph_set_output(struct mr_graph *, uint16_t port, uint16_t node);
+/* The node that stands behind its output; UINT16_MAX: none, or no such port. */
+MR_API uint16_t mr_graph_output(const struct mr_graph *, uint16_t port);
 MR_API void mr_graph_set_port_up(struct mr_graph *, uint16_t port, bool up);
 
 MR_API int mr_graph_commit(struct mr_graph *, struct mr_error *);
@@ -129,6 +133,7 @@ struct mr_node_stats {
 	uint64_t held;
 	uint64_t drops[MR_NODE_DROPS_MAX];
 	uint64_t counters[MR_NODE_COUNTERS_MAX];
+	uint64_t edges[MR_NODE_EDGES_MAX]; /* packets that it sent along each */
 };
 struct mr_worker_stats {
 	int cpu; /* -1: not pinned */
@@ -144,6 +149,9 @@ struct mr_graph_totals {
 
 MR_API unsigned mr_graph_node_count(const struct mr_graph *); /* indices below it may be empty */
 MR_API int mr_graph_node_stats(const struct mr_graph *, uint16_t node, struct mr_node_stats *);
+/* Packets that the node gave to a port: to be sent, or first to what stands behind its output. */
+MR_API void mr_graph_node_sends(const struct mr_graph *, uint16_t node, uint16_t port,
+    uint64_t *sent, uint64_t *behind);
 /* Of mr_cycles(). */
 MR_API uint64_t mr_graph_hz(const struct mr_graph *);
 MR_API unsigned mr_graph_worker_count(const struct mr_graph *);

@@ -16,6 +16,7 @@
 #include <pthread.h>
 
 #include "kit/base/ring_spsc.h"
+#include "kit/graph/flight_int.h"
 #include "kit/graph/graph.h"
 #include "kit/graph/probe_int.h"
 
@@ -49,6 +50,9 @@ struct node_rt {
 	_Atomic uint64_t calls, packets, cycles;
 	_Atomic uint64_t held;   /* now: may fall */
 	_Atomic uint64_t *drops; /* [drop_count] */
+	uint16_t *flight_groups; /* [drop_count]: flight.c */
+	_Atomic uint64_t *edges; /* [edge_count]: packets that took each */
+	_Atomic uint64_t *sends; /* [OUT_SLOTS]: packets for each port */
 };
 
 struct plan_node {
@@ -77,6 +81,7 @@ struct plan_input {
 	int fd;
 };
 
+struct walk;
 struct mr_plan {
 	uint64_t generation;
 	uint32_t node_count;
@@ -97,6 +102,10 @@ struct mr_worker {
 	struct mr_plan *current;           /* the plan taken up */
 	const struct mr_probe_set *probes; /* of this pass; null: none */
 	struct mr_recorder *recorder;      /* of this pass; null: nothing was ever traced */
+	struct flight *flight;             /* null: there is none */
+	uint64_t vectors;                  /* received, of any kind: which one this is */
+	uint32_t drop_flow;                /* what is dropped now, this flow replayed; else none */
+	uint16_t drop_out;                 /* what is dropped now was to leave here; else none */
 	/* Held packets that the node which runs now has let go again: they may be free, or others. */
 	uint32_t released[RELEASED_MAX];
 	unsigned released_count;
@@ -108,6 +117,7 @@ struct mr_worker {
 	uint32_t seconds;
 	uint32_t ticked; /* the second in which nodes were last called for it */
 	uint16_t index;
+	struct walk *walk;  /* it only explains: explain.c */
 	uint32_t explained; /* the packet at the node, when it only explains */
 	uint64_t pending[MR_GRAPH_NODES_MAX / 64]; /* nodes with something to do, by rank */
 	uint64_t dirty[OUT_SLOTS / 64];            /* slots of out with something to flush */
@@ -144,6 +154,7 @@ struct draft_node {
 	uint16_t place_count;
 	uint32_t incarnation; /* tells a new node from an old one of the same index */
 	uint32_t built;       /* the incarnation that the runtime was made for */
+	uint64_t since;       /* the generation of its first plan */
 };
 
 struct draft_port {
@@ -153,6 +164,7 @@ struct draft_port {
 	uint16_t workers[MR_GRAPH_WORKERS_MAX];
 	uint16_t worker_count; /* 0: all */
 	uint16_t first;        /* the worker that queue 0 goes to */
+	uint64_t since;        /* the generation of its first plan */
 	bool up;
 };
 
@@ -222,8 +234,15 @@ void mr_worker_output_vector(struct mr_worker *, unsigned port, struct vector *)
 void mr_worker_drop(struct mr_worker *, struct node_rt *, unsigned reason, const uint32_t *packets,
     unsigned count);
 
+/* Drops what was to leave on this port. */
+void mr_worker_refuse(struct mr_worker *, unsigned port, unsigned reason, const uint32_t *packets,
+    unsigned count);
+
 /* explain.c: a packet that a node made while it explained becomes a branch of the recording. */
 void mr_worker_adopt(struct mr_worker *, uint32_t packet);
+/* Of packets that would leave. */
+void mr_worker_tell_sent(struct mr_worker *, uint16_t port, const uint32_t *packets,
+    unsigned count);
 
 /* output.c */
 void mr_worker_flush_slot(struct mr_worker *, unsigned slot);

@@ -202,6 +202,29 @@ assert_balanced(const struct bed *b, uint64_t received)
 	    t.sent);
 }
 
+/* What is counted along the edges is what the nodes got, and the ports. */
+static void
+assert_edges(const struct bed *b, uint64_t received)
+{
+	struct mr_node_stats s[3];
+	struct mr_graph_totals t;
+	uint64_t sent[3], behind;
+
+	mr_graph_totals(b->graph, &t);
+	for (unsigned i = 0; i < 3; i++)
+		assert_int_equal(mr_graph_node_stats(b->graph, b->nodes[i], &s[i]), 0);
+	assert_true(s[0].edges[CHAOS_BACK] > 100 && s[1].edges[CHAOS_BACK] > 10);
+	assert_int_equal(s[0].packets, received + s[0].edges[CHAOS_BACK] + s[1].edges[CHAOS_BACK]);
+	assert_int_equal(s[1].packets, s[0].edges[CHAOS_NEXT]);
+	assert_int_equal(s[2].packets, s[1].edges[CHAOS_NEXT]);
+	for (unsigned i = 0; i < 3; i++) {
+		mr_graph_node_sends(b->graph, b->nodes[i], 1, &sent[i], &behind);
+		assert_int_equal(behind, 0);
+	}
+	assert_int_equal(s[2].packets, sent[2]);
+	assert_int_equal(t.sent, sent[0] + sent[1] + sent[2]);
+}
+
 static void
 test_accounting_on_one_worker(void **state)
 {
@@ -217,6 +240,7 @@ test_accounting_on_one_worker(void **state)
 	assert_int_equal(mr_graph_node_stats(b.graph, b.nodes[0], &s), 0);
 	assert_true(s.packets >= 20000 && s.calls > 0 && s.cycles > 0);
 	assert_true(s.drops[CHAOS_DROP_ODD] > 500 && s.drops[CHAOS_DROP_COPY] > 200);
+	assert_edges(&b, 20000);
 	teardown(&b);
 }
 

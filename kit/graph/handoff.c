@@ -120,6 +120,7 @@ mr_worker_take_handed(struct mr_worker *w)
 		if (!w->from[i])
 			continue;
 		n = mr_spsc_get_burst_u64(w->from[i], items, MR_VECTOR_MAX);
+		w->vectors++;
 		for (unsigned k = 0; k < n; k++)
 			arrive(w, items[k]);
 		taken += n;

@@ -77,12 +77,13 @@ struct mr_node_run {
 	void *self;    /* the instance's state */
 	uint8_t *base; /* the arena: mr_packet_at(run->base, handle) */
 	struct mr_buffers *buffers;
-	_Atomic uint64_t *counters;       /* this worker's, one per class counter */
-	uint64_t now;                     /* mr_cycles() when this pass began */
-	uint64_t hz;                      /* of mr_cycles() */
-	uint32_t seconds;                 /* a monotonic clock, coarse */
-	uint16_t worker;                  /* for the calls that ask for a worker number */
-	uint16_t node;                    /* this instance's index */
+	_Atomic uint64_t *counters; /* this worker's, one per class counter */
+	uint64_t now;               /* mr_cycles() when this pass began */
+	uint64_t hz;                /* of mr_cycles() */
+	uint32_t seconds;           /* a monotonic clock, coarse */
+	uint16_t worker;            /* for the calls that ask for a worker number */
+	uint16_t stands_for; /* the same; in an explanation, a worker that may have the packet */
+	uint16_t node;       /* this instance's index */
 	const struct mr_port_view *ports; /* [port_count] */
 	uint32_t port_count;
 	struct mr_recorder *recorder;

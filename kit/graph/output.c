@@ -31,12 +31,6 @@ send_burst(struct mr_worker *w, const struct plan_port *pp, const uint32_t *pack
 	return sent;
 }
 
-static void
-refuse(struct mr_worker *w, unsigned reason, const uint32_t *packets, unsigned count)
-{
-	mr_worker_drop(w, w->current->nodes[MR_GRAPH_NODE_TX].rt, reason, packets, count);
-}
-
 /* One by one, since each packet's fate is written down after the device has it. */
 static void
 send_recorded(struct mr_worker *w, const struct plan_port *pp, const uint32_t *packets,
@@ -60,7 +54,7 @@ send_recorded(struct mr_worker *w, const struct plan_port *pp, const uint32_t *p
 			mr_record_end(w->recorder, &stands_for);
 		}
 		if (!sent)
-			refuse(w, MR_TX_DROP_FULL, &packets[i], 1);
+			mr_worker_refuse(w, pp->port->index, MR_TX_DROP_FULL, &packets[i], 1);
 	}
 }
 
@@ -78,7 +72,7 @@ send(struct mr_worker *w, const struct plan_port *pp, const uint32_t *packets, u
 	}
 	sent = send_burst(w, pp, packets, count);
 	if (mr_unlikely(sent < count))
-		refuse(w, MR_TX_DROP_FULL, packets + sent, count - sent);
+		mr_worker_refuse(w, pp->port->index, MR_TX_DROP_FULL, packets + sent, count - sent);
 }
 
 static bool
@@ -120,18 +114,18 @@ end_recordings(struct mr_worker *w, const struct plan_port *pp, const struct vec
 static void
 settle_and_send(struct mr_worker *w, const struct plan_port *pp, const struct vector *v)
 {
-	uint32_t ready[MR_VECTOR_MAX];
+	uint32_t ready[MR_VECTOR_MAX], unsettled[MR_PORT_UNSETTLED_MAX(MR_VECTOR_MAX)];
 	unsigned done = 0, consumed, failed, n, gone;
-	struct node_rt *tx = w->current->nodes[MR_GRAPH_NODE_TX].rt;
 
 	if (v->recorded)
 		end_recordings(w, pp, v);
 	while (done < v->count) {
 		failed = 0;
 		n = mr_port_settle(pp->port, w->index, v->packets + done, v->count - done,
-		    &consumed, ready, MR_VECTOR_MAX, &failed);
+		    &consumed, ready, MR_VECTOR_MAX, unsettled, &failed);
 		if (mr_unlikely(failed))
-			mr_counter_add(&tx->drops[MR_TX_DROP_UNSETTLED], failed);
+			mr_worker_refuse(w, pp->port->index, MR_TX_DROP_UNSETTLED, unsettled,
+			    failed);
 		/* Pieces beyond one for one are packets that the graph made. */
 		gone = consumed - failed;
 		if (n > gone)
@@ -139,7 +133,8 @@ settle_and_send(struct mr_worker *w, const struct plan_port *pp, const struct ve
 		send(w, pp, ready, n, false);
 		done += consumed;
 		if (mr_unlikely(consumed == 0)) { /* larger than `ready`: cannot be sent */
-			refuse(w, MR_TX_DROP_UNSETTLED, v->packets + done, 1);
+			mr_worker_refuse(w, pp->port->index, MR_TX_DROP_UNSETTLED,
+			    v->packets + done, 1);
 			done++;
 		}
 	}
@@ -149,6 +144,7 @@ settle_and_send(struct mr_worker *w, const struct plan_port *pp, const struct ve
 static void
 explain_output(struct mr_worker *w, const struct plan_port *pp, const struct vector *v)
 {
+	mr_worker_tell_sent(w, pp->port->index, v->packets, v->count);
 	end_recordings(w, pp, v);
 	mr_packets_free(w->graph->buffers, w->index, v->packets, v->count);
 }
@@ -173,7 +169,7 @@ mr_worker_flush_slot(struct mr_worker *w, unsigned slot)
 	count = v->count;
 	start = mr_cycles();
 	if (mr_unlikely(!pp->port || !pp->up))
-		refuse(w, MR_TX_DROP_NO_PORT, v->packets, count);
+		mr_worker_refuse(w, port, MR_TX_DROP_NO_PORT, v->packets, count);
 	else if (mr_unlikely(pp->owner != w->index))
 		mr_worker_handoff(w, pp->owner, HANDOFF_PORT | MR_VERDICT_FINAL | port, v->packets,
 		    count);

@@ -39,10 +39,12 @@ mr_replay_enter(struct mr_node_run *run, unsigned edge, const uint32_t *packets,
     bool recorded)
 {
 	struct mr_worker *w = run->owner;
+	const struct plan_node *pn = &w->current->nodes[run->node];
 
-	if (count)
-		mr_worker_enter(w, w->current->nodes[run->node].edges[edge], packets, count,
-		    recorded);
+	if (!count)
+		return;
+	mr_counter_add(&pn->rt->edges[edge], count);
+	mr_worker_enter(w, pn->edges[edge], packets, count, recorded);
 }
 
 static struct node_rt *
@@ -54,8 +56,8 @@ runtime(const struct mr_node_run *run, uint16_t node)
 }
 
 void
-mr_replay_drop(struct mr_node_run *run, uint16_t node, unsigned reason, const uint32_t *packets,
-    unsigned count)
+mr_replay_drop(struct mr_node_run *run, uint16_t node, unsigned reason, uint32_t flow,
+    const uint32_t *packets, unsigned count)
 {
 	struct mr_worker *w = run->owner;
 	struct node_rt *rt = runtime(run, node);
@@ -65,7 +67,9 @@ mr_replay_drop(struct mr_node_run *run, uint16_t node, unsigned reason, const ui
 		rt = w->current->nodes[MR_GRAPH_NODE_RX].rt;
 		reason = MR_RX_DROP_NO_VERDICT;
 	}
+	w->drop_flow = flow;
 	mr_worker_drop(w, rt, reason, packets, count);
+	w->drop_flow = MR_FLIGHT_NO_FLOW;
 }
 
 static void

@@ -31,8 +31,9 @@ MR_API struct mr_recorder *mr_replay_recorder(const struct mr_node_run *);
 MR_API void mr_replay_enter(struct mr_node_run *, unsigned edge, const uint32_t *packets,
     unsigned count, bool recorded);
 
-/* Drops packets of the vector (verdict MR_VERDICT_GONE) in another node's name. */
-MR_API void mr_replay_drop(struct mr_node_run *, uint16_t node, unsigned reason,
+/* Drops packets of the vector (verdict MR_VERDICT_GONE) in another node's name, replayed by the flow
+ * of this index. */
+MR_API void mr_replay_drop(struct mr_node_run *, uint16_t node, unsigned reason, uint32_t flow,
     const uint32_t *packets, unsigned count);
 
 /* Another node's hooks and accounts; no-ops when it has none. */

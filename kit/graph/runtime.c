@@ -47,6 +47,8 @@ mr_worker_create(struct mr_worker **out, struct mr_graph *g, uint16_t index, int
 	w->index = index;
 	w->cpu = cpu;
 	w->epoll = -1;
+	w->drop_flow = MR_FLIGHT_NO_FLOW;
+	w->drop_out = MR_FLIGHT_NO_PORT;
 	w->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (w->wake < 0) {
 		rc = mr_error_set(error, -errno, "worker %u: no event descriptor: %s", index,
@@ -116,6 +118,7 @@ mr_worker_destroy(struct mr_worker *w)
 	for (unsigned i = 0; w->rt && i < MR_GRAPH_NODES_MAX; i++)
 		mr_node_rt_destroy(w->rt[i]);
 	free(w->rt);
+	flight_destroy(w->flight);
 	while ((v = w->free_vectors) != NULL) {
 		w->free_vectors = v->next;
 		free(v);
@@ -137,12 +140,16 @@ mr_node_rt_create(struct mr_worker *w, uint16_t node, const struct mr_node_class
 	    aligned_alloc(MR_CACHE_LINE, MR_ALIGN_UP(sizeof(*rt), (size_t)MR_CACHE_LINE));
 	size_t counters = MR_MAX(class->counter_count, (uint16_t)1);
 	size_t drops = MR_MAX(class->drop_count, (uint16_t)1);
+	size_t edges = MR_MAX(class->edge_count, (uint16_t)1);
 
 	if (!rt)
 		return NULL;
 	memset(rt, 0, sizeof(*rt));
 	rt->class = class;
 	rt->drops = calloc(drops, sizeof(*rt->drops));
+	rt->flight_groups = calloc(drops, sizeof(*rt->flight_groups));
+	rt->edges = calloc(edges, sizeof(*rt->edges));
+	rt->sends = calloc(OUT_SLOTS, sizeof(*rt->sends));
 	rt->run = (struct mr_node_run){
 		.self = self,
 		.base = w->graph->buffers->base,
@@ -150,10 +157,11 @@ mr_node_rt_create(struct mr_worker *w, uint16_t node, const struct mr_node_class
 		.counters = calloc(counters, sizeof(*rt->run.counters)),
 		.hz = w->graph->hz,
 		.worker = w->index,
+		.stands_for = w->index,
 		.node = node,
 		.owner = w,
 	};
-	if (!rt->drops || !rt->run.counters) {
+	if (!rt->drops || !rt->flight_groups || !rt->edges || !rt->sends || !rt->run.counters) {
 		mr_node_rt_destroy(rt);
 		return NULL;
 	}
@@ -166,6 +174,9 @@ mr_node_rt_destroy(struct node_rt *rt)
 	if (!rt)
 		return;
 	free(rt->drops);
+	free(rt->flight_groups);
+	free(rt->edges);
+	free(rt->sends);
 	free(rt->run.counters);
 	free(rt);
 }

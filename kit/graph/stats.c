@@ -89,8 +89,30 @@ mr_graph_node_stats(const struct mr_graph *g, uint16_t node, struct mr_node_stat
 			out->drops[i] += mr_counter_get(&rt->drops[i]);
 		for (unsigned i = 0; i < dn->class->counter_count; i++)
 			out->counters[i] += mr_counter_get(&rt->run.counters[i]);
+		for (unsigned i = 0; i < dn->class->edge_count; i++)
+			out->edges[i] += mr_counter_get(&rt->edges[i]);
 	}
 	return 0;
+}
+
+void
+mr_graph_node_sends(const struct mr_graph *g, uint16_t node, uint16_t port, uint64_t *sent,
+    uint64_t *behind)
+{
+	uint64_t first = 0, final = 0;
+
+	for (unsigned w = 0; w < g->worker_count && node < g->node_count && port < MR_PORT_MAX;
+	     w++) {
+		const struct node_rt *rt = g->workers[w]->rt[node];
+
+		if (!rt || rt->class != g->nodes[node].class)
+			continue;
+		first += mr_counter_get(&rt->sends[port]);
+		final += mr_counter_get(&rt->sends[OUT_FINAL + port]);
+	}
+	/* Where nothing stands behind the output, both are sent. */
+	*behind = mr_graph_output(g, port) == UINT16_MAX ? 0 : first;
+	*sent = final + first - *behind;
 }
 
 uint64_t

@@ -135,6 +135,7 @@ receive(struct mr_worker *w, const struct plan_input *in, uint64_t *stamp)
 	mr_counter_add(&rx->cycles, now - *stamp);
 	*stamp = now;
 	mr_counter_add(&w->received, n);
+	w->vectors++;
 	if (mr_unlikely(w->probes))
 		probe_rx(w, v);
 	if (mr_likely(in->node >= MR_GRAPH_NODE_FIRST)) {
@@ -242,6 +243,7 @@ mr_worker_inject(struct mr_worker *w, uint16_t node, const uint32_t *packets, un
 		}
 		v->count = MR_MIN(count - i, MR_VECTOR_MAX);
 		memcpy(v->packets, packets + i, v->count * sizeof(*packets));
+		w->vectors++;
 		if (mr_unlikely(w->probes))
 			probe_rx(w, v);
 		mr_worker_enter_vector(w, node, v);
@@ -255,6 +257,7 @@ static mr_noinline void
 run_ticks(struct mr_worker *w, uint64_t *stamp)
 {
 	w->ticked = w->seconds;
+	w->vectors++;
 	for (unsigned i = 0; i < w->current->node_count; i++) {
 		struct plan_node *pn = &w->current->nodes[i];
 

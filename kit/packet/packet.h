@@ -61,6 +61,9 @@ enum mr_packet_flag {
 	MR_PACKET_MARKED = 1u << 7,
 	/* Its source was made a service's by a load balancer: NAT leaves it alone. */
 	MR_PACKET_TRANSLATED = 1u << 8,
+	/* Made for an explanation from a flow's key: nothing else that it says (TCP's numbers, a
+	 * checksum) may be held against it. */
+	MR_PACKET_IMAGINED = 1u << 9,
 };
 /* From here on: through how many pairs of ports it went within the graph (nf/interface). */
 #define MR_PACKET_JOINS_SHIFT 13

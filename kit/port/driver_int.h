@@ -81,6 +81,7 @@ port_swallow(struct mr_buffers *b, unsigned worker, const uint32_t *packets, uns
 
 /* mr_port_settle for other capabilities than the port's. */
 unsigned port_settle_for(struct mr_port *, uint32_t caps, unsigned worker, const uint32_t *in,
-    unsigned count, unsigned *consumed, uint32_t *out, unsigned room, unsigned *failed);
+    unsigned count, unsigned *consumed, uint32_t *out, unsigned room, uint32_t *failures,
+    unsigned *failed);
 
 #endif

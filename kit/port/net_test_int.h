@@ -135,7 +135,7 @@ net_wire_half(struct net_wire *w, unsigned from)
 
 				out->caps = 0;
 				made = mr_port_settle(out, 0, h + done, n - done, &consumed, ready,
-				    256, &w->failed);
+				    256, NULL, &w->failed);
 				out->caps = caps;
 				w->pieces += made - (consumed - w->failed);
 				for (i = 0; i < made; i++) {

@@ -203,8 +203,11 @@ MR_API bool mr_option_bool(const struct mr_option_desc *, const struct mr_port_c
  * MR_PACKET_TX_WORK flags or chains need it. Reads `in`, writes to `out` (room
  * for `room` handles) what to send instead, owning both; returns how many. Stops
  * early when `out` is full: *consumed says how many of `in` were taken. What
- * cannot be settled (no buffer, not cuttable) is freed and added to *failed. */
+ * cannot be settled (no buffer, not cuttable) is added to *failed, and given back in `failures`
+ * (room for MR_PORT_UNSETTLED_MAX(room) with count <= room); null: freed. */
+#define MR_PORT_UNSETTLED_MAX(room) (2 * (room))
 MR_API unsigned mr_port_settle(struct mr_port *, unsigned worker, const uint32_t *in,
-    unsigned count, unsigned *consumed, uint32_t *out, unsigned room, unsigned *failed);
+    unsigned count, unsigned *consumed, uint32_t *out, unsigned room, uint32_t *failures,
+    unsigned *failed);
 
 #endif

@@ -50,9 +50,20 @@ settle_one(struct mr_port *port, uint32_t caps, unsigned worker, uint32_t handle
 	return 1;
 }
 
+static void
+fail(struct mr_buffers *b, unsigned worker, uint32_t packet, uint32_t *failures, unsigned *failed)
+{
+	if (failures)
+		failures[*failed] = packet;
+	else
+		mr_packets_free(b, worker, &packet, 1);
+	++*failed;
+}
+
 unsigned
 port_settle_for(struct mr_port *port, uint32_t caps, unsigned worker, const uint32_t *in,
-    unsigned count, unsigned *consumed, uint32_t *out, unsigned room, unsigned *failed)
+    unsigned count, unsigned *consumed, uint32_t *out, unsigned room, uint32_t *failures,
+    unsigned *failed)
 {
 	struct mr_buffers *b = port->buffers;
 	unsigned n = 0, i, kept;
@@ -69,8 +80,7 @@ port_settle_for(struct mr_port *port, uint32_t caps, unsigned worker, const uint
 		if (made == -ENOSPC && n)
 			break; /* it comes first in the next round */
 		if (made < 0) {
-			mr_packets_free(b, worker, &in[i], 1);
-			++*failed;
+			fail(b, worker, in[i], failures, failed);
 			continue;
 		}
 		kept = n;
@@ -78,8 +88,7 @@ port_settle_for(struct mr_port *port, uint32_t caps, unsigned worker, const uint
 			uint32_t piece = out[n + (unsigned)j];
 
 			if (!(caps & MR_PORT_TX_CHAIN) && linearise(b, worker, piece)) {
-				mr_packets_free(b, worker, &piece, 1);
-				++*failed;
+				fail(b, worker, piece, failures, failed);
 			} else {
 				out[kept++] = piece;
 			}
@@ -92,7 +101,8 @@ port_settle_for(struct mr_port *port, uint32_t caps, unsigned worker, const uint
 
 unsigned
 mr_port_settle(struct mr_port *port, unsigned worker, const uint32_t *in, unsigned count,
-    unsigned *consumed, uint32_t *out, unsigned room, unsigned *failed)
+    unsigned *consumed, uint32_t *out, unsigned room, uint32_t *failures, unsigned *failed)
 {
-	return port_settle_for(port, port->caps, worker, in, count, consumed, out, room, failed);
+	return port_settle_for(port, port->caps, worker, in, count, consumed, out, room, failures,
+	    failed);
 }

@@ -70,7 +70,7 @@ test_nothing(void **state)
 
 	for (i = 0; i < 8; i++)
 		in[i] = tcp_packet(t.buffers, i, false);
-	assert_int_equal(mr_port_settle(t.port, 0, in, 8, &consumed, out, 8, &failed), 8);
+	assert_int_equal(mr_port_settle(t.port, 0, in, 8, &consumed, out, 8, NULL, &failed), 8);
 	assert_int_equal(consumed, 8);
 	assert_int_equal(failed, 0);
 	assert_memory_equal(in, out, sizeof(in));
@@ -87,7 +87,7 @@ test_checksum(void **state)
 
 	for (i = 0; i < 4; i++) /* odd, even, a chain */
 		in[i] = tcp_packet(t.buffers, 101 + i * 1001, true);
-	n = mr_port_settle(t.port, 0, in, 4, &consumed, out, 8, &failed);
+	n = mr_port_settle(t.port, 0, in, 4, &consumed, out, 8, NULL, &failed);
 	assert_int_equal(n, 4);
 	assert_int_equal(consumed, 4);
 	for (i = 0; i < 4; i++) {
@@ -99,7 +99,7 @@ test_checksum(void **state)
 	/* Who can do it gets it as it was. */
 	t.port->caps |= MR_PORT_TX_CSUM;
 	in[0] = tcp_packet(t.buffers, 100, true);
-	assert_int_equal(mr_port_settle(t.port, 0, in, 1, &consumed, out, 8, &failed), 1);
+	assert_int_equal(mr_port_settle(t.port, 0, in, 1, &consumed, out, 8, NULL, &failed), 1);
 	assert_int_equal(mr_packet_at(t.buffers->base, out[0])->flags, MR_PACKET_CSUM_PARTIAL);
 	assert_false(whole_and_right(t.buffers, out[0]));
 	mr_packets_free(t.buffers, 0, out, 1);
@@ -126,7 +126,7 @@ test_super_frames(void **state)
 	}
 	for (rounds = 0; at < 4; rounds++) {
 		assert_true(rounds < 4);
-		n = mr_port_settle(t.port, 0, in + at, 4 - at, &consumed, out, 12, &failed);
+		n = mr_port_settle(t.port, 0, in + at, 4 - at, &consumed, out, 12, NULL, &failed);
 		assert_true(consumed > 0);
 		at += consumed;
 		pieces += n;
@@ -150,7 +150,7 @@ test_super_frames(void **state)
 	t.port->caps = MR_PORT_TX_CSUM;
 	in[0] = tcp_packet(t.buffers, 3000, true);
 	mr_packet_at(t.buffers->base, in[0])->flags |= MR_PACKET_GSO_TCP4;
-	n = mr_port_settle(t.port, 0, in, 1, &consumed, out, 12, &failed);
+	n = mr_port_settle(t.port, 0, in, 1, &consumed, out, 12, NULL, &failed);
 	assert_int_equal(n, 3); /* no gso_size: as the MTU of 1500 wants, 1460 each */
 	for (i = 0; i < n; i++) {
 		struct mr_packet *p = mr_packet_at(t.buffers->base, out[i]);
@@ -184,7 +184,7 @@ test_failures(void **state)
 	in[4] = tcp_packet(t.buffers, 1800, false); /* a chain that fits one buffer */
 	in[5] = tcp_packet(t.buffers, 5, false);
 	assert_int_equal(mr_packet_at(t.buffers->base, in[4])->segments, 2);
-	n = mr_port_settle(t.port, 0, in, 6, &consumed, out, 4, &failed);
+	n = mr_port_settle(t.port, 0, in, 6, &consumed, out, 4, NULL, &failed);
 	assert_int_equal(consumed, 6);
 	assert_int_equal(failed, 4);
 	assert_int_equal(n, 2);

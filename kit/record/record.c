@@ -40,6 +40,7 @@ mr_recorder_destroy(struct mr_recorder *r)
 		return;
 	free(r->slots);
 	free(r->free);
+	free(r->rehearsed);
 	free(r);
 }
 
@@ -187,4 +188,40 @@ mr_op_kind_name(enum mr_op_kind kind)
 	};
 
 	return (unsigned)kind < MR_ARRAY_COUNT(names) ? names[kind] : "?";
+}
+
+void
+mr_record_rehearse(struct mr_recorder *r, const void *owner, const void *key, size_t len,
+    uint64_t value)
+{
+	struct mr_rehearsed *e;
+
+	if (!mr_record_is_dry(r) || len > MR_REHEARSED_KEY ||
+	    r->rehearsed_count == MR_REHEARSED_MAX)
+		return;
+	if (!r->rehearsed)
+		r->rehearsed = calloc(MR_REHEARSED_MAX, sizeof(*r->rehearsed));
+	if (!r->rehearsed)
+		return;
+	e = &r->rehearsed[r->rehearsed_count++];
+	e->owner = owner;
+	e->value = value;
+	e->len = (uint32_t)len;
+	memcpy(e->key, key, len);
+}
+
+bool
+mr_record_rehearsed(const struct mr_recorder *r, const void *owner, const void *key, size_t len,
+    uint64_t *value)
+{
+	/* The last one first: it stands for those before it. */
+	for (unsigned i = mr_record_is_dry(r) ? r->rehearsed_count : 0; i-- > 0;) {
+		const struct mr_rehearsed *e = &r->rehearsed[i];
+
+		if (e->owner != owner || e->len != len || memcmp(e->key, key, len) != 0)
+			continue;
+		*value = e->value;
+		return true;
+	}
+	return false;
 }

@@ -131,6 +131,17 @@ enum mr_record_reader {
 	MR_RECORD_READERS,
 };
 
+/* What an explanation has made of state so far, which nobody else sees: a later node of the same walk
+ * asks for it where it finds nothing in its tables. */
+#define MR_REHEARSED_MAX 16u
+#define MR_REHEARSED_KEY 48u
+struct mr_rehearsed {
+	const void *owner;
+	uint64_t value;
+	uint32_t len;
+	uint8_t key[MR_REHEARSED_KEY];
+};
+
 struct mr_recorder {
 	bool dry; /* an explanation: nodes leave no trace of it but the recording */
 	struct mr_recording *slots; /* [count]; slot s stands for record number s + 1 */
@@ -138,6 +149,8 @@ struct mr_recorder {
 	uint16_t free_count;
 	uint16_t node; /* the node that runs now, set by the graph */
 	uint16_t *free;
+	struct mr_rehearsed *rehearsed; /* [MR_REHEARSED_MAX]; null until something is */
+	uint16_t rehearsed_count;
 	struct {
 		mr_recorder_done_fn *done;
 		void *user;
@@ -155,6 +168,13 @@ mr_record_is_dry(const struct mr_recorder *r)
 {
 	return r && r->dry;
 }
+
+/* In an explanation: from here on `owner` has something under this key, as if it had made it. */
+MR_API void mr_record_rehearse(struct mr_recorder *, const void *owner, const void *key, size_t len,
+    uint64_t value);
+/* Whether it has, and what. */
+MR_API bool mr_record_rehearsed(const struct mr_recorder *, const void *owner, const void *key,
+    size_t len, uint64_t *value);
 
 /* Attaches a fresh recording to a packet; false when all slots are in use. */
 MR_API bool mr_recorder_attach(struct mr_recorder *, struct mr_packet *, uint32_t tag);

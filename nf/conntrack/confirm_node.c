@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "nf/conntrack/proxy_int.h"
+#include "nf/conntrack/track_int.h"
 
 struct pass {
 	const struct ct_side *side;
@@ -109,8 +110,12 @@ create(const struct pass *s, uint32_t packet, struct mr_packet *p, struct ct_pac
 	uint32_t limit = atomic_load_explicit(&t->zones[zone].limit, memory_order_relaxed);
 	uint32_t cookie = 0, proxied = 0;
 	bool counted = false;
+	uint64_t begun;
 
 	mr_record_uncacheable(s->rec, p, "begins a connection");
+	/* It has, in this explanation: with a line, it would not be here. */
+	if (s->dry && mr_record_rehearsed(s->rec, s->table, &packet, sizeof(packet), &begun))
+		return mr_verdict_edge(0);
 	k->hash = ct_hash(t, &k->key);
 	index = ct_find(t, worker, &k->key, k->hash, now, &word);
 	if (index)
@@ -125,6 +130,9 @@ create(const struct pass *s, uint32_t packet, struct mr_packet *p, struct ct_pac
 	if (s->dry) {
 		if (most && ct_sources_count(t->sources, &k->key, k->swapped) >= most)
 			return mr_verdict_drop(CT_CONFIRM_DROP_SOURCE);
+		mr_record_rehearse(s->rec, s->table, &k->key, sizeof(k->key),
+		    k->swapped ? CT_REHEARSED_BEGUN_SWAPPED : CT_REHEARSED_BEGUN);
+		mr_record_rehearse(s->rec, s->table, &packet, sizeof(packet), 0);
 		return mr_verdict_edge(0);
 	}
 	if (most && !ct_sources_enter(t->sources, &k->key, k->swapped, most, &counted))

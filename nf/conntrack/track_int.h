@@ -27,4 +27,12 @@ mr_verdict_t ct_piece(const struct ct_pass *, uint32_t packet, struct mr_packet 
 void ct_lead(const struct ct_pass *, struct mr_packet *, const struct ct_packet *, uint16_t zone);
 void ct_track_tick(struct mr_node_run *);
 
+/* In an explanation (mr_record_rehearse): what it did to a connection. */
+enum ct_rehearsed {
+	CT_REHEARSED_NOTHING,
+	CT_REHEARSED_ENDED,
+	CT_REHEARSED_BEGUN, /* the lowest bit: by the key's second end */
+	CT_REHEARSED_BEGUN_SWAPPED,
+};
+
 #endif

@@ -44,7 +44,8 @@ static bool
 sum_is_bad(const struct ct_pass *s, uint32_t packet, const struct mr_packet *p,
     const struct ct_packet *k)
 {
-	return (s->options & CT_CHECKSUM) && ct_sum_is_bad(k, s->run->buffers, packet, p);
+	return (s->options & CT_CHECKSUM) && !(p->flags & MR_PACKET_IMAGINED) &&
+	    ct_sum_is_bad(k, s->run->buffers, packet, p);
 }
 
 /* -- recordings --------------------------------------------------------------------------- */
@@ -96,6 +97,27 @@ record_call(const struct ct_pass *s, const struct mr_packet *p, const struct ct_
 		    k->proto != MR_IP_PROTO_TCP && !fresh && (word & CT_REPLIED));
 }
 
+/* What became of its connection in this explanation. */
+static enum ct_rehearsed
+rehearsed(const struct ct_pass *s, const struct ct_packet *k)
+{
+	uint64_t value;
+
+	return mr_record_rehearsed(s->rec, s->core->table, &k->key, sizeof(k->key), &value)
+	    ? (enum ct_rehearsed)value
+	    : CT_REHEARSED_NOTHING;
+}
+
+/* 0: there is none, or it ended in this explanation. */
+static uint32_t
+find(const struct ct_pass *s, const struct ct_packet *k, uint32_t *word)
+{
+	uint32_t index =
+	    ct_find(s->core->table, s->run->worker, &k->key, k->hash, s->run->seconds, word);
+
+	return mr_unlikely(s->dry) && rehearsed(s, k) == CT_REHEARSED_ENDED ? 0 : index;
+}
+
 /* -- a connection's packet ---------------------------------------------------------------- */
 
 static mr_verdict_t
@@ -138,6 +160,11 @@ rehearse(const struct ct_pass *s, uint32_t index, const struct ct_packet *k, str
 	uint8_t timeout;
 	enum ct_outcome outcome;
 
+	if (p->flags & MR_PACKET_IMAGINED) {
+		*state = atomic_load_explicit(&s->core->table->lines[index].state,
+		    memory_order_relaxed);
+		return CT_ACCEPT;
+	}
 	memcpy(&line, &s->core->table->lines[index], sizeof(line));
 	memcpy(&cold, &s->core->table->cold[index], sizeof(cold));
 	outcome = ct_advance(&line, &cold, k, p, dir, s->run->seconds, word, &timeout);
@@ -204,6 +231,13 @@ proxied(const struct ct_pass *s, uint32_t packet, struct mr_packet *p, const str
 }
 
 static mr_verdict_t
+goes_on(const struct ct_pass *s, struct mr_packet *p, bool reply)
+{
+	mr_record_uncacheable(s->rec, p, "its connection changes");
+	return ct_say(s, p, 0, reply ? MR_TRACK_ESTABLISHED : MR_TRACK_NEW, reply);
+}
+
+static mr_verdict_t
 flow(const struct ct_pass *s, uint32_t packet, struct mr_packet *p, const struct ct_packet *k,
     uint16_t zone)
 {
@@ -218,7 +252,9 @@ flow(const struct ct_pass *s, uint32_t packet, struct mr_packet *p, const struct
 	if (k->check && sum_is_bad(s, packet, p, k))
 		return invalid(s, p, zone);
 	do {
-		index = ct_find(t, worker, &k->key, k->hash, now, &word);
+		index = find(s, k, &word);
+		if (!index && mr_unlikely(s->dry) && rehearsed(s, k) >= CT_REHEARSED_BEGUN)
+			return goes_on(s, p, k->swapped != (rehearsed(s, k) & 1));
 		if (!index)
 			return begin(s, packet, p, k, zone);
 		c = &t->lines[index];
@@ -228,6 +264,8 @@ flow(const struct ct_pass *s, uint32_t packet, struct mr_packet *p, const struct
 	if (mr_unlikely(s->dry)) {
 		outcome = rehearse(s, index, k, p, dir, &word, &state);
 		ct_unlock(c, before);
+		if (outcome == CT_DESTROY)
+			mr_record_rehearse(s->rec, t, &k->key, sizeof(k->key), CT_REHEARSED_ENDED);
 	} else if (mr_unlikely(word & CT_PROXIED)) {
 		outcome = proxied(s, packet, p, k, index, dir, &word, &timeout, &verdict);
 		state = atomic_load_explicit(&c->state, memory_order_relaxed);
@@ -281,8 +319,9 @@ about(const struct ct_pass *s, uint32_t packet, struct mr_packet *p, const struc
 
 	mr_record_uncacheable(s->rec, p, "an ICMP error");
 	if (!sum_is_bad(s, packet, p, k))
-		index = ct_find(s->core->table, s->run->worker, &k->key, k->hash, s->run->seconds,
-		    &word);
+		index = find(s, k, &word);
+	if (!index && mr_unlikely(s->dry) && rehearsed(s, k) >= CT_REHEARSED_BEGUN)
+		return ct_say(s, p, 0, MR_TRACK_RELATED, k->swapped == (rehearsed(s, k) & 1));
 	if (!index)
 		return invalid(s, p, zone);
 	if (!s->dry)

@@ -299,7 +299,7 @@ mr_lanes_find(struct mr_dataplane *dp, uint16_t interface, uint32_t packet,
 }
 
 static const struct mr_nf_listing listings[] = {
-	{ "flows", "flows", "interface|protocol|address|port|top|by|program", "address" },
+	{ "flows", "flows", "interface|protocol|address|port|flow|top|by|program", "address" },
 	{ 0 },
 };
 

@@ -119,6 +119,13 @@ hide_tunnel(uint8_t *frame, unsigned len)
 	memcpy(ip + 10, &check, 2);
 }
 
+void
+bed_hide(uint8_t *frame, unsigned len)
+{
+	hide_fragment(frame, len);
+	hide_tunnel(frame, len);
+}
+
 static void
 keep(struct bed_port *bp, uint32_t packet)
 {
@@ -145,8 +152,7 @@ keep(struct bed_port *bp, uint32_t packet)
 	bed_must(plane->bed,
 	    mr_packet_read(plane->buffers, packet, 0, plane->bytes + s->at, s->len) == s->len);
 	plane->byte_count += s->len;
-	hide_fragment(plane->bytes + s->at, s->len);
-	hide_tunnel(plane->bytes + s->at, s->len);
+	bed_hide(plane->bytes + s->at, s->len);
 	if (s->len >= 12)
 		memcpy(&magic, plane->bytes + s->at + s->len - 12, 4);
 	if (magic == MAGIC) {
@@ -162,6 +168,8 @@ port_tx(struct mr_port *port, unsigned queue, unsigned worker, const uint32_t *p
 	struct bed_port *bp = port_of(port);
 
 	(void)queue;
+	if (bp->full)
+		return 0;
 	if (bp->sink)
 		bp->sink(bp, worker, packets, count);
 	else

@@ -70,6 +70,7 @@ struct bed_port {
 	struct bed_plane *plane;
 	struct mr_port *port;
 	_Atomic int link;
+	bool full; /* takes nothing that is sent */
 	uint32_t waiting[MR_VECTOR_MAX];
 	unsigned wait_count;
 	/* Packets made on the worker's thread, where a test wants that. */
@@ -132,6 +133,8 @@ bool bed_give(struct bed *, unsigned port, const uint8_t *bytes, unsigned len, u
     unsigned flags);
 /* Whether a piece of a packet may be given now. */
 bool bed_may_give_piece(struct bed *);
+/* Takes out of a frame that leaves what is drawn from the cycles. */
+void bed_hide(uint8_t *frame, unsigned len);
 /* Passes until nothing moves, then what left is compared and forgotten. */
 void bed_run(struct bed *);
 /* Control looks after what is due; `ms` pass before. */

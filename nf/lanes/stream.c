@@ -7,6 +7,7 @@
  *	protocol=P		tcp, udp, icmp, icmpv6 or a number
  *	address=A		either end is in this prefix
  *	port=N			either port
+ *	flow=WORKER:INDEX	this one
  *	top=N by=packets|bytes	these only, the largest first
  *	program=true		and what is done to them, in words
  *	form=text|json|count
@@ -43,6 +44,9 @@ struct flows {
 	bool program, by_bytes, told;
 	int interface, protocol, port; /* -1: any */
 	struct mr_query_prefix address;
+	bool one; /* only this: */
+	unsigned one_worker;
+	uint32_t one_index;
 	unsigned worker;
 	uint32_t index; /* the last one seen */
 	uint64_t found;
@@ -83,6 +87,8 @@ next(struct flows *q, struct shown *s, unsigned *budget)
 		}
 		q->index++;
 		(*budget)--;
+		if (q->one && (q->worker != q->one_worker || q->index != q->one_index))
+			continue;
 		if (!mr_lane_peek(q->lane, q->worker, q->index, &s->flow) ||
 		    !matches(q, &s->flow.key))
 			continue;
@@ -191,10 +197,10 @@ print_json(struct flows *q, const struct shown *s, const char *program)
 	inet_ntop(family, key->src, src, sizeof(src));
 	inet_ntop(family, key->dst, dst, sizeof(dst));
 	put(q,
-	    "{\"interface\":\"%s\",\"worker\":%u,\"vlan\":%u,\"protocol\":%u,\"source\":\"%s\","
+	    "{\"interface\":\"%s\",\"flow\":\"%u:%u\",\"worker\":%u,\"vlan\":%u,\"protocol\":%u,\"source\":\"%s\","
 	    "\"destination\":\"%s\",\"source-port\":%u,\"destination-port\":%u,\"packets\":%llu,"
 	    "\"bytes\":%llu,\"age\":%u,\"idle\":%u,\"offloaded\":%s",
-	    name_of(q, key), s->worker, MR_FLOW_WHERE_VLAN(key->where),
+	    name_of(q, key), s->worker, s->index, s->worker, MR_FLOW_WHERE_VLAN(key->where),
 	    MR_FLOW_WHERE_PROTO(key->where), src, dst, mr_be16(key->sport), mr_be16(key->dport),
 	    (unsigned long long)s->flow.packets, (unsigned long long)s->flow.bytes, s->flow.age,
 	    s->flow.idle, mr_lane_is_offloaded(q->lane, s->worker, s->index) ? "true" : "false");
@@ -312,6 +318,20 @@ read_top(struct flows *q, const struct mr_nf_query *query, struct mr_error *erro
 }
 
 static int
+read_one(struct flows *q, const struct mr_nf_query *query, struct mr_error *error)
+{
+	const char *given = query->value(query->arg, "flow");
+	int end = 0;
+
+	if (!given)
+		return 0;
+	if (sscanf(given, "%u:%u%n", &q->one_worker, &q->one_index, &end) != 2 || given[end])
+		return mr_error_set(error, -EINVAL, "\"%s\" is no flow: WORKER:INDEX", given);
+	q->one = true;
+	return 0;
+}
+
+static int
 read_query(struct flows *q, const struct mr_nf_query *query, struct mr_error *error)
 {
 	const char *given = query->value(query->arg, "program");
@@ -328,6 +348,8 @@ read_query(struct flows *q, const struct mr_nf_query *query, struct mr_error *er
 		rc = mr_query_prefix(query, "address", &q->address, error);
 	if (!rc)
 		rc = mr_query_number(query, "port", 0, UINT16_MAX, "port", &q->port, error);
+	if (!rc)
+		rc = read_one(q, query, error);
 	if (!rc)
 		rc = read_top(q, query, error);
 	return rc;

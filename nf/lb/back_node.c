@@ -130,7 +130,7 @@ piece(const struct lb_pass *s, struct mr_packet *p, struct lb_packet *k)
 {
 	mr_node_count(s->run, LB_NODE_PIECES, 1);
 	if (!lb_piece_ports(s, p, k))
-		return mr_verdict_drop(LB_DROP_EARLY);
+		return mr_verdict_drop(s->dry ? LB_DROP_EXPLAINED : LB_DROP_EARLY);
 	lb_piece_key(s, p, k, true);
 	k->hash = lb_hash(s->core->table, &k->key);
 	return flow(s, p, k);

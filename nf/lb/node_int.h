@@ -68,7 +68,9 @@ struct lb_packet {
 	X(TOO_BIG, "lb-too-big", "larger than the way to the server, and may not be cut there") \
 	X(SUPER, "lb-super-frame", \
 	    "a super-frame that would have to be cut before it is encapsulated") \
-	X(ROOM, "lb-no-headroom", "no room for another header")
+	X(ROOM, "lb-no-headroom", "no room for another header") \
+	X(EXPLAINED, "lb-explained", \
+	    "an explanation: it would go where the first fragment of its packet went")
 #define LB_COUNTERS(X) \
 	X(BEGUN, "begun", "connections given to a server") \
 	X(STATELESS, "stateless", "packets sent by Maglev alone, without an entry") \

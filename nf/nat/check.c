@@ -141,6 +141,43 @@ is_in_a_wire(const struct mr_config *config, const struct mr_conf *conf)
 	return true;
 }
 
+/* The next IPv4 network of an interface of a router, at or behind `at`. */
+static const struct mr_conf *
+network(const struct mr_conf *at, struct nat_range *r)
+{
+	while (at && strchr(mr_conf_value(at), ':'))
+		at = mr_conf_next(at);
+	if (at)
+		*r = nat_conf_range(mr_conf_value(at));
+	return at;
+}
+
+/* The same addresses inside and outside would be somebody's whom the other side cannot reach
+ * (RFC 4787, REQ-7). */
+static void
+check_networks(struct mr_report *report, const struct mr_conf *router,
+    const struct mr_config *config, const struct mr_conf *conf)
+{
+	const struct mr_conf *in, *out, *a, *b;
+	struct nat_range x, y;
+
+	mr_conf_each(in, conf, "inside") {
+		a = mr_conf_child(mr_conf_find(router, "interface", mr_conf_value(in)), "address");
+		for (a = network(a, &x); a; a = network(mr_conf_next(a), &x))
+			mr_conf_each(out, conf, "outside") {
+				b = mr_conf_find(router, "interface", mr_conf_value(out));
+				b = network(mr_conf_child(b, "address"), &y);
+				for (; b; b = network(mr_conf_next(b), &y))
+					if (x.first <= y.last && y.first <= x.last)
+						mr_report_at(report, config, in,
+						    "%s has addresses that %s has outside: %s and "
+						    "%s",
+						    mr_conf_value(in), mr_conf_value(out),
+						    mr_conf_value(a), mr_conf_value(b));
+			}
+	}
+}
+
 static void
 check_places(struct mr_report *report, const struct mr_config *config, const struct mr_conf *conf)
 {
@@ -159,6 +196,7 @@ check_places(struct mr_report *report, const struct mr_config *config, const str
 	mr_conf_each(at, conf, "inside")
 		router =
 		    mr_interface_need_router(report, config, at, mr_conf_value(at), user, router);
+	check_networks(report, router, config, conf);
 }
 
 static void
@@ -381,16 +419,22 @@ check_forwards(struct mr_report *report, const struct mr_config *config,
 	}
 }
 
-/* How many instances have this interface on this side. */
+/* How many names of this interface and of its VLANs are on this side, of all instances. */
 static unsigned
 count_of(const struct mr_config *config, const struct mr_conf *conf, const char *side,
     const char *name)
 {
-	const struct mr_conf *at;
+	const struct mr_conf *instance, *at;
+	const char *port, *other;
 	unsigned n = 0;
+	uint16_t vlan;
 
-	mr_conf_each(at, conf, "instance")
-		n += stands_on(config, at, side, name);
+	if (!mr_interface_place(config, name, &port, &vlan))
+		return 0;
+	mr_conf_each(instance, conf, "instance")
+		mr_conf_each(at, instance, side)
+			n += mr_interface_place(config, mr_conf_value(at), &other, &vlan) &&
+			    strcmp(port, other) == 0;
 	return n;
 }
 
@@ -411,7 +455,8 @@ nat_conf_check(const struct mr_config *config, struct mr_report *report)
 				if (count_of(config, conf, side ? "inside" : "outside",
 					mr_conf_value(name)) > NAT_EACH)
 					mr_report_at(report, config, name,
-					    "more than %u instances have %s there", NAT_EACH,
-					    mr_conf_value(name));
+					    "more than %u instances have %s, or VLANs of its "
+					    "interface, there",
+					    NAT_EACH, mr_conf_value(name));
 	}
 }

@@ -52,7 +52,7 @@ was_opened(const struct nat_pass *s, const struct nat_packet *k)
 	for (unsigned i = 0; i < port->outside_count; i++) {
 		const struct nat_instance *n = &s->view->instances[port->outside[i]];
 
-		if (nat_is_outside(s, n, k->dst))
+		if (nat_is_vlan(port->outside_vlan[i], k->vlan) && nat_is_outside(s, n, k->dst))
 			return nat_inward(&look, n, k, &f) == NAT_DONE;
 	}
 	return true;

@@ -12,7 +12,7 @@
 #include "nf/nat/packet_int.h"
 #include "nf/nat/tcp_int.h"
 
-#define NAT_EACH 16u /* instances at one interface, on one side */
+#define NAT_EACH 64u /* instances at one interface with its VLANs, on one side */
 #define NAT_OWN_MAX 64u
 
 /* What mappings hold for, and who may answer (RFC 4787, 4.1 and 5). */
@@ -175,7 +175,7 @@ uint32_t nat_outward(const struct nat_pass *, const struct nat_instance *,
 /* The inside end of the outside one that the packet is for, if its sender may reach it. */
 uint32_t nat_inward(const struct nat_pass *, const struct nat_instance *, const struct nat_packet *,
     struct nat_found *);
-/* The same of what an ICMP error quotes; nothing is made, nothing refreshed (RFC 5508, REQ-8):
+/* The same of what an ICMP error quotes; nothing is made, nothing refreshed (RFC 5508, REQ-6):
  * inward, the quoted packet's source was translated; outward, its destination. */
 uint32_t nat_quoted_inward(const struct nat_pass *, const struct nat_instance *,
     const struct nat_packet *, struct nat_found *);

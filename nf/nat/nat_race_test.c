@@ -166,8 +166,8 @@ one_entry_for_each_name(void **state)
 	nat_flush(t, is_any, NULL, 20000);
 	nat_pool_state(instance.pool, &ports);
 	assert_int_equal(ports.used[NAT_TCP] + ports.used[NAT_UDP], 0);
-	assert_int_equal(t->mappings[1], 0);
-	assert_int_equal(t->sessions[1], 0);
+	assert_int_equal(nat_mappings(t, 1), 0);
+	assert_int_equal(nat_sessions(t, 1), 0);
 	assert_int_equal(mr_pool_used(t->numbers), 0);
 	nat_pool_destroy(instance.pool);
 	nat_core_destroy(core, NULL);

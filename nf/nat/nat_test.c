@@ -277,7 +277,7 @@ changes_keep_what_can_stay(void **state)
 	assert_int_equal(b.last.p.src, A(203, 0, 113, 10));
 	/* No instance at all, and one again. */
 	bed_apply(&b, "");
-	assert_int_equal(atomic_load(&b.nat->core->table->mappings[1]), 0);
+	assert_int_equal(nat_mappings(b.nat->core->table, 1), 0);
 	apply(&b, "pool: [203.0.113.8]");
 	assert_int_equal(out(&b, &p), PASSED);
 	assert_int_equal(b.last.p.src, POOL);

@@ -345,12 +345,12 @@ sessions_come_and_go(void **arg)
 	assert_int_equal(t->entries[1].children, 1);
 	back.sport = 90;
 	assert_int_equal(in(&b, &back), PASSED);
-	assert_int_equal(atomic_load(&t->sessions[b.nat->conf.instances[0].number]), 2);
+	assert_int_equal(nat_sessions(t, b.nat->conf.instances[0].number), 2);
 	bed_later(&b, 8000);
 	bed_sweep(&b);
 	bed_sweep(&b);
-	assert_int_equal(atomic_load(&t->sessions[b.nat->conf.instances[0].number]), 0);
-	assert_int_equal(atomic_load(&t->mappings[b.nat->conf.instances[0].number]), 0);
+	assert_int_equal(nat_sessions(t, b.nat->conf.instances[0].number), 0);
+	assert_int_equal(nat_mappings(t, b.nat->conf.instances[0].number), 0);
 	assert_int_equal(bed_counter(&b, NAT_COUNT_SESSIONS),
 	    bed_counter(&b, NAT_COUNT_SESSIONS_ENDED));
 	bed_close(&b);

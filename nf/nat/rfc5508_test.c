@@ -258,9 +258,9 @@ req7_hairpinned_error(void **state)
 	bed_close(&b);
 }
 
-/* REQ-8: an error neither keeps a mapping alive nor ends it. */
+/* REQ-6: an error neither keeps a mapping alive nor ends it. */
 static void
-req8_no_effect(void **state)
+req6_no_effect(void **state)
 {
 	static struct bed b;
 	struct pkt o = udp(HOST, 5000, REMOTE, 53), back;
@@ -278,9 +278,9 @@ req8_no_effect(void **state)
 	bed_close(&b);
 }
 
-/* REQ-10 and others: messages that are neither query nor error are not translated. */
+/* REQ-11: messages that are neither query nor error are not translated. */
 static void
-req10_others(void **state)
+req11_others(void **state)
 {
 	static struct bed b;
 	struct pkt p = icmp(HOST, REMOTE, 9, 0);
@@ -320,8 +320,8 @@ main(void)
 		cmocka_unit_test(req4_from_outside),
 		cmocka_unit_test(req5_from_inside),
 		cmocka_unit_test(req7_hairpinned_error),
-		cmocka_unit_test(req8_no_effect),
-		cmocka_unit_test(req10_others),
+		cmocka_unit_test(req6_no_effect),
+		cmocka_unit_test(req11_others),
 		cmocka_unit_test(errors_are_filtered),
 	};
 

@@ -16,10 +16,8 @@ show_instance(const struct mr_nat *nat, const struct nat_conf_instance *c, struc
 	if (pool)
 		nat_pool_state(pool, &ports);
 	mr_state_list(st, "instance-state", c->name);
-	mr_state_uint(st, "mappings",
-	    atomic_load_explicit(&t->mappings[c->number], memory_order_relaxed));
-	mr_state_uint(st, "sessions",
-	    atomic_load_explicit(&t->sessions[c->number], memory_order_relaxed));
+	mr_state_uint(st, "mappings", nat_mappings(t, c->number));
+	mr_state_uint(st, "sessions", nat_sessions(t, c->number));
 	mr_state_uint(st, "addresses", ports.addresses);
 	mr_state_uint(st, "subscribers", ports.subscribers);
 	mr_state_uint(st, "tcp-ports", ports.used[NAT_TCP]);
@@ -45,7 +43,7 @@ nat_show(void *state, struct mr_state *st)
 	if (!nat->core)
 		return;
 	for (unsigned n = 0; n <= NAT_INSTANCES_MAX; n++)
-		used += atomic_load_explicit(&nat->core->table->mappings[n], memory_order_relaxed);
+		used += nat_mappings(nat->core->table, n);
 	mr_state_open(st, "nat");
 	nat_journal_show(nat->journal, st);
 	mr_state_uint(st, "entries", used);

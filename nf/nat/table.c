@@ -45,12 +45,8 @@ allocate(struct nat_table *t)
 	t->timeouts = calloc(INSTANCES, sizeof(*t->timeouts));
 	t->pools = calloc(INSTANCES, sizeof(*t->pools));
 	t->epochs = calloc(INSTANCES, sizeof(*t->epochs));
-	t->mappings = calloc(INSTANCES, sizeof(*t->mappings));
-	t->sessions = calloc(INSTANCES, sizeof(*t->sessions));
-	return t->entries && t->six && t->seqs && t->timeouts && t->pools && t->epochs &&
-		t->mappings && t->sessions
-	    ? 0
-	    : -ENOMEM;
+	return t->entries && t->six && t->seqs && t->timeouts && t->pools && t->epochs ? 0
+										       : -ENOMEM;
 }
 
 int
@@ -124,8 +120,6 @@ nat_table_destroy(struct nat_table *t)
 	free((void *)t->timeouts);
 	free((void *)t->pools);
 	free((void *)t->epochs);
-	free((void *)t->mappings);
-	free((void *)t->sessions);
 	free(t);
 }
 
@@ -226,14 +220,10 @@ let_go(struct nat_table *t, uint32_t worker, uint32_t number, uint32_t word, uin
 	nat_release_seq(t, worker, e);
 	if (word & NAT_CHILD)
 		nat_orphan(t, atomic_load_explicit(&e->children, memory_order_relaxed));
-	if (word & (NAT_CHILD | NAT_SESSION)) {
-		atomic_fetch_sub_explicit(&t->sessions[instance], 1, memory_order_relaxed);
+	if (word & (NAT_CHILD | NAT_SESSION))
 		nat_count(t, worker, instance, NAT_COUNT_SESSIONS_ENDED);
-	}
-	if (!(word & NAT_CHILD)) {
-		atomic_fetch_sub_explicit(&t->mappings[instance], 1, memory_order_relaxed);
+	if (!(word & NAT_CHILD))
 		nat_count(t, worker, instance, NAT_COUNT_ENDED);
-	}
 }
 
 static uint64_t
@@ -321,15 +311,10 @@ nat_add(struct nat_table *t, uint32_t worker, uint32_t number, const struct nat_
 	flags |= key->is_six ? NAT_SIX : 0;
 	done = mr_slots_claim(&t->slots, hash, number);
 	*word = (atomic_load_explicit(&e->word, memory_order_relaxed) & NAT_AGE) | NAT_LIVE | flags;
-	if (done) {
-		if (flags & (NAT_CHILD | NAT_SESSION))
-			atomic_fetch_add_explicit(&t->sessions[instance], 1, memory_order_relaxed);
-		if (!(flags & NAT_CHILD))
-			atomic_fetch_add_explicit(&t->mappings[instance], 1, memory_order_relaxed);
-		/* Not before it has its slot: who ends it clears that. Release pairs with the
-		 * acquire of nat_find, and of who finds it through the pool. */
+	/* Not before it has its slot: who ends it clears that. Release pairs with the acquire of
+	 * nat_find, and of who finds it through the pool. */
+	if (done)
 		atomic_store_explicit(&e->word, *word, memory_order_release);
-	}
 	mr_slots_unlock(&t->slots, hash);
 	if (!done)
 		return 0;
@@ -339,6 +324,28 @@ nat_add(struct nat_table *t, uint32_t worker, uint32_t number, const struct nat_
 	if (!(flags & NAT_CHILD))
 		nat_count(t, worker, instance, NAT_COUNT_CREATED);
 	return number;
+}
+
+static uint32_t
+difference(const struct nat_table *t, uint32_t instance, enum nat_count more, enum nat_count less)
+{
+	/* What is gone first: it was made before. */
+	uint64_t gone = mr_counters_sum(t->counters, instance * NAT_COUNT_COUNT + less);
+	uint64_t made = mr_counters_sum(t->counters, instance * NAT_COUNT_COUNT + more);
+
+	return made > gone ? (uint32_t)(made - gone) : 0;
+}
+
+uint32_t
+nat_mappings(const struct nat_table *t, uint32_t instance)
+{
+	return difference(t, instance, NAT_COUNT_CREATED, NAT_COUNT_ENDED);
+}
+
+uint32_t
+nat_sessions(const struct nat_table *t, uint32_t instance)
+{
+	return difference(t, instance, NAT_COUNT_SESSIONS, NAT_COUNT_SESSIONS_ENDED);
 }
 
 bool

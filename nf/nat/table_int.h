@@ -179,7 +179,6 @@ struct nat_table {
 	_Atomic uint32_t (*timeouts)[NAT_TIME_COUNT]; /* [NAT_INSTANCES_MAX + 1] */
 	_Atomic(struct nat_pool *) *pools;            /* [NAT_INSTANCES_MAX + 1] */
 	_Atomic uint16_t *epochs;                     /* of these */
-	_Atomic uint32_t *mappings, *sessions;        /* of each instance, now */
 	MR_CACHE_ALIGNED _Atomic uint32_t top;        /* highest number ever given */
 	struct nat_journal *journal;                  /* told of those that are NAT_LOGGED */
 	uint32_t swept;                               /* control: where the sweep goes on */
@@ -304,6 +303,9 @@ void nat_put(struct nat_table *, uint32_t worker, uint32_t number);
  * caller's); or 0: no room (likewise). */
 uint32_t nat_add(struct nat_table *, uint32_t worker, uint32_t number, const struct nat_name *,
     uint64_t hash, uint32_t flags, uint32_t now, uint32_t *word);
+/* How many an instance has now, as its counters tell: exact while nothing moves. */
+uint32_t nat_mappings(const struct nat_table *, uint32_t instance);
+uint32_t nat_sessions(const struct nat_table *, uint32_t instance);
 /* One child more of the mapping seen with `word`. False: the mapping is gone. */
 bool nat_adopt(struct nat_table *, uint32_t mapping, uint32_t word);
 void nat_orphan(struct nat_table *, uint32_t mapping);

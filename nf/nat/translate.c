@@ -206,9 +206,7 @@ replace_session(const struct nat_pass *s, const struct nat_packet *k, uint32_t m
 		return false;
 	}
 	instance = NAT_INSTANCE_OF(atomic_load_explicit(&e->inside, memory_order_relaxed));
-	if (!(*word & NAT_SESSION))
-		atomic_fetch_add_explicit(&s->table->sessions[instance], 1, memory_order_relaxed);
-	else
+	if (*word & NAT_SESSION)
 		nat_count(s->table, s->run->worker, instance, NAT_COUNT_SESSIONS_ENDED);
 	nat_count(s->table, s->run->worker, instance, NAT_COUNT_SESSIONS);
 	nat_release_seq(s->table, s->run->worker, e);
@@ -278,8 +276,12 @@ outward_session(const struct nat_pass *s, const struct nat_instance *n, const st
 	*f = (struct nat_found){ .address = f->address, .port = f->port, .ports = true };
 	f->mapping = mapping;
 	/* A reset begins nothing (RFC 7857, 7). */
-	if (s->dry || (k->tcp & MR_TCP_RST))
-		return s->dry ? NAT_DONE : NAT_DROP_NO_MAPPING;
+	if (k->tcp & MR_TCP_RST)
+		return NAT_DROP_NO_MAPPING;
+	if (s->dry)
+		return nat_pool_session_fits(n->pool, subscriber_of(n, &s->table->entries[mapping]))
+		    ? NAT_DONE
+		    : NAT_DROP_LIMIT;
 	flags = nat_alg_of(n, k->proto, k->dport) ? NAT_ALG : 0;
 	session_word = word;
 	subscriber = subscriber_of(n, &s->table->entries[mapping]);
@@ -390,6 +392,30 @@ give_port(const struct nat_pass *s, const struct nat_instance *n, const struct n
 		nat_pool_give(n->pool, s->run->worker, o, proto, number, s->run->seconds);
 }
 
+/* An explanation: what would be made. */
+static uint32_t
+look(const struct nat_pass *s, const struct nat_instance *n, const struct nat_packet *k,
+    bool tracked, struct nat_found *f)
+{
+	enum nat_proto proto = nat_pool_proto(k->proto);
+	struct nat_outside o = { k->src, k->sport, 0 };
+	uint8_t inside[16] = { 0 };
+	enum nat_take rc = NAT_TAKEN;
+
+	if (!n->pool)
+		return NAT_DROP_NO_PORT;
+	memcpy(inside, &k->src, 4);
+	if (!nat_is_own(n, k->src))
+		rc = nat_pool_look(n->pool, s->run->stands_for, inside, false, proto, k->sport,
+		    s->run->seconds, &o);
+	if (rc != NAT_TAKEN)
+		return nat_taken(rc);
+	if (tracked && !nat_pool_session_fits(n->pool, o.subscriber))
+		return NAT_DROP_LIMIT;
+	*f = (struct nat_found){ .address = o.address, .port = o.port, .ports = o.port != 0 };
+	return NAT_DONE;
+}
+
 static uint32_t
 make(const struct nat_pass *s, const struct nat_instance *n, const struct nat_packet *k,
     const struct nat_name *name, uint64_t hash, struct nat_found *f)
@@ -405,7 +431,7 @@ make(const struct nat_pass *s, const struct nat_instance *n, const struct nat_pa
 		return NAT_DROP_NO_MAPPING;
 	*f = (struct nat_found){ .address = k->src };
 	if (s->dry)
-		return NAT_DONE;
+		return look(s, n, k, tracked, f);
 	if (nat_fresh_has(s->fresh, k)) {
 		rc = nat_fresh_use(s->fresh, k, &number, &o);
 		flags = NAT_PORT;
@@ -485,6 +511,9 @@ nat_outward(const struct nat_pass *s, const struct nat_instance *n, const struct
 		return NAT_DROP_NO_MAPPING;
 	nat_name_of(n, k, &name);
 	hash = k->hash ? k->hash : nat_hash(s->table, &name);
+	/* It was not there a moment ago; who adds looks again. */
+	if (nat_fresh_has(s->fresh, k))
+		return make(s, n, k, &name, hash, f);
 	number = nat_find_mapping(s, n, &name, hash, &word);
 	if (mr_likely(number))
 		return follow(s, n, k, number, word, f);

@@ -128,9 +128,14 @@ begin(const struct n64_pass *s, const struct n64_key *key, uint64_t hash, enum n
 		return 0;
 	}
 	if (s->dry) {
-		if (!binding->number)
-			return N64_DROP_EXPLAINED + 1;
-		fill(way, binding, key, false);
+		result = N64_FOUND;
+		if (binding->number)
+			f = *binding;
+		else
+			result = n64_look(s->table, s->run->stands_for, key, s->run->seconds, &f);
+		if (result)
+			return result == N64_UNTOLD ? N64_DROP_EXPLAINED + 1 : drop_of(result);
+		fill(way, &f, key, false);
 		return 0;
 	}
 	result = n64_make(s->table, s->run->worker, key, hash, first_state(proto, inside),

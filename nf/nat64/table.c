@@ -251,6 +251,25 @@ result_of(enum nat_take take)
 	}
 }
 
+enum n64_result
+n64_look(const struct n64_table *t, uint32_t worker, const struct n64_key *key, uint32_t now,
+    struct n64_found *f)
+{
+	/* Acquire pairs with the configuration's release. */
+	const struct nat_pool *pool =
+	    atomic_load_explicit(&t->pools[N64_INSTANCE(key->ports)], memory_order_acquire);
+	struct nat_outside outside;
+	uint8_t inside[16];
+	enum nat_take take;
+
+	memcpy(inside, key->inside, sizeof(inside));
+	take = nat_pool_look(pool, worker, inside, true, (enum nat_proto)N64_PROTO(key->ports),
+	    N64_SPORT(key->ports), now, &outside);
+	memset(f, 0, sizeof(*f));
+	f->outside = N64_OUTSIDE(outside.address, outside.port);
+	return take == NAT_TAKEN && !outside.port ? N64_UNTOLD : result_of(take);
+}
+
 /* A new binding with one session; its bucket is locked. */
 static enum n64_result
 add_binding(struct n64_table *t, uint32_t worker, const struct n64_key *key, uint64_t hash,

@@ -149,6 +149,7 @@ enum n64_result {
 	N64_RATE,
 	N64_NO_SUBSCRIBER,
 	N64_FULL,
+	N64_UNTOLD, /* n64_look: only that there would be one */
 };
 
 int n64_table_create(struct n64_table **out, uint32_t max, uint32_t workers, struct mr_error *);
@@ -196,6 +197,10 @@ bool n64_find_outside(struct n64_table *, uint8_t instance, const struct nat_poo
     enum nat_proto, be16_t port, struct n64_found *, struct n64_key *);
 /* Whether the inside end of this binding's key has a session with this address. */
 bool n64_knows(struct n64_table *, const struct n64_key *binding, be32_t remote, uint32_t now);
+
+/* Which binding this worker would make now; nothing is. */
+enum n64_result n64_look(const struct n64_table *, uint32_t worker, const struct n64_key *,
+    uint32_t now, struct n64_found *);
 
 /* The session of this key, or a new one, with its binding, which gets a port where it is new. */
 enum n64_result n64_make(struct n64_table *, uint32_t worker, const struct n64_key *, uint64_t hash,

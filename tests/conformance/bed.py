@@ -178,7 +178,9 @@ class Wire:
 
 
 class Bed:
-    def __init__(self):
+    def __init__(self, ports=PORTS, tree=None):
+        """`tree`: what to run instead of the tables' router; without a host."""
+        self.ports, self.tree = ports, tree
         self.prefix = "mrc%d" % os.getpid()
         self.folder = tempfile.TemporaryDirectory(prefix="millrace-")
         self.socket = os.path.join(self.folder.name, "socket")
@@ -196,7 +198,7 @@ class Bed:
             self.inside(part, "sysctl", "-qw", "net.ipv6.conf.all.disable_ipv6=1",
                         "net.ipv6.conf.default.disable_ipv6=1")
         self.inside("h", "sysctl", "-qw", "net.ipv4.icmp_ratelimit=0", "net.ipv6.icmp.ratelimit=0")
-        for port in PORTS:
+        for port in self.ports:
             run("ip", "link", "add", "name", port, "netns", self.prefix + "-p", "type", "veth",
                 "peer", "name", port, "netns", self.prefix + "-s")
             self.inside("p", "ip", "link", "set", "dev", port, "arp", "off", "up")
@@ -215,7 +217,7 @@ class Bed:
                 open("/run/netns/%s-p" % self.prefix, encoding="utf-8") as there:
             assert libc.setns(there.fileno(), CLONE_NEWNET) == 0, os.strerror(ctypes.get_errno())
             try:
-                self.wires = {port: Wire(port) for port in PORTS}
+                self.wires = {port: Wire(port) for port in self.ports}
             finally:
                 assert libc.setns(here.fileno(), CLONE_NEWNET) == 0
 
@@ -227,7 +229,7 @@ class Bed:
 
     def start(self):
         self.build()
-        tree = config(self.prefix + "-h")
+        tree = self.tree or config(self.prefix + "-h")
         tree["system"] = {"control-socket": self.socket}
         path = os.path.join(self.folder.name, "config.yaml")
         with open(path, "w", encoding="utf-8") as file:
@@ -239,6 +241,8 @@ class Bed:
         assert until(10, lambda: self.process.poll() is not None or self.answers()), self.said()
         assert self.process.poll() is None, self.said()
         assert until(3, self.ready), self.said()
+        if self.tree:
+            return
         # The host's own kernel looks for neighbours by itself, where nobody would answer.
         for port, net in zip(PORTS, (1, 2, 3, 4)):
             for address in ("10.%d.0.2" % net, "2001:db8:%d::2" % net):

@@ -5,6 +5,7 @@ import subprocess
 import pytest
 
 import bed as bed_module
+import nat_bed
 
 
 def _why_not():
@@ -28,6 +29,22 @@ def bed():
     try:
         made.start()
         yield made
+    except BaseException:
+        made.close()
+        raise
+    assert made.close() == 0
+
+
+@pytest.fixture(scope="module")
+def nat_ends(request):
+    """How the rows of a file about translators have ended, each on the translators that it names."""
+    why = _why_not()
+    if why:
+        pytest.skip(why)
+    made = nat_bed.NatBed(request.module.KINDS, getattr(request.module, "NAT", {}))
+    try:
+        made.start()
+        yield nat_bed.run_all(made, request.module.CASES)
     except BaseException:
         made.close()
         raise

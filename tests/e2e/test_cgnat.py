@@ -175,7 +175,8 @@ def test_req11_nothing_ends_for_others(isp):
               "timeouts": {"udp": "4s"}})
     out = [isp.outward(subscriber(n), 5000) for n in range(4)]
     assert isp.outward(subscriber(4), 5000, seconds=0.3) is None
-    assert isp.drops("nat-no-block") == 1
+    assert isp.drops("nat-no-block") == isp.state()["counters"]["no-block"] == 1
+    assert until(3, lambda: "no block of outside ports is free for their subscriber" in isp.said())
     assert isp.state()["blocks"] == isp.state()["blocks-used"] == 4
     for n, p in enumerate(out):
         got = isp.inward(IP(src=REMOTE, dst=p.src) / UDP(sport=4000, dport=p.sport) / Raw(b"x"))
@@ -191,6 +192,8 @@ def test_req11_memory(isp):
         end.setblocking(True)
         end.send(raw(ethernet / IP(src=subscriber(n % 200), dst=REMOTE) / UDP(sport=1000 + n, dport=53)))
     assert until(5, lambda: isp.drops("nat-full") > 0)
+    assert until(3, lambda: "nat isp: " in isp.said() and "no room for another mapping or session" in isp.said())
+    assert isp.state()["counters"]["full"] > 0
     assert until(20, lambda: isp.outward(subscriber(201), 5000, seconds=0.2) is not None)
 
 

@@ -137,6 +137,20 @@ def test_http2(bed, six):
     assert sum(total.values()) == 60 and min(total.values()) > 5
 
 
+def test_balance_of_http2(bed):
+    """The same with connections of h2load, some thousands at a time."""
+    bed.serve()
+    bed.start(bed.lb(web=service(port=8081)))
+    count = 0
+    for _ in range(4):
+        succeeded, failed = h2load(bed, 1, "http://%s/" % VIP4, requests=6000, clients=3000, streams=2)
+        assert (succeeded, failed) == (6000, 0)
+        count += 3000
+    total = bed.total()
+    assert sum(total.values()) == count
+    assert all(abs(share - 1 / 3) < 0.02 for share in shares(total).values()), total
+
+
 def test_dead_server_is_out_within_its_interval(web):
     for _ in range(3):
         web.servers["b2"].kill()
@@ -232,6 +246,24 @@ def test_removed_server_moves_few_others(bed):
     assert moved <= 0.1 * len(others), moved / len(others)
 
 
+def test_removed_server_breaks_no_others(web):
+    """Open connections to web servers: those of the one that is taken away end, all others stay where they
+    are; new ones are shared by who is left."""
+    held = OpenConnections(web, 1, VIP4, 80, 3000)
+    assert held.opened == 3000
+    before = held.ask()
+    assert set(before) == {"b1", "b2", "b3"} and sum(before.values()) == 3000
+    web.now(web.lb(web=service(names=("b1", "b3"), health=HEALTH, **{"on-removal": "break"})))
+    after = held.ask()
+    assert after == {"b1": before["b1"], "b3": before["b3"], "broken": before["b2"]}
+    total = web.total()
+    done = wrk(web, 1, "http://%s/" % VIP4, seconds=2, connections=50, close=True)
+    assert done.errors == 0 and done.bad == 0 and done.requests > 500, done.text
+    new = {name: count - total[name] for name, count in web.total().items()}
+    assert set(new) == {"b1", "b3"} and all(abs(share - 1 / 2) < 0.05 for share in shares(new).values()), new
+    held.close()
+
+
 def drained(web, count):
     held = OpenConnections(web, 1, VIP4, 80, count)
     assert held.opened == count
@@ -323,15 +355,15 @@ def test_tunnels(bed, mode, outer, inner):
     url = "http://%s:8080/" % ("[%s]" % VIP6 if inner == 6 else VIP4)
     # Once the balancer knows the ways to them.
     assert until(5, lambda: bed.in_host(1, "curl", "-sg", "-m", "1", url, check=False).returncode == 0)
-    done = wrk(bed, 1, url, seconds=1, connections=20)
-    assert done.errors == 0 and done.bad == 0 and done.requests > 200, done.text
+    done = wrk(bed, 1, url, seconds=3, connections=20)
+    assert done.errors == 0 and done.bad == 0 and done.requests > 700, done.text
     # A long request: the client learns what fits from the balancer.
     sent = bed.in_host(1, "curl", "-sg", "-m", "5", "--data-binary", "@-", "-o", "/dev/null",
                        "-w", "%{http_code} %{size_upload}", url, input="x" * 300000)
     assert sent.stdout == "200 300000", sent.stdout
     lanes = {one["name"]: one["counters"] for one in bed.show("lanes")["interface"]}
     # A flow whose first packet may not be replayed takes the graph for a second.
-    assert lanes["h1"]["replayed"] > 0.2 * done.requests, lanes["h1"]
+    assert lanes["h1"]["replayed"] > 0.6 * done.requests, lanes["h1"]
     total = {}
     for peer in peers.values():
         for kind, count in peer.counts().items():

@@ -229,7 +229,7 @@ send_cut(struct tap_port *t, struct tap_queue *q, unsigned worker, uint32_t hand
 	if (copy == MR_PACKET_NONE)
 		return -ENOBUFS;
 	n = port_settle_for(&t->port, MR_PORT_TX_CSUM | MR_PORT_TX_CHAIN, worker, &copy, 1,
-	    &consumed, pieces, PIECES_MAX, &failed);
+	    &consumed, pieces, PIECES_MAX, NULL, &failed);
 	for (i = 0; i < n && !rc; i++)
 		rc = send_one(t, q, pieces[i]);
 	mr_packets_free(t->port.buffers, worker, pieces, n);

@@ -200,34 +200,63 @@ nat_pool_prefetch_inside(const struct nat_pool *p, const uint8_t inside[16], boo
 
 /* -- drawing ------------------------------------------------------------------------------ */
 
+/* Relaxed, all of it: a row is one thread's to write, and what others read is a guess. */
+static uint32_t
+draw(const struct nat_pool *p, struct nat_draw *d, unsigned row)
+{
+	uint32_t left = atomic_load_explicit(&d->left, memory_order_relaxed);
+	uint64_t bits = atomic_load_explicit(&d->bits, memory_order_relaxed);
+
+	/* Ports are seen outside, so a hash that can be solved for its key would not do. */
+	if (!left) {
+		const uint64_t words[2] = { row,
+			atomic_load_explicit(&d->count, memory_order_relaxed) + 1 };
+
+		atomic_store_explicit(&d->count, words[1], memory_order_relaxed);
+		bits = mr_siphash(p->key.sip, words, sizeof(words));
+		left = 4;
+	}
+	atomic_store_explicit(&d->bits, bits >> 16, memory_order_relaxed);
+	atomic_store_explicit(&d->left, left - 1, memory_order_relaxed);
+	return (uint32_t)bits & 0xffffu;
+}
+
+uint32_t
+nat_draw_from(const struct nat_pool *p, struct nat_draw *d, unsigned row, uint32_t count)
+{
+	uint64_t drawn = draw(p, d, row);
+
+	if (count <= 65536)
+		return (uint32_t)(drawn * count >> 16);
+	drawn = drawn << 16 | draw(p, d, row);
+	return (uint32_t)(drawn * count >> 32);
+}
+
+void
+nat_draw_copy(struct nat_draw *to, const struct nat_draw *from)
+{
+	atomic_store_explicit(&to->bits, atomic_load_explicit(&from->bits, memory_order_relaxed),
+	    memory_order_relaxed);
+	atomic_store_explicit(&to->count, atomic_load_explicit(&from->count, memory_order_relaxed),
+	    memory_order_relaxed);
+	atomic_store_explicit(&to->left, atomic_load_explicit(&from->left, memory_order_relaxed),
+	    memory_order_relaxed);
+}
+
 uint32_t
 nat_draw(struct nat_pool *p, unsigned worker)
 {
-	struct nat_draw *d = &p->draws[nat_pool_row(p, worker)];
-	uint32_t drawn;
+	unsigned row = nat_pool_row(p, worker);
 
-	/* Ports are seen outside, so a hash that can be solved for its key would not do. */
-	if (!d->left) {
-		const uint64_t words[2] = { nat_pool_row(p, worker), ++d->count };
-
-		d->bits = mr_siphash(p->key.sip, words, sizeof(words));
-		d->left = 4;
-	}
-	drawn = (uint32_t)d->bits & 0xffffu;
-	d->bits >>= 16;
-	d->left--;
-	return drawn;
+	return draw(p, &p->draws[row], row);
 }
 
 uint32_t
 nat_draw_below(struct nat_pool *p, unsigned worker, uint32_t count)
 {
-	uint64_t drawn = nat_draw(p, worker);
+	unsigned row = nat_pool_row(p, worker);
 
-	if (count <= 65536)
-		return (uint32_t)(drawn * count >> 16);
-	drawn = drawn << 16 | nat_draw(p, worker);
-	return (uint32_t)(drawn * count >> 32);
+	return nat_draw_from(p, &p->draws[row], row, count);
 }
 
 /* -- control ------------------------------------------------------------------------------ */

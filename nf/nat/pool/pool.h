@@ -99,6 +99,12 @@ struct nat_outside {
 
 int nat_pool_create(struct nat_pool **out, const struct nat_pool_config *, struct mr_error *);
 void nat_pool_destroy(struct nat_pool *);
+/* What the worker would take, if it did now: for explanations. NAT_TAKEN with port 0: which one, is
+ * drawn then. */
+enum nat_take nat_pool_look(const struct nat_pool *, unsigned worker, const uint8_t inside[16],
+    bool six, enum nat_proto, be16_t prefer, uint32_t now, struct nat_outside *);
+/* Likewise: whether nat_pool_session_begin would say yes. */
+bool nat_pool_session_fits(const struct nat_pool *, uint32_t subscriber);
 
 /* A port for this mapping (not 0) of a subscriber. `inside`: IPv4 in the first four bytes.
  * `prefer`: the inside's port, in wire order. `now`: seconds of a clock that does not go back. */

@@ -80,8 +80,8 @@ struct nat_key {
 
 /* A worker's own. */
 struct nat_draw {
-	MR_CACHE_ALIGNED uint64_t bits, count;
-	unsigned left;
+	MR_CACHE_ALIGNED _Atomic uint64_t bits, count; /* it writes, explanations read */
+	_Atomic uint32_t left;
 };
 
 struct nat_ranged {
@@ -198,6 +198,9 @@ nat_key_hash(const struct nat_pool *p, const struct nat_key *k)
 uint32_t nat_draw(struct nat_pool *, unsigned worker);
 /* A number below `count`, of at most 2^32. */
 uint32_t nat_draw_below(struct nat_pool *, unsigned worker, uint32_t count);
+/* The same from somebody's draws, those of this row. */
+uint32_t nat_draw_from(const struct nat_pool *, struct nat_draw *, unsigned row, uint32_t count);
+void nat_draw_copy(struct nat_draw *to, const struct nat_draw *from);
 
 /* -- ports.c: an address's ports -------------------------------------------------------------- */
 
@@ -230,6 +233,9 @@ enum nat_take nat_subscriber_raise(struct nat_pool *, unsigned worker, const str
     enum nat_proto, uint32_t now, uint32_t *number, bool *first);
 /* Pairs it with another address. */
 void nat_subscriber_move(struct nat_pool *, uint32_t number, uint32_t address);
+bool nat_subscriber_has(const struct nat_subscriber *, const struct nat_key *);
+/* How many ports it may have. */
+uint32_t nat_subscriber_limit(const struct nat_pool *, enum nat_proto);
 void nat_subscriber_lower(struct nat_pool *, uint32_t number, enum nat_proto, uint32_t now);
 /* Ends those that have been without ports for `linger` seconds among the next `count`. */
 uint32_t nat_subscribers_sweep(struct nat_pool *, unsigned worker, uint32_t now, uint32_t linger,

@@ -56,8 +56,8 @@ load_key(const struct nat_subscriber *s, struct nat_key *key)
 	key->w[2] = atomic_load_explicit(&s->six, memory_order_acquire);
 }
 
-static bool
-has_key(const struct nat_subscriber *s, const struct nat_key *key)
+bool
+nat_subscriber_has(const struct nat_subscriber *s, const struct nat_key *key)
 {
 	struct nat_key other;
 
@@ -82,8 +82,8 @@ within_rate(const struct nat_pool *p, struct nat_subscriber *s, uint32_t now)
 	return true;
 }
 
-static uint32_t
-limit_of(const struct nat_pool *p, enum nat_proto proto)
+uint32_t
+nat_subscriber_limit(const struct nat_pool *p, enum nat_proto proto)
 {
 	uint32_t limit = p->config.subscriber_ports[proto];
 
@@ -98,13 +98,13 @@ raise(const struct nat_pool *p, struct nat_subscriber *s, uint64_t seen, enum na
 {
 	uint64_t word;
 
-	if (NAT_SUB_COUNT(seen, proto) >= limit_of(p, proto))
+	if (NAT_SUB_COUNT(seen, proto) >= nat_subscriber_limit(p, proto))
 		return NAT_LIMIT;
 	/* Added first, and looked at then, for half the price of a compare-and-swap; for a moment it may
 	 * be counted too much. Acquire pairs with the release of who gave the last port, and of add. */
 	word = atomic_fetch_add_explicit(&s->word, NAT_SUB_ONE(proto), memory_order_acquire);
 	if (mr_unlikely(((word ^ seen) & ~NAT_SUB_COUNTS) ||
-		NAT_SUB_COUNT(word, proto) >= limit_of(p, proto))) {
+		NAT_SUB_COUNT(word, proto) >= nat_subscriber_limit(p, proto))) {
 		atomic_fetch_sub_explicit(&s->word, NAT_SUB_ONE(proto), memory_order_release);
 		return (word ^ seen) & ~NAT_SUB_COUNTS ? NAT_NO_SUBSCRIBER : NAT_LIMIT;
 	}
@@ -166,7 +166,7 @@ find(struct nat_pool *p, const struct nat_key *key, uint64_t hash, enum nat_prot
 		uint64_t word = atomic_load_explicit(&s->word, memory_order_acquire);
 		enum nat_take result;
 
-		if (!(word & NAT_SUB_LIVE) || !has_key(s, key))
+		if (!(word & NAT_SUB_LIVE) || !nat_subscriber_has(s, key))
 			continue;
 		result = raise(p, s, word, proto, now, first);
 		if (result == NAT_NO_SUBSCRIBER)

@@ -106,8 +106,9 @@ off(struct mr_bench_run *run, double *value, struct mr_error *error)
 #define ROW(name_, doc_, param_) \
 	{ \
 		.name = name_, .unit = "cycles/packet", .doc = doc_, \
-		.config = "64-byte frames of 1,024 flows from a port that makes them; the floor is the " \
-			  "same without the flight recorder", \
+		.config = \
+		    "64-byte frames of 1,024 flows from a port that makes them; the floor is the " \
+		    "same without the flight recorder", \
 		.param = param_, .window_ms = 1, .setup = setup, .teardown = teardown, .ours = on, \
 		.floor = off, \
 	}
@@ -116,7 +117,8 @@ static const struct mr_bench_row rows[] = {
 	ROW("recorder-sent", "flight recorder: flow lane, nothing is dropped", SENT),
 	ROW("recorder-some", "flight recorder: graph lane, one packet in 16 is dropped", SOME),
 	ROW("recorder-dropped", "flight recorder: graph lane, all packets are dropped", DROPPED),
-	ROW("recorder-replayed", "flight recorder: flow lane, all packets are dropped", DROPPED_LANE),
+	ROW("recorder-replayed", "flight recorder: flow lane, all packets are dropped",
+	    DROPPED_LANE),
 };
 
 const struct mr_bench_family mr_bench_family_recorder = { "recorder", rows, MR_ARRAY_COUNT(rows) };

@@ -31,17 +31,17 @@ static const struct mr_cmd_option options[] = {
 	    .complete = "@file" },
 	{ .name = "protocol",
 	    .value = "NAME",
-	    .doc = "connections, nat-sessions, flows: of this protocol only",
+	    .doc = "connections, nat-sessions, nat64-sessions, flows: of this protocol only",
 	    .complete = "tcp|udp|icmp|icmpv6|sctp|gre|esp" },
 	{ .name = "destination",
 	    .value = "ADDRESS",
 	    .doc = "connections: to this address or prefix only" },
 	{ .name = "address",
 	    .value = "ADDRESS",
-	    .doc = "connections, nat-sessions, flows: with this end, any of them" },
+	    .doc = "connections, nat-sessions, nat64-sessions, flows: with this end, any of them" },
 	{ .name = "port",
 	    .value = "NUMBER",
-	    .doc = "connections, nat-sessions, flows: with this port, at any end" },
+	    .doc = "connections, nat-sessions, nat64-sessions, flows: with this port, at any end" },
 	{ .name = "interface",
 	    .letter = 'i',
 	    .value = "NAME",
@@ -56,7 +56,9 @@ static const struct mr_cmd_option options[] = {
 	    .value = "WORKER:INDEX",
 	    .doc = "flows, path: this one (its number in show flows --json, drops and explain)" },
 	{ .name = "program", .doc = "flows: what is done to their packets, too" },
-	{ .name = "instance", .value = "NAME", .doc = "nat-sessions: of this instance only" },
+	{ .name = "instance",
+	    .value = "NAME",
+	    .doc = "nat-sessions, nat64-sessions: of this instance only" },
 	{ .name = "zone", .value = "NAME", .doc = "connections: of this zone only" },
 	{ .name = "state",
 	    .value = "NAME",
@@ -307,9 +309,10 @@ const struct mr_cmd mr_cmd_show = {
 	.usage = "WHAT [NAME]",
 	.help =
 	    "WHAT is interfaces, bridges (or another function's name), nodes, drops, workers,\n"
-	    "plugins, packets, memory, system, or a long list: routes, connections, flows and the\n"
-	    "like. With NAME only that one, in full. Columns and rows of zeros are left out, and\n"
-	    "what is seldom asked for; --all shows them.\n"
+	    "plugins, packets, memory, system, metrics, telemetry, or a long list: routes,\n"
+	    "connections, flows and the like. With NAME only that one, in full. Columns and rows "
+	    "of\n"
+	    "zeros are left out, and what is seldom asked for; --all shows them.\n"
 	    "\n"
 	    "routes take an address (its longest match and all less specific) or a prefix (it\n"
 	    "and all more specific). --diff says where the FIB is not what the routes ask for,\n"
@@ -317,8 +320,9 @@ const struct mr_cmd mr_cmd_show = {
 	    "FRR's\n"
 	    "\"show ip route json\", of BIRD's \"show route\". Both exit with 1 if there is any.\n"
 	    "\n"
-	    "Of the other long lists, connections, nat-sessions and flows (of the flow lane) take\n"
-	    "an address of any end, lb-connections the client's, and each its options.\n"
+	    "Of the other long lists, connections, nat-sessions, nat64-sessions and flows (of the\n"
+	    "flow lane) take an address of any end, lb-connections the client's, and each its\n"
+	    "options.\n"
 	    "\n"
 	    "  millrace show interfaces\n"
 	    "  millrace show bridge br0\n"

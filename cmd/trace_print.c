@@ -306,9 +306,11 @@ mr_trace_print_lane(FILE *out, const json_t *lane)
 	fprintf(out, "\n");
 	if (!program)
 		return;
-	fprintf(out, "  flow %lld of worker %lld: %lld packets, %lld bytes, %lld s old, idle %lld s\n",
-	    (long long)number_of(lane, "flow"), (long long)number_of(lane, "worker"), (long long)number_of(lane, "packets"),
-	    (long long)number_of(lane, "bytes"), (long long)number_of(lane, "age"), (long long)number_of(lane, "idle"));
+	fprintf(out,
+	    "  flow %lld of worker %lld: %lld packets, %lld bytes, %lld s old, idle %lld s\n",
+	    (long long)number_of(lane, "flow"), (long long)number_of(lane, "worker"),
+	    (long long)number_of(lane, "packets"), (long long)number_of(lane, "bytes"),
+	    (long long)number_of(lane, "age"), (long long)number_of(lane, "idle"));
 	json_array_foreach(program, i, line) fprintf(out, "  %s\n", json_string_value(line));
 	fprintf(out, "  recorded from a walk like the one above\n");
 }

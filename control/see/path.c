@@ -29,7 +29,8 @@ struct way {
 	uint16_t port, vlan;
 	uint8_t proto;
 	bool six, bridged;
-	uint8_t macs[12]; /* of a frame that was seen; else the destination is the interface's own */
+	uint8_t
+	    macs[12]; /* of a frame that was seen; else the destination is the interface's own */
 	bool has_macs;
 	uint8_t src[16], dst[16];
 	uint16_t sport, dport;
@@ -116,7 +117,9 @@ answer(const json_t *sent, struct mr_dataplane *dp, struct way *w)
 	uint8_t frame[FRAME_MAX];
 	struct mr_parsed r;
 	const uint8_t *ip;
-	long len = hex ? mr_hex_read(hex, MR_MIN(strlen(hex), 2 * sizeof(frame)), frame, sizeof(frame)) : 0;
+	long len = hex
+	    ? mr_hex_read(hex, MR_MIN(strlen(hex), 2 * sizeof(frame)), frame, sizeof(frame))
+	    : 0;
 
 	if (!i || len < 14 || mr_parse(&r, frame, (unsigned)len, (unsigned)len) ||
 	    !(r.flags & MR_PARSED_L4))

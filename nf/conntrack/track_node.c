@@ -161,8 +161,8 @@ rehearse(const struct ct_pass *s, uint32_t index, const struct ct_packet *k, str
 	enum ct_outcome outcome;
 
 	if (p->flags & MR_PACKET_IMAGINED) {
-		*state = atomic_load_explicit(&s->core->table->lines[index].state,
-		    memory_order_relaxed);
+		*state =
+		    atomic_load_explicit(&s->core->table->lines[index].state, memory_order_relaxed);
 		return CT_ACCEPT;
 	}
 	memcpy(&line, &s->core->table->lines[index], sizeof(line));

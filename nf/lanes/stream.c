@@ -197,7 +197,8 @@ print_json(struct flows *q, const struct shown *s, const char *program)
 	inet_ntop(family, key->src, src, sizeof(src));
 	inet_ntop(family, key->dst, dst, sizeof(dst));
 	put(q,
-	    "{\"interface\":\"%s\",\"flow\":\"%u:%u\",\"worker\":%u,\"vlan\":%u,\"protocol\":%u,\"source\":\"%s\","
+	    "{\"interface\":\"%s\",\"flow\":\"%u:%u\",\"worker\":%u,\"vlan\":%u,\"protocol\":%u,"
+	    "\"source\":\"%s\","
 	    "\"destination\":\"%s\",\"source-port\":%u,\"destination-port\":%u,\"packets\":%llu,"
 	    "\"bytes\":%llu,\"age\":%u,\"idle\":%u,\"offloaded\":%s",
 	    name_of(q, key), s->worker, s->index, s->worker, MR_FLOW_WHERE_VLAN(key->where),

@@ -8,6 +8,7 @@
 #include "cmd/render.h"
 #include "cmd/show.h"
 #include "kit/base/suggest.h"
+#include "control/service.h"
 #include "nf/nf.h"
 
 static const struct mr_cmd_option options[] = {
@@ -30,17 +31,17 @@ static const struct mr_cmd_option options[] = {
 	    .complete = "@file" },
 	{ .name = "protocol",
 	    .value = "NAME",
-	    .doc = "connections, nat-sessions, flows: of this protocol only",
+	    .doc = "connections, nat-sessions, nat64-sessions, flows: of this protocol only",
 	    .complete = "tcp|udp|icmp|icmpv6|sctp|gre|esp" },
 	{ .name = "destination",
 	    .value = "ADDRESS",
 	    .doc = "connections: to this address or prefix only" },
 	{ .name = "address",
 	    .value = "ADDRESS",
-	    .doc = "connections, nat-sessions, flows: with this end, any of them" },
+	    .doc = "connections, nat-sessions, nat64-sessions, flows: with this end, any of them" },
 	{ .name = "port",
 	    .value = "NUMBER",
-	    .doc = "connections, nat-sessions, flows: with this port, at any end" },
+	    .doc = "connections, nat-sessions, nat64-sessions, flows: with this port, at any end" },
 	{ .name = "interface",
 	    .letter = 'i',
 	    .value = "NAME",
@@ -50,12 +51,14 @@ static const struct mr_cmd_option options[] = {
 	{ .name = "by",
 	    .value = "WHAT",
 	    .doc = "flows: what makes one large",
-	    .complete = "packets|bytes" },
+	    .complete = "packets|bytes|rate" },
 	{ .name = "flow",
 	    .value = "WORKER:INDEX",
 	    .doc = "flows, path: this one (its number in show flows --json, drops and explain)" },
 	{ .name = "program", .doc = "flows: what is done to their packets, too" },
-	{ .name = "instance", .value = "NAME", .doc = "nat-sessions: of this instance only" },
+	{ .name = "instance",
+	    .value = "NAME",
+	    .doc = "nat-sessions, nat64-sessions: of this instance only" },
 	{ .name = "zone", .value = "NAME", .doc = "connections: of this zone only" },
 	{ .name = "state",
 	    .value = "NAME",
@@ -84,7 +87,18 @@ struct what {
 	const char *function;                /* "system" for its parts */
 	const char *part;                    /* null: all of it */
 	const struct mr_nf_listing *listing; /* a stream, not a part of the state */
+	bool service;                        /* there is one of it */
 };
+
+/* The n-th service that shows something. */
+static const struct mr_service *
+service_at(unsigned n)
+{
+	for (unsigned i = 0; mr_service_list[i]; i++)
+		if (mr_service_list[i]->show && n-- == 0)
+			return mr_service_list[i];
+	return NULL;
+}
 
 static const char *
 name_of(const struct what *w)
@@ -111,7 +125,14 @@ what_at(unsigned n, struct what *w)
 		w->part = system_parts[n - 1];
 	if (n <= MR_ARRAY_COUNT(system_parts))
 		return true;
-	w->listing = mr_nf_listing_at(n - MR_ARRAY_COUNT(system_parts) - 1, &nf);
+	n -= (unsigned)MR_ARRAY_COUNT(system_parts) + 1;
+	if (service_at(n)) {
+		*w = (struct what){ .function = service_at(n)->name, .service = true };
+		return true;
+	}
+	for (functions = 0; service_at(functions);)
+		functions++;
+	w->listing = mr_nf_listing_at(n - functions, &nf);
 	if (!w->listing)
 		return false;
 	w->function = nf->name;
@@ -124,7 +145,7 @@ static void
 plural(const struct what *w, char *text, size_t size)
 {
 	const char *name = name_of(w);
-	bool one = !strcmp(name, "system") || !strcmp(name, "memory") ||
+	bool one = w->service || !strcmp(name, "system") || !strcmp(name, "memory") ||
 	    !strcmp(name, "conntrack") || name[strlen(name) - 1] == 's';
 
 	snprintf(text, size, "%s%s", name, one ? "" : "s");
@@ -288,9 +309,10 @@ const struct mr_cmd mr_cmd_show = {
 	.usage = "WHAT [NAME]",
 	.help =
 	    "WHAT is interfaces, bridges (or another function's name), nodes, drops, workers,\n"
-	    "plugins, packets, memory, system, or a long list: routes, connections, flows and the\n"
-	    "like. With NAME only that one, in full. Columns and rows of zeros are left out, and\n"
-	    "what is seldom asked for; --all shows them.\n"
+	    "plugins, packets, memory, system, metrics, telemetry, or a long list: routes,\n"
+	    "connections, flows and the like. With NAME only that one, in full. Columns and rows "
+	    "of\n"
+	    "zeros are left out, and what is seldom asked for; --all shows them.\n"
 	    "\n"
 	    "routes take an address (its longest match and all less specific) or a prefix (it\n"
 	    "and all more specific). --diff says where the FIB is not what the routes ask for,\n"
@@ -298,8 +320,9 @@ const struct mr_cmd mr_cmd_show = {
 	    "FRR's\n"
 	    "\"show ip route json\", of BIRD's \"show route\". Both exit with 1 if there is any.\n"
 	    "\n"
-	    "Of the other long lists, connections, nat-sessions and flows (of the flow lane) take\n"
-	    "an address of any end, lb-connections the client's, and each its options.\n"
+	    "Of the other long lists, connections, nat-sessions, nat64-sessions and flows (of the\n"
+	    "flow lane) take an address of any end, lb-connections the client's, and each its\n"
+	    "options.\n"
 	    "\n"
 	    "  millrace show interfaces\n"
 	    "  millrace show bridge br0\n"

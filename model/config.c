@@ -189,6 +189,12 @@ mr_config_destroy(struct mr_config *config)
 	free(config);
 }
 
+const struct mr_model *
+mr_config_model(const struct mr_config *config)
+{
+	return config->model;
+}
+
 const char *
 mr_config_name(const struct mr_config *config)
 {

@@ -44,6 +44,8 @@ int mr_config_parse(struct mr_config **out, struct mr_model *, const char *name,
 int mr_config_read_text(const char *path, char **text, size_t *size, struct mr_report *);
 void mr_config_destroy(struct mr_config *);
 const char *mr_config_name(const struct mr_config *);
+/* The model that it follows. */
+const struct mr_model *mr_config_model(const struct mr_config *);
 
 /* The node above all others; its children are "system", "interface" ... */
 const struct mr_conf *mr_conf_root(const struct mr_config *);
@@ -101,6 +103,12 @@ void mr_conf_where(const struct mr_conf *, unsigned *line, unsigned *column);
  * been written, entries of lists in any order where the model leaves it open. Both
  * from configurations of one model; two nulls are equal. */
 bool mr_conf_equal(const struct mr_conf *, const struct mr_conf *);
+
+/* Whether a leaf holds what nobody else should read: the model marks it with mt:secret, or its name
+ * says so ("token", "bgp-password"). */
+bool mr_conf_is_secret(const struct mr_conf *);
+/* By the name alone. */
+bool mr_name_is_secret(const char *name);
 
 /* Prints the children of a node as plain JSON: lists as arrays, numbers as numbers. */
 void mr_conf_print_json(const struct mr_conf *, FILE *);

@@ -11,7 +11,8 @@
 #include "model/leaves_int.h"
 #include "model/state_int.h"
 
-#define TEXT_MAX (256u << 20) /* bytes of one sample's texts */
+#define HASH_SEED UINT64_C(0xcbf29ce484222325) /* FNV-1a */
+#define TEXT_MAX (256u << 20)                  /* bytes of one sample's texts */
 
 int
 mr_sample_create(struct mr_sample **out, const struct mr_leaves *leaves)
@@ -118,6 +119,12 @@ hash_text(const char *text, uint64_t hash)
 	return hash;
 }
 
+uint64_t
+mr_sample_hash(const char *path)
+{
+	return hash_text(path, HASH_SEED);
+}
+
 /* A key in quotes that are not in it; who has both kinds loses one, as %22. */
 static char *
 quote_key(char *to, const char *key)
@@ -163,7 +170,7 @@ entry_seal(struct mr_sample *s, struct mr_sample_entry *e)
 	*to++ = '\0';
 	e->path = (uint32_t)s->text_used;
 	e->hash = hash_text(start + (above ? strlen(s->text + parent_at) : 0),
-	    above ? s->entries[e->parent].hash : UINT64_C(0xcbf29ce484222325));
+	    above ? s->entries[e->parent].hash : HASH_SEED);
 	s->text_used += (size_t)(to - start);
 }
 

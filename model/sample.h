@@ -114,6 +114,9 @@ mr_sample_text(const struct mr_sample *s, uint32_t text)
 	return s->text + text;
 }
 
+/* The hash of an entry with that path. */
+uint64_t mr_sample_hash(const char *path);
+
 /* A number as the model writes it: "7", "-3", "12.5", "true", "up"; nothing for a text. Returns the
  * length. */
 #define MR_SAMPLE_NUMBER 32

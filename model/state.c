@@ -33,6 +33,7 @@ struct mr_state {
 	const struct lysc_node *top[TOP_MAX];
 	unsigned top_count;
 	struct mr_error error;
+	bool brief;
 	const struct mr_state_sink *sink; /* null: leaves become text */
 	void *sink_arg;
 };
@@ -76,6 +77,18 @@ const struct mr_model *
 mr_state_model(const struct mr_state *st)
 {
 	return st->model;
+}
+
+void
+mr_state_set_brief(struct mr_state *st)
+{
+	st->brief = true;
+}
+
+bool
+mr_state_is_brief(const struct mr_state *st)
+{
+	return st->brief;
 }
 
 /* Room for `size` more bytes, or null. */

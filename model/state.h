@@ -43,6 +43,11 @@ int mr_state_create(struct mr_state **out, const struct mr_model *, enum mr_stat
 void mr_state_destroy(struct mr_state *);
 const struct mr_model *mr_state_model(const struct mr_state *);
 
+/* Who reads it has no use for tables that traffic fills, such as a bridge's stations; their writers
+ * leave them out. */
+void mr_state_set_brief(struct mr_state *);
+bool mr_state_is_brief(const struct mr_state *);
+
 /* Opens a container; or an entry of a list with its first key. Further keys follow
  * as leaves, before anything else. */
 void mr_state_open(struct mr_state *, const char *container);

@@ -206,6 +206,8 @@ show_system(struct mr_dataplane *dp, struct mr_state *st)
 	mr_state_uint(st, "pid", (uint64_t)getpid());
 	mr_state_uint(st, "uptime",
 	    (mr_cycles() - dp->started_at) / (mr_graph_hz(dp->graph) / 1000));
+	if (dp->file)
+		mr_state_text(st, "config-file", dp->file);
 	mr_state_uint(st, "hz", mr_graph_hz(dp->graph));
 	show_totals(dp, st);
 	show_workers(dp, st);

@@ -3,8 +3,8 @@
 /*
  * GET /metrics: everything countable that the model has, as Prometheus reads it, or by
  * OpenMetrics when the client says that it understands that. ?names=interface,system is these
- * functions alone. Tables that grow with the traffic (routes, flows, connections) are not in the state
- * but are streams of their own, and so are not here.
+ * functions alone. Tables that grow with the traffic are left out: routes, flows and connections, which
+ * are streams and no state, and a bridge's stations and a router's neighbours.
  */
 
 #include <errno.h>
@@ -55,6 +55,7 @@ read_state(struct metrics *m, const struct mr_http_call *call)
 	const char *names = mr_http_param(call, "names", "");
 	struct mr_state *st = mr_sample_begin(m->sample, mr_control_model_of(m->control));
 	struct mr_error error = { 0 };
+	bool some = *names; /* then it is they who may be wrong: one name twice */
 	unsigned count = 0;
 	char name[64];
 
@@ -62,6 +63,7 @@ read_state(struct metrics *m, const struct mr_http_call *call)
 		mr_http_fail(call, 503, "no memory");
 		return -ENOMEM;
 	}
+	mr_state_set_brief(st);
 	if (!*names)
 		mr_control_show(m->control, NULL, st);
 	while (*names) {
@@ -76,7 +78,7 @@ read_state(struct metrics *m, const struct mr_http_call *call)
 		names += length + (names[length] == ',');
 	}
 	if (mr_sample_end(m->sample, &error)) {
-		mr_http_fail(call, 500, "%s", error.text);
+		mr_http_fail(call, some ? 400 : 500, "%s", error.text);
 		return -EIO;
 	}
 	return 0;

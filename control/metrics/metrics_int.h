@@ -11,7 +11,7 @@
  * list with one key gives its own name to the label (interface="lan1"), one with more the keys' names.
  * Times are in seconds and rates of bits in bytes, as Prometheus wants base units. A leaf `value` is
  * what its list counts and is not said. A step that is a type's word ("counter") is put in the
- * plural, for names do not say types. An enumeration is one series for each of its words, 1 for
+ * plural, for names do not say types, and so are ends that histograms have ("count"). An enumeration is one series for each of its words, 1 for
  * the one that it is.
  *
  * Ownership: families own their texts; leaves must outlive them. A page owns its buffer.

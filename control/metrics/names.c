@@ -58,6 +58,19 @@ is_type(const char *step, size_t length)
 	return false;
 }
 
+/* Ends that histograms and summaries have. */
+static bool
+is_reserved(const char *step, size_t length)
+{
+	static const char *const ends[] = { "count", "sum", "bucket" };
+
+	for (unsigned i = 0; i < MR_ARRAY_COUNT(ends); i++)
+		if (strlen(ends[i]) <= length &&
+		    strncmp(step + length - strlen(ends[i]), ends[i], strlen(ends[i])) == 0)
+			return true;
+	return false;
+}
+
 /* "millrace_system_node_counters" of system/node/counter/value. */
 static void
 put_path(char *name, const struct mr_leaf *leaf)
@@ -74,7 +87,7 @@ put_path(char *name, const struct mr_leaf *leaf)
 			return;
 		put_word(name, "_", 1);
 		put_word(name, step, length);
-		if (is_type(step, length))
+		if (is_type(step, length) || (last && !leaf->counter && is_reserved(step, length)))
 			put_word(name, "s", 1);
 		step += length + 1;
 	}

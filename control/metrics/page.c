@@ -236,7 +236,7 @@ write_families(struct page *p, const struct families *fs, const struct mr_sample
 		const struct family *f = &fs->list[i];
 		uint32_t to = p->starts[i + 1], end = to;
 
-		/* Tables that traffic fills (stations of a bridge) are no metrics. */
+		/* Who wants more rules than that counts them in another way. */
 		if (f->leaf && to - from > METRICS_FAMILY_MAX) {
 			p->cut += to - from - METRICS_FAMILY_MAX;
 			end = from + METRICS_FAMILY_MAX;

@@ -115,7 +115,7 @@ bridge_show(void *state, struct mr_state *st)
 			show_member(all, e, n, st);
 		mr_state_uint(st, "macs", mr_mac_count(table));
 		show_counters(all, e, st);
-		while (mr_mac_next(table, &cursor, &m))
+		while (!mr_state_is_brief(st) && mr_mac_next(table, &cursor, &m))
 			show_station(e, &m, st);
 		mr_state_close(st);
 	}

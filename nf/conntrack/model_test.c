@@ -6,12 +6,8 @@
  * must be the same. Windows are tested only as far as that what is next is in and what is half of
  * the numbers away is out (tcp_test.c has the rest). MR_SEED makes it another run.
  */
-#include <sys/syscall.h>
-#include <time.h>
-#include <unistd.h>
-
 #include "kit/graph/graph_int.h"
-#include "nf/conntrack/track_test_int.h"
+#include "nf/conntrack/model_test_int.h"
 
 #define S MR_TCP_SYN
 #define A MR_TCP_ACK
@@ -21,145 +17,9 @@
 #define HOSTS 3u
 #define PORTS 2u
 #define ZONES 2u
-#define CONNECTIONS 4096u
 #define STEPS 60000u
 #define LIMIT 14u /* connections of one source, where there is a limit */
 #define FAR 0x40000000u
-
-/* -- time is the test's own --------------------------------------------------------------- */
-
-int __wrap_clock_gettime(clockid_t, struct timespec *);
-static uint32_t now = 1000;
-
-int
-__wrap_clock_gettime(clockid_t clock, struct timespec *ts)
-{
-	if (clock != CLOCK_MONOTONIC && clock != CLOCK_MONOTONIC_COARSE)
-		return (int)syscall(SYS_clock_gettime, clock, ts);
-	*ts = (struct timespec){ .tv_sec = now };
-	return 0;
-}
-
-/* -- the slow reading --------------------------------------------------------------------- */
-
-enum kind { UDP, ECHO, GRE, OTHER, TCP, KINDS };
-enum tcp { SYN_SENT, SYN_RECV, OPEN, FIN_WAIT, CLOSE_WAIT, LAST_ACK, TIME_WAIT, CLOSED, BOTH_SYN };
-
-struct one {
-	bool there;
-	enum kind kind;
-	unsigned zone;
-	struct ends ends; /* of the first packet */
-	bool counted;     /* it began under a limit of its source */
-	bool replied, assured;
-	uint32_t packets[2], seen, created;
-	/* TCP */
-	enum tcp tcp;
-	uint32_t next[2],
-	    acked[2]; /* what each end sends next; what of it the other has acknowledged */
-	bool acks[2]; /* it has acknowledged something, and said how much more may come */
-	bool unacked[2], both, fin[2], closes;
-	uint8_t last; /* flags of what was sent last, and by whom */
-	unsigned last_end;
-	char did[24]; /* the last packets, for whoever has to find out */
-};
-
-struct model {
-	struct bed b;
-	struct one all[CONNECTIONS];
-	uint64_t seed, tcp[BOTH_SYN + 1];
-	unsigned limit;
-	uint64_t said[3];
-};
-
-static unsigned
-below(struct model *m, unsigned n)
-{
-	return (unsigned)(draw(&m->seed) % n);
-}
-
-static uint32_t
-lasts(const struct one *c)
-{
-	static const uint32_t tcp[] = { 120, 60, 432000, 120, 60, 30, 120, 10, 120 };
-
-	switch (c->kind) {
-	case UDP:
-		return c->assured ? 120 : 30;
-	case ECHO:
-		return 30;
-	case GRE:
-		return c->assured ? 180 : 30;
-	case OTHER:
-		return 600;
-	default:
-		return c->tcp == OPEN && (c->unacked[0] || c->unacked[1]) ? 300 : tcp[c->tcp];
-	}
-}
-
-static bool
-is_same(const struct ends *x, const struct ends *y)
-{
-	return x->six == y->six && x->src == y->src && x->dst == y->dst && x->sport == y->sport &&
-	    x->dport == y->dport;
-}
-
-/* The connection that has these ends, and which of them they begin with. */
-static struct one *
-find(struct model *m, enum kind kind, unsigned zone, const struct ends *e, unsigned *end)
-{
-	for (unsigned i = 0; i < CONNECTIONS; i++) {
-		struct one *c = &m->all[i];
-		const struct ends back = ends_back(&c->ends);
-
-		if (!c->there || c->kind != kind || c->zone != zone)
-			continue;
-		if (!is_same(&c->ends, e) && !is_same(&back, e))
-			continue;
-		*end = !is_same(&c->ends, e);
-		return c;
-	}
-	return NULL;
-}
-
-static struct one *
-begin(struct model *m, enum kind kind, unsigned zone, const struct ends *e)
-{
-	unsigned of_source = 0;
-	struct one *c = NULL;
-
-	for (unsigned i = 0; i < CONNECTIONS; i++) {
-		if (!m->all[i].there)
-			c = c ? c : &m->all[i];
-		else
-			of_source += m->all[i].counted && m->all[i].zone == zone &&
-			    m->all[i].ends.six == e->six && m->all[i].ends.src == e->src;
-	}
-	assert_non_null(c);
-	if (m->b.deny || (m->limit && of_source >= m->limit))
-		return NULL;
-	*c = (struct one){
-		.there = true,
-		.kind = kind,
-		.zone = zone,
-		.ends = *e,
-		.counted = m->limit > 0,
-		.seen = now,
-		.created = now,
-		.did = "                       ",
-	};
-	return c;
-}
-
-static void
-forget_old(struct model *m)
-{
-	for (unsigned i = 0; i < CONNECTIONS; i++)
-		if (m->all[i].there && now - m->all[i].seen > lasts(&m->all[i]))
-			m->all[i].there = false;
-	for (unsigned i = 0; i < 2; i++)
-		ct_sweep(m->b.core->table, now, UINT32_MAX);
-}
 
 /* -- packets ------------------------------------------------------------------------------ */
 
@@ -208,7 +68,7 @@ count(struct one *c, unsigned end, bool fresh)
 	c->packets[end]++;
 	c->replied |= end == 1;
 	if (fresh)
-		c->seen = now;
+		c->seen = slow_now;
 }
 
 static void
@@ -217,13 +77,13 @@ draw_ends(struct model *m, enum kind kind, struct ends *e)
 	bool ports = kind == UDP || kind == TCP || kind == ECHO;
 
 	memset(e, 0, sizeof(*e));
-	e->six = below(m, 2);
-	e->src = 1 + below(m, HOSTS);
+	e->six = slow_below(m, 2);
+	e->src = 1 + slow_below(m, HOSTS);
 	do
-		e->dst = 1 + below(m, HOSTS);
+		e->dst = 1 + slow_below(m, HOSTS);
 	while (e->dst == e->src);
-	e->sport = ports ? (uint16_t)(1000 + below(m, PORTS)) : 0;
-	e->dport = kind == ECHO ? e->sport : ports ? (uint16_t)(2000 + below(m, PORTS)) : 0;
+	e->sport = ports ? (uint16_t)(1000 + slow_below(m, PORTS)) : 0;
+	e->dport = kind == ECHO ? e->sport : ports ? (uint16_t)(2000 + slow_below(m, PORTS)) : 0;
 }
 
 static void
@@ -243,24 +103,24 @@ make_plain(struct frame *f, enum kind kind, const struct ends *e, bool answer)
 static void
 plain(struct model *m, enum kind kind)
 {
-	unsigned zone = below(m, ZONES), end = 0;
-	bool answer = kind == ECHO && below(m, 2);
+	unsigned zone = slow_below(m, ZONES), end = 0;
+	bool answer = kind == ECHO && slow_below(m, 2);
 	struct ends e, asked;
 	struct frame f;
 	struct one *c;
 	uint32_t want;
 
 	draw_ends(m, kind, &e);
-	if (kind != ECHO && below(m, 2))
+	if (kind != ECHO && slow_below(m, 2))
 		e = ends_back(&e);
 	/* An echo's answer belongs to whoever asked; who asks the other way has asked something else. */
 	asked = answer ? ends_back(&e) : e;
-	c = find(m, kind, zone, &asked, &end);
+	c = slow_find(m, kind, zone, &asked, &end);
 	if (kind == ECHO) {
-		c = c && is_same(&c->ends, &asked) ? c : NULL;
+		c = c && slow_is_same(&c->ends, &asked) ? c : NULL;
 		for (unsigned i = 0; !c && i < CONNECTIONS; i++)
 			if (m->all[i].there && m->all[i].kind == ECHO && m->all[i].zone == zone &&
-			    is_same(&m->all[i].ends, &asked))
+			    slow_is_same(&m->all[i].ends, &asked))
 				c = &m->all[i];
 		end = answer;
 	}
@@ -268,14 +128,14 @@ plain(struct model *m, enum kind kind)
 	if (c) {
 		want = state_of(c, end);
 		if (kind == UDP)
-			c->assured |= c->replied && now - c->created > 2;
+			c->assured |= c->replied && slow_now - c->created > 2;
 		if (kind == GRE)
 			c->assured |= c->replied;
 		count(c, end, true);
 	} else if (answer) {
 		want = INV;
 	} else {
-		c = begin(m, kind, zone, &e);
+		c = slow_begin(m, kind, zone, &e);
 		want = c ? NEW : 0;
 		if (c)
 			count(c, 0, true);
@@ -287,10 +147,10 @@ plain(struct model *m, enum kind kind)
 static void
 about(struct model *m)
 {
-	unsigned end = below(m, 2);
-	struct one *c = &m->all[below(m, 64)];
-	enum kind kind = below(m, 2) ? UDP : TCP;
-	unsigned zone = below(m, ZONES);
+	unsigned end = slow_below(m, 2);
+	struct one *c = &m->all[slow_below(m, 64)];
+	enum kind kind = slow_below(m, 2) ? UDP : TCP;
+	unsigned zone = slow_below(m, ZONES);
 	struct frame quoted, f;
 	struct ends e;
 
@@ -300,7 +160,7 @@ about(struct model *m)
 		zone = c->zone;
 		e = end ? ends_back(&c->ends) : c->ends;
 	}
-	c = find(m, kind, zone, &e, &end);
+	c = slow_find(m, kind, zone, &e, &end);
 	if (kind == UDP)
 		frame_udp(&quoted, &e, 20);
 	else
@@ -341,7 +201,7 @@ segment_sent(struct one *c, unsigned end, uint8_t flags, unsigned len)
 static struct one *
 first_syn(struct model *m, unsigned zone, const struct ends *e)
 {
-	struct one *c = begin(m, TCP, zone, e);
+	struct one *c = slow_begin(m, TCP, zone, e);
 	struct frame f;
 
 	if (c) {
@@ -454,7 +314,7 @@ again(struct model *m, struct one *c, unsigned end)
 static void
 wrong(struct model *m, struct one *c, unsigned end)
 {
-	switch (below(m, 4)) {
+	switch (slow_below(m, 4)) {
 	case 0:
 		odd(m, c, end, A, c->next[end] + FAR, c->next[!end], INV);
 		break;
@@ -466,7 +326,7 @@ wrong(struct model *m, struct one *c, unsigned end)
 		break;
 	default:
 		if (c->assured && c->tcp == OPEN && c->last != S)
-			odd(m, c, end, R, c->acked[end] - 1 - below(m, 1000), 0, INV);
+			odd(m, c, end, R, c->acked[end] - 1 - slow_below(m, 1000), 0, INV);
 	}
 }
 
@@ -483,7 +343,7 @@ opening(struct model *m, struct one *c, unsigned end)
 		expect(m, "the SYN again", c, send_one(m, c->zone, &f), NEW);
 	} else if (c->tcp == SYN_SENT) {
 		c->next[1] = (uint32_t)draw(&m->seed);
-		c->both = below(m, 3) == 0;
+		c->both = slow_below(m, 3) == 0;
 		good(m, c, 1, c->both ? S : S | A, 0, c->both ? BOTH_SYN : SYN_RECV);
 		/* As long as there are only SYNs its time goes on, as in Linux. */
 		if (c->both)
@@ -509,7 +369,7 @@ talking(struct model *m, struct one *c, unsigned end)
 
 	/* The same acknowledgement again and again would be counted as sent again. */
 	if (!c->fin[end] && c->acks[!end] && c->tcp != CLOSED)
-		good(m, c, end, A, 1 + below(m, 50), then[c->tcp]);
+		good(m, c, end, A, 1 + slow_below(m, 50), then[c->tcp]);
 	else if (c->acked[!end] != c->next[!end])
 		good(m, c, end, A, 0, then[c->tcp]);
 }
@@ -517,26 +377,26 @@ talking(struct model *m, struct one *c, unsigned end)
 static void
 tcp(struct model *m)
 {
-	unsigned zone = below(m, ZONES), end;
+	unsigned zone = slow_below(m, ZONES), end;
 	struct frame f;
 	struct ends e;
 	struct one *c;
 
 	draw_ends(m, TCP, &e);
-	c = find(m, TCP, zone, &e, &end);
+	c = slow_find(m, TCP, zone, &e, &end);
 	if (!c) {
-		if (below(m, 4)) {
+		if (slow_below(m, 4)) {
 			(void)first_syn(m, zone, &e);
 			return;
 		}
-		frame_tcp(&f, &e, (uint8_t[]){ A, S | A, F | A, R, 0 }[below(m, 5)], 5, 5, 0);
+		frame_tcp(&f, &e, (uint8_t[]){ A, S | A, F | A, R, 0 }[slow_below(m, 5)], 5, 5, 0);
 		expect(m, "no beginning", NULL, send_one(m, zone, &f), INV);
 		return;
 	}
-	end = below(m, 2);
-	switch (below(m, 14)) {
+	end = slow_below(m, 2);
+	switch (slow_below(m, 14)) {
 	case 0:
-		if (below(m, 3) == 0)
+		if (slow_below(m, 3) == 0)
 			reset(m, c, end);
 		break;
 	case 1:
@@ -581,19 +441,19 @@ compare_one(struct model *m, const struct one *c)
 	packet = mr_packet_from(m->b.buffers, 0, f.bytes, f.len);
 	ct_classify(&k, mr_packet_at(m->b.buffers->base, packet), (uint16_t)c->zone);
 	mr_packets_free(m->b.buffers, 0, &packet, 1);
-	index = ct_find(t, 0, &k.key, ct_hash(t, &k.key), now, &word);
+	index = ct_find(t, 0, &k.key, ct_hash(t, &k.key), slow_now, &word);
 	assert_int_not_equal(index, 0);
 	line = &t->lines[index];
 	if (!!(word & CT_REPLIED) != c->replied || line->packets[0] != c->packets[0] ||
 	    line->packets[1] != c->packets[1] || line->seen != c->seen ||
 	    (c->kind == TCP && line->state != states[c->tcp]) ||
 	    (c->kind != ECHO && !!(word & CT_ASSURED) != c->assured) ||
-	    t->timeouts[line->timeout] != lasts(c))
+	    t->timeouts[line->timeout] != slow_lasts(c))
 		fail_msg("%.*s: kind %d, state %d (%u): replied %d (%x), assured %d, packets %u/%u "
 			 "(%u/%u), seen %u (%u), lasts %u (%u)",
 		    (int)sizeof(c->did), c->did, c->kind, c->tcp, line->state, c->replied, word,
 		    c->assured, c->packets[0], c->packets[1], line->packets[0], line->packets[1],
-		    c->seen, line->seen, lasts(c), t->timeouts[line->timeout]);
+		    c->seen, line->seen, slow_lasts(c), t->timeouts[line->timeout]);
 }
 
 static void
@@ -601,7 +461,7 @@ compare(struct model *m)
 {
 	unsigned count = 0;
 
-	forget_old(m);
+	slow_forget_old(m);
 	for (unsigned i = 0; i < CONNECTIONS; i++) {
 		if (!m->all[i].there)
 			continue;
@@ -616,8 +476,8 @@ time_passes(struct model *m)
 {
 	static const unsigned seconds[] = { 0, 1, 1, 3, 3, 12, 33, 64, 130, 310 };
 
-	now += seconds[below(m, MR_ARRAY_COUNT(seconds))];
-	forget_old(m);
+	slow_now += seconds[slow_below(m, MR_ARRAY_COUNT(seconds))];
+	slow_forget_old(m);
 }
 
 static void
@@ -631,19 +491,19 @@ like_the_slow_reading(void **state)
 	bed_open(&m->b, 4096, 1);
 	atomic_fetch_and(&m->b.core->options, ~(uint32_t)CT_LOOSE);
 	for (unsigned step = 0; step < STEPS; step++) {
-		unsigned what = below(m, 100);
+		unsigned what = slow_below(m, 100);
 
 		if (step % 4000 == 0) {
-			m->limit = below(m, 2) ? LIMIT : 0;
+			m->limit = slow_below(m, 2) ? LIMIT : 0;
 			m->b.deny = step % 16000 == 12000;
 		}
 		if (what < 70)
 			tcp(m);
 		else if (what < 96)
-			plain(m, (enum kind)below(m, TCP));
+			plain(m, (enum kind)slow_below(m, TCP));
 		else if (what < 99)
 			about(m);
-		else if (below(m, 8) == 0)
+		else if (slow_below(m, 8) == 0)
 			time_passes(m);
 		if (step % 50 == 0)
 			compare(m);

@@ -383,6 +383,7 @@ static mr_verdict_t
 flow(const struct lb_pass *s, struct mr_packet *p, const struct lb_packet *k)
 {
 	struct lb_found f;
+	bool summed;
 
 	mr_record_note(s->rec, p, LB_NOTE_SERVICE, k->service);
 	if (!lb_find(s->core->table, s->worker, &k->key, k->hash, s->run->seconds, &f) ||
@@ -390,7 +391,9 @@ flow(const struct lb_pass *s, struct mr_packet *p, const struct lb_packet *k)
 		return begin(s, p, k);
 	if (!s->dry)
 		lb_advance(s, &f, k, false);
-	mr_record_call(s->rec, p, lb_call_arg(f.index, f.word), true);
+	summed = k->proto == MR_IP_PROTO_UDP && lb_is_summed(s, f.backend);
+	mr_record_call(s->rec, p, lb_call_arg(f.index, f.word) | (summed ? LB_ARG_SUMMED : 0),
+	    !summed);
 	return send(s, p, k, f.backend, &f);
 }
 

@@ -192,10 +192,20 @@ lb_ttl(const struct mr_packet *p, const struct lb_packet *k)
 }
 
 /* What a recording carries for replay: the line's number and the low bits of its age. */
+#define LB_ARG_AGE 127u
+#define LB_ARG_SUMMED (1u << 31) /* UDP has to have a checksum, over all of IP's payload */
 mr_inline uint32_t
 lb_call_arg(uint32_t index, uint32_t word)
 {
-	return index | (word >> LB_AGE_SHIFT & 255u) << 24;
+	return index | (word >> LB_AGE_SHIFT & LB_ARG_AGE) << 24;
+}
+/* Whether the way to this server is a tunnel with a checksum, which rests on the packet's own. */
+mr_inline bool
+lb_is_summed(const struct lb_pass *s, uint16_t backend)
+{
+	const struct lb_backend *b = &s->view->backends[backend];
+
+	return b->six && s->view->services[b->service].mode == LB_MODE_GUE;
 }
 #define LB_TALLY_BACK (1u << 31)
 void lb_replay(struct mr_node_run *, const uint32_t *packets, const uint32_t *args,

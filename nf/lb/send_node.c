@@ -26,6 +26,18 @@ const struct mr_node_class lb_send_class = {
 	.replays = true,
 };
 
+/* What the tunnel's checksum rests on: see known_sum in tunnel.c. */
+static bool
+is_summed(const struct mr_packet *p, const struct mr_replayed *r)
+{
+	const uint8_t *ip = mr_packet_bytes_const(p) + r->l3,
+		      *udp = mr_packet_bytes_const(p) + r->l4;
+	unsigned head = (unsigned)r->l4 - r->l3;
+	unsigned len = r->six ? mr_load_be16(ip + 4) + 40u : mr_load_be16(ip + 2);
+
+	return (udp[6] | udp[7]) && mr_load_be16(udp + 4) + head == len;
+}
+
 void
 lb_replay(struct mr_node_run *run, const uint32_t *packets, const uint32_t *args,
     const struct mr_replayed *replayed, uint8_t *skip, unsigned count)
@@ -33,8 +45,6 @@ lb_replay(struct mr_node_run *run, const uint32_t *packets, const uint32_t *args
 	const struct lb_core *core = run->self;
 	struct lb_line *lines = core->table->lines;
 
-	(void)packets;
-	(void)replayed;
 	for (unsigned i = 0; i < count; i++)
 		mr_prefetch(&lines[args[i] & MR_SLOTS_NUMBER]);
 	for (unsigned i = 0; i < count; i++) {
@@ -43,9 +53,14 @@ lb_replay(struct mr_node_run *run, const uint32_t *packets, const uint32_t *args
 		uint32_t word = atomic_load_explicit(&c->word, memory_order_acquire);
 
 		if (mr_unlikely(!(word & LB_LIVE) ||
-			((word >> LB_AGE_SHIFT ^ args[i] >> 24) & 255u) ||
+			((word >> LB_AGE_SHIFT ^ args[i] >> 24) & LB_ARG_AGE) ||
 			lb_is_over(c, run->seconds))) {
 			skip[i] = MR_REPLAY_STALE;
+			continue;
+		}
+		if (mr_unlikely(args[i] & LB_ARG_SUMMED) &&
+		    !is_summed(mr_packet_at(run->base, packets[i]), &replayed[i])) {
+			skip[i] = MR_REPLAY_SKIP;
 			continue;
 		}
 		lb_touch(c, run->seconds);

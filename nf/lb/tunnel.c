@@ -77,16 +77,11 @@ known_sum(const struct mr_packet *p, const struct lb_packet *k, uint64_t *sum)
 	return true;
 }
 
-/* What known_sum looks at but the key and the length are to be the same, and what it does not know
- * no later packet has. */
+/* What known_sum looks at but the key and the length are to be the same; that UDP has a checksum is
+ * looked at in each packet (LB_ARG_SUMMED). */
 static void
 rest_on_sum(const struct lb_pass *s, const struct mr_packet *p, const struct lb_packet *k)
 {
-	if (k->proto != MR_IP_PROTO_TCP) {
-		mr_record_uncacheable(s->rec, p,
-		    "GUE over IPv6: UDP may have no checksum, which the outer one rests on");
-		return;
-	}
 	/* Class, label and hop limit; a header of IPv4 is nothing to a sum. */
 	if (k->six)
 		mr_guard(s->rec, p, k->l3, 8, 0xff000000ffffffffull);
@@ -101,11 +96,16 @@ gue_sum(const struct lb_pass *s, const struct mr_packet *p, const struct lb_pack
 
 	if (!o->backend->six)
 		return 0;
-	rest_on_sum(s, p, k);
-	if (!known_sum(p, k, &sum) &&
-	    mr_checksum_add_chain(&sum, s->run->buffers, mr_packet_handle(s->run->base, p), k->l3,
-		k->ip_len))
-		return 0;
+	if (known_sum(p, k, &sum)) {
+		rest_on_sum(s, p, k);
+	} else {
+		mr_record_uncacheable(s->rec, p,
+		    "GUE over IPv6 has a checksum, which rests on the packet's own: there is none");
+		sum = 0;
+		if (mr_checksum_add_chain(&sum, s->run->buffers, mr_packet_handle(s->run->base, p),
+			k->l3, k->ip_len))
+			return 0;
+	}
 	sum += mr_checksum_pseudo6(o->source, o->backend->address, MR_IP_PROTO_UDP, len);
 	return mr_checksum_finish_udp(mr_checksum_add(sum, gue, GUE_SIZE));
 }

@@ -12,7 +12,6 @@ struct nat_talk {
 	const struct nat_pass *pass;
 	const struct nat_instance *instance;
 	struct nat_talk_ends ends;
-	uint32_t session;
 };
 
 const struct nat_talk_ends *
@@ -95,7 +94,8 @@ nat_talk_expect(struct nat_talk *talk, uint8_t protocol, be32_t inside, be16_t p
 
 	if (talk->pass->dry || !talk->instance->pool || !port || count > EXPECT_MAX)
 		return false;
-	if (count > 1 && !nat_is_mapped(talk->pass, talk->instance, &k)) {
+	/* Who was asked at an address answers from there. */
+	if ((count > 1 || talk->ends.server) && !nat_is_mapped(talk->pass, talk->instance, &k)) {
 		row = find_row(talk, protocol, mr_be16(port), count);
 		if (!row)
 			return false;
@@ -210,22 +210,25 @@ static struct nat_talk
 talk_of(const struct nat_pass *s, const struct nat_instance *n, const struct nat_packet *k,
     const struct nat_found *f, bool outward)
 {
-	const struct nat_entry *e = &s->table->entries[f->mapping];
-	uint64_t inside = atomic_load_explicit(&e->inside, memory_order_relaxed);
-	uint64_t outside = atomic_load_explicit(&e->outside, memory_order_relaxed);
+	struct nat_talk talk = { s, n, { .outward = outward } };
+	struct nat_talk_ends *e = &talk.ends;
 
-	return (struct nat_talk){ s, n,
-		{ outward, NAT_ADDRESS(inside), NAT_ADDRESS(outside), outward ? k->dst : k->src,
-		    NAT_PORT_OF(inside), NAT_PORT_OF(outside), outward ? k->dport : k->sport },
-		f->number };
+	e->inside = outward ? k->src : f->address;
+	e->outside = outward ? f->address : k->dst;
+	e->remote = outward ? k->dst : k->src;
+	e->inside_port = outward ? k->sport : f->ports ? f->port : k->dport;
+	e->outside_port = outward ? (f->ports ? f->port : k->sport) : k->dport;
+	e->remote_port = outward ? k->dport : k->sport;
+	return talk;
 }
 
 bool
 nat_alg_run(const struct nat_pass *s, const struct nat_instance *n, uint32_t packet,
     struct mr_packet *p, struct nat_packet *k, const struct nat_found *f, bool outward)
 {
-	const struct nat_alg *alg = nat_alg_of(n, k->proto, outward ? k->dport : k->sport);
 	struct nat_talk talk = talk_of(s, n, k, f, outward);
+	const struct nat_alg *alg = nat_alg_between(n, k->proto, talk.ends.remote_port,
+	    talk.ends.inside_port, &talk.ends.server);
 	struct alg_edits edits = { .count = 0 };
 	unsigned len = k->end > k->payload ? k->end - k->payload : 0;
 	uint32_t seq = 0;

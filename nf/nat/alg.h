@@ -7,7 +7,8 @@
  * and ports (FTP, SIP, TFTP). Off unless asked for (RFC 4787 REQ-10, RFC 5382 REQ-6).
  *
  * It is one constant descriptor in nat_alg_list. A session that an inside end begins to its port is
- * marked: its packets take the graph lane, and the payload of each is shown to `look`, in both
+ * marked, and one that the outside begins to a static address or a forward, where that is the inside's
+ * port: its packets take the graph lane, and the payload of each is shown to `look`, in both
  * directions, before the packet's own ends are written. What `look` wants changed it
  * writes into a list of edits; the length may change, TCP's sequence numbers then follow, in both
  * directions, for the rest of the session.
@@ -33,6 +34,7 @@ struct nat_talk; /* one packet of a session */
 
 struct nat_talk_ends {
 	bool outward; /* the packet goes out */
+	bool server;  /* the inside is the one that was asked, by a static address or a forward */
 	be32_t inside, outside, remote;
 	be16_t inside_port, outside_port, remote_port;
 };
@@ -53,7 +55,7 @@ struct nat_alg {
 	const char *name; /* in the configuration */
 	const char *doc;
 	uint8_t protocol; /* MR_IP_PROTO_TCP or UDP */
-	uint16_t port;    /* the remote end's, of sessions that begin inside */
+	uint16_t port;    /* of the one that is asked */
 	bool (*look)(struct nat_talk *, const uint8_t *payload, unsigned len, struct alg_edits *);
 };
 

@@ -334,6 +334,69 @@ datagrams(void **state)
 	bed_close(&b);
 }
 
+/* An FTP server inside: what it says of itself is outside's, its connection has a session from its SYN on,
+ * and that ends with the forward. */
+static void
+a_server_inside(void **state)
+{
+	static struct bed b;
+	struct pkt q = { .src = REMOTE,
+		.sport = 4000,
+		.dst = POOL,
+		.dport = 21,
+		.proto = TCP,
+		.flags = MR_TCP_SYN };
+	struct pkt o = { .src = HOST,
+		.sport = 21,
+		.dst = REMOTE,
+		.dport = 4000,
+		.proto = TCP,
+		.flags = MR_TCP_SYN | MR_TCP_ACK,
+		.seq = 7000,
+		.ack = 1 };
+	static const char said[] = "227 Entering (10,0,0,5,200,10).\r\n";
+	struct nat_table *t;
+	struct frame f;
+
+	bed_open(&b,
+	    "pool: [203.0.113.8], alg: [ftp], filtering: address-and-port-dependent, forward: "
+	    "{f: {protocol: tcp, port: 21, to: 10.0.0.5}}");
+	t = b.nat->core->table;
+	/* A SYN makes nothing; its answer does. */
+	for (unsigned i = 0; i < 100; i++) {
+		q.sport = (uint16_t)(5000 + i);
+		assert_int_equal(in(&b, &q), PASSED);
+	}
+	assert_int_equal(bed_counter(&b, NAT_COUNT_SESSIONS), 0);
+	assert_int_equal(out(&b, &o), PASSED);
+	assert_int_equal(bed_counter(&b, NAT_COUNT_SESSIONS), 1);
+	o.flags = MR_TCP_ACK | MR_TCP_PSH;
+	assert_int_equal(bed_out(&b, segment(&f, &o, said)), PASSED);
+	assert_true(b.last.good);
+	assert_string_equal(text_of(&b), "227 Entering (203,0,113,8,200,10).\r\n");
+	/* Only its client may come. */
+	q.sport = 4001;
+	q.dport = 200 * 256 + 10;
+	assert_int_equal(in(&b, &q), PASSED);
+	assert_int_equal(b.last.p.dst, HOST);
+	assert_int_equal(b.last.p.dport, 200 * 256 + 10);
+	/* Its numbers go on behind what grew. */
+	q = (struct pkt){ .src = REMOTE,
+		.sport = 4000,
+		.dst = POOL,
+		.dport = 21,
+		.proto = TCP,
+		.flags = MR_TCP_ACK,
+		.ack = 7000 + 36 };
+	assert_int_equal(in(&b, &q), PASSED);
+	assert_int_equal(b.last.p.ack, 7000 + sizeof(said) - 1);
+	bed_apply(&b,
+	    "nat: {instance: {x: {outside: [wan], inside: [lan], pool: [203.0.113.8]}}}\n");
+	assert_int_equal(nat_sessions(t, b.nat->conf.instances[0].number), 1);
+	assert_int_equal(in(&b, &q), DROPPED);
+	bed_close(&b);
+}
+
 int
 main(void)
 {
@@ -343,6 +406,7 @@ main(void)
 		cmocka_unit_test(expected_ones_may_come),
 		cmocka_unit_test(ports_in_a_row),
 		cmocka_unit_test(datagrams),
+		cmocka_unit_test(a_server_inside),
 	};
 
 	return cmocka_run_group_tests(tests, make_model, free_model);

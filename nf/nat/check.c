@@ -199,6 +199,33 @@ check_places(struct mr_report *report, const struct mr_config *config, const str
 	check_networks(report, router, config, conf);
 }
 
+/* What is shared is told apart by the remote end. */
+static void
+check_overloading(struct mr_report *report, const struct mr_config *config,
+    const struct mr_conf *conf)
+{
+	const struct mr_conf *others[] = {
+		mr_conf_child(mr_conf_child(conf, "block"), "size"),
+		mr_conf_child(mr_conf_child(conf, "deterministic"), "inside"),
+	};
+	const struct mr_conf *at = mr_conf_child(conf, "port-overloading");
+
+	if (!mr_conf_bool(conf, "port-overloading", false))
+		return;
+	if (strcmp(mr_conf_text(conf, "mapping", ""), "address-and-port-dependent") != 0)
+		mr_report_at(report, config, at,
+		    "ports are shared with mapping address-and-port-dependent only");
+	for (unsigned i = 0; i < MR_ARRAY_COUNT(others); i++)
+		if (others[i])
+			mr_report_at(report, config, at,
+			    "ports are not shared with \"%s\": its log would not say who had one",
+			    i ? "deterministic" : "block");
+	if (mr_conf_bool(conf, "log-mappings", false))
+		mr_report_at(report, config, at,
+		    "ports are not shared with \"log-mappings\": the log would not say who had "
+		    "one");
+}
+
 static void
 check_instance(struct mr_report *report, const struct mr_config *config, const struct mr_conf *conf)
 {
@@ -219,6 +246,7 @@ check_instance(struct mr_report *report, const struct mr_config *config, const s
 		nat_cgnat_check(report, config, conf, &ports, pool.at, pool.count);
 	free(pool.at);
 	check_places(report, config, conf);
+	check_overloading(report, config, conf);
 	mr_conf_each(at, conf, "alg")
 		if (!nat_conf_alg(mr_conf_value(at)))
 			mr_report_at(report, config, at, "there is no ALG for \"%s\"",

@@ -263,6 +263,7 @@ read_instance(struct nat_conf_instance *out, const struct mr_config *config,
 		out->timeouts[i] =
 		    (uint32_t)mr_conf_uint(times, timeouts[i].leaf, timeouts[i].seconds);
 	nat_conf_pool(&out->ports, conf);
+	out->overload = mr_conf_bool(conf, "port-overloading", false);
 	out->logged = mr_conf_bool(conf, "log-mappings", false);
 	return 0;
 }

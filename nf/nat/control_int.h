@@ -47,7 +47,7 @@ struct nat_conf_instance {
 	uint32_t hold_syn;
 	struct nat_pool_config ports; /* all but ranges and workers */
 	const struct nat_alg **algs;  /* ends with null */
-	bool logged;                  /* each mapping */
+	bool logged, overload;        /* each mapping; ports are shared */
 	struct nat_conf_static *statics;
 	struct nat_conf_forward *forwards;
 	unsigned static_count, forward_count;

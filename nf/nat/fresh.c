@@ -51,7 +51,7 @@ nat_fresh_take(struct nat_fresh *f, const struct nat_pass *s)
 
 		memcpy(inside, &k->src, 4);
 		one->number = numbers[i];
-		one->rc = nat_taken(nat_pool_draw(one->instance->pool, s->run->worker, inside,
+		one->rc = nat_taken(nat_pool_pick(one->instance->pool, s->run->worker, inside,
 		    false, nat_pool_proto(k->proto), k->sport, s->run->seconds, &one->outside));
 		one->packet->fresh = i + 1;
 	}

@@ -27,6 +27,7 @@ struct nat_instance {
 	uint8_t mapping, filtering; /* enum nat_behavior */
 	bool inbound_refresh;
 	bool logged;       /* each mapping */
+	bool overload;     /* ports are shared where none is free */
 	bool fixed;        /* has static addresses */
 	uint32_t hold_syn; /* seconds that an unsolicited SYN waits (RFC 5382, REQ-4) */
 	uint64_t inside[MR_PORT_MAX / 64];    /* ports from which packets come from inside */

@@ -18,6 +18,7 @@ static struct nat_core *core;
 static struct nat_view view;
 static struct nat_instance instance = { .number = 1, .filtering = NAT_PORT_DEPENDENT, .epoch = 1 };
 static _Atomic bool stop;
+static uint64_t shared_made;
 static _Atomic uint64_t counters[THREADS][NAT_COUNTER_COUNT];
 
 static struct nat_packet
@@ -75,8 +76,8 @@ is_picked(const struct nat_entry *e, uint32_t word, void *arg)
 	uint64_t *seed = arg;
 
 	(void)e;
-	(void)word;
-	return draw(seed) % 4 == 0;
+	/* What leads to a sharer goes with it. */
+	return !(word & NAT_SHARE) && draw(seed) % 4 == 0;
 }
 
 static void *
@@ -104,14 +105,29 @@ is_any(const struct nat_entry *e, uint32_t word, void *arg)
 	return true;
 }
 
+/* No two have the same outside end for the same remote one. */
 static void
-one_entry_for_each_name(void **state)
+check_shares(const struct nat_table *t)
+{
+	for (uint32_t i = 1; i <= t->top; i++)
+		for (uint32_t j = i + 1; j <= t->top; j++) {
+			const struct nat_entry *a = &t->entries[i], *b = &t->entries[j];
+
+			if ((a->word & b->word & NAT_LIVE) && !((a->word | b->word) & NAT_SHARE) &&
+			    a->outside == b->outside && a->scope == b->scope)
+				assert_int_not_equal(NAT_PROTO_OF(a->inside),
+				    NAT_PROTO_OF(b->inside));
+		}
+}
+
+static void
+race(uint16_t last)
 {
 	const struct nat_range range = { POOL, POOL };
 	struct nat_pool_config config = { .ranges = &range,
 		.range_count = 1,
 		.port_first = 2000,
-		.port_last = 2063,
+		.port_last = last,
 		.paired = true,
 		.preserve_port = true,
 		.subscriber_sessions = 1000,
@@ -131,6 +147,7 @@ one_entry_for_each_name(void **state)
 	t->epochs[1] = 1;
 	for (unsigned k = 0; k < NAT_TIME_COUNT; k++)
 		t->timeouts[1][k] = 30;
+	atomic_store(&stop, false);
 	for (unsigned i = 0; i < THREADS; i++)
 		assert_int_equal(pthread_create(&threads[i], NULL, work, (void *)(uintptr_t)i), 0);
 	assert_int_equal(pthread_create(&other, NULL, control, NULL), 0);
@@ -160,9 +177,12 @@ one_entry_for_each_name(void **state)
 		    i);
 	}
 	assert_int_equal(slots, live);
+	if (instance.overload)
+		check_shares(t);
 	nat_pool_state(instance.pool, &ports);
 	assert_int_equal(ports.used[NAT_TCP] + ports.used[NAT_UDP], owned);
 	assert_true(mr_counters_sum(t->counters, NAT_COUNT_COUNT + NAT_COUNT_CREATED) >= 32);
+	shared_made = mr_counters_sum(t->counters, NAT_COUNT_COUNT + NAT_COUNT_SHARED);
 	nat_flush(t, is_any, NULL, 20000);
 	nat_pool_state(instance.pool, &ports);
 	assert_int_equal(ports.used[NAT_TCP] + ports.used[NAT_UDP], 0);
@@ -173,11 +193,27 @@ one_entry_for_each_name(void **state)
 	nat_core_destroy(core, NULL);
 }
 
+static void
+one_entry_for_each_name(void **state)
+{
+	race(2063);
+}
+
+static void
+ports_that_are_shared(void **state)
+{
+	instance.mapping = NAT_PORT_DEPENDENT;
+	instance.overload = true;
+	race(2007);
+	assert_true(shared_made > 100);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(one_entry_for_each_name),
+		cmocka_unit_test(ports_that_are_shared),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

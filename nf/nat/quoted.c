@@ -13,7 +13,8 @@ nat_quoted_inward(const struct nat_pass *s, const struct nat_instance *n,
 	if (k->quoted_proto != MR_IP_PROTO_TCP && k->quoted_proto != MR_IP_PROTO_UDP &&
 	    !(k->quoted_proto == MR_IP_PROTO_ICMP && k->quoted_query))
 		return NAT_DROP_NO_MAPPING;
-	number = nat_find_outside(s, n, k->quoted_src, k->quoted_sport, k->quoted_proto, &word);
+	number = nat_find_outside(s, n, k->quoted_src, k->quoted_sport, k->quoted_proto,
+	    k->quoted_dst, k->quoted_dport, &word);
 	if (!number)
 		return NAT_DROP_NO_MAPPING;
 	nat_inside_of(s, number, f);
@@ -50,4 +51,14 @@ nat_quoted_outward(const struct nat_pass *s, const struct nat_instance *n,
 		.ports = true,
 		.mapping = number };
 	return NAT_DONE;
+}
+
+bool
+nat_is_mapped(const struct nat_pass *s, const struct nat_instance *n, const struct nat_packet *k)
+{
+	struct nat_name name;
+	uint32_t word;
+
+	nat_name_of(n, k, &name);
+	return nat_find_mapping(s, n, &name, nat_hash(s->table, &name), &word) != 0;
 }

@@ -101,6 +101,13 @@ is_wanted(const struct mr_nat *nat, const struct nat_entry *e, uint32_t word)
 	return false;
 }
 
+static bool
+is_child_of(const struct nat_entry *e, uint32_t word, void *arg)
+{
+	return (word & NAT_CHILD) &&
+	    atomic_load_explicit(&e->children, memory_order_relaxed) == *(uint32_t *)arg;
+}
+
 static void
 take_out(struct mr_nat *nat)
 {
@@ -119,6 +126,9 @@ take_out(struct mr_nat *nat)
 		pool = nat->pools[NAT_INSTANCE_OF(inside)].pool;
 		if ((word & NAT_FIXED) && pool)
 			(void)nat_pool_withhold(pool, NAT_ADDRESS(inside), false);
+		/* Sessions that an ALG sees. */
+		if (atomic_load_explicit(&e->children, memory_order_relaxed))
+			nat_flush(t, is_child_of, &i, nat_seconds());
 		(void)nat_end(t, MR_POOL_SHARED, i, word, nat_seconds());
 	}
 }

@@ -49,7 +49,7 @@ look(const struct nat_table *t, uint32_t number, uint32_t now, struct shown *s)
 	/* Of a static address one of its two lines is enough. */
 	s->scope = atomic_load_explicit(&e->scope, memory_order_acquire);
 	if (!(s->word & NAT_LIVE) || nat_is_over(t, e, s->word, now) ||
-	    s->scope == NAT_SCOPE(0, NAT_SCOPE_FIXED_IN))
+	    s->scope == NAT_SCOPE(0, NAT_SCOPE_FIXED_IN) || (s->word & NAT_SHARE))
 		return false;
 	s->inside = atomic_load_explicit(&e->inside, memory_order_acquire);
 	s->outside = atomic_load_explicit(&e->outside, memory_order_acquire);
@@ -100,7 +100,7 @@ state_of(const struct shown *s)
 		return "static";
 	if (s->state)
 		return names[s->state % NAT_TCP_COUNT];
-	return s->word & NAT_CHILD ? "session" : "mapping";
+	return s->word & NAT_SHARED ? "shared" : s->word & NAT_CHILD ? "session" : "mapping";
 }
 
 static uint32_t

@@ -149,6 +149,19 @@ nat_find(struct nat_table *t, uint32_t worker, const struct nat_name *key, uint6
 	return 0;
 }
 
+/* What it counts as. */
+static bool
+is_session(uint32_t word)
+{
+	return (word & (NAT_CHILD | NAT_SESSION)) && !(word & NAT_SHARE);
+}
+
+static bool
+is_mapping(uint32_t word)
+{
+	return !(word & NAT_CHILD) || (word & NAT_SHARED);
+}
+
 /* -- the end ------------------------------------------------------------------------------ */
 
 static void
@@ -218,11 +231,13 @@ let_go(struct nat_table *t, uint32_t worker, uint32_t number, uint32_t word, uin
 		atomic_load_explicit(&t->epochs[instance], memory_order_relaxed))
 		give_back(e, pool, worker, number, word, now);
 	nat_release_seq(t, worker, e);
+	if (mr_unlikely(word & NAT_SHARED))
+		nat_end_share(t, worker, number, now);
 	if (word & NAT_CHILD)
 		nat_orphan(t, atomic_load_explicit(&e->children, memory_order_relaxed));
-	if (word & (NAT_CHILD | NAT_SESSION))
+	if (is_session(word))
 		nat_count(t, worker, instance, NAT_COUNT_SESSIONS_ENDED);
-	if (!(word & NAT_CHILD))
+	if (is_mapping(word))
 		nat_count(t, worker, instance, NAT_COUNT_ENDED);
 }
 
@@ -319,9 +334,9 @@ nat_add(struct nat_table *t, uint32_t worker, uint32_t number, const struct nat_
 	if (!done)
 		return 0;
 	raise_top(t, number);
-	if (flags & (NAT_CHILD | NAT_SESSION))
+	if (is_session(flags))
 		nat_count(t, worker, instance, NAT_COUNT_SESSIONS);
-	if (!(flags & NAT_CHILD))
+	if (is_mapping(flags))
 		nat_count(t, worker, instance, NAT_COUNT_CREATED);
 	return number;
 }
@@ -353,7 +368,8 @@ nat_adopt(struct nat_table *t, uint32_t mapping, uint32_t word)
 {
 	struct nat_entry *e = &t->entries[mapping];
 
-	if (!nat_lock(e, &word))
+	/* A child has none: its mapping's number stands there. */
+	if ((word & NAT_CHILD) || !nat_lock(e, &word))
 		return false;
 	atomic_fetch_add_explicit(&e->children, 1, memory_order_relaxed);
 	nat_unlock(e, word);

@@ -55,6 +55,8 @@ enum nat_word {
 	NAT_ALG = 1u << 8,       /* its payload is looked at */
 	NAT_PORT = 1u << 9,      /* it has a port of the pool */
 	NAT_RESERVED = 1u << 10, /* it reserved its port there */
+	NAT_SHARED = 1u << 11,   /* its port is another mapping's, whose child it is: share.c */
+	NAT_SHARE = 1u << 12,    /* leads to such a one from outside; goes with it */
 	NAT_LOGGED = 1u << 13,   /* its beginning was logged, and its end will be */
 };
 #define NAT_AGE_SHIFT 16
@@ -99,6 +101,7 @@ enum nat_scope {
 	NAT_SCOPE_CHILD = 2,
 	NAT_SCOPE_FIXED_OUT = 3, /* by its inside address */
 	NAT_SCOPE_FIXED_IN = 4,  /* by its outside address, which stands in `inside` */
+	NAT_SCOPE_SHARE = 5,     /* by its outside end, likewise */
 };
 #define NAT_SCOPE(remote, scope) ((remote) | (uint64_t)(scope) << 48)
 
@@ -151,6 +154,7 @@ struct nat_six {
 	X(FULL, "full", "packets dropped: no room for another mapping or session") \
 	X(PROTOCOL, "protocol", "packets dropped: their protocol has no ports to translate") \
 	X(MALFORMED, "malformed", "packets dropped: they cannot be read") \
+	X(SHARED, "shared", "mappings made that share another one's outside port") \
 	X(HAIRPIN, "hairpins", "packets from inside to inside by an outside address") \
 	X(ERRORS, "icmp-errors", "ICMP errors translated")
 
@@ -238,7 +242,7 @@ nat_is_late(const struct nat_table *t, const struct nat_entry *e, uint32_t now)
 mr_inline bool
 nat_is_over(const struct nat_table *t, const struct nat_entry *e, uint32_t word, uint32_t now)
 {
-	if (mr_unlikely(word & NAT_STATIC) || !nat_is_late(t, e, now))
+	if (mr_unlikely(word & (NAT_STATIC | NAT_SHARE)) || !nat_is_late(t, e, now))
 		return false;
 	return (word & NAT_CHILD) || !atomic_load_explicit(&e->children, memory_order_relaxed);
 }
@@ -313,6 +317,9 @@ void nat_orphan(struct nat_table *, uint32_t mapping);
 /* The session in this line ends, whose lock is held or which is the caller's alone: its shifts are
  * free again. */
 void nat_release_seq(struct nat_table *, uint32_t worker, struct nat_entry *);
+
+/* share.c: a mapping that shares its port is over: what led to it is, too. */
+void nat_end_share(struct nat_table *, uint32_t worker, uint32_t number, uint32_t now);
 
 /* Control: ends what is past its time among the next `count` lines. */
 void nat_sweep(struct nat_table *, uint32_t now, uint32_t count);

@@ -97,9 +97,8 @@ nat_find_mapping(const struct nat_pass *s, const struct nat_instance *n,
 
 /* -- sessions ----------------------------------------------------------------------------- */
 
-/* A packet of the session in this line. False: it is gone. */
-static bool
-advance(const struct nat_pass *s, const struct nat_packet *k, uint32_t number, uint32_t word,
+bool
+nat_advance(const struct nat_pass *s, const struct nat_packet *k, uint32_t number, uint32_t word,
     bool out, bool refresh, struct nat_found *f)
 {
 	struct nat_entry *e = &s->table->entries[number];
@@ -171,9 +170,8 @@ first_timeout(const struct nat_packet *k)
 					   : NAT_TIME_ICMP;
 }
 
-/* What a line says of its session at the beginning. */
-static void
-begin_session(struct nat_entry *e, const struct nat_packet *k, uint64_t remote, uint32_t now)
+void
+nat_begin_session(struct nat_entry *e, const struct nat_packet *k, uint64_t remote, uint32_t now)
 {
 	enum nat_tcp state =
 	    k->proto == MR_IP_PROTO_TCP ? nat_tcp_next(NAT_TCP_NONE, k->tcp, true) : NAT_TCP_NONE;
@@ -210,7 +208,7 @@ replace_session(const struct nat_pass *s, const struct nat_packet *k, uint32_t m
 		nat_count(s->table, s->run->worker, instance, NAT_COUNT_SESSIONS_ENDED);
 	nat_count(s->table, s->run->worker, instance, NAT_COUNT_SESSIONS);
 	nat_release_seq(s->table, s->run->worker, e);
-	begin_session(e, k, remote, s->run->seconds);
+	nat_begin_session(e, k, remote, s->run->seconds);
 	*word = ((*word & ~NAT_ALG) | NAT_SESSION | flags) + (1u << NAT_AGE_SHIFT);
 	nat_unlock(e, *word);
 	return true;
@@ -235,7 +233,7 @@ add_child(const struct nat_pass *s, const struct nat_packet *k, uint32_t mapping
 		nat_put(t, s->run->worker, number);
 		return NAT_DROP_NO_MAPPING;
 	}
-	begin_session(c, k, remote, s->run->seconds);
+	nat_begin_session(c, k, remote, s->run->seconds);
 	atomic_store_explicit(&c->outside, atomic_load_explicit(&e->outside, memory_order_relaxed),
 	    memory_order_relaxed);
 	atomic_store_explicit(&c->subscriber, subscriber, memory_order_relaxed);
@@ -271,7 +269,7 @@ outward_session(const struct nat_pass *s, const struct nat_instance *n, const st
 	bool made;
 
 	session = nat_find_session(s, mapping, remote, &session_word);
-	if (mr_likely(session) && advance(s, k, session, session_word, true, true, f))
+	if (mr_likely(session) && nat_advance(s, k, session, session_word, true, true, f))
 		return NAT_DONE;
 	*f = (struct nat_found){ .address = f->address, .port = f->port, .ports = true };
 	f->mapping = mapping;
@@ -289,8 +287,9 @@ outward_session(const struct nat_pass *s, const struct nat_instance *n, const st
 	if ((word & NAT_SESSION) &&
 	    nat_is_late(s->table, &s->table->entries[mapping], s->run->seconds) &&
 	    replace_session(s, k, mapping, &session_word, remote, flags))
-		return advance(s, k, mapping, session_word, true, true, f) ? NAT_DONE
-									   : NAT_DROP_NO_MAPPING;
+		return nat_advance(s, k, mapping, session_word, true, true, f)
+		    ? NAT_DONE
+		    : NAT_DROP_NO_MAPPING;
 	if (!nat_pool_session_begin(n->pool, s->run->worker, subscriber))
 		return NAT_DROP_LIMIT;
 	session_word = word;
@@ -305,7 +304,8 @@ outward_session(const struct nat_pass *s, const struct nat_instance *n, const st
 	}
 	if (rc != NAT_DONE)
 		return rc;
-	return advance(s, k, session, session_word, true, true, f) ? NAT_DONE : NAT_DROP_NO_MAPPING;
+	return nat_advance(s, k, session, session_word, true, true, f) ? NAT_DONE
+								       : NAT_DROP_NO_MAPPING;
 }
 
 /* -- outward ------------------------------------------------------------------------------ */
@@ -322,8 +322,14 @@ follow(const struct nat_pass *s, const struct nat_instance *n, const struct nat_
 		.ports = true,
 		.mapping = number,
 		.open = true };
-	if (mr_unlikely(word & NAT_STATIC))
+	if (mr_unlikely(word & NAT_STATIC)) {
+		nat_alg_static(s, n, k, true, f);
 		return NAT_DONE;
+	}
+	/* Its line is its session. */
+	if (mr_unlikely(word & NAT_SHARED))
+		return nat_advance(s, k, number, word, true, true, f) ? NAT_DONE
+								      : NAT_DROP_NO_MAPPING;
 	if (is_tracked(n, k->proto, k->dport))
 		return outward_session(s, n, k, number, word, f);
 	f->number = number;
@@ -392,6 +398,21 @@ give_port(const struct nat_pass *s, const struct nat_instance *n, const struct n
 		nat_pool_give(n->pool, s->run->worker, o, proto, number, s->run->seconds);
 }
 
+/* No port is free: it has that of another mapping, for its own remote end. */
+static uint32_t
+overload(const struct nat_pass *s, const struct nat_instance *n, const struct nat_packet *k,
+    const struct nat_name *name, uint64_t hash, uint32_t number, struct nat_found *f)
+{
+	struct nat_entry *e = &s->table->entries[number];
+	uint32_t word, got;
+
+	nat_begin_session(e, k, nat_session_of(n, k->dst, k->dport, k->proto), s->run->seconds);
+	got = nat_share(s, n, k, name, hash, number, &word);
+	if (got != number)
+		nat_put(s->table, s->run->worker, number);
+	return got ? follow(s, n, k, got, word, f) : NAT_DROP_NO_PORT;
+}
+
 /* An explanation: what would be made. */
 static uint32_t
 look(const struct nat_pass *s, const struct nat_instance *n, const struct nat_packet *k,
@@ -408,6 +429,11 @@ look(const struct nat_pass *s, const struct nat_instance *n, const struct nat_pa
 	if (!nat_is_own(n, k->src))
 		rc = nat_pool_look(n->pool, s->run->stands_for, inside, false, proto, k->sport,
 		    s->run->seconds, &o);
+	/* Whose port it would share is decided by lot. */
+	if (rc == NAT_NO_PORT && n->overload && !nat_alg_of(n, k->proto, k->dport)) {
+		*f = (struct nat_found){ .address = k->src };
+		return NAT_DONE;
+	}
 	if (rc != NAT_TAKEN)
 		return nat_taken(rc);
 	if (tracked && !nat_pool_session_fits(n->pool, o.subscriber))
@@ -448,12 +474,15 @@ make(const struct nat_pass *s, const struct nat_instance *n, const struct nat_pa
 		give_port(s, n, k, number, &o, flags);
 		rc = NAT_DROP_LIMIT;
 	}
+	if (mr_unlikely(rc == NAT_DROP_NO_PORT && n->overload && n->pool && !k->want.port &&
+		!nat_alg_of(n, k->proto, k->dport)))
+		return overload(s, n, k, name, hash, number, f);
 	if (rc != NAT_DONE) {
 		nat_put(t, s->run->worker, number);
 		return rc;
 	}
 	e = &t->entries[number];
-	begin_session(e, k, nat_session_of(n, k->dst, k->dport, k->proto), s->run->seconds);
+	nat_begin_session(e, k, nat_session_of(n, k->dst, k->dport, k->proto), s->run->seconds);
 	atomic_store_explicit(&e->outside, NAT_END(o.address, o.port), memory_order_relaxed);
 	atomic_store_explicit(&e->subscriber, o.subscriber, memory_order_relaxed);
 	atomic_store_explicit(&e->pool, n->epoch, memory_order_relaxed);
@@ -485,16 +514,6 @@ make(const struct nat_pass *s, const struct nat_instance *n, const struct nat_pa
 	return got ? follow(s, n, k, got, word, f) : NAT_DROP_FULL;
 }
 
-bool
-nat_is_mapped(const struct nat_pass *s, const struct nat_instance *n, const struct nat_packet *k)
-{
-	struct nat_name name;
-	uint32_t word;
-
-	nat_name_of(n, k, &name);
-	return nat_find_mapping(s, n, &name, nat_hash(s->table, &name), &word) != 0;
-}
-
 uint32_t
 nat_outward(const struct nat_pass *s, const struct nat_instance *n, const struct nat_packet *k,
     struct nat_found *f)
@@ -503,8 +522,10 @@ nat_outward(const struct nat_pass *s, const struct nat_instance *n, const struct
 	uint32_t number, word;
 	uint64_t hash;
 
-	if (mr_unlikely(n->fixed) && nat_fixed(s, n, k->src, NAT_SCOPE_FIXED_OUT, f))
+	if (mr_unlikely(n->fixed) && nat_fixed(s, n, k->src, NAT_SCOPE_FIXED_OUT, f)) {
+		nat_alg_static(s, n, k, true, f);
 		return NAT_DONE;
+	}
 	if (mr_unlikely(k->what != NAT_FLOW))
 		return NAT_DROP_PROTOCOL;
 	if (mr_unlikely(k->proto == MR_IP_PROTO_ICMP && !k->query))
@@ -520,12 +541,12 @@ nat_outward(const struct nat_pass *s, const struct nat_instance *n, const struct
 	return make(s, n, k, &name, hash, f);
 }
 
-/* -- inward ------------------------------------------------------------------------------- */
+/* -- inward ------------------------------------------------------------------------------ */
 
 /* The live mapping that has this outside end. */
 uint32_t
 nat_find_outside(const struct nat_pass *s, const struct nat_instance *n, be32_t address,
-    be16_t port, uint8_t proto, uint32_t *word)
+    be16_t port, uint8_t proto, be32_t remote, be16_t remote_port, uint32_t *word)
 {
 	uint32_t number =
 	    n->pool ? nat_pool_find(n->pool, address, nat_pool_proto(proto), port) : 0;
@@ -546,6 +567,9 @@ nat_find_outside(const struct nat_pass *s, const struct nat_instance *n, be32_t 
 		(void)nat_end(s->table, s->run->worker, number, *word, s->run->seconds);
 		return 0;
 	}
+	if (mr_unlikely(n->mapping == NAT_PORT_DEPENDENT) &&
+	    atomic_load_explicit(&e->children, memory_order_relaxed) && !(*word & NAT_STATIC))
+		return nat_sharer(s, n, nat_scope_of(n, remote, remote_port, proto), number, word);
 	return number;
 }
 
@@ -587,19 +611,23 @@ nat_inward(const struct nat_pass *s, const struct nat_instance *n, const struct 
 	bool refresh = n->inbound_refresh || k->proto == MR_IP_PROTO_TCP;
 	uint32_t number, word, session, session_word;
 
-	if (mr_unlikely(n->fixed) && nat_fixed(s, n, k->dst, NAT_SCOPE_FIXED_IN, f))
+	if (mr_unlikely(n->fixed) && nat_fixed(s, n, k->dst, NAT_SCOPE_FIXED_IN, f)) {
+		nat_alg_static(s, n, k, false, f);
 		return NAT_DONE;
+	}
 	if (mr_unlikely(k->what != NAT_FLOW))
 		return NAT_DROP_PROTOCOL;
 	/* Nobody outside asks through a mapping of an identifier. */
 	if (mr_unlikely(k->proto == MR_IP_PROTO_ICMP && k->query))
 		return NAT_DROP_NO_MAPPING;
-	number = nat_find_outside(s, n, k->dst, k->dport, k->proto, &word);
+	number = nat_find_outside(s, n, k->dst, k->dport, k->proto, k->src, k->sport, &word);
 	if (!number)
 		return NAT_DROP_NO_MAPPING;
 	nat_inside_of(s, number, f);
-	if (mr_unlikely(word & NAT_STATIC))
+	if (mr_unlikely(word & NAT_STATIC)) {
+		nat_alg_static(s, n, k, false, f);
 		return NAT_DONE;
+	}
 	if (!is_tracked(n, k->proto, k->sport)) {
 		f->number = number;
 		f->word = word;
@@ -610,7 +638,7 @@ nat_inward(const struct nat_pass *s, const struct nat_instance *n, const struct 
 	}
 	session_word = word;
 	session = find_permit(s, n, k, number, &session_word);
-	if (mr_likely(session) && advance(s, k, session, session_word, false, refresh, f))
+	if (mr_likely(session) && nat_advance(s, k, session, session_word, false, refresh, f))
 		return NAT_DONE;
 	if (!(word & NAT_SELF) && n->filtering != NAT_ENDPOINT_INDEPENDENT)
 		return NAT_DROP_FILTERED;

@@ -237,6 +237,7 @@ fill(struct mr_nat *nat, struct nat_view *v, const struct nat_conf_instance *c,
 	n->inbound_refresh = c->inbound_refresh;
 	n->hold_syn = c->hold_syn;
 	n->logged = c->logged;
+	n->overload = c->overload;
 	n->fixed = c->static_count > 0;
 	n->pool = nat->pools[c->number].pool;
 	n->epoch = nat->pools[c->number].epoch;

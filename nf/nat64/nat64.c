@@ -529,6 +529,7 @@ tick(void *state, uint32_t seconds)
 	if (!n->core)
 		return;
 	top = atomic_load_explicit(&n->core->table->sessions.top, memory_order_relaxed);
+	n64_watch_tick(n, seconds);
 	n64_sweep(n->core->table, seconds, top / SWEEP_SECONDS + 1024);
 	for (unsigned i = 1; i <= N64_INSTANCES_MAX; i++)
 		if (n->made[i].pool)
@@ -543,6 +544,11 @@ describe(void *state, const struct mr_op *op, char *text, size_t size)
 	return n->core && n64_describe(n->core, op, text, size);
 }
 
+static const struct mr_nf_listing listings[] = {
+	{ "nat64-sessions", "sessions", "instance|protocol|address|port", "address" },
+	{ 0 },
+};
+
 const struct mr_nf mr_nf_nat64 = {
 	.name = "nat64",
 	.doc = "IPv6 hosts reach IPv4 ones",
@@ -556,5 +562,7 @@ const struct mr_nf mr_nf_nat64 = {
 	.abort = abort_change,
 	.tick = tick,
 	.show = n64_show,
+	.stream = n64_stream,
+	.listings = listings,
 	.describe = describe,
 };

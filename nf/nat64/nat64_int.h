@@ -221,6 +221,7 @@ void n64_core_destroy(struct n64_core *, struct mr_buffers *);
 #define N64_NOTE_OUT "nat64 outward"
 #define N64_NOTE_IN "nat64 inward"
 bool n64_describe(const struct n64_core *, const struct mr_op *, char *text, size_t size);
+const char *n64_state_name(uint64_t word);
 /* "tcp [2001:db8::1]:1024 as 192.0.2.1:5000 to 198.51.100.1:80" */
 size_t n64_session_print(const struct n64_table *, uint32_t number, char *text, size_t size);
 

@@ -6,9 +6,18 @@
 
 #define CONTROL (MR_TCP_SYN | MR_TCP_FIN | MR_TCP_RST)
 
+/* What its making was refused for; counted, unless it only is an explanation's. */
 static uint32_t
-drop_of(enum n64_result result)
+drop_of(const struct n64_pass *s, uint8_t instance, enum n64_result result)
 {
+	static const uint8_t counts[] = {
+		[N64_NO_PORT] = N64_COUNT_NO_PORT,
+		[N64_NO_BLOCK] = N64_COUNT_NO_BLOCK,
+		[N64_LIMIT] = N64_COUNT_LIMIT,
+		[N64_RATE] = N64_COUNT_RATE,
+		[N64_NO_SUBSCRIBER] = N64_COUNT_NO_SUBSCRIBER,
+		[N64_FULL] = N64_COUNT_FULL,
+	};
 	static const uint8_t drops[] = {
 		[N64_NO_PORT] = N64_DROP_NO_PORT,
 		[N64_NO_BLOCK] = N64_DROP_NO_BLOCK,
@@ -18,6 +27,8 @@ drop_of(enum n64_result result)
 		[N64_FULL] = N64_DROP_FULL,
 	};
 
+	if (!s->dry)
+		n64_count(s->table, s->run->worker, instance, (enum n64_count)counts[result]);
 	return drops[result] + 1u;
 }
 
@@ -134,14 +145,15 @@ begin(const struct n64_pass *s, const struct n64_key *key, uint64_t hash, enum n
 		else
 			result = n64_look(s->table, s->run->stands_for, key, s->run->seconds, &f);
 		if (result)
-			return result == N64_UNTOLD ? N64_DROP_EXPLAINED + 1 : drop_of(result);
+			return result == N64_UNTOLD ? N64_DROP_EXPLAINED + 1
+						    : drop_of(s, N64_INSTANCE(key->ports), result);
 		fill(way, &f, key, false);
 		return 0;
 	}
 	result = n64_make(s->table, s->run->worker, key, hash, first_state(proto, inside),
 	    s->run->seconds, &f);
 	if (result)
-		return drop_of(result);
+		return drop_of(s, N64_INSTANCE(key->ports), result);
 	mr_node_count(s->run, N64_COUNTER_MADE, 1);
 	fill(way, &f, key, true);
 	/* Of what has no states the next packet is like this one. */

@@ -6,6 +6,18 @@
 
 static const char *const protos[NAT_PROTOS] = { "tcp", "udp", "icmp" };
 
+const char *
+n64_state_name(uint64_t word)
+{
+	static const char *const names[16] = {
+#define X(id, name, time, doc) [N64_STATE_##id] = name,
+		N64_STATES(X)
+#undef X
+	};
+
+	return names[N64_STATE(word)] ? names[N64_STATE(word)] : "?";
+}
+
 size_t
 n64_session_print(const struct n64_table *t, uint32_t number, char *text, size_t size)
 {

@@ -320,14 +320,25 @@ get_binding(struct n64_table *t, uint32_t worker, const struct n64_key *key, uin
 
 /* -- sessions --------------------------------------------------------------------------------- */
 
+static const uint8_t time_of[16] = {
+#define X(id, name, time, doc) [N64_STATE_##id] = N64_TIME_##time,
+	N64_STATES(X)
+#undef X
+};
+
+uint32_t
+n64_left(const struct n64_table *t, uint64_t word, uint64_t ports, uint32_t seen, uint32_t now)
+{
+	uint32_t limit = atomic_load_explicit(
+	    &t->timeouts[N64_INSTANCE(ports)][time_of[N64_STATE(word)]], memory_order_relaxed);
+	int32_t quiet = (int32_t)(now - seen);
+
+	return quiet <= 0 ? limit : (uint32_t)quiet > limit ? 0 : limit - (uint32_t)quiet;
+}
+
 bool
 n64_is_over(const struct n64_table *t, const struct n64_line *l, uint64_t word, uint32_t now)
 {
-	static const uint8_t time_of[16] = {
-#define X(id, name, time, doc) [N64_STATE_##id] = N64_TIME_##time,
-		N64_STATES(X)
-#undef X
-	};
 	uint32_t seen = atomic_load_explicit(&l->seen, memory_order_relaxed), limit;
 	uint8_t instance = N64_INSTANCE(atomic_load_explicit(&l->key[2], memory_order_relaxed));
 

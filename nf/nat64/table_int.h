@@ -106,7 +106,15 @@ static_assert(sizeof(struct n64_line) == MR_CACHE_LINE, "a line is one line");
 	X(BINDINGS, "bindings-created", "bindings made") \
 	X(BINDINGS_ENDED, "bindings-ended", "bindings over") \
 	X(SESSIONS, "sessions-created", "sessions made") \
-	X(SESSIONS_ENDED, "sessions-ended", "sessions over")
+	X(SESSIONS_ENDED, "sessions-ended", "sessions over") \
+	X(NO_PORT, "no-port", "packets dropped: no outside port is free") \
+	X(NO_BLOCK, "no-block", \
+	    "packets dropped: their subscriber may have no further block of ports") \
+	X(LIMIT, "subscriber-limit", "packets dropped: their subscriber has as much as it may") \
+	X(RATE, "subscriber-rate", \
+	    "packets dropped: their subscriber makes too many bindings in a second") \
+	X(NO_SUBSCRIBER, "no-subscriber", "packets dropped: no room for another subscriber") \
+	X(FULL, "full", "packets dropped: no room for another binding or session")
 enum n64_count {
 #define X(id, name, doc) N64_COUNT_##id,
 	N64_COUNTS(X)
@@ -181,6 +189,9 @@ n64_key_of_binding(const struct n64_key *session, struct n64_key *binding)
 
 /* A session's time is over. */
 bool n64_is_over(const struct n64_table *, const struct n64_line *, uint64_t word, uint32_t now);
+/* The seconds after which it will be, if no packet comes. */
+uint32_t n64_left(const struct n64_table *, uint64_t word, uint64_t ports, uint32_t seen,
+    uint32_t now);
 /* The line is still what it was. */
 mr_inline bool
 n64_is_same(const struct n64_line *l, uint64_t word)

@@ -50,7 +50,7 @@ neighbor_show(void *state, uint16_t vrf, struct mr_state *st)
 		if (n->interfaces[i].known && mr_ip_vrf(&n->ip->interfaces[i]) == vrf)
 			count += n->interfaces[i].count;
 	mr_state_uint(st, "count", count);
-	for (uint32_t i = 1; i < n->entry_end; i++) {
+	for (uint32_t i = 1; i < n->entry_end && !mr_state_is_brief(st); i++) {
 		const struct neighbor *e = &n->entries[i];
 
 		if (e->live && mr_ip_vrf(&n->ip->interfaces[e->interface]) == vrf)

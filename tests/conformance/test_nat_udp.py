@@ -19,6 +19,7 @@ KINDS = {
     "short": {"pool": POOL, "timeouts": {"udp": 4}},
     "inbound": {"pool": POOL, "timeouts": {"udp": 4}, "inbound-refresh": True},
     "narrow": {"pool": POOL, "mtu": 600},
+    "shared": {"pool": ["203.0.113.8"], "mapping": EDM, "ports": "2000-2003", "port-overloading": True},
     "one": {"pool": ["203.0.113.8"]},
     "low": {"pool": POOL, "ports": "1-65535"},
     "algs": {"pool": POOL, "alg": ["tftp"]},
@@ -48,6 +49,20 @@ def no_overloading(row):
     """Sources that all have the same port, and destinations that are the same or not."""
     seen = {PORTS(row.out(row.udp(host=host, far=7 + host % 2))) for host in range(5, 105)}
     assert len(seen) == 100
+
+
+def shared_where_asked(row):
+    """Four ports for five remote ends of each of four hosts: never two on one, for one remote end."""
+    got = {}
+    for far in range(7, 12):
+        for host in range(5, 9):
+            out = row.out(row.udp(host=host, far=far))
+            assert (PORTS(out), far) not in got
+            got[PORTS(out), far] = host
+    for ((address, port), far), host in got.items():
+        answer = IP(src=row.far(far), dst=address) / UDP(sport=53, dport=port) / Raw(b"answer")
+        assert row.enters(answer).dst == row.host(host)
+    assert row.counters()["shared"] == 16
 
 
 def port_range(row):
@@ -270,6 +285,7 @@ CASES = [
     Req("2", "RECOMMENDED", "all of an inside address gets one outside address", "plain", paired),
     Req("3", "MUST NOT", "two inside ends on one outside end", "scarce", no_overloading),
     Req("3", "MUST NOT", "nor where ports are preserved", "one", no_overloading),
+    Req("3", "MUST NOT", "unless it is asked for, and remote ends differ", "shared", shared_where_asked),
     Req("3a", "RECOMMENDED", "ports below 1024 become such, others others", "low", port_range),
     Req("4", "RECOMMENDED", "even ports become even ones, odd ones odd", "scarce", parity),
     Req("5", "MUST NOT", "a mapping ends before two minutes", "plain", two_minutes),

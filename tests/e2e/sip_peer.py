@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""sip_peer.py call SERVER | answer: a SIP user agent of one call. `call` asks SERVER at port 5060 for one,
+"""sip_peer.py call SERVER [early] | answer [early]: a SIP user agent of one call. `call` asks SERVER at port 5060 for one,
 from its own port 5060, and says in JSON what came of it; `answer` takes one, says BYE after it, and
-sends what it hears of media back to the address that the other has said."""
+sends what it hears of media back to the address that the other has said. With `early` the caller speaks
+first, to the address that was answered."""
 import json
 import re
 import socket
@@ -50,7 +51,7 @@ def udp(port):
     return made
 
 
-def call(server):
+def call(server, early):
     me, signal, rtp, rtcp = own(server), udp(5060), udp(MEDIA), udp(MEDIA + 1)
     invite = message("INVITE sip:bob@%s SIP/2.0" % server, [
         "Via: SIP/2.0/UDP %s:5060;branch=z9hG4bK1;rport" % me, "From: <sip:alice@%s>;tag=1" % me,
@@ -58,7 +59,9 @@ def call(server):
     ], sdp(me, MEDIA))
     signal.sendto(invite, (server, 5060))
     answer = signal.recv(4000).decode()
-    said = {"via": field(answer, "Via"), "from": field(answer, "From"), "whole": is_whole(answer)}
+    said = {"via": field(answer, "Via"), "from": field(answer, "From"), "whole": is_whole(answer), "answer": answer}
+    if early:
+        udp(MEDIA + 10).sendto(b"early", media_of(answer))
     # The other speaks first: without a mapping for the media nothing would come in.
     for name, one in (("rtp", rtp), ("rtcp", rtcp)):
         heard, whom = one.recvfrom(100)
@@ -72,7 +75,7 @@ def call(server):
     print(json.dumps(said))
 
 
-def answer():
+def answer(early):
     signal, rtp = udp(5060), udp(MEDIA)
     signal.settimeout(30)
     print("ready", flush=True)
@@ -84,6 +87,8 @@ def answer():
         "Via: %s;received=%s" % (field(text, "Via").replace("rport", "rport=%d" % whom[1]), whom[0]),
         "From: " + field(text, "From"), "To: " + field(text, "To"), "Call-ID: 1", "CSeq: 1 INVITE",
         "Contact: <sip:bob@%s>" % me], sdp(me, MEDIA)), whom)
+    if early:
+        said["early"] = rtp.recv(100).decode()
     address, port = media_of(text)
     for number, name in ((0, "rtp"), (1, "rtcp")):
         rtp.sendto(name.encode(), (address, port + number))
@@ -98,6 +103,6 @@ def answer():
 
 
 if sys.argv[1] == "call":
-    call(sys.argv[2])
+    call(sys.argv[2], "early" in sys.argv)
 else:
-    answer()
+    answer("early" in sys.argv)

@@ -39,7 +39,7 @@ class AlgLab(RouterLab):
             instance["alg"] = list(algs)
         return self.config(more={"nat": {"instance": {"home": instance}}})
 
-    def ftp_server(self):
+    def ftp_server(self, host=2):
         path = os.path.join(self.folder.name, "vsftpd.conf")
         empty = os.path.join(self.folder.name, "empty")
         os.mkdir(empty)
@@ -49,8 +49,8 @@ class AlgLab(RouterLab):
                        "connect_from_port_20=YES\nrun_as_launching_user=NO\n"
                        "xferlog_enable=NO\nvsftpd_log_file=%s/log\n" % (self.files, empty, empty))
         os.chmod(path, 0o600)
-        self.begin(2, "vsftpd", path)
-        assert until(5, lambda: ":21 " in self.in_host(2, "ss", "-ltn").stdout)
+        self.begin(host, "vsftpd", path)
+        assert until(5, lambda: ":21 " in self.in_host(host, "ss", "-ltn").stdout)
 
     def ftp(self, *options, check=True):
         return self.in_host(1, "curl", "-sS", "-m", "10", *options, "ftp://10.9.2.2/text", check=check)
@@ -118,10 +118,12 @@ def test_tftp(bed, alg):
     assert (done.stdout == TEXT) == alg, done.stderr
 
 
-def sip(bed):
-    server = bed.begin(2, "/usr/bin/python3", PEER, "answer", stdout=subprocess.PIPE, stderr=sys.stderr, text=True)
+def sip(bed, caller=1, called=2, address="10.9.2.2", early=False):
+    more = ["early"] if early else []
+    server = bed.begin(called, "/usr/bin/python3", PEER, "answer", *more, stdout=subprocess.PIPE, stderr=sys.stderr,
+                       text=True)
     assert server.stdout.readline() == "ready\n"
-    done = bed.in_host(1, "/usr/bin/python3", PEER, "call", "10.9.2.2", check=False)
+    done = bed.in_host(caller, "/usr/bin/python3", PEER, "call", address, *more, check=False)
     if done.returncode:
         server.kill()
     said = server.stdout.read()
@@ -150,6 +152,56 @@ def test_sip_without(bed):
     bed.start(bed.nat(**STRICT))
     done, _ = sip(bed)
     assert done.returncode != 0
+
+
+FORWARD = {"forward": {"ftp": {"protocol": "tcp", "port": "21", "to": "10.9.1.2"},
+                       "sip": {"protocol": "udp", "port": "5060", "to": "10.9.1.2"}}}
+STATIC = {"static": {"server": {"outside": "10.9.2.77", "inside": "10.9.1.2"}}}
+SERVERS = pytest.mark.parametrize("way, address", [(FORWARD, "10.9.2.1"), (STATIC, "10.9.2.77")],
+                                  ids=["forward", "static"])
+
+
+@SERVERS
+def test_ftp_server_inside(bed, way, address):
+    """vsftpd inside, curl outside: passive by EPSV and PASV, active by EPRT and PORT."""
+    need("vsftpd", "curl")
+    bed.ftp_server(1)
+    bed.start(bed.nat("ftp", **dict(STRICT, **way)))
+    for options in ((), ("--disable-epsv", "--no-ftp-skip-pasv-ip"), ("--ftp-port", "-"),
+                    ("--ftp-port", "-", "--disable-eprt")):
+        for _ in range(2):
+            done = bed.in_host(2, "curl", "-sS", "-m", "10", *options, "ftp://%s/text" % address, check=False)
+            assert done.stdout == TEXT, (options, done.stderr)
+    # Many answers of another length in one connection.
+    with open(bed.files + "/small", "w", encoding="utf-8") as file:
+        file.write("small\n")
+    done = bed.in_host(2, "curl", "-sS", "-m", "20", "--disable-epsv", "--no-ftp-skip-pasv-ip",
+                       *["ftp://%s/small" % address] * 40)
+    assert done.stdout == "small\n" * 40
+    assert bed.checksum_errors(1) == {} and bed.checksum_errors(2) == {}
+    # Nobody else comes in where it waits for its client.
+    assert all(s["remote"] == "10.9.2.2" for s in bed.show("nat-sessions") if "left" in s and "remote" in s)
+
+
+def test_ftp_server_inside_without(bed):
+    need("vsftpd", "curl")
+    bed.ftp_server(1)
+    bed.start(bed.nat(**dict(STRICT, **FORWARD)))
+    assert bed.in_host(2, "curl", "-sS", "-m", "3", "ftp://10.9.2.1/text", check=False).returncode != 0
+
+
+@SERVERS
+def test_sip_server_inside(bed, way, address):
+    """Who is called is inside: what he says of himself leads to him from outside."""
+    bed.start(bed.nat("sip", **dict(STRICT, **way)))
+    done, said = sip(bed, caller=2, called=1, address=address, early=True)
+    assert done.returncode == 0, done.stderr
+    caller, called = json.loads(done.stdout), json.loads(said)
+    assert "sip:bob@10.9.1.2" in called["text"] and address not in called["text"] and called["whole"]
+    assert called["from"] == ["10.9.2.2", 5060]
+    assert called["early"] == "early"
+    assert "10.9.1.2" not in caller["answer"] and address in caller["answer"] and caller["whole"]
+    assert (called["rtp"], called["rtcp"], called["ended"]) == ("heard rtp", "heard rtcp", "SIP/2.0 200 OK")
 
 
 def test_unknown_is_refused(bed):

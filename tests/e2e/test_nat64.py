@@ -10,7 +10,7 @@ import subprocess
 
 import pytest
 
-from lab import until
+from lab import millrace, until
 from router_lab import RouterLab
 
 SERVER = """
@@ -42,6 +42,12 @@ def mapped(address):
 PEER = mapped("10.9.2.2")
 
 
+def config(made, **more):
+    return made.config(more={"nat64": {"instance": {"x": dict({
+        "inside": ["h1", "h3"], "outside": ["h2"], "prefix": PREFIX + "/96",
+        "pool": ["10.9.2.1"], "ports": "20000-40000"}, **more)}}})
+
+
 @pytest.fixture
 def lab(namespaces):
     made = RouterLab()
@@ -50,10 +56,7 @@ def lab(namespaces):
     for number in (1, 3):
         made.in_host(number, "ip", "-4", "address", "flush", "dev", "eth0")
     made.in_host(2, "ip", "-6", "address", "flush", "dev", "eth0")
-    tree = made.config(more={"nat64": {"instance": {"x": {
-        "inside": ["h1", "h3"], "outside": ["h2"], "prefix": PREFIX + "/96",
-        "pool": ["10.9.2.1"], "ports": "20000-40000"}}}})
-    made.start(tree)
+    made.start(config(made))
     assert until(10, lambda: made.in_host(1, "ping", "-c", "1", "-W", "1", PEER, check=False).returncode == 0), \
         made.said()
     yield made
@@ -170,3 +173,50 @@ print(data.decode(), who[0], who[1])
 def test_not_the_translators(lab):
     """The router's own address is still its own, beside the translator's ports."""
     assert lab.in_host(2, "ping", "-c", "2", "-i", "0.2", "-W", "1", "10.9.2.1", check=False).returncode == 0
+
+
+SEND = """
+import socket, sys
+for port in range(int(sys.argv[2]), int(sys.argv[3])):
+    s = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+    s.bind(("::", port))
+    s.sendto(b"x", (sys.argv[1], 5353))
+"""
+
+
+def send(lab, first, end, host=1):
+    lab.in_host(host, "/usr/bin/python3", "-c", SEND, PEER, str(first), str(end))
+
+
+def test_sessions_are_listed(lab):
+    send(lab, 7000, 7003)
+    send(lab, 7000, 7001, host=3)
+    shown = lab.show("nat64-sessions", "2001:db8:1::2", "--protocol", "udp")
+    assert sorted(s["inside-port"] for s in shown) == [7000, 7001, 7002]
+    assert {s["instance"] for s in shown} == {"x"} and {s["outside"] for s in shown} == {"10.9.2.1"}
+    assert {(s["remote"], s["remote-port"], s["state"]) for s in shown} == {("10.9.2.2", 5353, "udp")}
+    assert all(290 <= s["left"] <= 300 and 20000 <= s["outside-port"] <= 40000 for s in shown)
+    (one,) = lab.show("nat64-sessions", "--port", str(shown[0]["outside-port"]), "--instance", "x")
+    assert one["inside-port"] == shown[0]["inside-port"]
+    said = millrace("show", "--socket", lab.socket, "nat64-sessions", "2001:db8:3::2", "--protocol", "udp").stdout
+    assert said.startswith("udp [2001:db8:3::2]:7000 as 10.9.2.1:") and "to 10.9.2.2:5353" in said, said
+    count = millrace("show", "--socket", lab.socket, "nat64-sessions", "--count", "--protocol", "udp")
+    assert count.stdout == "4\n"
+    done = millrace("show", "--socket", lab.socket, "nat64-sessions", "--instance", "y", check=False)
+    assert done.returncode != 0 and "no instance 'y'" in done.stderr
+
+
+def test_ports_run_out(lab):
+    """Named, counted, said, and over when there are ports again."""
+    lab.reload(config(lab, ports="20000-20003", timeouts={"udp": 2}))
+    state = lambda: lab.show("nat64")["instance-state"][0]
+    counters = lambda: state()["counters"]
+    assert until(5, lambda: state()["ports"]["udp"].endswith("of 4"))
+    send(lab, 7000, 7007)
+    assert until(3, lambda: counters()["no-port"] == 3), counters()
+    assert sum(d["packets"] for d in lab.show("drops", "--all") if d["reason"] == "nat64-no-port") == 3
+    assert until(3, lambda: "nat64 x: 3 packets dropped: no outside port is free for them" in lab.said()), lab.said()
+    assert until(10, lambda: state()["ports"]["udp"] == "0 of 4")
+    made = counters()["bindings-created"]
+    send(lab, 7010, 7014)
+    assert until(3, lambda: counters()["bindings-created"] == made + 4) and counters()["no-port"] == 3

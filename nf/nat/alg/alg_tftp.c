@@ -15,7 +15,7 @@ look(struct nat_talk *talk, const uint8_t *payload, unsigned len, struct alg_edi
 	struct nat_talk_outside outside;
 
 	(void)edits;
-	if (!ends->outward || len < 4 || payload[0] ||
+	if (!ends->outward || ends->server || len < 4 || payload[0] ||
 	    (payload[1] != TFTP_READ && payload[1] != TFTP_WRITE))
 		return true;
 	return nat_talk_expect(talk, MR_IP_PROTO_UDP, ends->inside, ends->inside_port, 1,

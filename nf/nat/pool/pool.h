@@ -113,7 +113,7 @@ enum nat_take nat_pool_take(struct nat_pool *, unsigned worker, const uint8_t in
 void nat_pool_give(struct nat_pool *, unsigned worker, const struct nat_outside *, enum nat_proto,
     uint32_t mapping, uint32_t now);
 /* The two halves of taking: a port that is nobody else's, and later whose it is. */
-enum nat_take nat_pool_draw(struct nat_pool *, unsigned worker, const uint8_t inside[16], bool six,
+enum nat_take nat_pool_pick(struct nat_pool *, unsigned worker, const uint8_t inside[16], bool six,
     enum nat_proto, be16_t prefer, uint32_t now, struct nat_outside *);
 void nat_pool_own(struct nat_pool *, const struct nat_outside *, enum nat_proto, uint32_t mapping);
 /* Before a take of this subscriber. */
@@ -135,6 +135,11 @@ int nat_pool_try_reserve(struct nat_pool *, be32_t address, enum nat_proto, be16
 void nat_pool_unreserve(struct nat_pool *, be32_t address, enum nat_proto, be16_t port);
 /* No more ports of this address for subscribers: a static one has it whole. */
 int nat_pool_withhold(struct nat_pool *, be32_t address, bool withheld);
+
+/* Some port of the address that this subscriber has (of any, where it has none), drawn by lot; returns
+ * the mapping that has it, 0: none. For who has found no free one. */
+uint32_t nat_pool_guess(struct nat_pool *, unsigned worker, const uint8_t inside[16],
+    enum nat_proto, be32_t *address, be16_t *port);
 
 /* The mapping that has it; 0: none. */
 uint32_t nat_pool_find(const struct nat_pool *, be32_t address, enum nat_proto, be16_t port);

@@ -229,6 +229,7 @@ uint32_t nat_quarantine_drain(struct nat_pool *, uint32_t now, uint32_t most);
 int nat_subscribers_create(struct nat_pool *, struct mr_error *);
 void nat_subscribers_destroy(struct nat_pool *);
 /* Finds or makes it, and counts one port more. */
+uint32_t nat_subscriber_address(struct nat_pool *, const struct nat_key *);
 enum nat_take nat_subscriber_raise(struct nat_pool *, unsigned worker, const struct nat_key *,
     enum nat_proto, uint32_t now, uint32_t *number, bool *first);
 /* Pairs it with another address. */

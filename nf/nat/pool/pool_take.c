@@ -98,7 +98,7 @@ take(struct nat_pool *p, unsigned worker, const struct nat_key *key, enum nat_pr
 }
 
 enum nat_take
-nat_pool_draw(struct nat_pool *p, unsigned worker, const uint8_t inside[16], bool six,
+nat_pool_pick(struct nat_pool *p, unsigned worker, const uint8_t inside[16], bool six,
     enum nat_proto proto, be16_t prefer, uint32_t now, struct nat_outside *out)
 {
 	uint32_t number = 0, address = 0, port = 0;
@@ -122,6 +122,24 @@ nat_pool_draw(struct nat_pool *p, unsigned worker, const uint8_t inside[16], boo
 	return NAT_TAKEN;
 }
 
+uint32_t
+nat_pool_guess(struct nat_pool *p, unsigned worker, const uint8_t inside[16], enum nat_proto proto,
+    be32_t *address, be16_t *port)
+{
+	uint32_t index = UINT32_MAX;
+	struct nat_key key;
+
+	nat_key_set(&key, inside, false);
+	if (p->config.paired)
+		index = nat_subscriber_address(p, &key);
+	if (index >= p->address_count)
+		index = nat_draw_below(p, worker, p->address_count);
+	*address = p->addresses[index].address;
+	*port = mr_be16((uint16_t)(p->port_first +
+	    nat_draw_below(p, worker, (uint32_t)p->port_last - p->port_first + 1)));
+	return nat_pool_find(p, *address, proto, *port);
+}
+
 void
 nat_pool_own(struct nat_pool *p, const struct nat_outside *o, enum nat_proto proto,
     uint32_t mapping)
@@ -136,7 +154,7 @@ enum nat_take
 nat_pool_take(struct nat_pool *p, unsigned worker, const uint8_t inside[16], bool six,
     enum nat_proto proto, be16_t prefer, uint32_t mapping, uint32_t now, struct nat_outside *out)
 {
-	enum nat_take result = nat_pool_draw(p, worker, inside, six, proto, prefer, now, out);
+	enum nat_take result = nat_pool_pick(p, worker, inside, six, proto, prefer, now, out);
 
 	if (mr_likely(result == NAT_TAKEN))
 		nat_pool_own(p, out, proto, mapping);

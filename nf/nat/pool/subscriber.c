@@ -177,6 +177,22 @@ find(struct nat_pool *p, const struct nat_key *key, uint64_t hash, enum nat_prot
 	return NAT_NO_SUBSCRIBER;
 }
 
+/* The address that it has; UINT32_MAX: none. */
+uint32_t
+nat_subscriber_address(struct nat_pool *p, const struct nat_key *key)
+{
+	mr_slots_each(n, &p->slots, nat_key_hash(p, key))
+	{
+		struct nat_subscriber *s = &p->subscribers[n];
+		/* Acquire pairs with add's release. */
+		uint64_t word = atomic_load_explicit(&s->word, memory_order_acquire);
+
+		if ((word & NAT_SUB_LIVE) && nat_subscriber_has(s, key))
+			return atomic_load_explicit(&s->address, memory_order_relaxed);
+	}
+	return UINT32_MAX;
+}
+
 /* The emptier of two addresses drawn by lot: loads stay close together (Mitzenmacher, "The Power
  * of Two Choices", 2001). */
 static uint32_t

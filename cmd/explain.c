@@ -208,7 +208,7 @@ explain_run(const struct mr_cmd *cmd, int argc, char **argv)
 	} else if (mr_cmd_given(&args, "drop") != (args.word_count == 0) ||
 	    (mr_cmd_given(&args, "drop") &&
 		(mr_cmd_given(&args, "capture") || mr_cmd_given(&args, "hex")))) {
-		fprintf(stderr, "millrace explain: give an interface and a packet, or --drop\n");
+		fprintf(stderr, "usage: millrace explain %s\n", cmd->usage);
 		status = MR_EXIT_USAGE;
 	} else if (!f) {
 		fprintf(stderr, "millrace explain: no memory\n");

@@ -20,7 +20,8 @@ struct mr_cmd_option {
 	const char *value; /* what its value is called ("NAME"); null: a switch */
 	const char *doc;
 	/* What its value may be: "a|b|c", or "@file", "@interface" (of the running millrace),
-	 * "@router", "@node", "@reason" (of drops that it has seen), "@drop" (their IDs), "@device" (of the kernel), "@model"; null: anything. */
+	 * "@router", "@node", "@reason" (of drops that it has seen), "@drop" (their IDs), "@device" (of the kernel), "@model", "@commit",
+	 * "@path-there" (in the running configuration), "@set" (paths and values); null: anything. */
 	const char *complete;
 };
 

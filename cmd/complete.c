@@ -16,6 +16,7 @@
 #include "cmd/cmd.h"
 #include "cmd/load.h"
 #include "cmd/show.h"
+#include "model/complete.h"
 #include "nf/nf.h"
 
 struct words {
@@ -24,8 +25,9 @@ struct words {
 	unsigned count;
 	const char *last; /* the unfinished one */
 	const char *socket;
-	unsigned plain;    /* words before it that are no options */
-	const char *first; /* of those */
+	unsigned plain;     /* words before it that are no options */
+	const char *first;  /* of those */
+	const char *before; /* the last of those */
 };
 
 static void
@@ -146,6 +148,74 @@ offer_model(const struct words *w)
 }
 
 static void
+offer_arg(void *arg, const char *candidate)
+{
+	offer(arg, candidate);
+}
+
+/* What is in force, or null when that cannot be known. */
+static struct mr_config *
+fetch_running(const struct words *w, struct mr_model *model)
+{
+	struct mr_config *config = NULL;
+	const char *yaml;
+	char *text = NULL;
+	json_t *root;
+	size_t size;
+
+	if (mr_client_post(w->socket, "/restconf/operations/millrace-commit:get", "", &text, &size,
+		NULL))
+		return NULL;
+	root = json_loadb(text, size, 0, NULL);
+	free(text);
+	yaml = json_string_value(
+	    json_object_get(json_object_get(root, "millrace-commit:output"), "text"));
+	if (yaml)
+		mr_config_parse(&config, model, "running", yaml, strlen(yaml), NULL);
+	json_decref(root);
+	return config;
+}
+
+/* A path in the configuration, or with `value` what stands there. */
+static void
+offer_path(const struct words *w, bool there, bool value)
+{
+	struct mr_model *model = NULL;
+	struct mr_config *config;
+
+	if (mr_load_model(&model))
+		return;
+	config = fetch_running(w, model);
+	if (value)
+		mr_complete_value(model, config, w->before, offer_arg, (void *)w);
+	else
+		mr_complete_path(model, config, w->last, there, offer_arg, (void *)w);
+	mr_config_destroy(config);
+	mr_model_destroy(model);
+}
+
+/* Numbers of commits. */
+static void
+offer_commits(const struct words *w)
+{
+	char number[24], *text = NULL;
+	json_t *root, *c;
+	size_t size, i;
+
+	if (mr_client_fetch(w->socket, "/state/commits", &text, &size, NULL))
+		return;
+	root = json_loadb(text, size, 0, NULL);
+	free(text);
+	json_array_foreach(json_object_get(root, "commits"), i, c)
+	{
+		snprintf(number, sizeof(number), "%lld",
+		    (long long)json_integer_value(json_object_get(c, "id")));
+		offer(w, number);
+	}
+	json_decref(root);
+}
+
+static void
 offer_what(const struct words *w)
 {
 	char text[64];
@@ -199,6 +269,12 @@ offer_kind(const struct words *w, const char *kind)
 		offer_devices(w);
 	else if (strcmp(kind, "@model") == 0)
 		offer_model(w);
+	else if (strcmp(kind, "@path-there") == 0)
+		offer_path(w, true, false);
+	else if (strcmp(kind, "@set") == 0)
+		offer_path(w, false, w->plain % 2);
+	else if (strcmp(kind, "@commit") == 0)
+		offer_commits(w);
 	else if (strcmp(kind, "@act") == 0 && w->plain == 0)
 		offer_acts(w);
 	else if (strcmp(kind, "@what") == 0 && w->plain == 0)
@@ -256,8 +332,9 @@ complete(struct words *w)
 			o = option_of(w->cmd, word);
 			if (o && !o->value)
 				o = NULL;
-		} else if (w->plain++ == 0) {
-			w->first = word;
+		} else {
+			w->first = w->plain++ == 0 ? word : w->first;
+			w->before = word;
 		}
 	}
 	if (o)

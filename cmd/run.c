@@ -330,6 +330,9 @@ const struct mr_cmd mr_cmd_run = {
 	.usage = "FILE",
 	.help = "Checks FILE, opens its interfaces and forwards until it gets SIGINT or SIGTERM.\n"
 		"SIGHUP reads FILE again and applies it, or says what is wrong and goes on.\n"
+		"What clients committed on top of FILE since (millrace apply, set) is started "
+		"instead of\n"
+		"it, as long as FILE is the same; --fresh starts FILE. See docs/transactions.md.\n"
 		"With nothing but capture files to read it ends when they are through.\n"
 		"\n"
 		"  millrace run lab.yaml\n"

@@ -31,12 +31,6 @@ struct build {
 	bool too_many;
 };
 
-void *
-mr_place_make(unsigned line, unsigned column)
-{
-	return (void *)((uintptr_t)line << 20 | MR_MIN(column, (1u << 20) - 1));
-}
-
 static size_t
 path_push(struct build *b, const char *name)
 {

@@ -151,8 +151,8 @@ check_missing(struct check *c, const struct lyd_node *parent, const struct lyd_n
 
 /* The path of a reference with module names for the module's own prefixes, as libyang
  * wants an expression that no module owns. */
-static void
-reference_path(const struct lysc_type_leafref *type, char *path, size_t size)
+void
+mr_reference_path(const struct lysc_type_leafref *type, char *path, size_t size)
 {
 	const char *s = lyxp_get_expr(type->path);
 	struct mr_text t = { .text = path, .size = size };
@@ -199,7 +199,7 @@ check_reference(struct check *c, const struct lyd_node *node)
 	}
 	free(said);
 	mr_reference_noun(type, noun, sizeof(noun));
-	reference_path(type, path, sizeof(path));
+	mr_reference_path(type, path, sizeof(path));
 	if (lyd_find_xpath(node, path, &set))
 		set = NULL;
 	/* The entry may be there and wrong; that has been said. */

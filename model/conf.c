@@ -270,6 +270,12 @@ mr_conf_path(const struct mr_conf *node, char *path, size_t size)
 		path_add(&t, lyd(node));
 }
 
+void *
+mr_place_make(unsigned line, unsigned column)
+{
+	return (void *)((uintptr_t)line << 20 | MR_MIN(column, (1u << 20) - 1));
+}
+
 void
 mr_conf_where(const struct mr_conf *node, unsigned *line, unsigned *column)
 {

@@ -49,6 +49,9 @@ uint64_t mr_unit_nanoseconds(const char *units);
  * step's parent, or by the last step when that has no name. */
 void mr_reference_noun(const struct lysc_type_leafref *, char *noun, size_t size);
 
+/* The path of a reference with module names for prefixes. */
+void mr_reference_path(const struct lysc_type_leafref *, char *path, size_t size);
+
 /* A type in words: "a number between 1 and 4094", "one of auto, 1g, 2m". */
 void mr_type_phrase(const struct lysc_node *leaf, char *text, size_t size);
 /* Why libyang refused that value, beginning with the value: "\"fast\" is not a number ...". */
@@ -70,6 +73,9 @@ struct mr_text {
 	size_t size, used;
 };
 void mr_text_add(struct mr_text *, const char *fmt, ...) mr_printf(2, 3);
+
+/* A copy of a whole tree, without its places. */
+int mr_tree_copy(struct lyd_node **out, const struct lyd_node *from);
 
 /* Makes a tree ready for readers: from here on nothing writes to it. */
 void mr_config_seal(struct mr_config *);

@@ -2,7 +2,15 @@
 # Completion of the millrace command for bash: the command itself knows what may stand next.
 _millrace()
 {
-	local word=${COMP_WORDS[COMP_CWORD]} line
+	local line=${COMP_LINE:0:COMP_POINT} word cut=
+	local -a words
+
+	read -ra words <<< "$line"
+	[[ $line == *[[:blank:]] ]] && words+=("")
+	# Between quotes, blanks part no words: bash has done that, but for : and =.
+	[[ $line == *[\'\"\\]* ]] && words=("${COMP_WORDS[@]:0:COMP_CWORD+1}")
+	word=${words[-1]}
+	[[ $word == *[:=]* ]] && cut=${word%"${word##*[:=]}"}
 
 	COMPREPLY=()
 	while IFS= read -r line; do
@@ -12,8 +20,11 @@ _millrace()
 				COMPREPLY+=("$line")
 			done < <(compgen -f -- "$word")
 		else
-			COMPREPLY+=("$line")
+			# Readline takes what follows the last : or = for the word.
+			COMPREPLY+=("${line#"$cut"}")
+			# A path goes on behind a slash.
+			[[ $line == */ ]] && compopt -o nospace
 		fi
-	done < <("${COMP_WORDS[0]}" __complete "${COMP_WORDS[@]:1:COMP_CWORD}" 2>/dev/null)
+	done < <("${words[0]}" __complete "${words[@]:1}" 2>/dev/null)
 }
 complete -F _millrace millrace

@@ -4,6 +4,8 @@
 
 /* What the files of this service share. */
 
+#include <time.h>
+
 #include "control/commit/commit.h"
 #include "control/commit/store.h"
 #include "control/service.h"
@@ -68,6 +70,38 @@ char *commit_file_write(const struct record *, const struct mr_config *, size_t 
 /* Reads it: *yaml and *yaml_size are in `text`. -EINVAL with a reason: it is damaged. */
 int commit_file_read(struct record **out, const char *text, size_t size, const char **yaml,
     size_t *yaml_size, struct mr_error *);
+
+/* list.c */
+int64_t commit_clock_ms(clockid_t);
+/* Puts a reason into the report, and returns the code. */
+int commit_refuse(struct mr_report *, int rc, const char *fmt, ...) mr_printf(3, 4);
+struct record *commit_find(const struct mr_commits *, uint64_t id);
+/* Before another takes its place: what only this process has of it is written down. */
+void commit_retire(struct record *, const struct mr_config *);
+/* Lets go of the oldest, and of texts that take too much room. */
+void commit_prune(struct mr_commits *);
+int commit_make_room(struct mr_commits *);
+void commit_read_settings(struct mr_commits *);
+void commit_tell(struct mr_commits *, enum mr_commit_event, const char *who);
+
+/* change.c */
+/* How a change is made. */
+struct commit_make {
+	const struct mr_commit_request *request;
+	enum mr_commit_origin origin;
+	uint64_t of;
+	bool must;        /* it happens even if it cannot be kept */
+	bool light;       /* no reason to begin keeping commits */
+	const char *base; /* null: as it is */
+};
+
+/* On success `next` is the service's. */
+int commit_make(struct mr_commits *, struct mr_config *next, const struct commit_make *,
+    uint64_t *id, struct mr_report *);
+/* Writes the confirmed commits that are not kept yet. */
+int commit_write_earlier(struct mr_commits *, struct mr_error *);
+/* Takes the commit in force back in so many milliseconds. */
+void commit_arm(struct mr_commits *, int64_t ms);
 
 /* start.c */
 int commit_read_kept(struct commit_store *, const struct record *, struct mr_model *,

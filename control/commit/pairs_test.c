@@ -14,6 +14,7 @@
 
 #include <cmocka.h>
 #include <event2/event.h>
+#include <glob.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -204,10 +205,56 @@ random_pairs_apply_and_dump(void **state)
 	free(room);
 }
 
+/* Every example loads again from what is printed of it, in both forms, with nothing different. */
+static void
+examples_come_back(void **state)
+{
+	const char *folder = getenv("MR_EXAMPLES");
+	struct all a = { 0 };
+	struct mr_error error;
+	char pattern[512];
+	glob_t found;
+
+	if (!folder)
+		skip();
+	snprintf(pattern, sizeof(pattern), "%s/*.yaml", folder);
+	assert_int_equal(glob(pattern, 0, NULL, &found), 0);
+	assert_true(found.gl_pathc >= 10);
+	assert_int_equal(mr_report_create(&a.report), 0);
+	assert_int_equal(mr_control_model(&a.model, &error), 0);
+	for (size_t i = 0; i < found.gl_pathc; i++) {
+		struct mr_config *config, *again;
+		struct mr_diff *diff;
+
+		must(&a, mr_config_load(&config, a.model, found.gl_pathv[i], a.report),
+		    found.gl_pathv[i]);
+		for (unsigned form = 0; form < 2; form++) {
+			size_t size;
+			char *text = dump(config, (enum mr_print_form)form, &size);
+
+			must(&a,
+			    form ? mr_config_parse_json(&again, a.model, "j", text, size, a.report)
+				 : mr_config_parse(&again, a.model, "y", text, size, a.report),
+			    text);
+			assert_int_equal(mr_diff_create(&diff, config, again), 0);
+			assert_int_equal(mr_diff_count(diff), 0);
+			assert_true(mr_conf_equal(mr_conf_root(config), mr_conf_root(again)));
+			mr_diff_destroy(diff);
+			mr_config_destroy(again);
+			free(text);
+		}
+		mr_config_destroy(config);
+	}
+	globfree(&found);
+	mr_model_destroy(a.model);
+	mr_report_destroy(a.report);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(examples_come_back),
 		cmocka_unit_test(random_pairs_apply_and_dump),
 	};
 

@@ -501,6 +501,7 @@ const struct mr_nf mr_nf_interface = {
 	.commit = interface_commit,
 	.finish = interface_finish,
 	.abort = interface_abort,
+	.plan = interface_plan,
 	.tick = interface_tick,
 	.fd = interface_fd,
 	.show = interface_show,

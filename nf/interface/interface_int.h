@@ -76,6 +76,9 @@ int interface_settings_read(struct settings *, const struct mr_conf *, struct mr
 void interface_settings_free(struct settings *);
 bool interface_settings_equal(const struct settings *, const struct settings *);
 
+/* plan.c */
+void interface_plan(void *state, struct mr_nf_plan *);
+
 /* interface.c */
 struct record *interface_records(const struct mr_interfaces *); /* of the configuration at hand */
 struct record *interface_record_at(const struct mr_interfaces *, uint16_t index);

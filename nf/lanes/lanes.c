@@ -24,8 +24,8 @@ wish_of(const struct mr_conf *at, const char *leaf)
 	return strcmp(text, "graph") == 0 ? LANE_GRAPH : LANE_AUTO;
 }
 
-static void
-read_settings(struct lanes_settings *s, const struct mr_config *config)
+void
+lanes_read_settings(struct lanes_settings *s, const struct mr_config *config)
 {
 	const struct mr_conf *at = mr_conf_child(mr_conf_root(config), "lanes"), *entry;
 
@@ -76,7 +76,7 @@ lanes_prepare(void *state, const struct mr_config *config, struct mr_error *erro
 	struct lanes *all = state;
 	struct mr_lane_config wanted = { .graph = mr_dataplane_graph(all->dp) };
 
-	read_settings(&all->next, config);
+	lanes_read_settings(&all->next, config);
 	all->next_lane = all->lane;
 	if (all->lane && all->next.flows == all->now.flows &&
 	    all->next.offload == all->now.offload &&
@@ -253,6 +253,7 @@ const struct mr_nf mr_nf_lanes = {
 	.commit = lanes_commit,
 	.finish = lanes_finish,
 	.abort = lanes_abort,
+	.plan = lanes_plan,
 	.tick = lanes_tick,
 	.show = lanes_show,
 	.stream = lanes_stream,

@@ -46,6 +46,12 @@ struct lanes {
 	struct lane_of before[MR_PORT_MAX]; /* of the configuration that goes */
 };
 
+/* lanes.c */
+void lanes_read_settings(struct lanes_settings *, const struct mr_config *);
+
+/* plan.c */
+void lanes_plan(void *state, struct mr_nf_plan *);
+
 /* choose.c: whether packets of the interface take the flow lane, and why. */
 void lanes_choose(const struct lanes *, const struct mr_interface *, struct lane_of *);
 

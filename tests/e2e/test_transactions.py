@@ -4,6 +4,7 @@ import json
 import os
 import random
 import re
+import shlex
 import signal
 import subprocess
 import threading
@@ -170,6 +171,70 @@ def test_dump_is_what_was_applied(daemon):
     assert daemon("plan", dumped).stdout == "no changes\n"
 
 
+def test_completion_knows_the_model_and_what_is_there(daemon):
+    daemon.start()
+    daemon("set", "interface/a/mtu", "1300")
+
+    def offered(*words):
+        return run(MILLRACE, "__complete", words[0], "--socket", daemon.socket,
+                   *words[1:]).stdout.split()
+
+    assert offered("set", "interface/") == ["interface/a/", "interface/b/"]
+    assert "interface/a/mtu" in offered("set", "interface/a/")
+    assert offered("delete", "interface/a/m") == ["interface/a/mtu"]
+    assert offered("delete", "interface/b/dr") == ["interface/b/driver"]
+    assert "bridge/br0/interface/b/" in offered("set", "bridge/br0/interface/")
+    assert offered("set", "system/mode", "p") == ["poll"]
+    assert offered("set", "system/mode", "poll", "system/mod") == ["system/mode"]
+    assert offered("rollback", "") == ["2", "1"]
+    # As bash asks: a colon parts words for readline, and what is before it stays.
+    script = ("source %s; COMP_LINE='%s set --socket %s interface/a'; COMP_POINT=${#COMP_LINE}; "
+              "COMP_WORDS=(x); COMP_CWORD=0; compopt() { :; }; _millrace; echo \"${COMPREPLY[@]}\"")
+    tools = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../tools")
+    done = run("bash", "-c", script % (tools + "/completion.bash", os.path.abspath(MILLRACE),
+                                       daemon.socket))
+    assert done.stdout.split() == ["interface/a/"]
+
+
+def test_plan_says_what_is_touched(daemon):
+    daemon.start()
+    other = write(daemon, "other.yaml", daemon.text(
+        "interface:\n  b: {driver: 'null', mtu: 1300}\n  c: {driver: 'null'}\n").replace(
+            '"buffers": 1024', '"buffers": 2048'))
+    told = json.loads(daemon("plan", "--json", other).stdout)
+    touches = {(t["what"], t["kind"]) for t in told["touches"]}
+    assert touches == {("system", "function"), ("interface", "function"),
+                       ("interface/a", "closed"), ("interface/b", "reopened"),
+                       ("interface/c", "opened"), ("lanes", "flows"), ("system/buffers", "waits")}
+    assert "opened again: packets are lost meanwhile" in daemon("plan", other).stdout
+    described = write(daemon, "described.yaml", daemon.text(BASE.replace(
+        "{driver: 'null'}", "{driver: 'null', description: x}")))
+    told = json.loads(daemon("plan", "--json", described).stdout)
+    assert {t["kind"] for t in told["touches"]} == {"function", "flows"}
+    daemon("apply", other)
+    assert "system/buffers has changed; that takes effect at the next start" in daemon.said()
+
+
+def test_the_page_shows_what_happens(daemon):
+    """Every command of docs/transactions.md, with what it prints there."""
+    root = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../..")
+    with open(os.path.join(root, "docs/transactions.md"), encoding="utf-8") as file:
+        page = file.read()
+    daemon.write(re.search(r"^```yaml\n(.*?)^```", page, re.M | re.S).group(1))
+    daemon.start()
+    commands = 0
+    for block in re.findall(r"^```console\n(.*?)^```", page, re.M | re.S):
+        for command in block[2:].split("\n$ "):
+            line, _, wanted = command.partition("\n")
+            words = shlex.split(line)
+            assert words[0] == "millrace"
+            words = [daemon.path if word == "lab.yaml" else word for word in words]
+            done = daemon(*words[1:], check=False)
+            assert (done.stdout + done.stderr).strip() == wanted.strip(), line
+            commands += 1
+    assert commands >= 10
+
+
 # -- confirming ----------------------------------------------------------------------------------
 
 def test_what_nobody_confirms_is_taken_back(daemon):
@@ -269,6 +334,24 @@ def test_a_damaged_commit_is_named_and_left_out(daemon):
     daemon.start()
     assert daemon.dump() == before
     assert "0000000003.yaml is left out" in daemon.said()
+
+
+def test_only_one_process_keeps_commits_of_a_file(daemon):
+    daemon.start()
+    daemon("set", "interface/a/mtu", "1300")
+    socket = os.path.join(daemon.folder, "second")
+    second = subprocess.Popen([os.path.abspath(MILLRACE), "run", "--stay", "--socket", socket,
+                               daemon.path], stderr=subprocess.DEVNULL)
+    try:
+        words = [MILLRACE, "set", "--socket", socket, "interface/a/mtu", "1280"]
+        assert until(10, lambda: os.path.exists(socket))
+        done = subprocess.run(words, capture_output=True, text=True, check=False)
+        assert done.returncode == 1 and "another millrace keeps its commits" in done.stderr
+        subprocess.run(words + ["--forget"], capture_output=True, check=True)
+    finally:
+        second.kill()
+        second.wait()
+    assert "1300" in daemon.dump()
 
 
 def test_only_so_many_are_kept(tmp_path):
@@ -408,7 +491,15 @@ bridge: {br0: {interface: {h1: {}, h2: {}}}}
 """
     state = os.path.join(lab.folder.name, "state")
     lab.start(base, system={"state-directory": state})
-    lab.ping(1, 2, "-c", "3")
+    lab.ping(1, 2, "-c", "5")
+    other = os.path.join(lab.folder.name, "other.yaml")
+    with open(lab.write(base, {"state-directory": state}), encoding="utf-8") as file:
+        text = file.read()
+    with open(other, "w", encoding="utf-8") as file:
+        file.write(text.replace("h2: {}}", "h2: {}, h3: {}}"))
+    told = json.loads(run(MILLRACE, "plan", "--json", "--socket", lab.socket, other).stdout)
+    flows = len(lab.show("flows"))
+    assert [int(t["count"]) for t in told["touches"] if t["kind"] == "flows"] == [flows], told
     changes = [
         ["set", "bridge/br1/interface/h3", "{}"],
         ["set", "interface/n1", "{driver: 'null'}", "bridge/br1/interface/n1", "{access: 7}"],

@@ -25,8 +25,9 @@ const FLAGS = ["FIN", "SYN", "RST", "PSH", "ACK", "URG", "ECE", "CWR"];
 class Cut extends Error {}
 
 class Reader {
-	constructor(bytes) {
+	constructor(bytes, length) {
 		this.b = bytes;
+		this.length = Math.max(length, bytes.length); // of the frame: not all of it may be here
 		this.layers = [];
 	}
 	need(at, size) {
@@ -164,8 +165,8 @@ function ip4(r, at) {
 		return;
 	r.field(l, "DSCP", at + 1, 1, r.u8(at + 1) >> 2);
 	r.field(l, "ECN", at + 1, 1, r.u8(at + 1) & 3);
-	const total = r.u16(at + 2), there = r.b.length - at;
-	r.field(l, "Total length", at + 2, 2, total, total < header ? "less than the header" : total > there ? "more than is here" : "");
+	const total = r.u16(at + 2), there = r.length - at;
+	r.field(l, "Total length", at + 2, 2, total, total < header ? "less than the header" : total > there ? "more than there is" : "");
 	r.field(l, "Identification", at + 4, 2, hex(r.u16(at + 4), 4));
 	const fragment = r.u16(at + 6), offset = (fragment & 0x1fff) * 8;
 	r.field(l, "Flags", at + 6, 1, [fragment & 0x4000 && "don't fragment", fragment & 0x2000 && "more fragments"].filter(Boolean).join(", ") || "none");
@@ -184,7 +185,7 @@ function ip4(r, at) {
 	if (offset > 0)
 		payload(r, at + header, end);
 	else
-		transport(r, at + header, end, proto, { from: at + 12, size: 8, whole: !(fragment & 0x2000) && at + total <= r.b.length });
+		transport(r, at + header, end, proto, { from: at + 12, size: 8, stop: total >= header ? at + total : r.length, whole: !(fragment & 0x2000) && at + total <= r.b.length });
 }
 
 const EXTENSIONS = { 0: "Hop-by-hop options", 43: "Routing", 44: "Fragment", 60: "Destination options" };
@@ -197,15 +198,15 @@ function ip6(r, at) {
 	r.field(l, "DSCP", at, 2, Math.floor(first / 2 ** 22) & 63);
 	r.field(l, "ECN", at + 1, 1, Math.floor(first / 2 ** 20) & 3);
 	r.field(l, "Flow label", at + 1, 3, hex(first & 0xfffff, 5));
-	const length = r.u16(at + 4), there = r.b.length - at - 40;
-	r.field(l, "Payload length", at + 4, 2, length, length > there ? "more than is here" : "");
+	const length = r.u16(at + 4), there = r.length - at - 40;
+	r.field(l, "Payload length", at + 4, 2, length, length > there ? "more than there is" : "");
 	let proto = r.u8(at + 6);
 	r.field(l, "Next header", at + 6, 1, proto, EXTENSIONS[proto] || PROTOCOLS[proto]);
 	r.field(l, "Hop limit", at + 7, 1, r.u8(at + 7), r.u8(at + 7) <= 1 ? "ends here" : "");
 	r.field(l, "Source", at + 8, 16, r.ip6(at + 8));
 	r.field(l, "Destination", at + 24, 16, r.ip6(at + 24));
 	l.summary = r.ip6(at + 8) + " → " + r.ip6(at + 24) + ", hop limit " + r.u8(at + 7);
-	const end = Math.min(r.b.length, at + 40 + length), from = at + 8;
+	const end = Math.min(r.b.length, at + 40 + length), stop = at + 40 + length, from = at + 8;
 	let whole = at + 40 + length <= r.b.length;
 	at += 40;
 	for (let n = 0; n < 8 && EXTENSIONS[proto]; n++) {
@@ -229,7 +230,7 @@ function ip6(r, at) {
 		at += size;
 		proto = next;
 	}
-	transport(r, at, end, proto, { from, size: 32, whole });
+	transport(r, at, end, proto, { from, size: 32, stop, whole });
 }
 
 // Right, wrong, or nothing where the packet is not all there. A sum that a device was to finish is
@@ -304,7 +305,7 @@ function udp(r, at, end, pseudo) {
 	const l = r.layer("UDP", at), length = r.u16(at + 4);
 	r.field(l, "Source port", at, 2, r.u16(at), portNote(r.u16(at)));
 	r.field(l, "Destination port", at + 2, 2, r.u16(at + 2), portNote(r.u16(at + 2)));
-	r.field(l, "Length", at + 4, 2, length, length < 8 ? "too short" : length > end - at ? "more than is here" : "");
+	r.field(l, "Length", at + 4, 2, length, length < 8 ? "too short" : length > pseudo.stop - at ? "more than there is" : "");
 	r.field(l, "Checksum", at + 6, 2, hex(r.u16(at + 6), 4), sumNote(r, at, end, 17, pseudo, r.u16(at + 6)));
 	l.summary = r.u16(at) + " → " + r.u16(at + 2) + ", " + Math.max(0, length - 8) + " bytes";
 	payload(r, at + 8, end);
@@ -378,7 +379,7 @@ function payload(r, at, end, padding) {
 
 // { layers: [{ name, summary, at, size, fields: [{ name, at, size, value, note }] }], cut }
 export function decode(bytes, length = bytes.length) {
-	const r = new Reader(bytes);
+	const r = new Reader(bytes, length);
 	let cut = false;
 	try {
 		ethernet(r, 0);

@@ -180,7 +180,7 @@ export class Painter extends EventTarget {
 		c.font = "600 " + FONT + "px " + family;
 		const sized = graph.nodes.map((n) => ({
 			...n,
-			width: n.kind === "node" ? Math.max(128, Math.min(250, Math.ceil(c.measureText(n.name).width) + 26))
+			width: n.kind === "node" ? Math.max(140, Math.min(250, Math.ceil(c.measureText(n.name).width) + 26))
 				: Math.max(84, Math.ceil(c.measureText(n.name).width) + 76),
 			height: n.kind === "node" ? NODE : PORT,
 		}));

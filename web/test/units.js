@@ -14,6 +14,14 @@
 	const names = (hex) => decode(fromHex(hex)).layers.map((l) => l.name);
 	const field = (hex, layer, name) => decode(fromHex(hex)).layers.find((l) => l.name === layer)?.fields.find((f) => f.name === name);
 
+	// With so many bytes more than it has.
+	const syn0 = (more) => {
+		const f = new Uint8Array(54 + more);
+		f.set(frameOf({ source: "192.0.2.1", destination: "198.51.100.9", protocol: 6, "source-port": 1, "destination-port": 2 }));
+		f.set([(40 + more) >> 8, (40 + more) & 255], 16);
+		return f;
+	};
+
 	// -- the decoder: frames written by hand from the RFCs ------------------------------------
 	const eth = "02000000000102000000000208";
 	const udp = eth + "00" + "4500001c000040004011b6b1" + "0a000001" + "0a000102" + "0035d43100080000";
@@ -26,6 +34,8 @@
 	is("VLAN number", field("020000000001020000000002" + "8100600a" + udp.slice(24), "VLAN", "VLAN").value, "10");
 	const arp = "ffffffffffff020000000002" + "0806" + "0001080006040001" + "020000000002" + "0a000001" + "000000000000" + "0a000002";
 	is("ARP", decode(fromHex(arp)).layers[1].summary, "who has 10.0.0.2? tell 10.0.0.1");
+	is("what was not kept is no fault", decode(syn0(1000).slice(0, 60), 1054).layers.flatMap((l) => l.fields).filter((f) => f.note.startsWith("more")), []);
+	is("what is not there is one", decode(syn0(1000).slice(0, 60)).layers.flatMap((l) => l.fields).filter((f) => f.note.startsWith("more")).length, 1);
 	is("padding", decode(fromHex(arp + "0000000000")).layers.map((l) => l.name), ["Ethernet", "ARP", "Padding"]);
 	const syn = frameOf({ source: "192.0.2.1", destination: "198.51.100.9", protocol: 6, "source-port": 40000, "destination-port": 443 });
 	is("TCP", decode(syn).layers.map((l) => l.name), ["Ethernet", "IPv4", "TCP"]);

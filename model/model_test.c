@@ -133,7 +133,7 @@ walks_know_everything(void **state)
 	struct seen seen;
 	struct mr_error error;
 
-	assert_string_equal(look(NULL).names, "system table interface");
+	assert_string_equal(look(NULL).names, "system table interface vault");
 	assert_string_equal(look("table/storm").names, "packets");
 	assert_string_equal(look("table/br0/extra").names, "low high");
 	assert_string_equal(look("/table/br0/fixed/7/02:00:00:00:00:01/").names,

@@ -408,6 +408,24 @@ block_inside(const struct lyd_node *parent, const struct mr_print *how, unsigned
 	}
 }
 
+/* Everything, in the order of the modules: the process and its interfaces first, as people write it;
+ * libyang has them by name. */
+static void
+block_all(const struct lyd_node *root, const struct mr_print *how, FILE *file)
+{
+	const struct mr_config *config =
+	    (const struct mr_config *)((const char *)root - offsetof(struct mr_config, root));
+	const struct lysc_node *schema = NULL;
+	const struct lyd_node *node;
+
+	while ((schema = mr_schema_next(config->model, NULL, schema)))
+		LY_LIST_FOR(mr_print_children(root), node)
+			if (node->schema == schema && mr_print_wants(node, how)) {
+				block_member(node, how, 0, file);
+				break;
+			}
+}
+
 void
 mr_print_yaml(const struct lyd_node *node, const struct mr_print *how, FILE *file)
 {
@@ -415,7 +433,10 @@ mr_print_yaml(const struct lyd_node *node, const struct mr_print *how, FILE *fil
 		fprintf(file, "%s\n", lyd_get_value(node));
 		return;
 	}
-	block_inside(node, how, 0, false, false, file);
+	if (node->schema)
+		block_inside(node, how, 0, false, false, file);
+	else
+		block_all(node, how, file);
 }
 
 char *

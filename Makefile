@@ -49,6 +49,7 @@ format:
 	@tools/setup build test
 	@find kit model nf control cmd bench examples tests -name '*.[ch]' 2>/dev/null | xargs clang-format -i
 	@tools/yang_doc.py
+	@tools/python_client.py
 
 coverage:
 	@./check --stage coverage

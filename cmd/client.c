@@ -266,6 +266,13 @@ mr_client_fetch_within(const char *path, const char *target, int ms, size_t most
 }
 
 int
+mr_client_post_within(const char *path, const char *target, const char *body, int ms, size_t most,
+    char **text, size_t *size, struct mr_error *error)
+{
+	return fetch(path, target, body, ms, most, NULL, text, size, error);
+}
+
+int
 mr_client_post(const char *path, const char *target, const char *body, char **text, size_t *size,
     struct mr_error *error)
 {

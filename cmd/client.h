@@ -42,6 +42,8 @@ int mr_client_fetch(const char *socket, const char *target, char **text, size_t 
  * (-ETIMEDOUT) or bytes (-ENOMEM). */
 int mr_client_fetch_within(const char *socket, const char *target, int milliseconds, size_t most,
     char **text, size_t *size, struct mr_error *);
+int mr_client_post_within(const char *socket, const char *target, const char *body,
+    int milliseconds, size_t most, char **text, size_t *size, struct mr_error *);
 
 /* The same for a target that is given something: `body`, as a POST. */
 int mr_client_post(const char *socket, const char *target, const char *body, char **text,

@@ -81,6 +81,8 @@ print_drop(const json_t *o)
 	    interface, *interface ? ": " : "", text_of(o, "packet"));
 	printf("  dropped by %s: %s (%s)", text_of(o, "node"), text_of(o, "reason"),
 	    text_of(o, "why"));
+	if (*text_of(o, "whose"))
+		printf(", %s", text_of(o, "whose"));
 	if (*out)
 		printf(", on its way out by %s", out);
 	if (*flow)

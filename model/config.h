@@ -104,6 +104,12 @@ void mr_conf_where(const struct mr_conf *, unsigned *line, unsigned *column);
  * from configurations of one model; two nulls are equal. */
 bool mr_conf_equal(const struct mr_conf *, const struct mr_conf *);
 
+/* Whether a leaf holds what nobody else should read: the model marks it with mt:secret, or its name
+ * says so ("token", "bgp-password"). */
+bool mr_conf_is_secret(const struct mr_conf *);
+/* By the name alone. */
+bool mr_name_is_secret(const char *name);
+
 /* Prints the children of a node as plain JSON: lists as arrays, numbers as numbers. */
 void mr_conf_print_json(const struct mr_conf *, FILE *);
 

@@ -283,6 +283,25 @@ accessors_read(void **state)
 }
 
 static void
+secrets_are_known(void **state)
+{
+	struct mr_config *config = good("vault: {a: {hidden: x, bgp-password: y, open: 20}}\n");
+	const struct mr_conf *a = mr_conf_child(mr_conf_root(config), "vault");
+
+	assert_true(mr_conf_is_secret(mr_conf_child(a, "hidden")));
+	assert_true(mr_conf_is_secret(mr_conf_child(a, "bgp-password")));
+	assert_false(mr_conf_is_secret(mr_conf_child(a, "open")));
+	assert_false(mr_conf_is_secret(a));
+	assert_false(mr_conf_is_secret(mr_conf_root(config)));
+	assert_false(mr_conf_is_secret(NULL));
+	assert_true(mr_name_is_secret("token"));
+	assert_true(mr_name_is_secret("pre-shared-psk"));
+	assert_false(mr_name_is_secret("tokens-per-second"));
+	assert_false(mr_name_is_secret(""));
+	mr_config_destroy(config);
+}
+
+static void
 reports_point_at_nodes(void **state)
 {
 	struct mr_config *config = good("interface:\n  lan1:\n    mtu: 9000\n");
@@ -517,6 +536,7 @@ main(void)
 		cmocka_unit_test(bad_files_are_explained),
 		cmocka_unit_test(forms_mean_what_they_should),
 		cmocka_unit_test(accessors_read),
+		cmocka_unit_test(secrets_are_known),
 		cmocka_unit_test(reports_point_at_nodes),
 		cmocka_unit_test(equal_is_what_they_say),
 		cmocka_unit_test(files_load),

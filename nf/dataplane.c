@@ -195,6 +195,7 @@ mr_dataplane_create(struct mr_dataplane **out, const struct mr_config *config, s
 		return -ENOMEM;
 	dp->log = log;
 	dp->started_at = mr_cycles();
+	dp->file = realpath(mr_config_name(config), NULL);
 	rc = choose_cpus(dp, system, &error);
 	if (!rc)
 		rc = create_memory(dp, system, &error);
@@ -231,6 +232,7 @@ mr_dataplane_destroy(struct mr_dataplane *dp)
 	mr_plugins_destroy(dp->plugins);
 	mr_buffers_destroy(dp->buffers);
 	free(dp->states);
+	free(dp->file);
 	free(dp);
 }
 

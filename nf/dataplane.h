@@ -62,6 +62,10 @@ bool mr_dataplane_describe(struct mr_dataplane *, const struct mr_op *, char *te
  * or the port's own. False: there is no such interface. */
 bool mr_dataplane_address(struct mr_dataplane *, uint16_t interface, uint16_t vlan, uint8_t mac[6]);
 
+/* Whose a packet is that comes in there: of which router or bridge. False: nobody's. */
+bool mr_dataplane_whose(struct mr_dataplane *, uint16_t interface, uint16_t vlan, char *text,
+    size_t size);
+
 struct mr_graph *mr_dataplane_graph(struct mr_dataplane *);
 struct mr_buffers *mr_dataplane_buffers(struct mr_dataplane *);
 struct mr_log *mr_dataplane_log(struct mr_dataplane *);

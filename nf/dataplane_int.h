@@ -15,6 +15,7 @@ struct mr_dataplane {
 	uint16_t cpus[MR_GRAPH_WORKERS_MAX];
 	uint16_t worker_count;
 	uint64_t started_at; /* mr_cycles() */
+	char *file;          /* that the first configuration came from; null: none */
 };
 
 #endif

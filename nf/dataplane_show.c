@@ -206,6 +206,8 @@ show_system(struct mr_dataplane *dp, struct mr_state *st)
 	mr_state_uint(st, "pid", (uint64_t)getpid());
 	mr_state_uint(st, "uptime",
 	    (mr_cycles() - dp->started_at) / (mr_graph_hz(dp->graph) / 1000));
+	if (dp->file)
+		mr_state_text(st, "config-file", dp->file);
 	mr_state_uint(st, "hz", mr_graph_hz(dp->graph));
 	show_totals(dp, st);
 	show_workers(dp, st);
@@ -318,4 +320,15 @@ mr_dataplane_address(struct mr_dataplane *dp, uint16_t interface, uint16_t vlan,
 	if (port)
 		memcpy(mac, port->mac, 6);
 	return port != NULL;
+}
+
+bool
+mr_dataplane_whose(struct mr_dataplane *dp, uint16_t interface, uint16_t vlan, char *text,
+    size_t size)
+{
+	for (unsigned i = 0; mr_nf_list[i]; i++)
+		if (mr_nf_list[i]->whose &&
+		    mr_nf_list[i]->whose(dp->states[i], interface, vlan, text, size))
+			return true;
+	return false;
 }

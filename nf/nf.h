@@ -108,6 +108,10 @@ struct mr_nf {
 	/* The Ethernet address that it answers to on this interface (and VLAN, 0: untagged).
 	 * False: none. */
 	bool (*address)(const void *state, uint16_t interface, uint16_t vlan, uint8_t mac[6]);
+	/* Whose a packet is that came in on this interface, with this VLAN (0: untagged): "router r,
+	 * interface lan.7". False: none of its own. */
+	bool (
+	    *whose)(const void *state, uint16_t interface, uint16_t vlan, char *text, size_t size);
 };
 
 /* Ends with a null pointer. */

@@ -62,6 +62,28 @@ doctor_state(const json_t *answers, const char *function, const char *part)
 	    part);
 }
 
+/* {"millrace-commit:output":{"text":"..."}} */
+static char *
+ask_running(const struct doctor *d)
+{
+	char *answer = NULL, *text = NULL;
+	const char *found;
+	json_t *root;
+	size_t size;
+
+	if (mr_client_post_within(d->socket, "/restconf/operations/millrace-commit:get",
+		"{\"millrace-commit:input\":{}}", d->patience_ms, ANSWER_MAX, &answer, &size, NULL))
+		return NULL;
+	root = json_loadb(answer, size, 0, NULL);
+	free(answer);
+	found = json_string_value(
+	    json_object_get(json_object_get(root, "millrace-commit:output"), "text"));
+	if (found)
+		text = strdup(found);
+	json_decref(root);
+	return text;
+}
+
 void
 doctor_ask(struct doctor *d)
 {
@@ -72,8 +94,10 @@ doctor_ask(struct doctor *d)
 	d->before = look(d, "before");
 	if (!d->before)
 		return;
-	if (!*d->root)
+	if (!*d->root) {
+		d->running = ask_running(d);
 		nanosleep(&pause, NULL);
+	}
 	d->after = look(d, "after");
 	pid = json_integer_value(doctor_state(d->before, "system", "pid"));
 	if (pid > 0 && doctor_exists(d, "/proc/%lld/status", (long long)pid))

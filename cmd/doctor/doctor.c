@@ -21,6 +21,7 @@ void
 doctor_end(struct doctor *d)
 {
 	free(d->findings);
+	free(d->running);
 	json_decref(d->before);
 	json_decref(d->after);
 }
@@ -112,7 +113,7 @@ doctor_print(const struct doctor *d, bool everything, FILE *out)
 	}
 	if (d->lost)
 		fprintf(out, "and %zu more\n", d->lost);
-	fprintf(out, "%zu ok, %zu to note, %zu warnings, %zu errors\n", doctor_count(d, DOCTOR_OK),
+	fprintf(out, "%zu ok, %zu to note, %zu to warn of, %zu wrong\n", doctor_count(d, DOCTOR_OK),
 	    doctor_count(d, DOCTOR_NOTE), doctor_count(d, DOCTOR_WARNING),
 	    doctor_count(d, DOCTOR_ERROR));
 }

@@ -50,7 +50,7 @@ struct doctor {
 	int patience_ms;    /* with the running millrace */
 	int interval_ms;    /* between the two looks at it */
 
-	/* Is shown all that was read, for keeping. */
+	/* Is shown all that was read, for keeping; a folder that is there has no text. */
 	void (*saw)(void *arg, const char *path, const char *text, size_t size);
 	void *saw_arg;
 
@@ -60,6 +60,7 @@ struct doctor {
 	/* What the first checks find out for the others. */
 	char pid[16]; /* of the running millrace, or "self" */
 	json_t *before, *after;
+	char *running;     /* the text of the configuration in force; null: not known */
 	char trouble[256]; /* why there is no state */
 	bool hung;         /* it listens and does not answer */
 	struct mr_cpu_set workers;
@@ -71,6 +72,11 @@ void doctor_end(struct doctor *);
 /* Asks the running millrace, twice; nothing is said yet. Before the configuration is looked for: it
  * knows its file. */
 void doctor_ask(struct doctor *);
+/* Reads the configuration to be looked at: the file that was given, or what is in force, or the
+ * service's file; there may be none. 0, or -ENOMEM; what is wrong goes into the report. Both are
+ * the caller's. */
+int doctor_load(struct doctor *, struct mr_model *, const char *given, struct mr_config **,
+    struct mr_report **);
 /* What it said under a function's name, part by part; null: nothing. */
 json_t *doctor_state(const json_t *answers, const char *function, const char *part);
 /* Runs all checks. */

@@ -75,21 +75,16 @@ check_addresses(struct doctor *d)
 
 	mr_conf_each(entry, interfaces(d), "interface") {
 		const char *device = doctor_device(entry);
-		size_t length = device ? strlen(device) : 0;
 		struct finding *f;
 
-		for (const char *s = routes; s && length; s = strchr(s + 1, '\n')) {
-			s += *s == '\n';
-			if (strncmp(s, device, length) != 0 || s[length] != '\t')
-				continue;
-			f = doctor_say(d, DOCTOR_NOTE, AREA,
-			    "%s: the kernel has IPv4 routes there of its own", device);
-			doctor_why(f,
-			    "What millrace takes does not reach the kernel: ssh over this "
-			    "interface, for one, unless `options: {leave: ...}` says otherwise");
-			doctor_fix(f, "ip -4 address show dev %s", device);
-			break;
-		}
+		if (!routes || !device || !text_row(routes, device))
+			continue;
+		f = doctor_say(d, DOCTOR_NOTE, AREA,
+		    "%s: the kernel has IPv4 routes there of its own", device);
+		doctor_why(f,
+		    "What millrace takes does not reach the kernel: ssh over this "
+		    "interface, for one, unless `options: {leave: ...}` says otherwise");
+		doctor_fix(f, "ip -4 address show dev %s", device);
 	}
 	free(routes);
 }

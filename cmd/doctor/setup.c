@@ -3,14 +3,18 @@
 /* The configuration itself: what is wrong with it, and what is right and yet will not do. */
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cmd/doctor/doctor.h"
 #include "cmd/doctor/text.h"
+#include "control/control.h"
 
 #define AREA "config"
+#define SERVICE_FILE "/etc/millrace/millrace.yaml"
 #define SUBNETS_MAX 256
 
 struct subnet {
@@ -19,6 +23,32 @@ struct subnet {
 	uint8_t address[16];
 	const char *text, *interface;
 };
+
+int
+doctor_load(struct doctor *d, struct mr_model *model, const char *given, struct mr_config **config,
+    struct mr_report **report)
+{
+	bool running = !given && d->running;
+	int rc;
+
+	d->file = given;
+	if (running)
+		d->file = "the running configuration";
+	else if (!given && !*d->root && access(SERVICE_FILE, R_OK) == 0)
+		d->file = SERVICE_FILE;
+	if (!d->file)
+		return 0;
+	if (mr_report_create(report))
+		return -ENOMEM;
+	rc = running
+	    ? mr_config_parse(config, model, d->file, d->running, strlen(d->running), *report)
+	    : mr_config_load(config, model, d->file, *report);
+	if (rc == 0)
+		mr_control_check(*config, *report);
+	d->config = *config;
+	d->report = *report;
+	return 0;
+}
 
 static void
 say_errors(struct doctor *d)

@@ -118,16 +118,17 @@ bool
 doctor_exists(struct doctor *d, const char *fmt, ...)
 {
 	char path[PATH_SIZE], real[PATH_MAX];
+	struct stat st;
 	va_list args;
 	bool fits;
 
 	va_start(args, fmt);
 	fits = place(d, path, real, fmt, args);
 	va_end(args);
-	if (!fits || access(real, F_OK))
+	if (!fits || stat(real, &st))
 		return false;
 	if (d->saw)
-		d->saw(d->saw_arg, path, NULL, 0);
+		d->saw(d->saw_arg, path, S_ISDIR(st.st_mode) ? NULL : "", 0);
 	return true;
 }
 

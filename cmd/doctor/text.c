@@ -101,6 +101,17 @@ text_has_word(const char *text, const char *word)
 }
 
 bool
+text_row(const char *text, const char *word)
+{
+	size_t length = strlen(word);
+
+	for (const char *s = text; s; s = next_line(s))
+		if (length && strncmp(s, word, length) == 0 && strchr(" \t\n", s[length]))
+			return true;
+	return false;
+}
+
+bool
 text_limit(const char *text, const char *name, uint64_t *soft)
 {
 	size_t length = strlen(name);

@@ -21,6 +21,8 @@ bool text_field_uint(const char *text, const char *name, uint64_t *value);
 bool text_field_hex(const char *text, const char *name, uint64_t *value);
 /* Whether a word stands in a list of words separated by blanks. */
 bool text_has_word(const char *text, const char *word);
+/* Whether a line's first word is this. */
+bool text_row(const char *text, const char *word);
 /* The soft limit of a line of /proc/PID/limits; UINT64_MAX: unlimited. */
 bool text_limit(const char *text, const char *name, uint64_t *soft);
 /* The one in brackets: "always [madvise] never". */

@@ -29,6 +29,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	text_field_uint(file, text, &a);
 	text_field_hex(file, text, &a);
 	text_has_word(file, text);
+	if (text_row(file, text))
+		assert(strstr(file, text));
 	text_limit(file, text, &a);
 	if (text_chosen(file, value, sizeof(value)))
 		assert(!strchr(value, ']'));

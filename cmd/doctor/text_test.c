@@ -31,6 +31,10 @@ fields(void **state)
 	assert_string_equal(value, "fpu sse");
 	assert_true(text_has_word("fpu sse4_2\n", "sse4_2"));
 	assert_false(text_has_word("fpu sse4_2\n", "sse4"));
+	assert_true(text_row("Iface\tx\neth0\t0\n", "eth0"));
+	assert_false(text_row("Iface\tx\neth01\t0\n", "eth0"));
+	assert_false(text_row("eth0\n", ""));
+	assert_true(text_row("x\neth0", "eth0"));
 	assert_false(text_field(text, "MemFree", value, sizeof(value)));
 	assert_false(text_field_uint(text, "empty", &n));
 }

@@ -1,16 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
 
 #include "cmd/cmd.h"
 #include "cmd/doctor/doctor.h"
 #include "cmd/load.h"
-#include "control/control.h"
 
-#define SERVICE_FILE "/etc/millrace/millrace.yaml"
 #define PATIENCE_MS 3000
 
 static const struct mr_cmd_option options[] = {
@@ -30,35 +24,6 @@ static const struct mr_cmd_option options[] = {
 	    .complete = "@file" },
 	{ 0 },
 };
-
-/* The file: as given, or of the running one, or the service's. */
-static const char *
-find_file(const struct doctor *d, const char *given)
-{
-	const char *running = json_string_value(doctor_state(d->before, "system", "config-file"));
-
-	if (given)
-		return given;
-	if (*d->root)
-		return NULL;
-	if (running && access(running, R_OK) == 0)
-		return running;
-	return access(SERVICE_FILE, R_OK) == 0 ? SERVICE_FILE : NULL;
-}
-
-static int
-load(struct doctor *d, struct mr_model *model, struct mr_config **config, struct mr_report **report)
-{
-	if (!d->file)
-		return 0;
-	if (mr_report_create(report))
-		return -ENOMEM;
-	if (mr_config_load(config, model, d->file, *report) == 0)
-		mr_control_check(*config, *report);
-	d->config = *config;
-	d->report = *report;
-	return 0;
-}
 
 static int
 doctor_run(const struct mr_cmd *cmd, int argc, char **argv)
@@ -84,8 +49,7 @@ doctor_run(const struct mr_cmd *cmd, int argc, char **argv)
 		return MR_EXIT_FAILED;
 	}
 	doctor_ask(&d);
-	d.file = find_file(&d, args.word_count ? args.words[0] : NULL);
-	if (load(&d, model, &config, &report)) {
+	if (doctor_load(&d, model, args.word_count ? args.words[0] : NULL, &config, &report)) {
 		fprintf(stderr, "millrace doctor: no memory\n");
 		status = MR_EXIT_FAILED;
 	} else {

@@ -19,6 +19,7 @@
 #include <event2/bufferevent.h>
 #include <event2/event.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,8 +32,10 @@
 #define SWEEP_MS 250
 #define BYTES_PER_SECOND 16384u /* the least that a body comes in by */
 #define UNIX_MAX 512u
-#define FILES_KEPT 64u   /* descriptors that clients never get: the data plane needs some, too */
-#define NEWBORN_MAX 64u  /* taken from a listener before their limits are looked at */
+#define FILES_KEPT 64u  /* descriptors that clients never get: the data plane needs some, too */
+#define NEWBORN_MAX 64u /* taken from a listener before their limits are looked at */
+#define SOCKET_BUFFER 131072
+#define KEEPALIVE_SECONDS 60
 #define AHEAD_MAX 65536u /* bytes that a client may send while it is being answered */
 
 uint64_t
@@ -79,7 +82,7 @@ bound_memory(struct mr_http *h)
 {
 	struct http_conn *most = NULL;
 
-	if (h->held <= h->now->limits.memory)
+	if (h->held <= h->now->limits.memory + h->leaving)
 		return;
 	for (struct http_conn *c = h->conns; c; c = c->next)
 		if (!c->doomed && held_by(c) > 0 && (!most || held_by(c) > held_by(most)))
@@ -87,6 +90,7 @@ bound_memory(struct mr_http *h)
 	if (!most)
 		return;
 	h->counters.over_memory++;
+	h->leaving += held_by(most);
 	bufferevent_disable(most->bev, EV_READ);
 	http_conn_doom(most);
 }
@@ -347,6 +351,22 @@ evict(struct http_conn *c)
 	evhttp_connection_free(o->evcon);
 }
 
+/* The kernel's buffers count, too: left alone they grow to megabytes for each client that does not
+ * read, or that sends ahead. And a client that has vanished is noticed, whatever is sent. */
+static void
+bound_socket(const struct http_conn *c)
+{
+	static const int size = SOCKET_BUFFER, on = 1, idle = KEEPALIVE_SECONDS;
+
+	if (is_unix(c))
+		return;
+	setsockopt(c->fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
+	setsockopt(c->fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
+	setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	setsockopt(c->fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
+	setsockopt(c->fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle, sizeof(idle));
+}
+
 /* It has its place among the connections, or it is gone. */
 static void
 adopt(struct http_conn *c)
@@ -372,6 +392,7 @@ adopt(struct http_conn *c)
 	h->last = &c->next;
 	(*count_of(c))++;
 	find_source(c);
+	bound_socket(c);
 	evhttp_connection_set_closecb(evcon, on_close, c);
 	evbuffer_add_cb(bufferevent_get_input(c->bev), on_input, c);
 	evbuffer_add_cb(bufferevent_get_output(c->bev), on_output, c);
@@ -443,6 +464,7 @@ http_conns_sweep(evutil_socket_t fd, short what, void *arg)
 		if (late || c->doomed)
 			evhttp_connection_free(c->evcon);
 	}
+	h->leaving = 0;
 	http_listeners_sweep(h);
 	event_add(h->sweep, &period);
 }

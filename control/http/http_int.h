@@ -89,7 +89,8 @@ struct mr_http {
 	struct http_conn **by_fd;
 	int by_fd_count;
 	unsigned tcp_count, unix_count;
-	size_t held; /* bytes, of all that are not trusted */
+	size_t held;    /* bytes, of all that are not trusted */
+	size_t leaving; /* of them, those of connections that are about to be closed for it */
 	struct event *adopt, *sweep;
 	struct open_stream *streams;
 	struct routes *routes;

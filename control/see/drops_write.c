@@ -11,6 +11,7 @@
 #include "kit/base/hex.h"
 #include "kit/packet/pcapng.h"
 #include "kit/packet/print.h"
+#include "kit/packet/wire.h"
 #include "nf/interface/interface.h"
 
 void
@@ -81,6 +82,21 @@ put_line(struct evbuffer *out, json_t *o)
 	json_decref(o);
 }
 
+/* Its bridge or router, by the tag that it has, or had by what the interface is. */
+static void
+set_whose(struct mr_dataplane *dp, json_t *o, const struct mr_flight_drop *d)
+{
+	bool tagged = d->kept >= 16 && mr_load_be16(d->bytes + 12) == MR_ETH_TYPE_VLAN;
+	uint16_t vlan = tagged ? mr_load_be16(d->bytes + 14) & 0xfffu : 0;
+	char text[160];
+
+	if (tagged)
+		json_object_set_new(o, "vlan", json_integer(vlan));
+	if (d->port != MR_FLIGHT_NO_PORT &&
+	    mr_dataplane_whose(dp, d->port, vlan, text, sizeof(text)))
+		set_text(o, "whose", text);
+}
+
 void
 drop_write_json(struct mr_dataplane *dp, struct evbuffer *out, const struct mr_flight_drop *d)
 {
@@ -89,6 +105,7 @@ drop_write_json(struct mr_dataplane *dp, struct evbuffer *out, const struct mr_f
 
 	set_port(dp, o, "interface", d->port);
 	set_port(dp, o, "out", d->out);
+	set_whose(dp, o, d);
 	json_object_set_new(o, "worker", json_integer(d->worker));
 	json_object_set_new(o, "length", json_integer(d->length));
 	/* How many packets it stands for: those of its reason just before it were not kept. */

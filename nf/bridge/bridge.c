@@ -267,6 +267,22 @@ bridge_describe(void *state, const struct mr_op *op, char *text, size_t size)
 	return found || source;
 }
 
+static bool
+bridge_whose(const void *state, uint16_t interface, uint16_t vlan, char *text, size_t size)
+{
+	const struct bridges *all = state;
+
+	for (const struct entry *e = all->list; e; e = e->next) {
+		for (unsigned i = 0; i < e->member_count; i++) {
+			if (e->members[i].port != interface)
+				continue;
+			snprintf(text, size, "bridge %s", e->name);
+			return true;
+		}
+	}
+	return false;
+}
+
 const struct mr_nf mr_nf_bridge = {
 	.name = "bridge",
 	.doc = "learning switches with VLANs",
@@ -281,4 +297,5 @@ const struct mr_nf mr_nf_bridge = {
 	.tick = bridge_tick,
 	.show = bridge_show,
 	.describe = bridge_describe,
+	.whose = bridge_whose,
 };

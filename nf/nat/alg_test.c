@@ -392,7 +392,7 @@ a_server_inside(void **state)
 	assert_int_equal(b.last.p.ack, 7000 + sizeof(said) - 1);
 	bed_apply(&b,
 	    "nat: {instance: {x: {outside: [wan], inside: [lan], pool: [203.0.113.8]}}}\n");
-	assert_int_equal(atomic_load(&t->sessions[b.nat->conf.instances[0].number]), 1);
+	assert_int_equal(nat_sessions(t, b.nat->conf.instances[0].number), 1);
 	assert_int_equal(in(&b, &q), DROPPED);
 	bed_close(&b);
 }

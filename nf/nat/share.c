@@ -112,7 +112,7 @@ nat_share(const struct nat_pass *s, const struct nat_instance *n, const struct n
 		be32_t address;
 		be16_t port;
 
-		owner = nat_pool_draw(n->pool, s->run->worker, inside, nat_pool_proto(k->proto),
+		owner = nat_pool_guess(n->pool, s->run->worker, inside, nat_pool_proto(k->proto),
 		    &address, &port);
 		if (!owner || !may_share(t, owner, name, NAT_END(address, port), &owner_word))
 			continue;

@@ -114,7 +114,7 @@ nobody_is_mixed_up(void **state)
 		/* Ten remote hosts, of ICMP with nothing but an address: 16 ports for each. */
 		assert_true(count > (proto == ICMP ? 120 : 250));
 		assert_int_equal(bed_counter(&b, NAT_COUNT_SHARED), count - PORTS);
-		assert_int_equal(atomic_load(&b.nat->core->table->mappings[number]), count);
+		assert_int_equal(nat_mappings(b.nat->core->table, number), count);
 		for (unsigned n = 0; n < FLOWS; n++)
 			if (flows[n].there) {
 				check_back(&b, n);
@@ -127,8 +127,8 @@ nobody_is_mixed_up(void **state)
 		bed_later(&b, 8000);
 		bed_sweep(&b);
 		bed_sweep(&b);
-		assert_int_equal(atomic_load(&b.nat->core->table->mappings[number]), 0);
-		assert_int_equal(atomic_load(&b.nat->core->table->sessions[number]), 0);
+		assert_int_equal(nat_mappings(b.nat->core->table, number), 0);
+		assert_int_equal(nat_sessions(b.nat->core->table, number), 0);
 		assert_int_equal(bed_counter(&b, NAT_COUNT_CREATED),
 		    bed_counter(&b, NAT_COUNT_ENDED));
 		for (unsigned n = 1; n < 2000; n++)

@@ -398,6 +398,21 @@ give_port(const struct nat_pass *s, const struct nat_instance *n, const struct n
 		nat_pool_give(n->pool, s->run->worker, o, proto, number, s->run->seconds);
 }
 
+/* No port is free: it has that of another mapping, for its own remote end. */
+static uint32_t
+overload(const struct nat_pass *s, const struct nat_instance *n, const struct nat_packet *k,
+    const struct nat_name *name, uint64_t hash, uint32_t number, struct nat_found *f)
+{
+	struct nat_entry *e = &s->table->entries[number];
+	uint32_t word, got;
+
+	nat_begin_session(e, k, nat_session_of(n, k->dst, k->dport, k->proto), s->run->seconds);
+	got = nat_share(s, n, k, name, hash, number, &word);
+	if (got != number)
+		nat_put(s->table, s->run->worker, number);
+	return got ? follow(s, n, k, got, word, f) : NAT_DROP_NO_PORT;
+}
+
 /* An explanation: what would be made. */
 static uint32_t
 look(const struct nat_pass *s, const struct nat_instance *n, const struct nat_packet *k,
@@ -414,27 +429,17 @@ look(const struct nat_pass *s, const struct nat_instance *n, const struct nat_pa
 	if (!nat_is_own(n, k->src))
 		rc = nat_pool_look(n->pool, s->run->stands_for, inside, false, proto, k->sport,
 		    s->run->seconds, &o);
+	/* Whose port it would share is decided by lot. */
+	if (rc == NAT_NO_PORT && n->overload && !nat_alg_of(n, k->proto, k->dport)) {
+		*f = (struct nat_found){ .address = k->src };
+		return NAT_DONE;
+	}
 	if (rc != NAT_TAKEN)
 		return nat_taken(rc);
 	if (tracked && !nat_pool_session_fits(n->pool, o.subscriber))
 		return NAT_DROP_LIMIT;
 	*f = (struct nat_found){ .address = o.address, .port = o.port, .ports = o.port != 0 };
 	return NAT_DONE;
-}
-
-/* No port is free: it has that of another mapping, for its own remote end. */
-static uint32_t
-overload(const struct nat_pass *s, const struct nat_instance *n, const struct nat_packet *k,
-    const struct nat_name *name, uint64_t hash, uint32_t number, struct nat_found *f)
-{
-	struct nat_entry *e = &s->table->entries[number];
-	uint32_t word, got;
-
-	nat_begin_session(e, k, nat_session_of(n, k->dst, k->dport, k->proto), s->run->seconds);
-	got = nat_share(s, n, k, name, hash, number, &word);
-	if (got != number)
-		nat_put(s->table, s->run->worker, number);
-	return got ? follow(s, n, k, got, word, f) : NAT_DROP_NO_PORT;
 }
 
 static uint32_t

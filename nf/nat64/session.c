@@ -6,7 +6,7 @@
 
 #define CONTROL (MR_TCP_SYN | MR_TCP_FIN | MR_TCP_RST)
 
-/* What its making was refused for; counted. */
+/* What its making was refused for; counted, unless it only is an explanation's. */
 static uint32_t
 drop_of(const struct n64_pass *s, uint8_t instance, enum n64_result result)
 {
@@ -27,7 +27,7 @@ drop_of(const struct n64_pass *s, uint8_t instance, enum n64_result result)
 		[N64_FULL] = N64_DROP_FULL,
 	};
 
-	if (!s->dry) /* an explanation counts nothing */
+	if (!s->dry)
 		n64_count(s->table, s->run->worker, instance, (enum n64_count)counts[result]);
 	return drops[result] + 1u;
 }

@@ -346,6 +346,20 @@ mr_router_base_of(struct mr_dataplane *dp)
 	return &r->base;
 }
 
+static bool
+whose(const void *state, uint16_t interface, uint16_t vlan, char *text, size_t size)
+{
+	const struct router *r = state;
+	const struct mr_ip *ip = r->base.ip;
+	unsigned index = mr_ip_interface_at(&ip->ports[interface % MR_PORT_MAX], vlan);
+
+	if (!index)
+		return false;
+	snprintf(text, size, "router %s, interface %s",
+	    ip->vrfs[mr_ip_vrf(&ip->interfaces[index])].name, ip->info[index].name);
+	return true;
+}
+
 static const struct mr_nf_listing listings[] = {
 	{ "routes", "routes", "router|prefix|source|family", "prefix" },
 	{ 0 },
@@ -370,4 +384,5 @@ const struct mr_nf mr_nf_router = {
 	.listings = listings,
 	.describe = describe,
 	.address = address,
+	.whose = whose,
 };

@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 import os
 import subprocess
+import sys
 
 import pytest
 
-import lab as lab_module
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "python"))
+
+import lab as lab_module  # noqa: E402
 
 
 def pytest_configure(config):

@@ -54,7 +54,7 @@ def test_drops(router):
     # As text, and by what was asked for.
     said = drops(router, "--reason", "blackhole", "--count", "1").stdout
     assert "%s  h1: 10.9.1.2 > 10.77.0.9 ICMP" % drop["id"] in said
-    assert "dropped by ip-input: blackhole (a blackhole route)" in said
+    assert "dropped by ip-input: blackhole (a blackhole route), router default, interface h1" in said
     assert len(listed(router, "--count", "1", "--node", "ip-input", "icmp")) == 1
     assert listed(router, "udp", "and", "host", "10.77.0.9") == []
     assert listed(router, "--interface", "h2", "--reason", "blackhole") == []
@@ -157,3 +157,41 @@ def test_path(router):
     assert [way["sent"][0]["interface"] for way in ways] == ["h2", "h1"]
     none = millrace("show", "--socket", router.socket, "path", "192.0.2.1", check=False)
     assert none.returncode == 1 and "no such flow" in none.stderr
+
+
+def without_numbers(text):
+    """Times, counts and numbers of drops and flows are others each time."""
+    text = re.sub(r"(\d{4}-\d\d-\d\dT)?\d\d:\d\d:\d\d\.\d+Z", "TIME", text)
+    text = re.sub(r", 1 of \d+ kept", "", text)
+    text = re.sub(r"\b0:\d+", "ID", text)
+    return re.sub(r"^ *\d+  ", "COUNT  ", text, flags=re.M)
+
+
+def test_page(tmp_path):
+    """The example of docs/see-inside.md says what happens."""
+    root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+    with open(root + "/docs/see-inside.md", encoding="utf-8") as file:
+        page = file.read()
+    configs = re.findall(r"^```yaml\n(.*?)^```", page, re.M | re.S)
+    for number, text in enumerate(configs[1:]):
+        (tmp_path / str(number)).write_text(text)
+        millrace("check", str(tmp_path / str(number)))
+    socket = str(tmp_path / "socket")
+    (tmp_path / "example").write_text("system: {control-socket: %s}\n%s" % (socket, configs[0]))
+    process = subprocess.Popen([os.path.abspath(os.environ.get("MILLRACE", "build/millrace")), "run",
+                                str(tmp_path / "example")], stderr=subprocess.DEVNULL)
+    try:
+        assert until(5, lambda: os.path.exists(socket))
+        assert until(5, lambda: "replayed" in millrace("drops", "--socket", socket, check=False).stdout)
+        assert until(5, lambda: millrace("show", "--socket", socket, "path", "10.9.0.2",
+                                         check=False).returncode == 0)
+        console = re.search(r"^```console\n(.*?)^```", page, re.M | re.S).group(1)
+        for command in console.split("$ millrace ")[1:]:
+            line, expected = command.split("\n", 1)
+            words = line.split()
+            said = millrace(words[0], "--socket", socket, *words[1:]).stdout
+            for wanted in without_numbers(expected).splitlines():
+                assert wanted in without_numbers(said).splitlines(), "%s\n%s" % (line, said)
+    finally:
+        process.terminate()
+        process.wait()

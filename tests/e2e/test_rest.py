@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from lab import MILLRACE
+from lab import MILLRACE, until
 from rest_lab import JSON, Rest
 
 DATA = "/restconf/data"
@@ -375,5 +375,41 @@ def test_keys_with_slashes():
             assert one.json()["millrace-router:route"][0]["prefix"] == prefix
             assert rest.ask("DELETE", routes + "=" + prefix.replace("/", "%2f")).status == 204
             assert rest.get(place).status == 404
+    finally:
+        rest.close()
+
+
+def test_chunked_body():
+    rest = Rest()
+    try:
+        text = json.dumps(entry("c", mtu=1400)).encode()
+        connection = rest.connect()
+        connection.request("PUT", IFACE + "=c", body=(text[i:i + 7] for i in range(0, len(text), 7)), headers={
+            "Authorization": "Bearer " + rest.alice, "Content-Type": JSON}, encode_chunked=True)
+        assert connection.getresponse().status == 201
+        connection.close()
+        assert rest.get(IFACE + "=c/mtu").json() == {"millrace-interface:mtu": 1400}
+    finally:
+        rest.close()
+
+
+def test_confirm_and_comment():
+    """A write may have to be confirmed, as `millrace apply --confirm`."""
+    rest = Rest()
+    try:
+        for seconds, confirmed in ((1, False), (30, True)):
+            made = rest.ask("PUT", IFACE + "=c?confirm=%d&comment=try%%20it" % seconds, entry("c"))
+            assert made.status == 201, made.body
+            assert rest.get(IFACE + "=c").status == 200
+            busy = rest.ask("DELETE", IFACE + "=b")
+            assert busy.status == 409 and busy.tag() == "in-use", busy.body
+            if confirmed:
+                assert rest.ask("POST", "/restconf/operations/millrace-commit:confirm", {}).status in (200, 204)
+            else:
+                until(5, lambda: rest.get(IFACE + "=c").status == 404)
+        assert rest.get(IFACE + "=c").status == 200
+        commits = rest.get(DATA + "/millrace-commit:commits").json()["millrace-commit:commits"]
+        assert any(c.get("comment") == "try it" for c in commits)
+        assert rest.ask("PUT", IFACE + "=d?confirm=soon", entry("d")).status == 400
     finally:
         rest.close()

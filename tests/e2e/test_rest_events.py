@@ -75,6 +75,7 @@ def test_head_ends(rest):
     assert rest.ask("HEAD", "/restconf/streams/changes").status == 200
 
 
+@pytest.mark.slow
 def test_a_reader_that_does_not_read():
     """It loses samples, costs little memory, and goes when it has taken nothing for the idle time."""
     rest = Rest(rest={"limits": {"idle-timeout": 3}})

@@ -3,6 +3,7 @@
 import http.client
 import os
 import shutil
+import socket
 import ssl
 import subprocess
 import tempfile
@@ -126,3 +127,28 @@ def test_events_over_tls(rest, folder):
     connection.close()
     body = {"millrace-interface:interface": [{"name": "n", "driver": "null"}]}
     assert rest.ask("POST", DATA, body, tls=client_context(folder), headers={"Content-Type": JSON}).status == 201
+
+
+def test_slow_handshakes(folder):
+    """Who does not come to the point of the handshake is let go."""
+    rest = Rest(start=False, rest={"limits": {"request-timeout": 1}})
+    try:
+        rest.rest["listen"][0].update({"certificate": os.path.join(folder, "server.pem"),
+                                       "key": os.path.join(folder, "server.key")})
+        rest.start()
+        conns = [socket.create_connection(("127.0.0.1", rest.port), timeout=10) for _ in range(50)]
+        for conn in conns[:25]:
+            conn.sendall(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03")  # the beginning of a ClientHello
+        for conn in conns[25:]:
+            conn.sendall(b"\x16")
+        context = client_context(folder)
+        assert rest.get(DATA, tls=context).status == 200
+        for conn in conns:
+            try:
+                assert conn.recv(100) == b""
+            except ConnectionError:
+                pass
+            conn.close()
+        assert rest.get("/state/rest", tls=context).json()["rest"]["counters"]["timed-out"] >= 50
+    finally:
+        rest.close()

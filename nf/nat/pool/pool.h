@@ -138,8 +138,8 @@ int nat_pool_withhold(struct nat_pool *, be32_t address, bool withheld);
 
 /* Some port of the address that this subscriber has (of any, where it has none), drawn by lot; returns
  * the mapping that has it, 0: none. For who has found no free one. */
-uint32_t nat_pool_draw(struct nat_pool *, unsigned worker, const uint8_t inside[16], enum nat_proto,
-    be32_t *address, be16_t *port);
+uint32_t nat_pool_guess(struct nat_pool *, unsigned worker, const uint8_t inside[16],
+    enum nat_proto, be32_t *address, be16_t *port);
 
 /* The mapping that has it; 0: none. */
 uint32_t nat_pool_find(const struct nat_pool *, be32_t address, enum nat_proto, be16_t port);

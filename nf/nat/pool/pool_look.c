@@ -178,6 +178,10 @@ nat_pool_look(const struct nat_pool *p, unsigned worker, const uint8_t inside[16
 			return result;
 		address =
 		    atomic_load_explicit(&p->subscribers[number].address, memory_order_relaxed);
+	} else if (atomic_load_explicit(&p->subscriber_count, memory_order_relaxed) >=
+	    p->config.subscribers_max) {
+		/* Unless one that lingers makes room for it then. */
+		return NAT_NO_SUBSCRIBER;
 	} else if (!p->config.deterministic) {
 		address = draw_address(&l);
 	}

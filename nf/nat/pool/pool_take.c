@@ -123,7 +123,7 @@ nat_pool_pick(struct nat_pool *p, unsigned worker, const uint8_t inside[16], boo
 }
 
 uint32_t
-nat_pool_draw(struct nat_pool *p, unsigned worker, const uint8_t inside[16], enum nat_proto proto,
+nat_pool_guess(struct nat_pool *p, unsigned worker, const uint8_t inside[16], enum nat_proto proto,
     be32_t *address, be16_t *port)
 {
 	uint32_t index = UINT32_MAX;

@@ -456,6 +456,52 @@ a_port_costs_little(void **state)
 	nat_pool_destroy(p);
 }
 
+/* An explanation's look is what the worker then takes, down to the last port and beyond it. */
+static void
+a_look_says_what_is_taken(void **state)
+{
+	uint64_t seed = 1;
+	unsigned taken = 0, refused = 0;
+
+	for (unsigned kind = 0; kind < 8; kind++) {
+		struct nat_range range;
+		struct nat_pool_config c = pool_config(&range, 1 + kind % 4);
+		struct nat_pool *p;
+
+		c.port_first = kind & 1 ? 1000 : 1024;
+		c.port_last = 1100;
+		c.paired = kind & 2;
+		c.preserve_port = kind & 4;
+		c.preserve_parity = !(kind & 1);
+		c.subscribers_max = 20;
+		c.subscriber_ports[NAT_UDP] = kind == 3 ? 5 : 0;
+		c.subscriber_rate = kind == 5 ? 3 : 0;
+		p = pool_make(&c);
+		for (uint32_t i = 0; i < 1500; i++) {
+			uint32_t n = (uint32_t)draw(&seed) % 24, now = i / 50;
+			uint16_t prefer = (uint16_t)(990 + draw(&seed) % 130);
+			enum nat_proto proto = (enum nat_proto)(draw(&seed) % NAT_PROTOS);
+			struct nat_outside seen = { 0 }, out = { 0 };
+			enum nat_take said, done;
+			uint8_t inside[16];
+
+			inside_set(inside, n);
+			said =
+			    nat_pool_look(p, 0, inside, false, proto, mr_be16(prefer), now, &seen);
+			done = take(p, n, proto, prefer, 1 + i, now, &out);
+			assert_int_equal(said, done);
+			if (done == NAT_TAKEN) {
+				assert_int_equal(seen.address, out.address);
+				assert_int_equal(seen.port, out.port);
+			}
+			taken += done == NAT_TAKEN;
+			refused += done != NAT_TAKEN;
+		}
+		nat_pool_destroy(p);
+	}
+	assert_true(taken > 1000 && refused > 500);
+}
+
 int
 main(void)
 {
@@ -471,6 +517,7 @@ main(void)
 		cmocka_unit_test(subscribers_come_and_go),
 		cmocka_unit_test(ranges_need_not_touch),
 		cmocka_unit_test(it_does_what_a_slow_one_does),
+		cmocka_unit_test(a_look_says_what_is_taken),
 		cmocka_unit_test(a_port_costs_little),
 	};
 

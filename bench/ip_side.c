@@ -94,8 +94,9 @@ add_lane(struct mr_bench_ip_side *s, const struct mr_bench_ip_side_config *confi
 	/* One round of the frames fills the table. */
 	const struct mr_lane_config wanted = { .graph = graph,
 		.max_flows = config->flows,
+		.ledger_flows = config->ledger ? config->flows : 0,
 		.eager = true };
-	struct mr_flow_view view = { .port = 0 };
+	struct mr_flow_view view = { .port = 0, .ledger = config->ledger };
 	uint16_t node;
 	int rc;
 

@@ -20,6 +20,7 @@ struct mr_bench_ip_side_config {
 	struct mr_bench_bed *bed;               /* open */
 	const struct mr_bench_traffic *traffic; /* read by open only */
 	uint32_t flows; /* with the flow lane in front, for so many; 0: without */
+	bool ledger;    /* which keeps a ledger of them */
 };
 
 int mr_bench_ip_side_open(struct mr_bench_ip_side **out, const struct mr_bench_ip_side_config *,

@@ -2,10 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Write a C file that holds the dashboard: embed_web.py OUTPUT FILE...
 
-Each file's bytes, compressed once more with gzip, its media type and a tag that
-changes with its content, as `const struct web_file web_files[]` (control/web/web_int.h).
+Each file's bytes, its media type and a tag that changes with its content, as `const struct web_file web_files[]` (control/web/web_int.h).
 """
-import gzip
 import hashlib
 import os
 import sys
@@ -34,9 +32,8 @@ with open(output, "w", encoding="ascii") as out:
     for number, path in enumerate(sorted(paths)):
         with open(path, "rb") as file:
             plain = file.read()
-        packed = gzip.compress(plain, 9, mtime=0)
-        out.write(array("plain_%d" % number, plain) + array("packed_%d" % number, packed))
-        entries.append('\t{ "%s", "%s", "%s", plain_%d, sizeof(plain_%d), packed_%d, sizeof(packed_%d) },' % (
+        out.write(array("file_%d" % number, plain))
+        entries.append('\t{ "%s", "%s", "%s", file_%d, sizeof(file_%d) },' % (
             os.path.basename(path), TYPES[os.path.splitext(path)[1]],
-            hashlib.sha256(plain).hexdigest()[:16], number, number, number, number))
+            hashlib.sha256(plain).hexdigest()[:16], number, number))
     out.write("const struct web_file web_files[] = {\n%s\n\t{ 0 },\n};\n" % "\n".join(entries))

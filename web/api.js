@@ -6,6 +6,8 @@ const KEY = "millrace-token";
 let ask = null; // asks a person for a token
 let asking = null;
 
+export const isAsking = () => asking !== null;
+
 export function onUnauthorized(handler) {
 	ask = handler;
 }

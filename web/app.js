@@ -121,7 +121,7 @@ function pause() {
 function said() {
 	const ago = store.at ? (performance.now() - store.at) / 1000 : 0;
 	const words = {
-		connecting: "Connecting", live: store.how === "events" ? "Live" : "Live, asking", paused: "Paused",
+		connecting: "Connecting", live: store.how === "events" ? "Live" : "Live, polling", paused: "Paused",
 		stale: store.at ? "Not heard for " + duration(ago) : "Cannot connect",
 	}[store.phase];
 	state.className = "state " + store.phase;

@@ -228,7 +228,7 @@ export function show(page) {
 	async function commits() {
 		clearTimeout(wait);
 		try {
-			const state = await api.get("/state/commit", { signal: page.signal });
+			const state = await api.get("/state/commits", { signal: page.signal });
 			known = (state.commits || []).map((c) => ({ ...c, id: Number(c.id) }));
 			pendingSince = performance.now();
 			history.update(known);
@@ -347,7 +347,7 @@ function modelView(node, trail, path, entry) {
 	return box;
 }
 
-const first = (doc) => (/^(.*?[.:])(\s|$)/.exec(doc || "") || ["", doc || ""])[1];
+const first = (doc) => (/^(.*?\.)(\s|$)/.exec(doc || "") || ["", doc || ""])[1];
 
 function historyTable(open) {
 	return new Table({

@@ -394,6 +394,25 @@ export function decode(bytes, length = bytes.length) {
 	return { layers: r.layers, cut: cut || bytes.length < length };
 }
 
+// A frame as it would be on the wire: what was not kept of it taken as zeros, and a checksum that
+// a device was to finish, or that is of bytes that are not here, made right.
+export function onTheWire(bytes, length) {
+	const whole = new Uint8Array(Math.max(bytes.length, length));
+	whole.set(bytes);
+	const { layers } = decode(whole);
+	const ip = layers.find((l) => l.name === "IPv4" || l.name === "IPv6"), l4 = layers.find((l) => ["TCP", "UDP", "ICMPv6"].includes(l.name));
+	const sum = l4?.fields.find((f) => f.name === "Checksum");
+	if (!ip || !sum || !(sum.note === "left to the device" || (sum.note === "wrong" && length > bytes.length)))
+		return whole;
+	const proto = { TCP: 6, UDP: 17, ICMPv6: 58 }[l4.name], from = ip.fields.find((f) => f.name === "Source").at;
+	const size = ip.name === "IPv4" ? (whole[ip.at + 2] << 8 | whole[ip.at + 3]) - (l4.at - ip.at) : ip.at + 40 + (whole[ip.at + 4] << 8 | whole[ip.at + 5]) - l4.at;
+	whole[sum.at] = whole[sum.at + 1] = 0;
+	const right = (checksum(whole, l4.at, size, checksum(whole, from, ip.name === "IPv4" ? 8 : 32, proto + size)) ^ 0xffff) || 0xffff;
+	whole[sum.at] = right >> 8;
+	whole[sum.at + 1] = right & 255;
+	return whole;
+}
+
 // A frame of a flow: what the first packet of its kind could look like, for asking what would
 // happen to it.
 export function frameOf(flow) {

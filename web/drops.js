@@ -3,9 +3,10 @@
 
 import * as api from "./api.js";
 import { spark } from "./charts.js";
+import { fromHex, onTheWire, toHex } from "./decode.js";
 import { h, put, text, toggle } from "./dom.js";
 import { explain, packetView } from "./explain.js";
-import { count, short, time } from "./format.js";
+import { count, exact, short } from "./format.js";
 import { fact, sentence } from "./graph.js";
 import { store } from "./store.js";
 import { Table } from "./table.js";
@@ -30,7 +31,7 @@ export function show(page) {
 				text(td.lastChild, sentence(d.text));
 			} },
 			{ key: "node", label: "Node", sort: (d) => d.node, class: "mono", cell: (td, d) => d.node },
-			{ key: "line", label: "Two minutes", class: "hide-small", cell: (td, d) => {
+			{ key: "line", label: "Two minutes", class: "line-cell hide-small", cell: (td, d) => {
 				if (!td.firstChild)
 					td.append(h("canvas", { class: "spark", "aria-hidden": "true" }));
 				spark(td.firstChild, [{ ring: store.ring("drop/" + keyOf(d)), colour: "drop", fill: true }]);
@@ -45,7 +46,7 @@ export function show(page) {
 	const recorder = new Table({
 		label: "Dropped packets", key: (p) => p.id, open: (p) => open(p), empty: "The recorder has none.",
 		columns: [
-			{ key: "at", label: "When", class: "num", cell: (td, p) => time(p.at) },
+			{ key: "at", label: "When", class: "num", cell: (td, p) => exact(p.at) },
 			{ key: "packet", label: "Packet", grow: true, class: "mono", cell: (td, p) => p.packet },
 			{ key: "reason", label: "Reason", class: "mono", cell: (td, p) => p.reason },
 			{ key: "node", label: "Node", class: "mono hide-medium", cell: (td, p) => p.node },
@@ -114,14 +115,16 @@ export function show(page) {
 		const answer = h("div");
 		const ask = h("button", { class: "primary", disabled: !p.interface || !p.bytes, onclick: async () => {
 			ask.disabled = true;
-			await explain(answer, p.bytes, p.interface);
+			await explain(answer, { hex: toHex(onTheWire(fromHex(p.bytes), p.length)), name: p.interface });
+			if (2 * p.length > p.bytes.length)
+				answer.append(h("p", { class: "muted small" }, "Of its " + p.length + " bytes " + p.bytes.length / 2 + " were kept; the others were taken as zeros."));
 			ask.disabled = false;
 			answer.scrollIntoView({ block: "nearest" });
 		} }, "Explain this packet");
 		page.panel.open({
 			title: p.reason, kind: "Dropped packet", wide: true, closed: () => recorder.select(),
 			content: [h("p", { class: "doc" }, sentence(p.why)), h("p", { class: "mono summary" }, p.packet),
-				h("dl", { class: "facts inline" }, fact("When", time(p.at)), fact("Node", h("a", { href: "#/graph/" + encodeURIComponent(p.node), class: "mono" }, p.node)),
+				h("dl", { class: "facts inline" }, fact("When", exact(p.at)), fact("Node", h("a", { href: "#/graph/" + encodeURIComponent(p.node), class: "mono" }, p.node)),
 					p.interface && fact("Came in at", p.interface), p.worker !== undefined && fact("Worker", p.worker), fact("Length", p.length + " bytes")),
 				p.bytes && packetView(p.bytes, p.length), h("div", { class: "actions" }, ask), answer],
 		});

@@ -140,10 +140,12 @@ export function explainView(recording) {
 }
 
 // Asks what would happen, and shows it in `box`.
-export async function explain(box, hex, name, own) {
+// frame: { hex, name, own }
+export async function explain(box, frame) {
 	put(box, h("p", { class: "muted" }, "Asking …"));
 	try {
-		const recording = await api.get("/explain?interface=" + encodeURIComponent(name) + (own ? "&to=own" : ""), { method: "POST", body: hex });
+		const recording = await api.get("/explain?" + new URLSearchParams({ interface: frame.name, ...(frame.own ? { to: "own" } : {}) }),
+			{ method: "POST", body: frame.hex });
 		put(box, h("h3", {}, "What would happen now"), explainView(recording));
 		return recording;
 	} catch (error) {

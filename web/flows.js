@@ -153,7 +153,7 @@ function laneList(box, lanes) {
 
 function flowPanel(page, f, find, now, closed) {
 	const [a, b] = ends(f), facts = h("dl", { class: "facts" }), program = h("div"), path = h("div");
-	const ask = h("button", { onclick: () => explain(path, toHex(frameOf(f)), f.interface, true) }, "Explain its next packet");
+	const ask = h("button", { onclick: () => explain(path, { hex: toHex(frameOf(f)), name: f.interface, own: true }) }, "Explain its next packet");
 	page.panel.open({
 		title: a + " → " + b, kind: protocol(f.protocol) + " flow", closed,
 		content: [facts, program, [6, 17, 1, 58].includes(f.protocol) && h("div", { class: "actions" }, ask), path],

@@ -51,7 +51,10 @@ export function duration(seconds) {
 	return Math.floor(seconds / 86400) + " d " + Math.floor(seconds / 3600) % 24 + " h";
 }
 
-export const decimals = (n, digits = 1) => (Number.isFinite(n) ? n.toFixed(digits) : "–");
+export const decimals = (n, digits = 1) => (!Number.isFinite(n) ? "–" : n >= 1000 ? whole.format(n) : n.toFixed(digits));
+
+// Of nanoseconds.
+export const nanoseconds = (n) => (n < 1000 ? n.toFixed(0) + " ns" : n < 1e6 ? (n / 1000).toFixed(1) + " µs" : (n / 1e6).toFixed(1) + " ms");
 
 const clock = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", second: "2-digit" });
 const day = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", second: "2-digit" });
@@ -75,6 +78,11 @@ export function date(value) {
 export function time(value) {
 	const d = date(value);
 	return d ? clock.format(d) : String(value ?? "");
+}
+
+export function exact(value) {
+	const d = date(value);
+	return d ? clock.format(d) + "." + String(d.getMilliseconds()).padStart(3, "0") : String(value ?? "");
 }
 
 export function moment(value) {

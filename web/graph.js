@@ -106,8 +106,14 @@ export function show(page) {
 	page.theme = () => (painter.dirty = true);
 	page.painter = painter;
 	turn(asTable);
-	if (page.item && store.system)
+	const first = () => {
 		open(page.item, false);
+		requestAnimationFrame(() => painter.reveal(page.item, true));
+	};
+	if (page.item && store.system)
+		first();
+	else if (page.item)
+		store.addEventListener("state", first, { once: true, signal: page.signal });
 }
 
 function nodeTable(open) {

@@ -116,6 +116,10 @@ function split(g) {
 	for (const e of g.edges) {
 		if (e.from === e.to)
 			continue;
+		if (e.back) {
+			around(columns, e);
+			continue;
+		}
 		let from = tail(e);
 		const to = head(e);
 		for (let c = from.column + 1; c < to.column; c++) {
@@ -130,6 +134,23 @@ function split(g) {
 		to.up.push(from);
 	}
 	return columns;
+}
+
+// An edge that leads back passes the columns of its ends, too: it goes round both.
+function around(columns, e) {
+	let last = null;
+	for (let c = e.to.column; c <= e.from.column; c++) {
+		const point = { id: e.id + "@" + c, point: true, width: 0, height: 6, column: c, up: [], down: [], y: 0, order: 0 };
+		columns[c].push(point);
+		e.points.push(point);
+		if (last) {
+			last.down.push(point);
+			point.up.push(last);
+		}
+		last = point;
+	}
+	e.points[0].near = e.to;
+	last.near = e.from;
 }
 
 function initialOrder(columns, before) {
@@ -261,15 +282,15 @@ function place(columns, gapX, gapY) {
 		x += width + gapX;
 		settle(column, () => 0, gapY);
 	}
-	const mean = (list, own) => (list.length ? list.reduce((sum, n) => sum + n.y, 0) / list.length : own);
+	const mean = (list, own, n) => (n?.near ? (list.reduce((sum, m) => sum + m.y, n.near.y) / (list.length + 1)) : list.length ? list.reduce((sum, n) => sum + n.y, 0) / list.length : own);
 	for (let round = 0; round < 12; round++) {
 		for (let c = 1; c < columns.length; c++)
-			settle(columns[c], (n) => mean(n.up, mean(n.down, n.y)), gapY);
+			settle(columns[c], (n) => mean(n.up, mean(n.down, n.y), n), gapY);
 		for (let c = columns.length - 2; c >= 0; c--)
-			settle(columns[c], (n) => mean(n.down, mean(n.up, n.y)), gapY);
+			settle(columns[c], (n) => mean(n.down, mean(n.up, n.y), n), gapY);
 	}
 	for (const column of columns)
-		settle(column, (n) => mean([...n.up, ...n.down], n.y), gapY);
+		settle(column, (n) => mean([...n.up, ...n.down], n.y, n), gapY);
 }
 
 function result(g, columns, graph) {

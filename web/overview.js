@@ -4,7 +4,7 @@
 import * as api from "./api.js";
 import { Chart, spark } from "./charts.js";
 import { h, keyed, put, text, toggle } from "./dom.js";
-import { bps, bytes, count, decimals, duration, percent, pps, short } from "./format.js";
+import { bps, bytes, count, decimals, duration, nanoseconds, percent, pps, short } from "./format.js";
 import { icon } from "./icons.js";
 import { store } from "./store.js";
 
@@ -66,7 +66,7 @@ export function show(page) {
 	const bits = new Chart({ label: "Bits a second", say, series: [
 		{ ring: store.ring("total/rxBits"), colour: "rx", label: "In" }, { ring: store.ring("total/txBits"), colour: "tx", label: "Out" }] });
 	const status = h("div", { class: "health", role: "list", "aria-label": "Health" });
-	const workers = h("div", { class: "workers" }), nodes = h("div", { class: "shares" }), drops = h("div", { class: "shares" });
+	const workers = h("div", { class: "workers" }), nodes = h("div", { class: "shares" }), drops = h("div", { class: "shares" }), dropNote = h("p", { class: "empty", hidden: true });
 	const facts = h("p", { class: "facts-line muted num" });
 	const delay = latencyCard(page);
 	put(page.main, h("section", { class: "view", "aria-label": "Overview" },
@@ -76,7 +76,7 @@ export function show(page) {
 			card("Packets a second", packets.element), card("Bits a second", bits.element)),
 		h("div", { class: "grid three" },
 			card("Where the cycles go", nodes, h("a", { href: "#/graph" }, "Graph")),
-			card("Why packets are dropped", drops, h("a", { href: "#/drops" }, "Drops")),
+			card("Why packets are dropped", [dropNote, drops], h("a", { href: "#/drops" }, "Drops")),
 			h("div", { class: "stack" }, card("Workers", workers), delay))));
 
 	function refresh() {
@@ -86,7 +86,7 @@ export function show(page) {
 		tiles.received.set(pps(r.received), bps(r.rxBits));
 		tiles.sent.set(pps(r.sent), bps(r.txBits));
 		tiles.dropped.set(pps(r.dropped), count(s.packets.dropped) + " in all", r.dropped > 0 && r.dropped / (r.received || 1) > 0.001);
-		tiles.cycles.set(decimals(r.cycles, 0), Number.isFinite(r.cycles) ? decimals(r.cycles / s.hz * 1e9, 0) + " ns each" : "no packets now");
+		tiles.cycles.set(decimals(r.cycles, 0), Number.isFinite(r.cycles) ? nanoseconds(r.cycles / s.hz * 1e9) + " each" : "no packets now");
 		const awake = (s.worker || []).filter((w) => w.state === "busy").length;
 		tiles.busy.set(percent(r.busy), awake + " of " + (s.worker || []).length + " awake");
 		const m = s.memory || {};
@@ -102,7 +102,13 @@ export function show(page) {
 			to: "#/graph/" + encodeURIComponent(name) })), "accent", "No packets now.");
 		const lost = [...r.drops].map(([name, v]) => ({ name: name.split("/").slice(1).join("/"), under: name.split("/")[0], value: v, right: pps(v),
 			part: r.dropped > 0 ? v / r.dropped : 0, to: "#/drops/" + encodeURIComponent(name) }));
-		shareList(drops, lost, "drop", "Nothing is dropped now.");
+		const sum = s.packets.dropped || 1;
+		const since = (s.drop || []).map((d) => ({ name: d.reason, under: d.node, value: d.packets, right: count(d.packets), part: d.packets / sum,
+			to: "#/drops/" + encodeURIComponent(d.node + "/" + d.reason) }));
+		const some = lost.some((x) => x.value > 0);
+		text(dropNote, some ? "" : s.packets.dropped ? "Nothing now. Since the start:" : "");
+		dropNote.hidden = !dropNote.textContent;
+		shareList(drops, some ? lost : since, "drop", "Nothing was dropped.");
 	}
 	store.on("state", refresh, page.signal);
 	page.theme = refresh;

@@ -7,8 +7,11 @@ import { h } from "./dom.js";
 import { decimals, short } from "./format.js";
 import { layout } from "./layout.js";
 
-const NODE = 46, PORT = 30;
-const FONT = 12;
+const NODE = 46, PORT = 30, STACK = 9;
+const BUILT_IN = new Set(["port-rx", "port-tx", "handoff"]);
+const FONT = 12.5;
+const MARGIN = 160; // of the lower canvas, as in style.css
+const SETTLE = 110; // milliseconds without a move, until it is drawn anew
 const ZOOM_MOST = 2.5, ZOOM_LEAST = 0.08;
 const still = matchMedia("(prefers-reduced-motion: reduce)");
 
@@ -70,6 +73,42 @@ const split = (name) => {
 	return at < 0 ? [name, ""] : [name.slice(0, at), name.slice(at)];
 };
 
+// Nodes that only ever follow each other stand below each other, as one thing to place: chains are
+// what makes packet graphs long.
+export function chains(graph) {
+	const out = new Map(), into = new Map();
+	for (const e of graph.edges) {
+		out.set(e.from, [...(out.get(e.from) || []), e]);
+		into.set(e.to, [...(into.get(e.to) || []), e]);
+	}
+	const kind = new Map(graph.nodes.map((n) => [n.id, n.kind]));
+	const next = new Map(), follows = new Set();
+	for (const e of graph.edges) {
+		if (e.from === e.to || kind.get(e.from) !== "node" || kind.get(e.to) !== "node" || BUILT_IN.has(e.from) || BUILT_IN.has(e.to))
+			continue;
+		if (out.get(e.from).length === 1 && into.get(e.to).length === 1) {
+			next.set(e.from, e.to);
+			follows.add(e.to);
+		}
+	}
+	const stacks = [], done = new Set();
+	const walk = (id) => {
+		const list = [];
+		for (let n = id; n && !done.has(n); n = next.get(n)) {
+			done.add(n);
+			list.push(n);
+		}
+		stacks.push(list);
+	};
+	for (const n of graph.nodes)
+		if (!follows.has(n.id))
+			walk(n.id);
+	for (const n of graph.nodes) // what is left goes round in a circle
+		if (!done.has(n.id))
+			walk(n.id);
+	return stacks;
+}
+
 export class Painter extends EventTarget {
 	constructor() {
 		super();
@@ -86,6 +125,8 @@ export class Painter extends EventTarget {
 		this.view = { x: 0, y: 0, k: 1 };
 		this.fitted = true; // until a person moves it
 		this.dirty = true;
+		this.shifted = 0; // when it was moved since it was drawn; 0: not
+		this.drawn = { x: 0, y: 0, k: 1 };
 		this.selected = null;
 		this.hover = null;
 		this.matches = null;
@@ -117,7 +158,7 @@ export class Painter extends EventTarget {
 			mine.share = r && cycles > 0 ? r.cycles / cycles : 0;
 			mine.drops = r?.drops || 0;
 			mine.line = short(mine.rate) + " pps";
-			mine.right = Number.isFinite(mine.cost) ? decimals(mine.cost, mine.cost < 99.5 ? 1 : 0) + " cyc" : "";
+			mine.right = Number.isFinite(mine.cost) ? (mine.cost >= 9999.5 ? short(mine.cost) : decimals(mine.cost, mine.cost < 99.5 ? 1 : 0)) + " cyc" : "";
 		}
 		for (const e of graph.edges) {
 			const mine = this.edges.get(e.id);
@@ -139,12 +180,29 @@ export class Painter extends EventTarget {
 		c.font = "600 " + FONT + "px " + family;
 		const sized = graph.nodes.map((n) => ({
 			...n,
-			width: n.kind === "node" ? Math.max(118, Math.min(250, Math.ceil(c.measureText(n.name).width) + 26))
+			width: n.kind === "node" ? Math.max(128, Math.min(250, Math.ceil(c.measureText(n.name).width) + 26))
 				: Math.max(84, Math.ceil(c.measureText(n.name).width) + 76),
 			height: n.kind === "node" ? NODE : PORT,
 		}));
-		this.result = layout({ nodes: sized, edges: graph.edges }, before, { gapX: 64, gapY: 20 });
-		this.nodes = new Map(sized.map((n) => [n.id, { ...n, ...this.result.nodes.get(n.id), name: n.name }]));
+		const nodes = new Map(sized.map((n) => [n.id, n])), stackOf = new Map();
+		const stacks = chains(graph).map((ids) => {
+			const list = ids.map((id) => nodes.get(id));
+			const width = Math.max(...list.map((n) => n.width));
+			ids.forEach((id) => stackOf.set(id, ids[0]));
+			return { id: ids[0], list, width, rank: list[0].rank, height: list.reduce((sum, n) => sum + n.height, 0) + STACK * (list.length - 1) };
+		});
+		const between = graph.edges.filter((e) => stackOf.get(e.from) !== stackOf.get(e.to) || e.from === e.to)
+			.map((e) => ({ id: e.id, from: stackOf.get(e.from), to: stackOf.get(e.to) }));
+		this.result = layout({ nodes: stacks, edges: between }, before, { gapX: 54, gapY: 16 });
+		this.nodes = new Map();
+		for (const s of stacks) {
+			const at = this.result.nodes.get(s.id);
+			let y = at.y - s.height / 2;
+			for (const n of s.list) {
+				this.nodes.set(n.id, { ...n, width: s.list.length > 1 ? s.width : n.width, x: at.x, y: y + n.height / 2, stack: s.id });
+				y += n.height + STACK;
+			}
+		}
 		this.edges = new Map(graph.edges.map((e) => [e.id, this.shape(e)]));
 		if (!this.nodes.has(this.selected))
 			this.selected = null;
@@ -156,10 +214,15 @@ export class Painter extends EventTarget {
 	shape(e) {
 		const from = this.nodes.get(e.from), to = this.nodes.get(e.to), way = this.result.edges.get(e.id);
 		const points = [];
+		if (!way)
+			return this.down(e, from, to);
 		if (way.back) {
-			// Round below or above, from right to left.
-			const low = Math.max(from.y + from.height / 2, to.y + to.height / 2) + 26;
-			points.push([from.x + from.width / 2, from.y], [from.x + from.width / 2 + 30, low], [to.x - to.width / 2 - 30, low], [to.x - to.width / 2, to.y]);
+			// Round its start, through the points that the layout kept free, and round its end.
+			const first = way.points[0], last = way.points[way.points.length - 1];
+			points.push([from.x + from.width / 2, from.y], [from.x + from.width / 2, first.y]);
+			for (const p of way.points.slice(1, -1))
+				points.push([p.x, p.y]);
+			points.push([to.x - to.width / 2, last.y], [to.x - to.width / 2, to.y]);
 		} else {
 			points.push([from.x + from.width / 2, from.y]);
 			for (const p of way.points)
@@ -170,8 +233,10 @@ export class Painter extends EventTarget {
 		path.moveTo(...points[0]);
 		for (let i = 1; i < points.length; i++) {
 			const [x0, y0] = points[i - 1], [x1, y1] = points[i], bend = Math.max(Math.abs(x1 - x0) * 0.5, 12);
-			const sign = way.back && i === 2 ? -1 : 1;
-			const a = [x0 + sign * bend * (way.back ? 0.6 : 1), y0], b = [x1 - sign * bend * (way.back ? 0.6 : 1), y1];
+			const round = Math.min(34, 10 + Math.abs(y1 - y0) * 0.5);
+			const turn = !way.back ? 0 : i === 1 ? round : i === points.length - 1 ? -round : 0;
+			const a = turn ? [x0 + turn, y0] : [x0 + (way.back ? -bend : bend), y0];
+			const b = turn ? [x1 + turn, y1] : [x1 - (way.back ? -bend : bend), y1];
 			path.bezierCurveTo(...a, ...b, x1, y1);
 			for (let t = i === 1 ? 0 : 1; t <= 10; t++) {
 				const u = t / 10, v = 1 - u;
@@ -186,6 +251,22 @@ export class Painter extends EventTarget {
 		const xs = line.map((p) => p[0]), ys = line.map((p) => p[1]);
 		return { ...e, path, line, at, length, rate: 0, thick: 1,
 			box: [Math.min(...xs), Math.min(...ys), Math.max(...xs), Math.max(...ys)] };
+	}
+
+	// Within a stack, straight down; back up beside it.
+	down(e, from, to) {
+		const path = new Path2D();
+		let line;
+		if (to.y > from.y)
+			line = [[from.x, from.y + from.height / 2], [to.x, to.y - to.height / 2]];
+		else
+			line = [[from.x + from.width / 2, from.y], [from.x + from.width / 2 + 16, from.y], [to.x + to.width / 2 + 16, to.y], [to.x + to.width / 2, to.y]];
+		line.forEach((p, i) => (i ? path.lineTo(...p) : path.moveTo(...p)));
+		const at = [0];
+		for (let i = 1; i < line.length; i++)
+			at.push(at[i - 1] + Math.hypot(line[i][0] - line[i - 1][0], line[i][1] - line[i - 1][1]));
+		const xs = line.map((p) => p[0]), ys = line.map((p) => p[1]);
+		return { ...e, path, line, at, length: at[at.length - 1], rate: 0, thick: 1, box: [Math.min(...xs) - 1, Math.min(...ys), Math.max(...xs) + 1, Math.max(...ys)] };
 	}
 
 	// -- where it is looked at from ------------------------------------------------------
@@ -213,14 +294,26 @@ export class Painter extends EventTarget {
 		v.y = y - (y - v.y) * k / v.k;
 		v.k = k;
 		this.fitted = false;
-		this.dirty = true;
+		this.shifted = performance.now();
 	}
 
 	pan(dx, dy) {
 		this.view.x += dx;
 		this.view.y += dy;
 		this.fitted = false;
-		this.dirty = true;
+		this.shifted = performance.now();
+	}
+
+	// What was drawn, moved to where it would be now. True: it has to be drawn anew, since it is
+	// not moved any more, or its end comes into sight.
+	shift(now) {
+		const d = this.drawn, v = this.view, r = v.k / d.k, x = v.x - d.x * r, y = v.y - d.y * r;
+		const [w, t] = this.size();
+		if (now - this.shifted > SETTLE || r > 1.7 || x - MARGIN * r > 0 || y - MARGIN * r > 0 ||
+			x + (w + MARGIN) * r < w || y + (t + MARGIN) * r < t)
+			return true;
+		this.base.style.transform = "translate(" + x + "px," + y + "px) scale(" + r + ")";
+		return false;
 	}
 
 	// Brings a node to where it can be seen; does not move what can.
@@ -228,8 +321,8 @@ export class Painter extends EventTarget {
 		const n = this.nodes.get(id), [w, t] = this.size(), v = this.view;
 		if (!n)
 			return;
-		if (v.k < 0.6 && center)
-			v.k = 0.9;
+		if (v.k < 0.75 && center)
+			v.k = 0.95;
 		const x = n.x * v.k + v.x, y = n.y * v.k + v.y;
 		const edgeX = Math.min(w / 2, n.width * v.k / 2 + 24), edgeY = Math.min(t / 2, 60);
 		if (center || x < edgeX || x > w - edgeX || y < edgeY || y > t - edgeY) {
@@ -359,8 +452,10 @@ export class Painter extends EventTarget {
 			this.dirty = true;
 		});
 		new ResizeObserver(() => {
-			if (this.fitted)
+			if (this.fitted && !this.selected)
 				this.fit();
+			else
+				this.reveal(this.selected);
 			this.dirty = true;
 		}).observe(this.element);
 	}
@@ -375,7 +470,7 @@ export class Painter extends EventTarget {
 			}
 			requestAnimationFrame(frame);
 			const began = performance.now();
-			if (this.dirty)
+			if (this.dirty || (this.shifted && this.shift(began)))
 				this.draw();
 			this.drawMoving(now);
 			this.frames++;
@@ -399,22 +494,25 @@ export class Painter extends EventTarget {
 		return { id, near };
 	}
 
-	seen(box) {
+	seen(box, margin = 0) {
 		const v = this.view, [w, t] = this.size();
-		return box[2] * v.k + v.x > 0 && box[0] * v.k + v.x < w && box[3] * v.k + v.y > 0 && box[1] * v.k + v.y < t;
+		return box[2] * v.k + v.x > -margin && box[0] * v.k + v.x < w + margin && box[3] * v.k + v.y > -margin && box[1] * v.k + v.y < t + margin;
 	}
 
 	draw() {
 		this.dirty = false;
+		this.shifted = 0;
+		this.drawn = { ...this.view };
+		this.base.style.transform = "";
 		const { c } = fit(this.base), v = this.view, scale = window.devicePixelRatio || 1;
 		if (!this.base.width)
 			return;
-		c.setTransform(scale * v.k, 0, 0, scale * v.k, scale * v.x, scale * v.y);
+		c.setTransform(scale * v.k, 0, 0, scale * v.k, scale * (v.x + MARGIN), scale * (v.y + MARGIN));
 		const focus = this.focusSet();
 		const quiet = colour("edge-quiet"), line = colour("edge"), strong = colour("accent");
 		const thin = Math.max(1, 0.9 / v.k);
 		for (const e of this.edges.values()) {
-			if (!this.seen(e.box))
+			if (!this.seen(e.box, MARGIN))
 				continue;
 			const mine = focus && (e.from === focus.id || e.to === focus.id);
 			c.globalAlpha = focus && !mine ? 0.35 : 1;
@@ -426,10 +524,10 @@ export class Painter extends EventTarget {
 		const family = getComputedStyle(document.body).fontFamily;
 		for (const n of this.nodes.values()) {
 			const box = [n.x - n.width / 2 - 10, n.y - n.height / 2 - 14, n.x + n.width / 2 + 10, n.y + n.height / 2 + 10];
-			if (!this.seen(box))
+			if (!this.seen(box, MARGIN))
 				continue;
 			const faint = this.matches ? !this.matches.has(n.id) : focus ? !focus.near.has(n.id) : false;
-			c.globalAlpha = faint ? 0.32 : 1;
+			c.globalAlpha = faint ? 0.45 : 1;
 			this.drawNode(c, n, family, v.k);
 		}
 		c.globalAlpha = 1;
@@ -483,7 +581,7 @@ export class Painter extends EventTarget {
 			c.fillText(tail, x + 12 + at, top);
 		}
 		if (!small) {
-			c.font = "11px " + family;
+			c.font = "11.5px " + family;
 			c.fillStyle = colour("muted");
 			c.fillText(idle ? "idle" : n.line, x + 12, y + 31.5);
 			if (!idle && n.right) {
@@ -523,13 +621,13 @@ export class Painter extends EventTarget {
 		this.moving = true;
 		const { c } = fit(this.top), v = this.view;
 		const focus = this.focusSet();
-		const size = Math.max(1.5, 1.9 * Math.min(1, v.k * 1.1));
+		const size = Math.max(1.2, 1.8 * Math.min(1, v.k * 1.1));
 		c.fillStyle = colour("pulse");
 		c.beginPath();
 		for (const e of this.edges.values()) {
 			if (!(e.rate > 0) || !this.seen(e.box) || (focus && e.from !== focus.id && e.to !== focus.id))
 				continue;
-			const speed = 26 + 16 * Math.log10(1 + e.rate), gap = 58;
+			const speed = 22 + 14 * Math.log10(1 + e.rate), gap = Math.max(64, 46 / v.k);
 			for (let at = (now / 1000 * speed) % gap; at < e.length; at += gap) {
 				let i = 1;
 				while (i < e.at.length - 1 && e.at[i] < at)

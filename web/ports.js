@@ -60,7 +60,7 @@ export function show(page) {
 			{ key: "state", label: "State", sort: (i) => i.state, cell: stateCell },
 			{ key: "rx", label: "Received", number: true, sort: (i) => rate(i).rx, cell: (td, i) => two(td, pps(rate(i).rx), bps(rate(i).rxBits)) },
 			{ key: "tx", label: "Sent", number: true, sort: (i) => rate(i).tx, cell: (td, i) => two(td, pps(rate(i).tx), bps(rate(i).txBits)) },
-			{ key: "line", label: "Two minutes", cell: lineCell, class: "hide-small" },
+			{ key: "line", label: "Two minutes", cell: lineCell, class: "line-cell hide-small" },
 			{ key: "usage", label: "Use", number: true, class: "hide-small", sort: usage, cell: (td, i) => two(td, percent(usage(i)), i.speed ? "of " + short(i.speed * 1e6) + "bit/s" : "") },
 			{ key: "rx-all", label: "Received in all", number: true, class: "hide-medium", sort: (i) => i.counters?.["rx-packets"], cell: (td, i) => count(i.counters?.["rx-packets"]) },
 			{ key: "tx-all", label: "Sent in all", number: true, class: "hide-medium", sort: (i) => i.counters?.["tx-packets"], cell: (td, i) => count(i.counters?.["tx-packets"]) },

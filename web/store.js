@@ -158,7 +158,9 @@ class Store extends EventTarget {
 		let heard = performance.now();
 		// A server that says nothing for five seconds is gone, whatever TCP thinks.
 		const watch = setInterval(() => {
-			if (performance.now() - heard > 5000)
+			if (api.isAsking())
+				heard = performance.now();
+			else if (performance.now() - heard > 5000)
 				stop.abort();
 		}, 1000);
 		this.how = "events";

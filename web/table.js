@@ -11,7 +11,7 @@ export class Table {
 		this.by = sort;
 		this.down = down;
 		this.rows = [];
-		this.head = h("tr", {}, columns.map((c) => h("th", { scope: "col", class: classOf(c) }, c.sort
+		this.head = h("tr", {}, columns.map((c) => h("th", { scope: "col", class: classOf(c).replace("mono", "") }, c.sort
 			? h("button", { class: "sort", onclick: () => this.sortBy(c) }, c.label, h("span", { "aria-hidden": "true", class: "arrow" }))
 			: c.label)));
 		this.body = h("tbody");

@@ -31,46 +31,25 @@ static const char policy[] =
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
     "connect-src 'self'; form-action 'none'; base-uri 'none'; frame-ancestors 'none'";
 
-/* Whether a list of names, as of Accept-Encoding or If-None-Match, has this one. */
-static bool
-names(const struct mr_http_call *call, const char *header, const char *name)
-{
-	const char *list = evhttp_find_header(evhttp_request_get_input_headers(call->req), header);
-
-	return list && strstr(list, name) != NULL;
-}
-
-static void
-say(const struct mr_http_call *call, const char *key, const char *value)
-{
-	evhttp_add_header(evhttp_request_get_output_headers(call->req), key, value);
-}
-
 static void
 send_file(const struct mr_http_call *call, const struct web_file *f)
 {
-	bool packed = f->packed && names(call, "Accept-Encoding", "gzip");
 	struct evbuffer *body;
 	char tag[32];
 
+	mr_http_set_header(call, "Content-Security-Policy", policy);
+	mr_http_set_header(call, "Referrer-Policy", "no-referrer");
 	snprintf(tag, sizeof(tag), "\"%s\"", f->tag);
-	say(call, "Cache-Control", "no-cache"); /* kept, but asked about: a tag costs little */
-	say(call, "Content-Security-Policy", policy);
-	say(call, "Referrer-Policy", "no-referrer");
 	if (mr_http_unchanged(call, tag))
 		return;
 	body = evbuffer_new();
-	if (!body ||
-	    evbuffer_add(body, packed ? f->packed : f->plain,
-		packed ? f->packed_size : f->plain_size)) {
-		if (body)
-			evbuffer_free(body);
-		mr_http_fail(call, 503, "no memory");
+	if (body && evbuffer_add(body, f->bytes, f->size) == 0) {
+		mr_http_send(call, 200, f->type, body);
 		return;
 	}
-	if (packed)
-		say(call, "Content-Encoding", "gzip");
-	mr_http_send(call, 200, f->type, body);
+	if (body)
+		evbuffer_free(body);
+	mr_http_fail(call, 503, "no memory");
 }
 
 static void
@@ -91,8 +70,8 @@ send_model(const struct mr_http_call *call)
 		send_file(call,
 		    &(struct web_file){ .type = "application/json",
 			.tag = w->tag,
-			.plain = (const unsigned char *)w->model,
-			.plain_size = strlen(w->model) });
+			.bytes = (const unsigned char *)w->model,
+			.size = strlen(w->model) });
 }
 
 static void

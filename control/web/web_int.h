@@ -15,10 +15,8 @@ struct web_file {
 	const char *name;
 	const char *type;
 	const char *tag; /* changes with the content */
-	const unsigned char *plain;
-	size_t plain_size;
-	const unsigned char *packed; /* with gzip */
-	size_t packed_size;
+	const unsigned char *bytes;
+	size_t size;
 };
 
 /* Ends with a null name. */

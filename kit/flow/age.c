@@ -44,6 +44,14 @@ mr_flow_table_fold(struct mr_flow_table *t, uint32_t flow)
 }
 
 void
+mr_flow_table_totals(const struct mr_flow_table *t, uint32_t flow, uint64_t *packets,
+    uint64_t *bytes)
+{
+	*packets = mr_counter_get(&t->cold[flow].packets) + t->lines[flow].packets;
+	*bytes = mr_counter_get(&t->cold[flow].bytes) + t->lines[flow].bytes;
+}
+
+void
 mr_flow_table_account(struct mr_flow_table *t, uint32_t flow, uint64_t packets, uint64_t bytes,
     uint32_t seconds)
 {

@@ -58,6 +58,8 @@ static_assert(sizeof(struct mr_flow_key) == 44, "a key is 44 bytes");
 struct mr_flow_view {
 	uint64_t mac; /* routed: its address as eight bytes loaded from a frame, the upper two 0 */
 	bool bridged; /* Ethernet addresses are part of the key */
+	bool ledger;  /* its flows are kept in the lane's ledger (kit/flow/ledger.h) */
+	bool walk;    /* all its packets take the graph: the lane is there for the ledger only */
 	uint16_t port;
 };
 

@@ -22,6 +22,7 @@ worker_destroy(struct lane_worker *l)
 	mr_flow_masks_destroy(l->masks);
 	mr_flow_pairs_destroy(l->pairs);
 	lane_offload_destroy(l->offload);
+	lane_ledger_destroy(l->ledger);
 	free(l);
 }
 
@@ -65,6 +66,10 @@ worker_create(struct lane_worker **out, struct mr_lane *lane, const struct mr_la
 		rc = mr_flow_masks_create(&l->masks, &wide, error);
 	if (!rc)
 		rc = mr_flow_pairs_create(&l->pairs, config->seed, -1, error);
+	if (!rc && config->ledger_flows) {
+		l->padded = LEDGER_PADDED_TAGGED;
+		rc = lane_ledger_create(&l->ledger, config->ledger_flows, config->max_flows, error);
+	}
 	if (rc)
 		return rc;
 	l->lines = mr_flow_table_lines(l->table);

@@ -42,7 +42,10 @@ struct mr_lane_config {
 	uint32_t max_programs; /* of each worker; 0: a quarter of the flows */
 	uint32_t idle_seconds; /* a flow without packets goes; 0: 60 */
 	uint64_t seed;         /* of the hashes, 0: random */
-	bool eager;            /* the first packet of a flow is recorded, not the second */
+	/* kit/flow/ledger.h: of each worker; 0: none is kept. With one, flows' bytes are without the
+	 * padding of short frames. */
+	uint32_t ledger_flows;
+	bool eager; /* the first packet of a flow is recorded, not the second */
 	/* kit/flow/offload.h: of each worker, 0: none; and packets a second that make one hot. */
 	uint32_t offload_flows, offload_rate;
 };

@@ -277,7 +277,7 @@ commit(struct bed *b)
 mr_inline void
 begin(struct bed *b, struct mr_lane_config config, uint16_t workers)
 {
-	struct mr_flow_view view = { 0 };
+	struct mr_flow_view view = { .ledger = config.ledger_flows };
 
 	memset(b, 0, sizeof(*b));
 	bed = b;

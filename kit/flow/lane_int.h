@@ -6,6 +6,7 @@
 
 #include "kit/base/counter.h"
 #include "kit/flow/lane.h"
+#include "kit/flow/ledger_int.h"
 #include "kit/flow/mask.h"
 #include "kit/flow/pairs.h"
 #include "kit/flow/table_inl.h"
@@ -51,6 +52,8 @@ struct lane_worker {
 	struct mr_replay_lines call_lines;
 	struct mr_flow_pairs *pairs;
 	struct lane_offload *offload; /* null: none */
+	struct lane_ledger *ledger;   /* null: none */
+	uint32_t padded;              /* frames up to here may end with padding; 0: who cares */
 	uint64_t plan;                /* the graph's that flows are recorded under */
 	uint32_t epoch;       /* grows whenever something that programs rest on may have changed */
 	uint32_t first_epoch; /* of this plan: programs checked before are of another one */

@@ -93,6 +93,20 @@ edit(const struct work *w, const struct mr_program *g, const struct mr_flow_valu
 	return mr_program_edit_inl(g, values, p);
 }
 
+/* The frame's length without the padding that brought it to Ethernet's least. */
+static mr_noinline uint32_t
+unpadded(const struct mr_packet *p, const struct mr_flow_key *key, uint32_t length)
+{
+	uint32_t l3 = MR_FLOW_WHERE_VLAN(key->where) ? 18 : 14, all;
+	const uint8_t *ip = mr_packet_bytes_const(p) + l3;
+
+	all = MR_FLOW_WHERE_SIX(key->where)
+	    ? l3 + (uint32_t)sizeof(struct mr_ip6) +
+		mr_load_be16(ip + offsetof(struct mr_ip6, payload_len))
+	    : l3 + mr_load_be16(ip + offsetof(struct mr_ip4, total_len));
+	return MR_MIN(all, length);
+}
+
 /* What the flow's program says is done to the packet. False: it was not. */
 mr_inline bool
 replay(struct work *w, struct mr_flow_table *table, struct mr_flow *lines,
@@ -100,13 +114,16 @@ replay(struct work *w, struct mr_flow_table *table, struct mr_flow *lines,
     struct mr_packet *p, unsigned at)
 {
 	struct lane_worker *l = w->l;
-	uint32_t length = p->total;
+	uint32_t length = p->total, counted = length;
 
+	if (mr_unlikely(length <= l->padded) &&
+	    (length <= LEDGER_PADDED || MR_FLOW_WHERE_VLAN(lines[flow].key.where)))
+		counted = unpadded(p, &lines[flow].key, length);
 	if (mr_unlikely(!edit(w, g, &values[flow], p))) {
 		w->count[MR_LANE_COUNT_CONDITION]++;
 		return false;
 	}
-	mr_flow_touch(table, lines, flow, length, w->seconds);
+	mr_flow_touch(table, lines, flow, counted, w->seconds);
 	lane_credit(l, w->run, program, g, 1, length);
 	w->replayed++;
 	w->verdicts[at] = g->verdict | MR_VERDICT_FINAL;
@@ -333,8 +350,17 @@ replay_wide(struct work *w, unsigned i, uint32_t wide)
 		return;
 	}
 	w->count[MR_LANE_COUNT_WIDE]++;
-	replay(w, mr_flow_masks_table(l->masks), l->wide_lines, l->wide_values, wide, line->program,
-	    g, packet_at(w, b->at[i]), b->at[i]);
+	/* Of the entry for many nobody knows whose it counts: it is written into its flow's, as if it
+	 * walked. */
+	if (mr_unlikely(w->ledger)) {
+		lane_ledger_note(l->ledger, &b->key[i],
+		    mr_packet_bytes(packet_at(w, b->at[i])) + b->l3[i], b->tcp[i]);
+		lane_ledger_write(l, w->run);
+	}
+	if (mr_unlikely(!replay(w, mr_flow_masks_table(l->masks), l->wide_lines, l->wide_values,
+		wide, line->program, g, packet_at(w, b->at[i]), b->at[i])) &&
+	    w->ledger)
+		w->noted[b->at[i] / 64] |= 1ull << b->at[i] % 64;
 	if ((l->lane->eager || mr_flow_door_knock(l->door, b->hash[i], w->seconds)) &&
 	    mr_flow_table_get_hashed(l->table, &b->key[i], b->hash[i]) == MR_FLOW_NONE)
 		lane_promote(l, wide, &b->key[i], b->hash[i], w->seconds);
@@ -361,6 +387,33 @@ miss_all(struct work *w)
 		else
 			miss(w, i);
 	}
+}
+
+/* What walks is written into the ledger: all that is for the graph now. */
+static mr_noinline void
+note_walkers(struct work *w, const struct mr_lane_port *port, unsigned keyed, unsigned count)
+{
+	struct lane_worker *l = w->l;
+	const struct mr_flow_batch *b = &l->batch;
+
+	for (unsigned i = 0, k = 0; i < count; i++) {
+		bool has_key = k < keyed && b->at[k] == i;
+
+		if (w->verdicts[i] == mr_verdict_edge(EDGE_GRAPH) &&
+		    !(w->noted[i / 64] >> i % 64 & 1)) {
+			const struct mr_packet *p = packet_at(w, i);
+
+			if (has_key)
+				lane_ledger_note(l->ledger, &b->key[k],
+				    mr_packet_bytes_const(p) + b->l3[k], b->tcp[k]);
+			else
+				lane_ledger_note_rest(l, port, p);
+		}
+		k += has_key;
+	}
+	/* As many go as come. */
+	lane_ledger_tick(l, 2 * l->ledger->count);
+	lane_ledger_write(l, w->run);
 }
 
 /* Some of the packets for the graph carry recordings: they go there together, in order. */
@@ -416,14 +469,21 @@ lane_body(struct mr_node_run *run, struct mr_recorder *rec, const uint32_t *pack
 	w.hit_count = w.late_count = w.miss_count = w.unfit_count = w.skipped_count = w.replayed =
 	    0;
 	w.recorded = false;
+	w.ledger = port->view.ledger && l->ledger;
+	memset(w.noted, 0, sizeof(w.noted));
 	memset(w.count, 0, sizeof(w.count));
 	lane_begin(l, run);
 	l->vector++;
 	n = mr_flow_keys(&port->view, l->pairs, run->base, packets, count, &l->batch, rest,
 	    &rest_count);
-	mr_flow_table_find(l->table, &l->batch, n);
 	for (unsigned i = 0; i < count; i++)
 		verdicts[i] = mr_verdict_edge(EDGE_GRAPH);
+	if (mr_unlikely(port->view.walk)) {
+		if (w.ledger)
+			note_walkers(&w, port, n, count);
+		return;
+	}
+	mr_flow_table_find(l->table, &l->batch, n);
 	w.in_order = rest_count > 0;
 	look(&w, n);
 	if (mr_unlikely(l->offload != NULL) && n)
@@ -437,6 +497,8 @@ lane_body(struct mr_node_run *run, struct mr_recorder *rec, const uint32_t *pack
 	/* Not before: other packets of the vector may have used their flows. */
 	for (unsigned i = 0; i < w.late_count; i++)
 		stale(&w, w.late[i]);
+	if (mr_unlikely(w.ledger && w.replayed < count))
+		note_walkers(&w, port, n, count);
 	if (mr_unlikely(w.recorded))
 		enter_recorded(&w, count);
 	w.count[MR_LANE_COUNT_NOT_PLAIN] = rest_count;

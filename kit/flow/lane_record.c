@@ -100,6 +100,8 @@ let_go(struct lane_worker *l, struct mr_flow *line)
 
 	if (mr_unlikely(l->offload != NULL))
 		lane_offload_forget(l, flow);
+	if (mr_unlikely(l->ledger != NULL))
+		lane_ledger_unlink(l, flow);
 	lane_pay(l, flow);
 	if (line->program == LANE_BARRED)
 		mr_counter_add(&l->barred, (uint64_t)-1);
@@ -164,6 +166,8 @@ lane_promote(struct lane_worker *l, uint32_t wide, const struct mr_flow_key *key
 		mr_flow_pairs_hold(l->pairs, key->pair);
 	mr_program_hold(l->programs, made.program);
 	set(l, l->table, flow, &made);
+	if (l->ledger)
+		lane_ledger_link(l, flow, mr_program_at(l->programs, made.program), NULL, 0);
 }
 
 static void
@@ -308,6 +312,8 @@ recorded(void *user, const struct mr_recording *r)
 	set(l, l->table, flow, &made);
 	/* The packet that was recorded is the flow's first; the graph has counted it. */
 	mr_flow_touch(l->table, l->lines, flow, r->length, l->run->seconds);
+	if (l->ledger)
+		lane_ledger_link(l, flow, g, r, r->length);
 	if (g->flags & MR_PROGRAM_OWES) {
 		mr_flow_table_paid(l->table, flow);
 		mr_flow_table_owe(l->table, flow);

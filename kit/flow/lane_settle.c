@@ -128,6 +128,8 @@ lane_tick(struct mr_node_run *run)
 	lane_pay_some(l, run, l->vector == l->ticked_vector ? TICK_BUDGET : BUSY_BUDGET);
 	l->ticked_vector = l->vector;
 	lane_age(l, run, TICK_BUDGET);
+	if (l->ledger)
+		lane_ledger_tick(l, TICK_BUDGET);
 	mr_flow_pairs_sweep(l->pairs, SWEEP_BUDGET);
 }
 

@@ -42,6 +42,8 @@ struct work {
 	struct walkers walkers; /* while in_order: between whom */
 	bool in_order; /* some packets walk: hits wait until it is known which must not overtake */
 	bool recorded; /* some packet was given a recording */
+	bool ledger;   /* what walks is written down (kit/flow/ledger.h) */
+	uint64_t noted[MR_VECTOR_MAX / 64]; /* of these, packets that were already */
 	unsigned unfit_count, skipped_count;
 	uint32_t count[MR_LANE_COUNTER_COUNT];
 	struct hit hits[MR_VECTOR_MAX];

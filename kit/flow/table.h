@@ -112,6 +112,10 @@ MR_API void mr_flow_table_prepare(struct mr_flow_table *, uint32_t flows);
 /* Adds the hot counters to the totals: before they overflow (mr_flow_touch does), and for people. */
 MR_API void mr_flow_table_fold(struct mr_flow_table *, uint32_t flow);
 
+/* What the flow has counted. The worker's. */
+MR_API void mr_flow_table_totals(const struct mr_flow_table *, uint32_t flow, uint64_t *packets,
+    uint64_t *bytes);
+
 /* Packets that were treated elsewhere, the last of them in this second. */
 MR_API void mr_flow_table_account(struct mr_flow_table *, uint32_t flow, uint64_t packets,
     uint64_t bytes, uint32_t seconds);

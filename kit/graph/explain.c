@@ -101,7 +101,7 @@ plan_copy(struct walk *walk, const struct mr_plan *from)
 		if (!rt)
 			continue;
 		w->rt[i] = mr_node_rt_create(w, (uint16_t)i, rt->class, rt->run.self);
-		if (!w->rt[i])
+		if (!w->rt[i] || mr_node_rt_add_ports(w->rt[i], from->port_count))
 			return -ENOMEM;
 		plan->nodes[i].rt = w->rt[i];
 		w->rt[i]->run.now = w->now;

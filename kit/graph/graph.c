@@ -539,6 +539,7 @@ publish_probes(struct mr_graph *g, struct mr_error *error)
 				set->trace = true;
 			else
 				set->points |= g->probes[i]->config.points;
+			set->sample |= g->probes[i]->sampler != NULL;
 		}
 	}
 	for (unsigned w = 0; w < g->worker_count; w++)
@@ -598,5 +599,9 @@ mr_graph_plan(const struct mr_graph *g)
 bool
 mr_graph_is_probed(const struct mr_graph *g)
 {
-	return g->probe_count > 0;
+	/* Samplers are there for good, and see what comes to us. */
+	for (unsigned i = 0; i < g->probe_count; i++)
+		if (!g->probes[i]->sampler)
+			return true;
+	return false;
 }

@@ -174,7 +174,7 @@ MR_API int mr_graph_attach(struct mr_graph *, struct mr_probe *, struct mr_error
 MR_API void mr_graph_detach(struct mr_graph *, struct mr_probe *);
 /* Grows with every commit: mr_replay_plan of what workers run since. */
 MR_API uint64_t mr_graph_plan(const struct mr_graph *);
-/* Whether any is attached. */
+/* Whether any is attached but samplers. */
 MR_API bool mr_graph_is_probed(const struct mr_graph *);
 
 #endif

@@ -30,6 +30,7 @@
  * past them. */
 #define OUT_SLOTS (2 * MR_PORT_MAX)
 #define OUT_FINAL MR_PORT_MAX
+#define SENDS 64u /* slots whose counters are allocated at once */
 
 /* A vector on its way. Vectors come from the worker's free list, the last used
  * first, so that the same few stay in the first-level cache. */
@@ -52,7 +53,8 @@ struct node_rt {
 	_Atomic uint64_t *drops; /* [drop_count] */
 	uint16_t *flight_groups; /* [drop_count]: flight.c */
 	_Atomic uint64_t *edges; /* [edge_count]: packets that took each */
-	_Atomic uint64_t *sends; /* [OUT_SLOTS]: packets for each port */
+	/* Packets for each port, by slots of SENDS; made by the plan that first has the port. */
+	_Atomic(_Atomic uint64_t *) sends[OUT_SLOTS / SENDS];
 };
 
 struct plan_node {
@@ -203,6 +205,8 @@ void mr_worker_destroy(struct mr_worker *);
 struct node_rt *mr_node_rt_create(struct mr_worker *, uint16_t node, const struct mr_node_class *,
     void *self);
 void mr_node_rt_destroy(struct node_rt *);
+/* Counters for what is sent on these ports. -ENOMEM. */
+int mr_node_rt_add_ports(struct node_rt *, unsigned port_count);
 
 /* worker.c: the hot part */
 unsigned mr_worker_pass(struct mr_worker *);

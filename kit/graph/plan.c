@@ -141,6 +141,8 @@ plan_nodes(struct mr_graph *g, struct mr_worker *w, struct mr_plan *plan)
 		if (!dn->class)
 			continue;
 		pn->rt = w->rt[i];
+		if (pn->rt && mr_node_rt_add_ports(pn->rt, g->port_count))
+			return -ENOMEM;
 		pn->place_count = dn->place_count;
 		memcpy(pn->place, dn->place, sizeof(pn->place));
 		memcpy(pn->edges, dn->edges, sizeof(pn->edges));

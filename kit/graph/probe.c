@@ -31,7 +31,14 @@ mr_probe_create(struct mr_probe **out, const struct mr_probe_config *config, str
 	if (!p)
 		goto no_memory;
 	p->config = *config;
-	if (config->trace) {
+	if (config->sample) {
+		p->config.points = 0;
+		rc = mr_sampler_create(&p->sampler, config, error);
+		if (rc) {
+			mr_probe_destroy(p);
+			return rc;
+		}
+	} else if (config->trace) {
 		p->recordings = calloc(config->count, sizeof(*p->recordings));
 		p->ready = calloc(config->count, sizeof(*p->ready));
 		if (!p->recordings || !p->ready)
@@ -68,6 +75,7 @@ mr_probe_destroy(struct mr_probe *p)
 			mr_packets_free(p->config.buffers, MR_POOL_SHARED, &c.packet, 1);
 	for (unsigned i = 0; i < MR_ARRAY_COUNT(p->rings); i++)
 		mr_spsc_destroy(p->rings[i]);
+	mr_sampler_destroy(p->sampler);
 	free(p->recordings);
 	free(p->ready);
 	free(p);

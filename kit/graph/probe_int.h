@@ -14,6 +14,7 @@
 #define MR_PROBES_MAX 16
 
 struct mr_worker;
+struct mr_sampler;
 
 struct mr_probe {
 	struct mr_probe_config config;
@@ -23,6 +24,7 @@ struct mr_probe {
 	/* Capture: one ring of packet handles per worker; the rest of a capture is
 	 * written into the captured packet's own metadata line. */
 	struct mr_spsc *rings[32];
+	struct mr_sampler *sampler; /* null: it is none (sample.c) */
 	/* Trace: finished recordings, in the order of their end. */
 	struct mr_recording *recordings;
 	_Atomic uint32_t claimed;
@@ -31,13 +33,19 @@ struct mr_probe {
 
 struct mr_probe_set {
 	uint32_t points; /* of all its captures */
-	bool trace;
+	bool trace, sample;
 	unsigned count;
 	struct mr_probe *probes[MR_PROBES_MAX];
 };
 
 void mr_probe_capture(const struct mr_probe_set *, struct mr_worker *, enum mr_probe_point,
     unsigned where, unsigned reason, const uint32_t *packets, unsigned count);
+
+/* What one input delivered, shown to the samplers. */
+void mr_probe_sample(const struct mr_probe_set *, struct mr_worker *, const uint32_t *packets,
+    unsigned count);
+int mr_sampler_create(struct mr_sampler **out, const struct mr_probe_config *, struct mr_error *);
+void mr_sampler_destroy(struct mr_sampler *);
 
 /* Attaches recordings where a trace probe wants one; true when any was attached. */
 bool mr_probe_trace(const struct mr_probe_set *, struct mr_worker *, const uint32_t *packets,

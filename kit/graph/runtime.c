@@ -149,7 +149,6 @@ mr_node_rt_create(struct mr_worker *w, uint16_t node, const struct mr_node_class
 	rt->drops = calloc(drops, sizeof(*rt->drops));
 	rt->flight_groups = calloc(drops, sizeof(*rt->flight_groups));
 	rt->edges = calloc(edges, sizeof(*rt->edges));
-	rt->sends = calloc(OUT_SLOTS, sizeof(*rt->sends));
 	rt->run = (struct mr_node_run){
 		.self = self,
 		.base = w->graph->buffers->base,
@@ -161,7 +160,7 @@ mr_node_rt_create(struct mr_worker *w, uint16_t node, const struct mr_node_class
 		.node = node,
 		.owner = w,
 	};
-	if (!rt->drops || !rt->flight_groups || !rt->edges || !rt->sends || !rt->run.counters) {
+	if (!rt->drops || !rt->flight_groups || !rt->edges || !rt->run.counters) {
 		mr_node_rt_destroy(rt);
 		return NULL;
 	}
@@ -176,9 +175,38 @@ mr_node_rt_destroy(struct node_rt *rt)
 	free(rt->drops);
 	free(rt->flight_groups);
 	free(rt->edges);
-	free(rt->sends);
+	for (unsigned i = 0; i < MR_ARRAY_COUNT(rt->sends); i++)
+		free(atomic_load_explicit(&rt->sends[i], memory_order_relaxed)); /* stopped */
 	free(rt->run.counters);
 	free(rt);
+}
+
+static int
+add_sends(struct node_rt *rt, unsigned slot)
+{
+	_Atomic uint64_t *counters;
+
+	if (atomic_load_explicit(&rt->sends[slot / SENDS], memory_order_relaxed))
+		return 0;
+	counters = calloc(SENDS, sizeof(*counters));
+	if (!counters)
+		return -ENOMEM;
+	/* Workers come to it by a plan that is published later (mr_graph_commit). */
+	atomic_store_explicit(&rt->sends[slot / SENDS], counters, memory_order_relaxed);
+	return 0;
+}
+
+int
+mr_node_rt_add_ports(struct node_rt *rt, unsigned port_count)
+{
+	int rc = 0;
+
+	for (unsigned port = 0; port < port_count && !rc; port += SENDS) {
+		rc = add_sends(rt, port);
+		if (!rc)
+			rc = add_sends(rt, OUT_FINAL + port);
+	}
+	return rc;
 }
 
 uint32_t

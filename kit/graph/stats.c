@@ -95,6 +95,16 @@ mr_graph_node_stats(const struct mr_graph *g, uint16_t node, struct mr_node_stat
 	return 0;
 }
 
+static uint64_t
+sends_of(const struct node_rt *rt, unsigned slot)
+{
+	/* Relaxed: this thread made it. */
+	const _Atomic uint64_t *counters =
+	    atomic_load_explicit(&rt->sends[slot / SENDS], memory_order_relaxed);
+
+	return counters ? mr_counter_get(&counters[slot % SENDS]) : 0;
+}
+
 void
 mr_graph_node_sends(const struct mr_graph *g, uint16_t node, uint16_t port, uint64_t *sent,
     uint64_t *behind)
@@ -107,8 +117,8 @@ mr_graph_node_sends(const struct mr_graph *g, uint16_t node, uint16_t port, uint
 
 		if (!rt || rt->class != g->nodes[node].class)
 			continue;
-		first += mr_counter_get(&rt->sends[port]);
-		final += mr_counter_get(&rt->sends[OUT_FINAL + port]);
+		first += sends_of(rt, port);
+		final += sends_of(rt, OUT_FINAL + port);
 	}
 	/* Where nothing stands behind the output, both are sent. */
 	*behind = mr_graph_output(g, port) == UINT16_MAX ? 0 : first;

@@ -105,6 +105,8 @@ mr_worker_run_pending(struct mr_worker *w)
 static void
 probe_rx(struct mr_worker *w, struct vector *v)
 {
+	if (w->probes->sample)
+		mr_probe_sample(w->probes, w, v->packets, v->count);
 	if (w->probes->points & MR_PROBE_RX)
 		mr_probe_capture(w->probes, w, MR_PROBE_RX, 0, 0, v->packets, v->count);
 	if (w->probes->trace)

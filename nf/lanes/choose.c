@@ -56,14 +56,15 @@ lanes_choose(const struct lanes *all, const struct mr_interface *i, struct lane_
 		of->reason = "asked for";
 	else if (!way.first_replays)
 		of->reason = "the first node on the way does not take part in the flow lane";
-	else if (of->wish == LANE_AUTO && !staged)
+	else if (of->wish == LANE_AUTO && !staged && !of->ledger)
 		of->reason = "nothing but forwarding on the way: the graph costs less than finding "
 			     "a flow";
 	else
 		of->flow = true;
 	if (of->flow)
-		of->reason = of->wish == LANE_FLOW
-		    ? "asked for"
+		of->reason = of->wish == LANE_FLOW ? "asked for"
+		    : !staged
+		    ? "flows are kept: the flow lane does it by the way"
 		    : "rules or connections on the way: a replay costs less than the walk";
 	of->by_address = way.by_address;
 }

@@ -80,9 +80,11 @@ lanes_prepare(void *state, const struct mr_config *config, struct mr_error *erro
 	all->next_lane = all->lane;
 	if (all->lane && all->next.flows == all->now.flows &&
 	    all->next.offload == all->now.offload &&
+	    all->ledger_wanted.flows == all->ledger.flows &&
 	    all->next.offload_flows == all->now.offload_flows)
 		return 0;
 	wanted.max_flows = all->next.flows;
+	wanted.ledger_flows = all->ledger_wanted.flows;
 	wanted.offload_flows = all->next.offload ? all->next.offload_flows : 0;
 	return mr_lane_create(&all->next_lane, &wanted, error);
 }
@@ -90,7 +92,12 @@ lanes_prepare(void *state, const struct mr_config *config, struct mr_error *erro
 static void
 put_in_front(struct lanes *all, const struct mr_interface *i, struct lane_of *of)
 {
-	struct mr_flow_view view = { .port = i->index, .bridged = of->by_address };
+	struct mr_flow_view view = {
+		.port = i->index,
+		.bridged = of->by_address,
+		.ledger = of->ledger,
+		.walk = of->walk,
+	};
 	char name[MR_GRAPH_NAME_MAX];
 	struct mr_error error;
 	uint8_t mac[6];
@@ -101,11 +108,23 @@ put_in_front(struct lanes *all, const struct mr_interface *i, struct lane_of *of
 	snprintf(name, sizeof(name), "flow-lane@%s", i->name);
 	if (mr_lane_port_create(&of->port, all->lane, &view, name, &of->node, &error)) {
 		mr_log(mr_dataplane_log(all->dp), MR_LOG_ERROR, "lanes: %s", error.text);
-		of->flow = false;
+		of->flow = of->walk = of->ledger = false;
 		of->reason = "no node could be made for it";
 		return;
 	}
 	mr_interface_stage_in(mr_interfaces_of(all->dp), i->index, MR_STAGE_LANE, of->node);
+}
+
+static bool
+is_kept(const struct mr_lanes_ledger *ledger, const struct mr_interface *i)
+{
+	/* What comes out of a pair went in somewhere else, and was counted there. */
+	if (!ledger->flows || (i->port && i->port->driver->joined))
+		return false;
+	for (unsigned n = 0; n < ledger->name_count && !ledger->all; n++)
+		if (strcmp(ledger->names[n], i->name) == 0)
+			return true;
+	return ledger->all;
 }
 
 static void
@@ -121,6 +140,7 @@ lanes_commit(void *state)
 	all->lane = all->next_lane;
 	all->next_lane = NULL;
 	all->now = all->next;
+	all->ledger = all->ledger_wanted;
 	mr_lane_set_idle(all->lane, all->now.idle);
 	mr_lane_offload_set_rate(all->lane, all->now.offload_rate);
 	memcpy(all->before, all->of, sizeof(all->before));
@@ -135,8 +155,10 @@ lanes_commit(void *state)
 		if (!i)
 			continue;
 		of->wish = wish_for(&all->now, i->name);
+		of->ledger = is_kept(&all->ledger, i);
 		lanes_choose(all, i, of);
-		if (of->flow)
+		of->walk = of->ledger && !of->flow;
+		if (of->flow || of->walk)
 			put_in_front(all, i, of);
 	}
 }
@@ -151,7 +173,8 @@ lanes_finish(void *state)
 	memset(all->before, 0, sizeof(all->before));
 	if (all->old)
 		lanes_offload_end(all, all->old);
-	mr_lane_destroy(all->old);
+	mr_lane_destroy(all->retired);
+	all->retired = all->old;
 	all->old = NULL;
 	lanes_offload(all);
 }
@@ -162,6 +185,8 @@ lanes_tick(void *state, uint32_t seconds)
 {
 	struct lanes *all = state;
 
+	mr_lane_destroy(all->retired);
+	all->retired = NULL;
 	if (all->lane)
 		lanes_offload(all);
 }
@@ -194,6 +219,7 @@ lanes_destroy(void *state)
 	mr_graph_commit(mr_dataplane_graph(all->dp), &error);
 	for (unsigned p = 0; p < MR_PORT_MAX; p++)
 		mr_lane_port_destroy(all->of[p].port);
+	mr_lane_destroy(all->retired);
 	mr_lane_destroy(all->lane);
 	free(all);
 }
@@ -204,6 +230,40 @@ mr_lanes_lane(struct mr_dataplane *dp)
 	struct lanes *all = mr_dataplane_state(dp, &mr_nf_lanes);
 
 	return all ? all->lane : NULL;
+}
+
+void
+mr_lanes_ledger_want(struct mr_dataplane *dp, const struct mr_lanes_ledger *ledger)
+{
+	struct lanes *all = mr_dataplane_state(dp, &mr_nf_lanes);
+
+	all->ledger_wanted = *ledger;
+}
+
+bool
+mr_lanes_ledger_is_due(struct mr_dataplane *dp)
+{
+	const struct lanes *all = mr_dataplane_state(dp, &mr_nf_lanes);
+	const struct mr_lanes_ledger *a = &all->ledger, *b = &all->ledger_wanted;
+
+	return a->flows != b->flows || a->all != b->all || a->name_count != b->name_count ||
+	    memcmp(a->names, b->names, a->name_count * sizeof(a->names[0])) != 0;
+}
+
+bool
+mr_lanes_ledger_keeps(struct mr_dataplane *dp, uint16_t interface)
+{
+	const struct lanes *all = mr_dataplane_state(dp, &mr_nf_lanes);
+
+	return interface < MR_PORT_MAX && all->of[interface].ledger;
+}
+
+struct mr_lane *
+mr_lanes_retired(struct mr_dataplane *dp)
+{
+	struct lanes *all = mr_dataplane_state(dp, &mr_nf_lanes);
+
+	return all->retired;
 }
 
 enum mr_lanes_answer

@@ -10,7 +10,7 @@
  * Threads: the control thread.
  */
 
-#include "kit/flow/lane.h"
+#include "kit/flow/ledger.h"
 #include "nf/nf.h"
 
 /* The data plane's flow lane; null before the first configuration. */
@@ -37,6 +37,25 @@ struct mr_lanes_flow {
  * as long as looking at all flows. */
 enum mr_lanes_answer mr_lanes_find(struct mr_dataplane *, uint16_t interface, uint32_t packet,
     struct mr_lanes_flow *);
+
+/* Whose flows are kept in the lane's ledger (kit/flow/ledger.h): of these interfaces, or of all. */
+struct mr_lanes_ledger {
+	uint32_t flows; /* of each worker; 0: nobody's */
+	bool all;
+	char names[MR_PORT_MAX][MR_PORT_NAME_MAX];
+	unsigned name_count;
+};
+
+/* What the data plane's next configuration shall have, and all after it; copied. Who changes its
+ * mind before that says so again. */
+void mr_lanes_ledger_want(struct mr_dataplane *, const struct mr_lanes_ledger *);
+/* Whether this is so, or the data plane has to apply its configuration once more. */
+bool mr_lanes_ledger_is_due(struct mr_dataplane *);
+/* Whether this interface's flows are kept. */
+bool mr_lanes_ledger_keeps(struct mr_dataplane *, uint16_t interface);
+/* The lane that the last configuration took away, with its ledger: there until the next tick; null:
+ * none. */
+struct mr_lane *mr_lanes_retired(struct mr_dataplane *);
 
 extern const struct mr_nf mr_nf_lanes;
 

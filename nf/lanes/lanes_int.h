@@ -15,6 +15,8 @@ enum lane_wish { LANE_AUTO, LANE_GRAPH, LANE_FLOW };
 struct lane_of {
 	enum lane_wish wish;
 	bool flow;
+	bool ledger;     /* its flows are kept */
+	bool walk;       /* the graph, with a lane in front that keeps flows only */
 	bool by_address; /* Ethernet addresses are part of its flows' keys */
 	const char *reason;
 	uint16_t node; /* valid while flow */
@@ -42,6 +44,8 @@ struct lanes {
 	struct mr_lane *lane;      /* in force */
 	struct mr_lane *next_lane; /* while a configuration is brought in; may be the same */
 	struct mr_lane *old;       /* to go after the commit */
+	struct mr_lane *retired;   /* to go with the next tick: its ledger may be read till then */
+	struct mr_lanes_ledger ledger_wanted, ledger; /* the latter: in force */
 	struct lane_of of[MR_PORT_MAX];
 	struct lane_of before[MR_PORT_MAX]; /* of the configuration that goes */
 };

@@ -8,7 +8,8 @@
  *	address=A		either end is in this prefix
  *	port=N			either port
  *	flow=WORKER:INDEX	this one
- *	top=N by=packets|bytes	these only, the largest first
+ *	top=N by=packets|bytes|rate	these only, the largest first; rate: of packets since it
+ *				began
  *	program=true		and what is done to them, in words
  *	form=text|json|count
  *
@@ -31,6 +32,10 @@
 /* Flows looked at in one go. */
 #define STEP 16384u
 
+/* What makes a flow large. */
+enum size { SIZE_PACKETS, SIZE_BYTES, SIZE_RATE };
+static const char *const size_names[] = { "packets", "bytes", "rate" };
+
 struct shown {
 	unsigned worker;
 	uint32_t index;
@@ -41,7 +46,8 @@ struct flows {
 	struct lanes *all;
 	const struct mr_lane *lane; /* that the position is of */
 	enum mr_query_form form;
-	bool program, by_bytes, told;
+	bool program, told;
+	int by;                        /* enum size */
 	int interface, protocol, port; /* -1: any */
 	struct mr_query_prefix address;
 	bool one; /* only this: */
@@ -104,7 +110,14 @@ next(struct flows *q, struct shown *s, unsigned *budget)
 static uint64_t
 size_of(const struct flows *q, const struct shown *s)
 {
-	return q->by_bytes ? s->flow.bytes : s->flow.packets;
+	switch (q->by) {
+	case SIZE_BYTES:
+		return s->flow.bytes;
+	case SIZE_RATE: /* in thousandths; a flow of this second is taken as one second old */
+		return s->flow.packets * 1000 / (s->flow.age + 1);
+	default:
+		return s->flow.packets;
+	}
 }
 
 /* best[] is a heap whose smallest is its first. */
@@ -304,16 +317,15 @@ read_interface(struct flows *q, const char *given, struct mr_error *error)
 static int
 read_top(struct flows *q, const struct mr_nf_query *query, struct mr_error *error)
 {
-	static const char *const by[] = { "packets", "bytes" };
-	int top = 0, bytes = 0;
+	int top = 0;
 	int rc = mr_query_number(query, "top", 1, TOP_MAX, "number of flows", &top, error);
 
 	if (!rc)
-		rc = mr_query_word(query, "by", by, MR_ARRAY_COUNT(by), "size", &bytes, error);
+		rc = mr_query_word(query, "by", size_names, MR_ARRAY_COUNT(size_names), "size",
+		    &q->by, error);
 	if (rc || !top || q->form == MR_QUERY_COUNT)
 		return rc;
 	q->top = (uint32_t)top;
-	q->by_bytes = bytes;
 	q->best = calloc(q->top, sizeof(*q->best));
 	return q->best ? 0 : mr_error_set(error, -ENOMEM, "no memory");
 }

@@ -3003,6 +3003,175 @@ class CommitsPath(Container[Commits]):
     changes = _entries[CommitsChangesPath, CommitsChanges]("changes", CommitsChangesPath, "path op")
 
 
+FlowExportCollectorCounters = TypedDict("FlowExportCollectorCounters", {
+    "messages": int,
+    "records": int,
+    "bytes": int,
+    "flow-records": int,
+    "packets": int,
+    "octets": int,
+    "lost-messages": int,
+    "lost-flow-records": int,
+    "lost-packets": int,
+    "lost-octets": int,
+    "errors": int,
+    "connections": int,
+}, total=False)
+
+
+class FlowExportCollectorCountersPath(Container[FlowExportCollectorCounters]):
+    """Since the start."""
+
+    messages = _leaf[int]("messages", "int64")
+    records = _leaf[int]("records", "int64")
+    bytes = _leaf[int]("bytes", "int64")
+    flow_records = _leaf[int]("flow-records", "int64")
+    packets = _leaf[int]("packets", "int64")
+    octets = _leaf[int]("octets", "int64")
+    lost_messages = _leaf[int]("lost-messages", "int64")
+    lost_flow_records = _leaf[int]("lost-flow-records", "int64")
+    lost_packets = _leaf[int]("lost-packets", "int64")
+    lost_octets = _leaf[int]("lost-octets", "int64")
+    errors = _leaf[int]("errors", "int64")
+    connections = _leaf[int]("connections", "int64")
+
+
+FlowExportCollector = TypedDict("FlowExportCollector", {
+    "name": str,
+    "address": str,
+    "port": str,
+    "protocol": Literal["ipfix", "netflow-v9"],
+    "transport": Literal["udp", "tcp"],
+    "source": str,
+    "template-refresh": int,
+    "observation-domain": int,
+    "message-size": int,
+    "connected": bool,
+    "sequence-number": int,
+    "trouble": str,
+    "counters": FlowExportCollectorCounters,
+}, total=False)
+
+
+class FlowExportCollectorPath(Container[FlowExportCollector]):
+    """Who is told."""
+
+    name = _leaf[str]("name", "text")
+    address = _leaf[str]("address", "text")
+    port = _leaf[str]("port", "text")
+    protocol = _leaf[Literal["ipfix", "netflow-v9"]]("protocol", "text")
+    transport = _leaf[Literal["udp", "tcp"]]("transport", "text")
+    source = _leaf[str]("source", "text")
+    template_refresh = _leaf[int]("template-refresh", "int")
+    observation_domain = _leaf[int]("observation-domain", "int")
+    message_size = _leaf[int]("message-size", "int")
+    connected = _leaf[bool]("connected", "bool")
+    sequence_number = _leaf[int]("sequence-number", "int")
+    trouble = _leaf[str]("trouble", "text")
+    counters = _container("counters", FlowExportCollectorCountersPath)
+
+
+FlowExportInterfaceCounters = TypedDict("FlowExportInterfaceCounters", {
+    "flow-records": int,
+    "packets": int,
+    "octets": int,
+    "ignored-packets": int,
+    "ignored-octets": int,
+    "other-packets": int,
+    "other-bytes": int,
+}, total=False)
+
+
+class FlowExportInterfaceCountersPath(Container[FlowExportInterfaceCounters]):
+    """Since its flows are kept: at any moment of quiet, when all is told, the packets received are packets
+    + ignored-packets + other-packets."""
+
+    flow_records = _leaf[int]("flow-records", "int64")
+    packets = _leaf[int]("packets", "int64")
+    octets = _leaf[int]("octets", "int64")
+    ignored_packets = _leaf[int]("ignored-packets", "int64")
+    ignored_octets = _leaf[int]("ignored-octets", "int64")
+    other_packets = _leaf[int]("other-packets", "int64")
+    other_bytes = _leaf[int]("other-bytes", "int64")
+
+
+FlowExportInterface = TypedDict("FlowExportInterface", {
+    "name": str,
+    "index": int,
+    "counters": FlowExportInterfaceCounters,
+}, total=False)
+
+
+class FlowExportInterfacePath(Container[FlowExportInterface]):
+    """Interfaces whose flows are told. When there is none here: all. In state: those whose flows are."""
+
+    name = _leaf[str]("name", "text")
+    index = _leaf[int]("index", "int")
+    counters = _container("counters", FlowExportInterfaceCountersPath)
+
+
+FlowExportWalk = TypedDict("FlowExportWalk", {
+    "flows": int,
+    "memory": int,
+    "passes": int,
+    "pass-time": int,
+    "piece-time": int,
+}, total=False)
+
+
+class FlowExportWalkPath(Container[FlowExportWalk]):
+    """The walk over the flows."""
+
+    flows = _leaf[int]("flows", "int64")
+    memory = _leaf[int]("memory", "int64")
+    passes = _leaf[int]("passes", "int64")
+    pass_time = _leaf[int]("pass-time", "int64")
+    piece_time = _leaf[int]("piece-time", "int64")
+
+
+FlowExportEnded = TypedDict("FlowExportEnded", {
+    "idle": int,
+    "active": int,
+    "detected": int,
+    "forced": int,
+    "resources": int,
+}, total=False)
+
+
+class FlowExportEndedPath(Container[FlowExportEnded]):
+    """Records of flows, by why they were sent."""
+
+    idle = _leaf[int]("idle", "int64")
+    active = _leaf[int]("active", "int64")
+    detected = _leaf[int]("detected", "int64")
+    forced = _leaf[int]("forced", "int64")
+    resources = _leaf[int]("resources", "int64")
+
+
+FlowExport = TypedDict("FlowExport", {
+    "collector": List[FlowExportCollector],
+    "interface": List[FlowExportInterface],
+    "flows": int,
+    "active-timeout": int,
+    "idle-timeout": int,
+    "walk": FlowExportWalk,
+    "ended": FlowExportEnded,
+}, total=False)
+
+
+class FlowExportPath(Container[FlowExport]):
+    """Every IP flow that comes in on the interfaces is counted, whichever lane its packets take, and told
+    to the collectors. Without collectors nothing is kept."""
+
+    collector = _entries[FlowExportCollectorPath, FlowExportCollector]("collector", FlowExportCollectorPath, "name")
+    interface = _entries[FlowExportInterfacePath, FlowExportInterface]("interface", FlowExportInterfacePath, "name")
+    flows = _leaf[int]("flows", "int")
+    active_timeout = _leaf[int]("active-timeout", "int")
+    idle_timeout = _leaf[int]("idle-timeout", "int")
+    walk = _container("walk", FlowExportWalkPath)
+    ended = _container("ended", FlowExportEndedPath)
+
+
 Metrics = TypedDict("Metrics", {
     "scrapes": int,
     "series": int,
@@ -3302,6 +3471,98 @@ class RestPath(Container[Rest]):
     counters = _container("counters", RestCountersPath)
 
 
+SflowCollectorCounters = TypedDict("SflowCollectorCounters", {
+    "datagrams": int,
+    "lost-datagrams": int,
+}, total=False)
+
+
+class SflowCollectorCountersPath(Container[SflowCollectorCounters]):
+    """Since the start."""
+
+    datagrams = _leaf[int]("datagrams", "int64")
+    lost_datagrams = _leaf[int]("lost-datagrams", "int64")
+
+
+SflowCollector = TypedDict("SflowCollector", {
+    "name": str,
+    "address": str,
+    "port": str,
+    "trouble": str,
+    "counters": SflowCollectorCounters,
+}, total=False)
+
+
+class SflowCollectorPath(Container[SflowCollector]):
+    """Who is told: each of them the same."""
+
+    name = _leaf[str]("name", "text")
+    address = _leaf[str]("address", "text")
+    port = _leaf[str]("port", "text")
+    trouble = _leaf[str]("trouble", "text")
+    counters = _container("counters", SflowCollectorCountersPath)
+
+
+SflowInterfaceCounters = TypedDict("SflowInterfaceCounters", {
+    "sample-pool": int,
+    "samples": int,
+    "drops": int,
+    "counter-samples": int,
+}, total=False)
+
+
+class SflowInterfaceCountersPath(Container[SflowInterfaceCounters]):
+    """Since it is sampled at this rate."""
+
+    sample_pool = _leaf[int]("sample-pool", "int64")
+    samples = _leaf[int]("samples", "int64")
+    drops = _leaf[int]("drops", "int64")
+    counter_samples = _leaf[int]("counter-samples", "int64")
+
+
+SflowInterface = TypedDict("SflowInterface", {
+    "name": str,
+    "sampling-rate": int,
+    "index": int,
+    "counters": SflowInterfaceCounters,
+}, total=False)
+
+
+class SflowInterfacePath(Container[SflowInterface]):
+    """Interfaces that are sampled. When there is none here: all. In state: those that are."""
+
+    name = _leaf[str]("name", "text")
+    sampling_rate = _leaf[int]("sampling-rate", "int")
+    index = _leaf[int]("index", "int")
+    counters = _container("counters", SflowInterfaceCountersPath)
+
+
+Sflow = TypedDict("Sflow", {
+    "collector": List[SflowCollector],
+    "agent-address": str,
+    "sub-agent": int,
+    "sampling-rate": int,
+    "polling-interval": int,
+    "header-bytes": int,
+    "datagram-size": int,
+    "interface": List[SflowInterface],
+}, total=False)
+
+
+class SflowPath(Container[Sflow]):
+    """One in so many packets that interfaces receive is told to the collectors with its first bytes, and
+    the interfaces' counters now and then. Without collectors nothing is sampled."""
+
+    collector = _entries[SflowCollectorPath, SflowCollector]("collector", SflowCollectorPath, "name")
+    agent_address = _leaf[str]("agent-address", "text")
+    sub_agent = _leaf[int]("sub-agent", "int")
+    sampling_rate = _leaf[int]("sampling-rate", "int")
+    polling_interval = _leaf[int]("polling-interval", "int")
+    header_bytes = _leaf[int]("header-bytes", "int")
+    datagram_size = _leaf[int]("datagram-size", "int")
+    interface = _entries[SflowInterfacePath, SflowInterface]("interface", SflowInterfacePath, "name")
+
+
 Data = TypedDict("Data", {
     "system": System,
     "acl": Acl,
@@ -3317,9 +3578,11 @@ Data = TypedDict("Data", {
     "nptv6": Nptv6,
     "router": List[Router],
     "commits": List[Commits],
+    "flow-export": FlowExport,
     "metrics": Metrics,
     "telemetry": Telemetry,
     "rest": Rest,
+    "sflow": Sflow,
 }, total=False)
 
 
@@ -3340,8 +3603,10 @@ class DataPath(Container[Data]):
     nptv6 = _container("nptv6", Nptv6Path, "millrace-nptv6")
     router = _entries[RouterPath, Router]("router", RouterPath, "name", "millrace-router")
     commits = _entries[CommitsPath, Commits]("commits", CommitsPath, "id", "millrace-commit")
+    flow_export = _container("flow-export", FlowExportPath, "millrace-flow-export")
     metrics = _container("metrics", MetricsPath, "millrace-metrics")
     telemetry = _container("telemetry", TelemetryPath, "millrace-telemetry")
     rest = _container("rest", RestPath, "millrace-rest")
+    sflow = _container("sflow", SflowPath, "millrace-sflow")
 
 config = DataPath()

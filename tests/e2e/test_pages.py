@@ -9,7 +9,8 @@ import pytest
 from lab import MILLRACE, run
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-PAGES = sorted(glob.glob(ROOT + "/nf/**/*.md", recursive=True)) + [ROOT + "/docs/telemetry.md"]
+PAGES = sorted(glob.glob(ROOT + "/nf/**/*.md", recursive=True)) + [
+    ROOT + "/docs/flow-export.md", ROOT + "/docs/telemetry.md"]
 
 
 def blocks(page):

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "model/json_int.h"
 #include "model/path_int.h"
 #include "model/yaml_int.h"
 
@@ -223,6 +224,8 @@ read_value(struct edit *e, const struct mr_edit *edit, struct mr_yaml **y,
 		return edit_no_memory(e);
 	if (rc)
 		return rc;
+	if (edit->value && word && !mr_utf8_valid(edit->value))
+		return edit_fail(e, -EINVAL, "the value is not UTF-8");
 	if (edit->value && word)
 		*root = scalar(*y, edit->value);
 	else if (!*root)
@@ -362,12 +365,15 @@ leave_choice(struct mr_config *config, const struct lyd_node *part, struct lyd_n
 static int
 put_in_place(struct edit *e, struct mr_config *config, const struct mr_edit *edit)
 {
-	struct lyd_node *node = mr_path_find(&e->path, e->path.count, config->tree), *first, *at;
+	struct lyd_node *node =
+	    e->path.count ? mr_path_find(&e->path, e->path.count, config->tree) : NULL;
+	struct lyd_node *first, *at;
 	struct mr_path *point;
 	struct mr_error error;
 	int rc;
 
-	if (!lysc_is_userordered(node->schema) || !e->path.step[e->path.count - 1].key_count)
+	if (!node || !lysc_is_userordered(node->schema) ||
+	    !e->path.step[e->path.count - 1].key_count)
 		return edit_fail(e, -EINVAL, "has no order that could be changed");
 	first = node;
 	while (first->prev->next && first->prev->schema == node->schema)

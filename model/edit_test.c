@@ -75,6 +75,7 @@ static const struct {
 	{ "interface/lan%", "" },
 	{ "interface/lan%4", "" },
 	{ "interface/lan%00", "" },
+	{ "interface/lan%FF", "" },
 	{ "system=x", "" },
 	{ "interface=a b", "" },
 };
@@ -234,6 +235,8 @@ static const struct {
 	{ "a bad value inside",
 	    { .op = MR_EDIT_MERGE, .path = "interface/lan1", .value = "{mut: 9}" }, -EINVAL,
 	    "interface/lan1: unknown key \"mut\"; did you mean \"mtu\"?" },
+	{ "no UTF-8", { .op = MR_EDIT_MERGE, .path = "table/b/by-name", .value = "a\xac" }, -EINVAL,
+	    "table/b/by-name: the value is not UTF-8" },
 	{ "no such place", { .op = MR_EDIT_MERGE, .path = "interface/lan1/mut", .value = "9" },
 	    -EINVAL,
 	    "interface/lan1/mut: there is no \"mut\" in interface; did you mean \"mtu\"?" },

@@ -30,6 +30,20 @@ mr_utf8_length(const char *text, size_t size)
 	return length;
 }
 
+bool
+mr_utf8_valid(const char *text)
+{
+	size_t left = strlen(text);
+	unsigned length;
+
+	for (; left; text += length, left -= length) {
+		length = mr_utf8_length(text, left);
+		if (!length)
+			return false;
+	}
+	return true;
+}
+
 size_t
 mr_json_quote(char *out, const char *text)
 {

@@ -24,5 +24,7 @@ void mr_json_print(FILE *, const char *text);
 /* Length in bytes of the well-formed UTF-8 sequence that begins here, 0 when there
  * is none (RFC 3629: nothing overlong, no surrogates). */
 unsigned mr_utf8_length(const char *text, size_t size);
+/* Whether all of a text is. */
+bool mr_utf8_valid(const char *text);
 
 #endif

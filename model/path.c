@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "kit/base/suggest.h"
+#include "model/json_int.h"
 
 #define WORD_MAX 1024
 
@@ -40,7 +41,8 @@ digit_of(char c)
 	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-/* Bytes of text that a path's piece stands for; -EINVAL for a % without two digits, or a null. */
+/* Bytes of text that a path's piece stands for; -EINVAL for a % without two digits, a null, or
+ * what is not UTF-8. */
 static int
 decode(const char *from, size_t length, char *to, size_t size)
 {
@@ -63,7 +65,7 @@ decode(const char *from, size_t length, char *to, size_t size)
 		to[used++] = c;
 	}
 	to[used] = '\0';
-	return 0;
+	return mr_utf8_valid(to) ? 0 : -EINVAL;
 }
 
 /* Whether a text is a value of that leaf; *canonical is libyang's copy of how YANG writes it. */
@@ -149,7 +151,7 @@ keys_behind_sign(struct mr_path *path, struct mr_path_step *step, const char *te
 			    step->schema->name, count);
 		if (decode(text, (size_t)(comma - text), word, sizeof(word)))
 			return mr_error_set(error, -EINVAL,
-			    "a key of %s has a %% without two digits, or is too long",
+			    "a key of %s has a %% without two digits, is not UTF-8, or too long",
 			    step->schema->name);
 		if (!take_key(path, step, leaves[i], word))
 			return bad_key(step->schema, leaves[i], word, error);
@@ -189,7 +191,8 @@ keys_as_words(struct mr_path *path, struct mr_path_step *step, const char **at,
 		}
 		if (!taken && !*first)
 			return mr_error_set(error, -EINVAL,
-			    "a key of %s has a %% without two digits, is empty, or too long",
+			    "a key of %s has a %% without two digits, is not UTF-8, empty, or too "
+			    "long",
 			    step->schema->name);
 		if (!taken)
 			return bad_key(step->schema, leaves[i], first, error);

@@ -67,31 +67,37 @@ needs_quotes(const char *s)
 	return false;
 }
 
-/* As JSON has it, but for what YAML takes as line breaks and byte order marks. */
+/* Whether YAML takes a character for a line break or a byte order mark, or refuses it. */
+static bool
+is_taken(const char *s, unsigned *code)
+{
+	const unsigned char *b = (const unsigned char *)s;
+
+	if (b[0] == 0xc2)
+		*code = b[1];
+	else if (b[0] == 0xe2 || b[0] == 0xef)
+		*code = (b[0] & 15u) << 12 | (b[1] & 63u) << 6 | (b[2] & 63u);
+	else
+		return false;
+	return *code < 0xa0 || *code == 0x2028 || *code == 0x2029 || *code == 0xfeff ||
+	    *code >= 0xfffe;
+}
+
+/* As JSON has it, but for those. */
 static void
 put_quoted(const char *s, FILE *file)
 {
-	static const struct {
-		const char *bytes, *escape;
-	} taken[] = {
-		{ "\xc2\x85", "\\u0085" },
-		{ "\xe2\x80\xa8", "\\u2028" },
-		{ "\xe2\x80\xa9", "\\u2029" },
-		{ "\xef\xbb\xbf", "\\ufeff" },
-	};
 	char *quoted = malloc(strlen(s) * MR_JSON_BYTE_MAX + 3);
-	size_t i = 0, k;
+	unsigned code;
+	size_t i = 0;
 
 	if (!quoted)
 		return;
 	quoted[mr_json_quote(quoted, s)] = '\0';
 	while (quoted[i]) {
-		for (k = 0; k < MR_ARRAY_COUNT(taken); k++)
-			if (!strncmp(quoted + i, taken[k].bytes, strlen(taken[k].bytes)))
-				break;
-		if (k < MR_ARRAY_COUNT(taken)) {
-			fputs(taken[k].escape, file);
-			i += strlen(taken[k].bytes);
+		if (is_taken(quoted + i, &code)) {
+			fprintf(file, "\\u%04x", code);
+			i += code < 0x800 ? 2 : 3;
 		} else {
 			fputc(quoted[i++], file);
 		}
@@ -408,6 +414,24 @@ block_inside(const struct lyd_node *parent, const struct mr_print *how, unsigned
 	}
 }
 
+/* Everything, in the order of the modules: the process and its interfaces first, as people write it;
+ * libyang has them by name. */
+static void
+block_all(const struct lyd_node *root, const struct mr_print *how, FILE *file)
+{
+	const struct mr_config *config =
+	    (const struct mr_config *)((const char *)root - offsetof(struct mr_config, root));
+	const struct lysc_node *schema = NULL;
+	const struct lyd_node *node;
+
+	while ((schema = mr_schema_next(config->model, NULL, schema)))
+		LY_LIST_FOR(mr_print_children(root), node)
+			if (node->schema == schema && mr_print_wants(node, how)) {
+				block_member(node, how, 0, file);
+				break;
+			}
+}
+
 void
 mr_print_yaml(const struct lyd_node *node, const struct mr_print *how, FILE *file)
 {
@@ -415,7 +439,10 @@ mr_print_yaml(const struct lyd_node *node, const struct mr_print *how, FILE *fil
 		fprintf(file, "%s\n", lyd_get_value(node));
 		return;
 	}
-	block_inside(node, how, 0, false, false, file);
+	if (node->schema)
+		block_inside(node, how, 0, false, false, file);
+	else
+		block_all(node, how, file);
 }
 
 char *

@@ -344,7 +344,8 @@ def test_only_one_process_keeps_commits_of_a_file(daemon):
                                daemon.path], stderr=subprocess.DEVNULL)
     try:
         words = [MILLRACE, "set", "--socket", socket, "interface/a/mtu", "1280"]
-        assert until(10, lambda: os.path.exists(socket))
+        assert until(10, lambda: run(MILLRACE, "history", "--socket", socket,
+                                     check=False).returncode == 0)
         done = subprocess.run(words, capture_output=True, text=True, check=False)
         assert done.returncode == 1 and "another millrace keeps its commits" in done.stderr
         subprocess.run(words + ["--forget"], capture_output=True, check=True)

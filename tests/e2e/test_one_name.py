@@ -323,6 +323,45 @@ def test_promtool_accepts_the_page(quiet):
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
+@pytest.mark.parametrize("content", ["config", "all"])
+def test_yanglint_accepts_the_data(quiet, tmp_path, content):
+    """What REST gives is, to another validator, data of the modules that are in the tree."""
+    if not shutil.which("yanglint"):
+        pytest.skip("needs yanglint (Debian's package libyang2-tools)")
+    status, _, body = quiet["plane"].get("/restconf/data?content=" + content,
+                                         {"Accept": "application/yang-data+json"})
+    assert status == 200, body[:300]
+    data = json.loads(body)
+    data = data.get("ietf-restconf:data", data)
+    # The modules that are the server's own, without those that tell of the server.
+    ours = {name: value for name, value in data.items() if name.startswith("millrace-")}
+    assert len(ours) > 8
+    file = tmp_path / "data.json"
+    file.write_text(json.dumps(ours))
+    modules = []
+    for top in ("model", "nf", "control"):
+        for path in glob.glob(os.path.join(SOURCE, top, "**", "*.yang"), recursive=True):
+            if "testing" in path:
+                continue
+            with open(path, encoding="utf-8") as source:
+                yang = source.read()
+            # Others look for a module in the file of its name.
+            modules.append(tmp_path / (re.search(r"module (\S+)", yang)[1] + ".yang"))
+            modules[-1].write_text(yang)
+
+    def validate():
+        return subprocess.run(
+            ["yanglint", "-p", tmp_path, "-t", "config" if content == "config" else "data", *modules, file],
+            text=True, timeout=60, capture_output=True, check=False)
+    done = validate()
+    assert (done.returncode, done.stderr) == (0, ""), done.stderr[:2000]
+    # It looks: what no module has is refused.
+    ours["millrace-system:system"]["no-such-leaf"] = 1
+    file.write_text(json.dumps(ours))
+    done = validate()
+    assert done.returncode and "no-such-leaf" in done.stderr
+
+
 def test_open_metrics_for_those_who_ask(quiet):
     parser = pytest.importorskip("prometheus_client.openmetrics.parser")
     status, head, page = quiet["plane"].get("/metrics", {

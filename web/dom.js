@@ -80,3 +80,6 @@ export function keyed(parent, items, keyOf, make, update) {
 		element.remove();
 	parent.keyed = now;
 }
+
+export const card = (name, content, more) => h("section", { class: "card", "aria-label": name },
+	h("header", {}, h("h2", {}, name), more), content);

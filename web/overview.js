@@ -1,16 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // What one wants to know first: is it well, how much goes through, and where the cycles go.
 
-import * as api from "./api.js";
 import { Chart, spark } from "./charts.js";
-import { h, keyed, put, text, toggle } from "./dom.js";
+import { card, h, keyed, put, text, toggle } from "./dom.js";
 import { bps, bytes, count, decimals, duration, nanoseconds, percent, pps, short } from "./format.js";
 import { icon } from "./icons.js";
+import { latencyCard } from "./latency.js";
 import { store } from "./store.js";
 
 export const title = "Overview";
-
-const SAMPLES = 64;
 
 function tile(label, colour, ring) {
 	const value = h("b", { class: "num" }), more = h("span", { class: "muted num" });
@@ -115,9 +113,6 @@ export function show(page) {
 	refresh();
 }
 
-export const card = (name, content, more) => h("section", { class: "card", "aria-label": name },
-	h("header", {}, h("h2", {}, name), more), content);
-
 function healthList(box, list) {
 	const shown = list.length ? list : [{ level: "good", text: "All is well", to: "" }];
 	keyed(box, shown.slice(0, 4), (x) => x.level + x.to, (x) => h("span", { class: "verdict " + x.level, role: "listitem" },
@@ -160,61 +155,3 @@ function shareList(box, list, colour, none) {
 		bar.style.width = Math.max(0.5, x.part * 100) + "%";
 	});
 }
-
-// How long packets take from when they were received to their last node: of a few that are traced
-// when somebody asks.
-function latencyCard(page) {
-	const result = h("div", { class: "latency" }, h("p", { class: "empty" }, "Traces " + SAMPLES + " packets, and shows how long they were in the graph."));
-	const button = h("button", { onclick: measure }, "Measure");
-	async function measure() {
-		const stop = new AbortController();
-		const end = setTimeout(() => stop.abort(), 5000);
-		page.signal.addEventListener("abort", () => stop.abort());
-		button.disabled = true;
-		const times = [];
-		try {
-			const response = await api.request("/trace?count=" + SAMPLES, { signal: stop.signal });
-			const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
-			for (let rest = ""; ;) {
-				const { done, value } = await reader.read();
-				if (done)
-					break;
-				const parts = (rest + value).split("\n");
-				rest = parts.pop();
-				for (const line of parts) {
-					const at = JSON.parse(line).ops.filter((o) => o["at-us"] !== undefined).map((o) => o["at-us"]);
-					if (at.length)
-						times.push(Math.max(...at));
-				}
-			}
-		} catch (error) {
-			if (error.name !== "AbortError")
-				put(result, h("p", { class: "empty" }, error.message));
-		}
-		clearTimeout(end);
-		button.disabled = false;
-		if (times.length)
-			put(result, histogram(times));
-		else if (!page.signal.aborted && stop.signal.aborted)
-			put(result, h("p", { class: "empty" }, "No packet came in five seconds."));
-	}
-	return card("Time in the graph", result, button);
-}
-
-function histogram(times) {
-	times.sort((a, b) => a - b);
-	const at = (q) => times[Math.min(times.length - 1, Math.floor(q * times.length))];
-	const most = at(0.98) * 1.05 || 1, bins = new Array(24).fill(0);
-	for (const t of times)
-		bins[Math.min(bins.length - 1, Math.floor(t / most * bins.length))]++;
-	const top = Math.max(...bins);
-	const bars = h("div", { class: "bins", role: "img", "aria-label": "Median " + decimals(at(0.5)) + " microseconds, 99 % below " + decimals(at(0.99)) },
-		bins.map((n) => {
-			const i = h("i");
-			i.style.height = n ? Math.max(4, n / top * 100) + "%" : "0";
-			return i;
-		}));
-	return [bars, h("div", { class: "scale muted num small" }, h("span", {}, "0"), h("span", {}, decimals(most, 0) + " µs")),
-		h("p", { class: "num small" }, h("b", {}, decimals(at(0.5)) + " µs"), " median, ", h("b", {}, decimals(at(0.99)) + " µs"), " at 99 %, of ", times.length, " packets, while traced.")];
-}
-

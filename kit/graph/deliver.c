@@ -30,6 +30,21 @@ record_final(struct mr_worker *w, uint16_t node, const uint32_t *packets, unsign
 	}
 }
 
+/* Whether the flight recorder has as many of this reason and vector as it keeps: counts them then. */
+mr_inline bool
+has_enough(struct flight *f, const struct mr_worker *w, const struct node_rt *rt, unsigned reason,
+    unsigned count)
+{
+	struct flight_group *g = &f->groups[rt->flight_groups[reason]];
+
+	if (g->vector != w->vectors || g->taken < MR_FLIGHT_PER_VECTOR || g->owner != rt ||
+	    g->reason != reason)
+		return false;
+	g->skipped += count;
+	mr_counter_add(&f->passed, count);
+	return true;
+}
+
 void
 mr_worker_drop(struct mr_worker *w, struct node_rt *rt, unsigned reason, const uint32_t *packets,
     unsigned count)
@@ -37,7 +52,7 @@ mr_worker_drop(struct mr_worker *w, struct node_rt *rt, unsigned reason, const u
 	if (mr_unlikely(reason >= rt->class->drop_count))
 		reason = 0;
 	mr_counter_add(&rt->drops[reason], count);
-	if (mr_likely(w->flight != NULL))
+	if (mr_likely(w->flight != NULL) && !has_enough(w->flight, w, rt, reason, count))
 		flight_drop(w, rt, reason, packets, count);
 	if (mr_unlikely(w->probes && (w->probes->points & MR_PROBE_DROP)))
 		mr_probe_capture(w->probes, w, MR_PROBE_DROP, rt->run.node, reason, packets, count);

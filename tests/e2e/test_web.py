@@ -191,6 +191,31 @@ def test_rates_are_those_of_the_counters(web):
     process.wait()
 
 
+def test_time_in_the_graph_is_measured_and_followed(web):
+    lab, page = opened(web)
+    process = lab.begin(1, "/usr/bin/python3", "-c", SENDER, "2500")
+
+    def button(name):
+        page.run("[...document.querySelectorAll('.card header button')].find(b => b.innerText === %s).click()"
+                 % json.dumps(name))
+    button("Measure")
+    assert until(8, lambda: "median" in page.run("document.querySelector('.latency').innerText"))
+    assert page.run("document.querySelector('.bins').getAttribute('aria-label')").startswith("Median ")
+    button("Follow")
+    rings = "['median', 'most'].map(n => { const r = millrace.store.ring('latency/' + n); return [r.length, r.max()]; })"
+    assert until(10, lambda: page.run(rings)[0][0] >= 4)
+    (count, median), (_, most) = page.run(rings)
+    assert 0 < median <= most < 1e6
+    assert " µs" in page.run("document.querySelector('.latency .legend').innerText")
+    page.picture(os.path.join(PICTURES, "latency-followed.png"))
+    button("Follow")
+    time.sleep(1.5)
+    stopped = page.run(rings)[0][0]
+    time.sleep(1.5)
+    assert page.run(rings)[0][0] == stopped >= count
+    process.wait()
+
+
 def test_graph_is_that_of_state_and_opens_nodes(web):
     lab, page = opened(web, "graph")
     send(lab, 50)

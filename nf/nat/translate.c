@@ -1,18 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
 /*
- * Which mapping a packet belongs to, which session of it, and making both.
+ * Which mapping a packet belongs to, and which session of it, which is made where it is missing. Mappings
+ * are made in make.c.
  *
  * Sessions are kept where something depends on who the remote end is: TCP's state, filtering. What
  * comes from a remote end that the inside never talked to, and may come in all the same, makes no
  * session: the inside's answer does, so that nobody outside can fill the table.
  */
 
-#include <string.h>
-
 #include "nf/nat/alg_int.h"
 #include "nf/nat/fresh_int.h"
-#include "nf/nat/journal_int.h"
 #include "nf/nat/translate_int.h"
 
 /* -- names -------------------------------------------------------------------------------- */
@@ -36,8 +34,8 @@ nat_name_of(const struct nat_instance *n, const struct nat_packet *k, struct nat
 }
 
 /* An ALG knows its sessions by their remote ends. */
-static bool
-is_tracked(const struct nat_instance *n, uint8_t proto, be16_t remote_port)
+bool
+nat_is_tracked(const struct nat_instance *n, uint8_t proto, be16_t remote_port)
 {
 	return proto == MR_IP_PROTO_TCP || n->filtering != NAT_ENDPOINT_INDEPENDENT ||
 	    nat_alg_of(n, proto, remote_port);
@@ -310,8 +308,8 @@ outward_session(const struct nat_pass *s, const struct nat_instance *n, const st
 
 /* -- outward ------------------------------------------------------------------------------ */
 
-static uint32_t
-follow(const struct nat_pass *s, const struct nat_instance *n, const struct nat_packet *k,
+uint32_t
+nat_follow(const struct nat_pass *s, const struct nat_instance *n, const struct nat_packet *k,
     uint32_t number, uint32_t word, struct nat_found *f)
 {
 	struct nat_entry *e = &s->table->entries[number];
@@ -330,7 +328,7 @@ follow(const struct nat_pass *s, const struct nat_instance *n, const struct nat_
 	if (mr_unlikely(word & NAT_SHARED))
 		return nat_advance(s, k, number, word, true, true, f) ? NAT_DONE
 								      : NAT_DROP_NO_MAPPING;
-	if (is_tracked(n, k->proto, k->dport))
+	if (nat_is_tracked(n, k->proto, k->dport))
 		return outward_session(s, n, k, number, word, f);
 	f->number = number;
 	f->word = word;
@@ -338,180 +336,6 @@ follow(const struct nat_pass *s, const struct nat_instance *n, const struct nat_
 	if (!s->dry)
 		nat_touch(e, s->run->seconds);
 	return NAT_DONE;
-}
-
-uint32_t
-nat_taken(enum nat_take rc)
-{
-	switch (rc) {
-	case NAT_TAKEN:
-		return NAT_DONE;
-	case NAT_NO_BLOCK:
-		return NAT_DROP_NO_BLOCK;
-	case NAT_LIMIT:
-		return NAT_DROP_LIMIT;
-	case NAT_RATE:
-		return NAT_DROP_RATE;
-	case NAT_NO_SUBSCRIBER:
-		return NAT_DROP_NO_SUBSCRIBER;
-	default:
-		return NAT_DROP_NO_PORT;
-	}
-}
-
-/* A port for it. The host's own packets keep theirs where nobody has it. */
-static uint32_t
-take_port(const struct nat_pass *s, const struct nat_instance *n, const struct nat_packet *k,
-    uint32_t number, struct nat_outside *o, uint32_t *flags)
-{
-	enum nat_proto proto = nat_pool_proto(k->proto);
-	bool self = nat_is_own(n, k->src);
-	uint8_t inside[16] = { 0 };
-	enum nat_take rc;
-
-	if (!n->pool)
-		return NAT_DROP_NO_PORT;
-	*flags = NAT_PORT | (self ? NAT_SELF : 0);
-	*o = k->want.port ? k->want : (struct nat_outside){ k->src, k->sport, 0 };
-	if ((self || k->want.port) &&
-	    nat_pool_try_reserve(n->pool, o->address, proto, o->port, number) == 0) {
-		*flags |= NAT_RESERVED;
-		return NAT_DONE;
-	}
-	if (k->want.port)
-		return NAT_DROP_NO_PORT;
-	memcpy(inside, &k->src, 4);
-	rc = nat_pool_take(n->pool, s->run->worker, inside, false, proto, k->sport, number,
-	    s->run->seconds, o);
-	return nat_taken(rc);
-}
-
-static void
-give_port(const struct nat_pass *s, const struct nat_instance *n, const struct nat_packet *k,
-    uint32_t number, const struct nat_outside *o, uint32_t flags)
-{
-	enum nat_proto proto = nat_pool_proto(k->proto);
-
-	if (flags & NAT_RESERVED)
-		nat_pool_unreserve(n->pool, o->address, proto, o->port);
-	else
-		nat_pool_give(n->pool, s->run->worker, o, proto, number, s->run->seconds);
-}
-
-/* No port is free: it has that of another mapping, for its own remote end. */
-static uint32_t
-overload(const struct nat_pass *s, const struct nat_instance *n, const struct nat_packet *k,
-    const struct nat_name *name, uint64_t hash, uint32_t number, struct nat_found *f)
-{
-	struct nat_entry *e = &s->table->entries[number];
-	uint32_t word, got;
-
-	nat_begin_session(e, k, nat_session_of(n, k->dst, k->dport, k->proto), s->run->seconds);
-	got = nat_share(s, n, k, name, hash, number, &word);
-	if (got != number)
-		nat_put(s->table, s->run->worker, number);
-	return got ? follow(s, n, k, got, word, f) : NAT_DROP_NO_PORT;
-}
-
-/* An explanation: what would be made. */
-static uint32_t
-look(const struct nat_pass *s, const struct nat_instance *n, const struct nat_packet *k,
-    bool tracked, struct nat_found *f)
-{
-	enum nat_proto proto = nat_pool_proto(k->proto);
-	struct nat_outside o = { k->src, k->sport, 0 };
-	uint8_t inside[16] = { 0 };
-	enum nat_take rc = NAT_TAKEN;
-
-	if (!n->pool)
-		return NAT_DROP_NO_PORT;
-	memcpy(inside, &k->src, 4);
-	if (!nat_is_own(n, k->src))
-		rc = nat_pool_look(n->pool, s->run->stands_for, inside, false, proto, k->sport,
-		    s->run->seconds, &o);
-	/* Whose port it would share is decided by lot. */
-	if (rc == NAT_NO_PORT && n->overload && !nat_alg_of(n, k->proto, k->dport)) {
-		*f = (struct nat_found){ .address = k->src };
-		return NAT_DONE;
-	}
-	if (rc != NAT_TAKEN)
-		return nat_taken(rc);
-	if (tracked && !nat_pool_session_fits(n->pool, o.subscriber))
-		return NAT_DROP_LIMIT;
-	*f = (struct nat_found){ .address = o.address, .port = o.port, .ports = o.port != 0 };
-	return NAT_DONE;
-}
-
-static uint32_t
-make(const struct nat_pass *s, const struct nat_instance *n, const struct nat_packet *k,
-    const struct nat_name *name, uint64_t hash, struct nat_found *f)
-{
-	struct nat_table *t = s->table;
-	bool tracked = is_tracked(n, k->proto, k->dport);
-	struct nat_outside o;
-	struct nat_entry *e;
-	uint32_t number, got, flags, word, rc;
-
-	/* A reset begins nothing (RFC 7857, 7). */
-	if (k->tcp & MR_TCP_RST)
-		return NAT_DROP_NO_MAPPING;
-	*f = (struct nat_found){ .address = k->src };
-	if (s->dry)
-		return look(s, n, k, tracked, f);
-	if (nat_fresh_has(s->fresh, k)) {
-		rc = nat_fresh_use(s->fresh, k, &number, &o);
-		flags = NAT_PORT;
-		if (rc == NAT_DONE)
-			nat_pool_own(n->pool, &o, nat_pool_proto(k->proto), number);
-	} else {
-		number = nat_take(t, s->run->worker);
-		if (!number)
-			return NAT_DROP_FULL;
-		rc = take_port(s, n, k, number, &o, &flags);
-	}
-	if (rc == NAT_DONE && tracked &&
-	    !nat_pool_session_begin(n->pool, s->run->worker, o.subscriber)) {
-		give_port(s, n, k, number, &o, flags);
-		rc = NAT_DROP_LIMIT;
-	}
-	if (mr_unlikely(rc == NAT_DROP_NO_PORT && n->overload && n->pool && !k->want.port &&
-		!nat_alg_of(n, k->proto, k->dport)))
-		return overload(s, n, k, name, hash, number, f);
-	if (rc != NAT_DONE) {
-		nat_put(t, s->run->worker, number);
-		return rc;
-	}
-	e = &t->entries[number];
-	nat_begin_session(e, k, nat_session_of(n, k->dst, k->dport, k->proto), s->run->seconds);
-	atomic_store_explicit(&e->outside, NAT_END(o.address, o.port), memory_order_relaxed);
-	atomic_store_explicit(&e->subscriber, o.subscriber, memory_order_relaxed);
-	atomic_store_explicit(&e->pool, n->epoch, memory_order_relaxed);
-	atomic_store_explicit(&e->children, 0, memory_order_relaxed);
-	atomic_store_explicit(&e->created, s->run->seconds, memory_order_relaxed);
-	flags |= (tracked ? NAT_SESSION : 0) | (n->logged ? NAT_LOGGED : 0);
-	flags |= nat_alg_of(n, k->proto, k->dport) ? NAT_ALG : 0;
-	got = nat_add(t, s->run->worker, number, name, hash, flags, s->run->seconds, &word);
-	if (mr_likely(got == number)) {
-		mr_node_count(s->run, NAT_MADE_COUNTER, 1);
-		if (mr_unlikely(flags & NAT_LOGGED))
-			nat_journal_mapping(t->journal, NAT_LOG_MAPPING_BEGUN, e, NULL,
-			    s->run->seconds);
-		*f = (struct nat_found){ .address = o.address,
-			.port = o.port,
-			.ports = true,
-			.mapping = number,
-			.number = number,
-			.word = word,
-			.refresh = true,
-			.open = k->proto != MR_IP_PROTO_TCP && !(flags & NAT_ALG) };
-		return NAT_DONE;
-	}
-	if (tracked)
-		nat_pool_session_end(n->pool, o.subscriber);
-	give_port(s, n, k, number, &o, flags);
-	nat_put(t, s->run->worker, number);
-	/* Another worker was faster. */
-	return got ? follow(s, n, k, got, word, f) : NAT_DROP_FULL;
 }
 
 uint32_t
@@ -534,11 +358,11 @@ nat_outward(const struct nat_pass *s, const struct nat_instance *n, const struct
 	hash = k->hash ? k->hash : nat_hash(s->table, &name);
 	/* It was not there a moment ago; who adds looks again. */
 	if (nat_fresh_has(s->fresh, k))
-		return make(s, n, k, &name, hash, f);
+		return nat_make(s, n, k, &name, hash, f);
 	number = nat_find_mapping(s, n, &name, hash, &word);
 	if (mr_likely(number))
-		return follow(s, n, k, number, word, f);
-	return make(s, n, k, &name, hash, f);
+		return nat_follow(s, n, k, number, word, f);
+	return nat_make(s, n, k, &name, hash, f);
 }
 
 /* -- inward ------------------------------------------------------------------------------ */
@@ -628,7 +452,7 @@ nat_inward(const struct nat_pass *s, const struct nat_instance *n, const struct 
 		nat_alg_static(s, n, k, false, f);
 		return NAT_DONE;
 	}
-	if (!is_tracked(n, k->proto, k->sport)) {
+	if (!nat_is_tracked(n, k->proto, k->sport)) {
 		f->number = number;
 		f->word = word;
 		f->refresh = refresh;

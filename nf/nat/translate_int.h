@@ -8,6 +8,14 @@
 
 /* What becomes of a packet whose port was, or was not, taken: NAT_DONE, or an enum nat_drop. */
 uint32_t nat_taken(enum nat_take);
+/* Makes the mapping of a packet from inside: NAT_DONE, or an enum nat_drop. */
+uint32_t nat_make(const struct nat_pass *, const struct nat_instance *, const struct nat_packet *,
+    const struct nat_name *, uint64_t hash, struct nat_found *);
+/* A packet from inside of the mapping in this line; likewise. */
+uint32_t nat_follow(const struct nat_pass *, const struct nat_instance *, const struct nat_packet *,
+    uint32_t number, uint32_t word, struct nat_found *);
+/* Whether sessions are kept: where something depends on who the remote end is. */
+bool nat_is_tracked(const struct nat_instance *, uint8_t proto, be16_t remote_port);
 /* What of a remote end the name of a mapping has. */
 uint64_t nat_scope_of(const struct nat_instance *, be32_t remote, be16_t port, uint8_t proto);
 /* A packet of the session in this line. False: it is gone. */

@@ -88,12 +88,13 @@ sum_of(const struct mr_parsed *r)
 static void
 count(struct work *w, unsigned i, uint32_t counter)
 {
-	struct flow_counters *c = &w->rules->counters[w->run->worker][counter];
 	const struct mr_packet *p = packet_at(w, i);
+	struct flow_counters *c;
 
 	mr_record_tally(w->rec, p, counter);
-	if (mr_record_is_dry(w->rec))
+	if (mr_record_is_dry(w->rec)) /* that of an explanation is no worker */
 		return;
+	c = &w->rules->counters[w->run->worker][counter];
 	mr_counter_add(&c->packets, 1);
 	mr_counter_add(&c->bytes, p->total);
 }

@@ -495,6 +495,7 @@ mr_fib4_create(struct mr_fib4 **out, const struct mr_fib4_config *config, struct
 	c->chunk_used[0] = 1;
 	c->chunk_count = c->shared_count = 1;
 	c->chunk_high = c->chunk_touched = 1;
+	c->grace = 1;
 	c->chunks[0].refs = 65536 + 1;
 	c->pinned = true;
 	*out = fib;

@@ -22,6 +22,13 @@
 #define GIVE_BACK (512u << 10)
 
 static void
+synchronize(struct mr_fib4_control *c)
+{
+	mr_rcu_synchronize();
+	c->grace++;
+}
+
+static void
 chunk_fill(struct mr_fib4 *fib, unsigned chunk, uint32_t value)
 {
 	struct mr_fib4_wide *wide = fib4_wide_of(fib, chunk);
@@ -63,6 +70,7 @@ chunk_take(struct mr_fib4_control *c)
 		c->chunk_high = MR_MAX(c->chunk_high, n + 1);
 		c->chunk_touched = MR_MAX(c->chunk_touched, c->chunk_high);
 		c->chunks[n].value = FIB4_PRIVATE;
+		c->chunks[n].left = 0;
 		c->chunk_count++;
 		return (int)n;
 	}
@@ -109,7 +117,7 @@ mr_fib4_flush(struct mr_fib4 *fib)
 
 	if (!c->retired_count)
 		return;
-	mr_rcu_synchronize();
+	synchronize(c);
 	for (unsigned i = 0; i < c->retired_count; i++) {
 		if (c->retired[i] & MR_FIB4_DEEP)
 			fib4_line_release(fib, c->retired[i]);
@@ -153,8 +161,10 @@ chunk_move(struct mr_fib4 *fib, unsigned slot, unsigned old, unsigned chunk)
 	c->chunks[chunk].refs++;
 	/* Release: pairs with the acquire in mr_fib4_locate. */
 	atomic_store_explicit(&fib->root[slot], (uint16_t)chunk, memory_order_release);
-	if (--c->chunks[old].refs)
+	if (--c->chunks[old].refs) {
+		c->chunks[old].left = c->grace;
 		return;
+	}
 	if (c->chunks[old].value != FIB4_PRIVATE)
 		chunk_unshare(c, old);
 	retire(fib, old);
@@ -188,7 +198,7 @@ chunk_new(struct mr_fib4 *fib)
 	if (c->chunks[0].refs)
 		return -1;
 	chunk_unshare(c, 0);
-	mr_rcu_synchronize();
+	synchronize(c);
 	return 0;
 }
 
@@ -201,8 +211,12 @@ fib4_chunk_own(struct mr_fib4 *fib, unsigned slot, uint32_t base)
 
 	if (c->chunks[old].value == FIB4_PRIVATE)
 		return;
-	n = c->chunks[old].refs == 1 ? -1 : chunk_new(fib);
+	/* In place only where no worker may still look another slot's addresses up in it, having come
+	 * by that slot before it left. */
+	n = c->chunks[old].refs == 1 && c->chunks[old].left != c->grace ? -1 : chunk_new(fib);
 	if (n < 0) {
+		if (c->chunks[old].left == c->grace)
+			synchronize(c);
 		chunk_unshare(c, old);
 		chunk_fill(fib, old, base);
 		return;

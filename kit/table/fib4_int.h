@@ -36,6 +36,7 @@ struct fib4_node {
 struct fib4_chunk_info {
 	uint32_t refs;  /* entries of the root; 0: free, or retired */
 	uint32_t value; /* of a shared chunk; FIB4_PRIVATE */
+	uint32_t left;  /* the grace period before which a slot last left it to others; 0: never */
 };
 
 struct mr_fib4_control {
@@ -63,6 +64,7 @@ struct mr_fib4_control {
 
 	uint32_t retired[FIB4_RETIRED_MAX]; /* chunks, and lines with MR_FIB4_DEEP */
 	uint32_t retired_count;
+	uint32_t grace; /* the grace period to come: from 1 */
 
 	uint32_t prefixes[33];
 	uint32_t total;

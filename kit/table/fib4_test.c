@@ -373,6 +373,29 @@ all_chunks_taken(void **state)
 	mr_fib4_destroy(fib);
 }
 
+/* A worker between locate and value, while the slot that it came by leaves a chunk and the one that
+ * is left has it for itself. */
+static void
+chunks_wait_for_who_is_in_them(void **state)
+{
+	const struct mr_fib4_config config = { .portable = true };
+	const uint32_t address = 0x0a000505;
+	struct mr_error error = { 0 };
+	struct mr_fib4 *fib;
+	uint32_t at;
+
+	assert_int_equal(mr_fib4_create(&fib, &config, &error), 0);
+	assert_int_equal(mr_fib4_set(fib, 0x0a000000, 15, 7), 0);
+	at = mr_fib4_locate(fib, address);
+	assert_int_equal(mr_fib4_set(fib, 0x0a000000, 16, 8), 0);
+	assert_int_equal(mr_fib4_set(fib, 0x0a010500, 24, 9), 0);
+	assert_int_equal(mr_fib4_value(fib, address, at), 7);
+	assert_int_equal(mr_fib4_find(fib, address), 8);
+	assert_int_equal(mr_fib4_find(fib, 0x0a010505), 9);
+	assert_int_equal(mr_fib4_find(fib, 0x0a010605), 7);
+	mr_fib4_destroy(fib);
+}
+
 int
 main(void)
 {
@@ -384,6 +407,7 @@ main(void)
 		cmocka_unit_test(walk_while_changing),
 		cmocka_unit_test(small_table_is_small),
 		cmocka_unit_test(all_chunks_taken),
+		cmocka_unit_test(chunks_wait_for_who_is_in_them),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

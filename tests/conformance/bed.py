@@ -178,10 +178,13 @@ class Wire:
 
 
 class Bed:
+    made = 0
+
     def __init__(self, ports=PORTS, tree=None):
         """`tree`: what to run instead of the tables' router; without a host."""
         self.ports, self.tree = ports, tree
-        self.prefix = "mrc%d" % os.getpid()
+        Bed.made += 1 # routers and translators each have one, at the same time
+        self.prefix = "mrc%d.%d" % (os.getpid(), Bed.made)
         self.folder = tempfile.TemporaryDirectory(prefix="millrace-")
         self.socket = os.path.join(self.folder.name, "socket")
         self.log = os.path.join(self.folder.name, "log")

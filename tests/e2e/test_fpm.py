@@ -84,10 +84,10 @@ def test_zebra(lab):
         frr.vtysh("configure terminal", groups)
         assert until(20, lambda: fpm(lab).get("state") == "connected" and fpm(lab)["stale"] == 0), fpm(lab)
         frr.vtysh("configure terminal", "no ip route 10.77.0.0/16 10.9.2.2")
-        assert until(5, lambda: fpm(lab)["imported"] == 3), fpm(lab)
+        assert until(20, lambda: fpm(lab)["imported"] == 3), fpm(lab)
         assert lab.pings(1, "10.77.0.1") == 0
         frr.vtysh("configure terminal", "ip route 10.77.0.0/16 10.9.2.2")
-        assert until(5, lambda: fpm(lab)["imported"] == 4), fpm(lab)
+        assert until(20, lambda: fpm(lab)["imported"] == 4), fpm(lab)
         assert lab.pings(1, "10.77.0.1") == 3
     shown = fpm(lab)
     assert "error" not in shown and shown["foreign"] == 0, shown
@@ -107,7 +107,7 @@ def test_zebra_dies_three_times(lab):
     for round_ in range(3):
         for name in ("zebra", "staticd"):
             frr.kill(name)
-        assert until(5, lambda: fpm(lab)["state"] == "listening"), fpm(lab)
+        assert until(20, lambda: fpm(lab)["state"] == "listening"), fpm(lab)
         assert fpm(lab)["stale"] == fpm(lab)["imported"] == 4 + round_
         frr.start("zebra")
         frr.start("staticd")
@@ -146,9 +146,9 @@ def test_peers_that_misbehave(lab):
     start(lab)
     peer = dial(lab)
     peer.sendall(b"".join(route4(n, bytes([10, 200, n, 0])) for n in range(100)))
-    assert until(5, lambda: fpm(lab)["imported"] == 100)
+    assert until(20, lambda: fpm(lab)["imported"] == 100)
     peer.sendall(b"\x02\x01\x00\x04")
-    assert until(5, lambda: fpm(lab)["state"] == "listening")
+    assert until(20, lambda: fpm(lab)["state"] == "listening")
     assert peer.recv(1) == b""
     shown = fpm(lab)
     assert shown["imported"] == shown["stale"] == 100
@@ -157,12 +157,12 @@ def test_peers_that_misbehave(lab):
     peer = dial(lab)
     peer.sendall(route4(1, bytes([10, 201, 0, 0]))[:-3])
     peer.close()
-    assert until(5, lambda: fpm(lab)["connections"]["hung-up"] == 1), fpm(lab)
+    assert until(20, lambda: fpm(lab)["connections"]["hung-up"] == 1), fpm(lab)
     first, second = dial(lab), dial(lab)
-    assert until(5, lambda: fpm(lab)["connections"]["replaced"] == 1), fpm(lab)
+    assert until(20, lambda: fpm(lab)["connections"]["replaced"] == 1), fpm(lab)
     assert first.recv(1) == b""
     second.sendall(route4(1, bytes([10, 202, 0, 0])))
-    assert until(5, lambda: fpm(lab)["imported"] == 101), fpm(lab)
+    assert until(20, lambda: fpm(lab)["imported"] == 101), fpm(lab)
     assert lab.ping4(1, 2) == 3
 
 

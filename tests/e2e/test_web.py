@@ -196,8 +196,9 @@ def test_time_in_the_graph_is_measured_and_followed(web):
     process = lab.begin(1, "/usr/bin/python3", "-c", SENDER, "2500")
 
     def button(name):
-        page.run("[...document.querySelectorAll('.card header button')].find(b => b.innerText === %s).click()"
-                 % json.dumps(name))
+        found = "[...document.querySelectorAll('.card header button')].find(b => b.innerText === %s)" % json.dumps(name)
+        page.until("!!" + found)
+        page.run(found + ".click()")
     button("Measure")
     assert until(8, lambda: "median" in page.run("document.querySelector('.latency').innerText"))
     assert page.run("document.querySelector('.bins').getAttribute('aria-label')").startswith("Median ")
@@ -213,6 +214,7 @@ def test_time_in_the_graph_is_measured_and_followed(web):
     stopped = page.run(rings)[0][0]
     time.sleep(1.5)
     assert page.run(rings)[0][0] == stopped >= count
+    process.terminate() # its port is the next one's
     process.wait()
 
 

@@ -226,6 +226,25 @@ check_overloading(struct mr_report *report, const struct mr_config *config,
 		    "one");
 }
 
+/* Who asks is asked at an address of the inside's. */
+static void
+check_pcp(struct mr_report *report, const struct mr_config *config, const struct mr_conf *conf)
+{
+	const struct mr_conf *pcp = mr_conf_child(conf, "pcp"), *on = mr_conf_child(pcp, "enabled");
+
+	if (!mr_conf_bool(pcp, "enabled", false))
+		return;
+	if (!mr_conf_child(conf, "inside"))
+		mr_report_at(report, config, on,
+		    "nobody can ask for mappings without \"inside\": where they are asked for");
+	else if (is_in_a_wire(config, conf))
+		mr_report_at(report, config, on,
+		    "a translator in a wire has no address that could be asked");
+	if (mr_conf_uint(pcp, "lifetime-min", 120) > mr_conf_uint(pcp, "lifetime-max", 86400))
+		mr_report_at(report, config, mr_conf_child(pcp, "lifetime-min"),
+		    "more than lifetime-max");
+}
+
 static void
 check_instance(struct mr_report *report, const struct mr_config *config, const struct mr_conf *conf)
 {
@@ -247,6 +266,7 @@ check_instance(struct mr_report *report, const struct mr_config *config, const s
 	free(pool.at);
 	check_places(report, config, conf);
 	check_overloading(report, config, conf);
+	check_pcp(report, config, conf);
 	mr_conf_each(at, conf, "alg")
 		if (!nat_conf_alg(mr_conf_value(at)))
 			mr_report_at(report, config, at, "there is no ALG for \"%s\"",

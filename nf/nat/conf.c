@@ -235,6 +235,7 @@ read_instance(struct nat_conf_instance *out, const struct mr_config *config,
     const struct mr_conf *conf)
 {
 	const struct mr_conf *times = mr_conf_child(conf, "timeouts");
+	const struct mr_conf *pcp = mr_conf_child(conf, "pcp");
 	int rc;
 
 	snprintf(out->name, sizeof(out->name), "%s", mr_conf_key(conf));
@@ -264,6 +265,10 @@ read_instance(struct nat_conf_instance *out, const struct mr_config *config,
 		    (uint32_t)mr_conf_uint(times, timeouts[i].leaf, timeouts[i].seconds);
 	nat_conf_pool(&out->ports, conf);
 	out->overload = mr_conf_bool(conf, "port-overloading", false);
+	out->pcp = mr_conf_bool(pcp, "enabled", false);
+	out->nat_pmp = mr_conf_bool(pcp, "nat-pmp", true);
+	out->lease_min = (uint32_t)mr_conf_uint(pcp, "lifetime-min", 120);
+	out->lease_max = (uint32_t)mr_conf_uint(pcp, "lifetime-max", 86400);
 	out->logged = mr_conf_bool(conf, "log-mappings", false);
 	return 0;
 }

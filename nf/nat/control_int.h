@@ -45,9 +45,11 @@ struct nat_conf_instance {
 	uint32_t timeouts[NAT_TIME_COUNT];
 	bool inbound_refresh;
 	uint32_t hold_syn;
-	struct nat_pool_config ports; /* all but ranges and workers */
-	const struct nat_alg **algs;  /* ends with null */
-	bool logged, overload;        /* each mapping; ports are shared */
+	struct nat_pool_config ports;  /* all but ranges and workers */
+	const struct nat_alg **algs;   /* ends with null */
+	bool logged, overload;         /* each mapping; ports are shared */
+	bool pcp, nat_pmp;             /* inside hosts may ask for mappings */
+	uint32_t lease_min, lease_max; /* seconds */
 	struct nat_conf_static *statics;
 	struct nat_conf_forward *forwards;
 	unsigned static_count, forward_count;
@@ -110,12 +112,14 @@ struct mr_nat {
 	struct nat_pool *old[NAT_INSTANCES_MAX + 1]; /* to be taken down */
 	be32_t own[NAT_INSTANCES_MAX + 1][NAT_OWN_MAX];
 	unsigned own_count[NAT_INSTANCES_MAX + 1];
+	be32_t home[NAT_INSTANCES_MAX + 1][NAT_OWN_MAX]; /* inside, of those with PCP */
+	unsigned home_count[NAT_INSTANCES_MAX + 1];
 	struct nat_view *retired;
 	bool settle; /* what the configuration maps is to be put in place again */
 };
 
 /* view.c: what workers see, made of the configuration and of the addresses that there are. */
-/* Whether the outside interfaces' addresses are others than the view's; takes them over. */
+/* Whether the interfaces' addresses are others than the view's; takes them over. */
 bool nat_view_addresses(struct mr_nat *);
 /* Publishes a view of the configuration, and pools where they have to be others; what was before
  * goes to `retired` and `old`. */

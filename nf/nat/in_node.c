@@ -11,6 +11,7 @@
 #include "nf/nat/alg_int.h"
 #include "nf/nat/held_int.h"
 #include "nf/nat/pass_int.h"
+#include "nf/nat/pcp/pcp_int.h"
 
 #define ARP_SIZE 28u
 
@@ -177,8 +178,11 @@ static mr_verdict_t
 in_one(const struct nat_pass *s, const struct nat_instance *n, uint32_t packet, struct mr_packet *p,
     struct nat_packet *k, bool outside)
 {
-	if (!n)
-		return nat_pass_on(s, p);
+	if (!n) {
+		n = nat_pcp_asked(s, k);
+		return mr_unlikely(n != NULL) ? nat_pcp_serve(s, n, packet, p, k)
+					      : nat_pass_on(s, p);
+	}
 	switch (k->what) {
 	case NAT_FLOW:
 	case NAT_PROTOCOL:

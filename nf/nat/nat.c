@@ -15,6 +15,7 @@
 
 #include "kit/graph/graph.h"
 #include "nf/nat/control_int.h"
+#include "nf/nat/pcp/pcp_int.h"
 #include "nf/router/router.h"
 
 #define SWEEP_SECONDS 8u /* all lines are looked at in this time */
@@ -266,6 +267,7 @@ tick(void *state, uint32_t seconds)
 		return;
 	t = nat->core->table;
 	nat_watch_tick(nat, &nat->watch, seconds);
+	nat_lease_forget(nat->core, seconds);
 	learn_macs(nat);
 	if (nat_view_addresses(nat)) {
 		publish(nat);

@@ -79,7 +79,13 @@ open_bed(struct bed *b)
 		.hold_syn = 6,
 		.own = { mr_be32(0xcb007109) },
 		.own_count = 1,
-		.inside = { 2 } };
+		.inside = { 2 },
+		.pcp = true,
+		.nat_pmp = true,
+		.lease_min = 1,
+		.lease_max = 1000,
+		.home = { mr_be32(0x0a000001) },
+		.home_count = 1 };
 	b->view.count = 1;
 	b->view.instances = &b->instance;
 	b->view.ports[0] =

@@ -14,6 +14,7 @@
 
 #define NAT_EACH 64u /* instances at one interface with its VLANs, on one side */
 #define NAT_OWN_MAX 64u
+#define NAT_FORGET_MAX 64u
 
 /* What mappings hold for, and who may answer (RFC 4787, 4.1 and 5). */
 enum nat_behavior { NAT_ENDPOINT_INDEPENDENT, NAT_ADDRESS_DEPENDENT, NAT_PORT_DEPENDENT };
@@ -37,9 +38,13 @@ struct nat_instance {
 	unsigned source_count, exclude_count, service_count;
 	be32_t own[NAT_OWN_MAX]; /* addresses of the outside interfaces */
 	unsigned own_count;
-	struct nat_pool *pool;       /* null: the outside interfaces have no address yet */
-	uint16_t epoch;              /* of the pool: which one of this instance it is */
-	const struct nat_alg **algs; /* those that are on, ends with null; may be null */
+	struct nat_pool *pool;         /* null: the outside interfaces have no address yet */
+	uint16_t epoch;                /* of the pool: which one of this instance it is */
+	const struct nat_alg **algs;   /* those that are on, ends with null; may be null */
+	bool pcp, nat_pmp;             /* inside hosts may ask for mappings (nf/nat/pcp) */
+	uint32_t lease_min, lease_max; /* seconds */
+	be32_t home[NAT_OWN_MAX];      /* addresses of the inside interfaces */
+	unsigned home_count;
 };
 
 /* What one interface has to do with translators: their places in the view, and of which VLANs. */
@@ -70,6 +75,8 @@ struct nat_core {
 	struct ct_fragments **fragments;       /* [workers] */
 	struct nat_held **held;                /* [workers], held_int.h */
 	struct mr_generation settings;         /* changes with whatever is configured */
+	/* NAT_INSIDE of hosts that gave up all leases of a protocol, port 0; 0: a free place. */
+	_Atomic uint64_t forget[NAT_FORGET_MAX];
 };
 
 int nat_core_create(struct nat_core **out, uint32_t max, uint32_t workers, struct mr_error *);
@@ -111,6 +118,7 @@ struct nat_self {
 	    "a SYN that nobody asked for; it was kept a while in case the inside would do the " \
 	    "same") \
 	X(ALG, "nat-alg", "its payload speaks of addresses, and could not be changed") \
+	X(PCP, "nat-pcp", "to the translator's PCP port, but no request that can be answered") \
 	X(EXPLAINED, "nat-explained", "an explanation: it would wait")
 #define NAT_COUNTERS(X) \
 	X(OUT, "outward", "packets whose source became an outside address") \
@@ -122,6 +130,7 @@ struct nat_self {
 	X(PIECES, "fragments", "fragments other than the first of their packet") \
 	X(WAITED, "fragments-waited", "of these: had to wait for the first") \
 	X(HELD, "syn-held", "SYNs that nobody asked for, kept a while (RFC 5382, REQ-4)") \
+	X(PCP, "pcp-answered", "requests for mappings that were answered (PCP, NAT-PMP)") \
 	X(ARP, "arp-answered", "ARP requests for addresses of the pool that were answered")
 
 /* clang-format off */

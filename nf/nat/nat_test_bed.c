@@ -496,8 +496,10 @@ bed_later(struct bed *b, uint32_t seconds)
 {
 	struct nat_table *t = b->nat->core->table;
 
-	for (uint32_t i = 1; i <= t->top; i++)
+	for (uint32_t i = 1; i <= t->top; i++) {
 		t->entries[i].seen -= seconds;
+		t->leases[i].until -= seconds;
+	}
 }
 
 void

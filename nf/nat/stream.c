@@ -36,7 +36,7 @@ struct sessions {
 
 struct shown {
 	uint64_t inside, outside, remote, scope;
-	uint32_t word, seen, created;
+	uint32_t word, seen, created, lease; /* lease: seconds that it still lasts */
 	uint8_t state, timeout;
 };
 
@@ -60,6 +60,9 @@ look(const struct nat_table *t, uint32_t number, uint32_t now, struct shown *s)
 	s->created = atomic_load_explicit(&e->created, memory_order_acquire);
 	s->state = atomic_load_explicit(&e->state, memory_order_acquire);
 	s->timeout = atomic_load_explicit(&e->timeout, memory_order_acquire);
+	s->lease = nat_is_leased(t, e, s->word, now)
+	    ? atomic_load_explicit(&t->leases[number].until, memory_order_relaxed) - now
+	    : 0;
 	return nat_is_same(e, s->word);
 }
 
@@ -100,6 +103,8 @@ state_of(const struct shown *s)
 		return "static";
 	if (s->state)
 		return names[s->state % NAT_TCP_COUNT];
+	if (s->lease)
+		return "leased";
 	return s->word & NAT_SHARED ? "shared" : s->word & NAT_CHILD ? "session" : "mapping";
 }
 
@@ -110,8 +115,9 @@ left(const struct sessions *q, const struct shown *s)
 	    &q->nat->core->table->timeouts[NAT_INSTANCE_OF(s->inside)][s->timeout],
 	    memory_order_relaxed);
 	int32_t quiet = (int32_t)(q->now - s->seen);
+	uint32_t time = quiet <= 0 ? limit : (uint32_t)quiet > limit ? 0 : limit - (uint32_t)quiet;
 
-	return quiet <= 0 ? limit : (uint32_t)quiet > limit ? 0 : limit - (uint32_t)quiet;
+	return MR_MAX(time, s->lease);
 }
 
 static const char *
@@ -165,6 +171,8 @@ put_json(struct sessions *q, const struct shown *s)
 	mr_lines_put(&q->lines, "\"state\":\"%s\",\"age\":%u", state_of(s), q->now - s->created);
 	if (!(s->word & NAT_STATIC))
 		mr_lines_put(&q->lines, ",\"left\":%u", left(q, s));
+	if (s->lease)
+		mr_lines_put(&q->lines, ",\"lease\":%u", s->lease);
 	mr_lines_put(&q->lines, "}\n");
 }
 

@@ -41,12 +41,16 @@ allocate(struct nat_table *t)
 {
 	t->entries = reserve(lines_of(t) * sizeof(*t->entries));
 	t->six = reserve(lines_of(t) * sizeof(*t->six));
+	t->leases = reserve(lines_of(t) * sizeof(*t->leases));
 	t->seqs = reserve(seqs_of(t) * sizeof(*t->seqs));
 	t->timeouts = calloc(INSTANCES, sizeof(*t->timeouts));
 	t->pools = calloc(INSTANCES, sizeof(*t->pools));
 	t->epochs = calloc(INSTANCES, sizeof(*t->epochs));
-	return t->entries && t->six && t->seqs && t->timeouts && t->pools && t->epochs ? 0
-										       : -ENOMEM;
+	t->lost = calloc(INSTANCES, sizeof(*t->lost));
+	return t->entries && t->six && t->leases && t->seqs && t->timeouts && t->pools &&
+		t->epochs && t->lost
+	    ? 0
+	    : -ENOMEM;
 }
 
 int
@@ -112,6 +116,8 @@ nat_table_destroy(struct nat_table *t)
 	mr_pool_destroy(t->seq_numbers);
 	if (t->seqs)
 		munmap(t->seqs, seqs_of(t) * sizeof(*t->seqs));
+	if (t->leases)
+		munmap(t->leases, lines_of(t) * sizeof(*t->leases));
 	if (t->six)
 		munmap(t->six, lines_of(t) * sizeof(*t->six));
 	if (t->entries)
@@ -120,6 +126,7 @@ nat_table_destroy(struct nat_table *t)
 	free((void *)t->timeouts);
 	free((void *)t->pools);
 	free((void *)t->epochs);
+	free((void *)t->lost);
 	free(t);
 }
 
@@ -231,6 +238,9 @@ let_go(struct nat_table *t, uint32_t worker, uint32_t number, uint32_t word, uin
 		atomic_load_explicit(&t->epochs[instance], memory_order_relaxed))
 		give_back(e, pool, worker, number, word, now);
 	nat_release_seq(t, worker, e);
+	/* Who has leases learns that something was lost (RFC 6887, 8.5). */
+	if (nat_is_leased(t, e, word, now))
+		atomic_store_explicit(&t->lost[instance], now, memory_order_relaxed);
 	if (mr_unlikely(word & NAT_SHARED))
 		nat_end_share(t, worker, number, now);
 	if (word & NAT_CHILD)

@@ -23,7 +23,8 @@
  *
  * A mapping is over when its time is and it has no children; a child holds on to its mapping.
  *
- * IPv6 insides (NAT64) have their address in an array beside the lines.
+ * IPv6 insides (NAT64) have their address in an array beside the lines, and mappings that somebody asked
+ * for (nf/nat/pcp) their lease.
  *
  * Ownership: the table owns all memory, reserved for `max` and touched where used; pools are lent.
  * Threads: any number find, lock, add and end; `worker` names a cache of numbers.
@@ -58,6 +59,7 @@ enum nat_word {
 	NAT_SHARED = 1u << 11,   /* its port is another mapping's, whose child it is: share.c */
 	NAT_SHARE = 1u << 12,    /* leads to such a one from outside; goes with it */
 	NAT_LOGGED = 1u << 13,   /* its beginning was logged, and its end will be */
+	NAT_LEASED = 1u << 14,   /* it has, or had, a lease */
 };
 #define NAT_AGE_SHIFT 16
 #define NAT_AGE (~0u << NAT_AGE_SHIFT)
@@ -135,6 +137,12 @@ struct nat_six {
 	_Atomic uint64_t half[2];
 };
 
+/* Of NAT_LEASED: the mapping is there until then, and open to all. */
+struct nat_lease {
+	_Atomic uint32_t until; /* second */
+	uint32_t nonce[3];      /* of who has it; under the line's lock */
+};
+
 /* X(constant, name, doc): counted for each instance. */
 #define NAT_COUNTS(X) \
 	X(CREATED, "created", "mappings made") \
@@ -156,7 +164,10 @@ struct nat_six {
 	X(MALFORMED, "malformed", "packets dropped: they cannot be read") \
 	X(SHARED, "shared", "mappings made that share another one's outside port") \
 	X(HAIRPIN, "hairpins", "packets from inside to inside by an outside address") \
-	X(ERRORS, "icmp-errors", "ICMP errors translated")
+	X(ERRORS, "icmp-errors", "ICMP errors translated") \
+	X(PCP, "pcp-requests", "PCP and NAT-PMP requests answered") \
+	X(PCP_REFUSED, "pcp-refused", "of these: not done") \
+	X(LEASES, "leases", "leases given or renewed by PCP and NAT-PMP")
 
 /* clang-format off */
 enum nat_count {
@@ -173,6 +184,7 @@ struct nat_table {
 	struct mr_slots slots;
 	struct nat_entry *entries;
 	struct nat_six *six;
+	struct nat_lease *leases;
 	uint32_t max;
 	uint32_t workers;
 	struct mr_hash_key key;
@@ -183,6 +195,7 @@ struct nat_table {
 	_Atomic uint32_t (*timeouts)[NAT_TIME_COUNT]; /* [NAT_INSTANCES_MAX + 1] */
 	_Atomic(struct nat_pool *) *pools;            /* [NAT_INSTANCES_MAX + 1] */
 	_Atomic uint16_t *epochs;                     /* of these */
+	_Atomic uint32_t *lost;                       /* second of the last lease lost; likewise */
 	MR_CACHE_ALIGNED _Atomic uint32_t top;        /* highest number ever given */
 	struct nat_journal *journal;                  /* told of those that are NAT_LOGGED */
 	uint32_t swept;                               /* control: where the sweep goes on */
@@ -239,10 +252,21 @@ nat_is_late(const struct nat_table *t, const struct nat_entry *e, uint32_t now)
 	return (int32_t)(now - seen) > 0 && now - seen > limit;
 }
 
+/* Whether somebody asked for the mapping, and for this long. */
+mr_inline bool
+nat_is_leased(const struct nat_table *t, const struct nat_entry *e, uint32_t word, uint32_t now)
+{
+	return mr_unlikely(word & NAT_LEASED) &&
+	    (int32_t)(atomic_load_explicit(&t->leases[e - t->entries].until, memory_order_relaxed) -
+		now) > 0;
+}
+
 mr_inline bool
 nat_is_over(const struct nat_table *t, const struct nat_entry *e, uint32_t word, uint32_t now)
 {
 	if (mr_unlikely(word & (NAT_STATIC | NAT_SHARE)) || !nat_is_late(t, e, now))
+		return false;
+	if (nat_is_leased(t, e, word, now))
 		return false;
 	return (word & NAT_CHILD) || !atomic_load_explicit(&e->children, memory_order_relaxed);
 }

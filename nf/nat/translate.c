@@ -392,7 +392,8 @@ nat_find_outside(const struct nat_pass *s, const struct nat_instance *n, be32_t 
 		return 0;
 	}
 	if (mr_unlikely(n->mapping == NAT_PORT_DEPENDENT) &&
-	    atomic_load_explicit(&e->children, memory_order_relaxed) && !(*word & NAT_STATIC))
+	    atomic_load_explicit(&e->children, memory_order_relaxed) &&
+	    !(*word & (NAT_STATIC | NAT_LEASED)))
 		return nat_sharer(s, n, nat_scope_of(n, remote, remote_port, proto), number, word);
 	return number;
 }
@@ -464,7 +465,8 @@ nat_inward(const struct nat_pass *s, const struct nat_instance *n, const struct 
 	session = find_permit(s, n, k, number, &session_word);
 	if (mr_likely(session) && nat_advance(s, k, session, session_word, false, refresh, f))
 		return NAT_DONE;
-	if (!(word & NAT_SELF) && n->filtering != NAT_ENDPOINT_INDEPENDENT)
+	if (!(word & NAT_SELF) && n->filtering != NAT_ENDPOINT_INDEPENDENT &&
+	    !nat_is_leased(s->table, &s->table->entries[number], word, s->run->seconds))
 		return NAT_DROP_FILTERED;
 	nat_inside_of(s, number, f);
 	f->number = number;

@@ -18,11 +18,11 @@
 /* -- addresses ---------------------------------------------------------------------------- */
 
 static bool
-is_outside(const struct mr_nat *nat, const struct nat_conf_instance *c,
+is_at(const struct mr_nat *nat, const struct nat_names *places,
     const struct mr_ip_interface *routed)
 {
-	for (unsigned i = 0; i < c->outside.count; i++) {
-		const struct nat_place *at = &c->outside.at[i];
+	for (unsigned i = 0; i < places->count; i++) {
+		const struct nat_place *at = &places->at[i];
 		const struct mr_interface *in =
 		    mr_interface_find(mr_interfaces_of(nat->dp), at->port);
 
@@ -33,9 +33,9 @@ is_outside(const struct mr_nat *nat, const struct nat_conf_instance *c,
 	return false;
 }
 
-/* Addresses of the routed interfaces on the outside ports. */
+/* Addresses of the routed interfaces at these places. */
 static unsigned
-find_own(const struct mr_nat *nat, const struct nat_conf_instance *c, be32_t own[NAT_OWN_MAX])
+find_addresses(const struct mr_nat *nat, const struct nat_names *places, be32_t out[NAT_OWN_MAX])
 {
 	const struct mr_ip *ip = mr_router_base_of(nat->dp)->ip;
 	unsigned n = 0;
@@ -43,31 +43,43 @@ find_own(const struct mr_nat *nat, const struct nat_conf_instance *c, be32_t own
 	for (uint32_t i = 1; ip && i < ip->interface_end; i++) {
 		const struct mr_ip_interface_info *info = &ip->info[i];
 
-		if (!info->name[0] || !info->parent[0] || !is_outside(nat, c, &ip->interfaces[i]))
+		if (!info->name[0] || !info->parent[0] || !is_at(nat, places, &ip->interfaces[i]))
 			continue;
 		for (uint32_t a = 0; a < info->address_count && n < NAT_OWN_MAX; a++)
 			if (info->addresses[a].family == MR_IP4)
-				memcpy(&own[n++], info->addresses[a].bytes, 4);
+				memcpy(&out[n++], info->addresses[a].bytes, 4);
 	}
 	return n;
+}
+
+/* Takes over what there is now; whether that is something else. */
+static bool
+update(const struct mr_nat *nat, const struct nat_names *places, be32_t known[NAT_OWN_MAX],
+    unsigned *count)
+{
+	be32_t now[NAT_OWN_MAX] = { 0 };
+	unsigned n = find_addresses(nat, places, now);
+
+	if (n == *count && memcmp(now, known, n * sizeof(now[0])) == 0)
+		return false;
+	*count = n;
+	memcpy(known, now, sizeof(now));
+	return true;
 }
 
 bool
 nat_view_addresses(struct mr_nat *nat)
 {
+	static const struct nat_names none = { 0 };
 	bool changed = false;
 
 	for (unsigned i = 0; i < nat->conf.count; i++) {
 		const struct nat_conf_instance *c = &nat->conf.instances[i];
-		be32_t own[NAT_OWN_MAX] = { 0 };
-		unsigned n = find_own(nat, c, own);
 
-		if (n == nat->own_count[c->number] &&
-		    memcmp(own, nat->own[c->number], n * sizeof(own[0])) == 0)
-			continue;
-		nat->own_count[c->number] = n;
-		memcpy(nat->own[c->number], own, sizeof(own));
-		changed = true;
+		changed |=
+		    update(nat, &c->outside, nat->own[c->number], &nat->own_count[c->number]);
+		changed |= update(nat, c->pcp ? &c->inside : &none, nat->home[c->number],
+		    &nat->home_count[c->number]);
 	}
 	return changed;
 }
@@ -243,6 +255,12 @@ fill(struct mr_nat *nat, struct nat_view *v, const struct nat_conf_instance *c,
 	n->epoch = nat->pools[c->number].epoch;
 	n->own_count = nat->own_count[c->number];
 	memcpy(n->own, nat->own[c->number], sizeof(n->own));
+	n->pcp = c->pcp;
+	n->nat_pmp = c->nat_pmp;
+	n->lease_min = c->lease_min;
+	n->lease_max = c->lease_max;
+	n->home_count = nat->home_count[c->number];
+	memcpy(n->home, nat->home[c->number], sizeof(n->home));
 	find_inside(nat, c, n);
 	if (copy_algs(n, c) || copy_ranges(&n->sources, &n->source_count, &c->sources) ||
 	    copy_ranges(&n->excludes, &n->exclude_count, &c->excludes) ||
@@ -274,6 +292,9 @@ nat_view_publish(struct mr_nat *nat, struct mr_error *error)
 		/* One that has no pool drops what it should translate. */
 		if (fill(nat, v, c, &e))
 			rc = mr_error_set(error, e.code, "instance %s: %s", c->name, e.text);
+		if (!atomic_load_explicit(&t->lost[c->number], memory_order_relaxed))
+			atomic_store_explicit(&t->lost[c->number], nat_seconds(),
+			    memory_order_relaxed);
 		for (unsigned k = 0; k < NAT_TIME_COUNT; k++)
 			atomic_store_explicit(&t->timeouts[c->number][k], c->timeouts[k],
 			    memory_order_relaxed);
@@ -368,6 +389,7 @@ drop_pools(struct mr_nat *nat, bool *any)
 		nat->pools[n] = (struct nat_pool_use){ .epoch = nat->pools[n].epoch + 1u };
 		atomic_store_explicit(&nat->core->table->epochs[n], nat->pools[n].epoch,
 		    memory_order_relaxed);
+		atomic_store_explicit(&nat->core->table->lost[n], 0, memory_order_relaxed);
 		atomic_store_explicit(&nat->core->table->pools[n], NULL, memory_order_release);
 		*any = true;
 	}

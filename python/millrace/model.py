@@ -1600,6 +1600,24 @@ class NatInstanceDeterministicPath(Container[NatInstanceDeterministic]):
     inside = _leaf[str]("inside", "text")
 
 
+NatInstancePcp = TypedDict("NatInstancePcp", {
+    "enabled": bool,
+    "nat-pmp": bool,
+    "lifetime-min": int,
+    "lifetime-max": int,
+}, total=False)
+
+
+class NatInstancePcpPath(Container[NatInstancePcp]):
+    """Inside hosts may ask for mappings: Port Control Protocol (RFC 6887) and NAT-PMP, at UDP port 5351 of
+    the router's addresses on `inside`, and of 192.0.0.9 (RFC 7723)."""
+
+    enabled = _leaf[bool]("enabled", "bool")
+    nat_pmp = _leaf[bool]("nat-pmp", "bool")
+    lifetime_min = _leaf[int]("lifetime-min", "int")
+    lifetime_max = _leaf[int]("lifetime-max", "int")
+
+
 NatInstanceTimeouts = TypedDict("NatInstanceTimeouts", {
     "udp": int,
     "icmp": int,
@@ -1696,6 +1714,7 @@ NatInstance = TypedDict("NatInstance", {
     "log-mappings": bool,
     "block": NatInstanceBlock,
     "deterministic": NatInstanceDeterministic,
+    "pcp": NatInstancePcp,
     "timeouts": NatInstanceTimeouts,
     "limits": NatInstanceLimits,
     "static": List[NatInstanceStatic],
@@ -1727,6 +1746,7 @@ class NatInstancePath(Container[NatInstance]):
     log_mappings = _leaf[bool]("log-mappings", "bool")
     block = _container("block", NatInstanceBlockPath)
     deterministic = _container("deterministic", NatInstanceDeterministicPath)
+    pcp = _container("pcp", NatInstancePcpPath)
     timeouts = _container("timeouts", NatInstanceTimeoutsPath)
     limits = _container("limits", NatInstanceLimitsPath)
     static = _entries[NatInstanceStaticPath, NatInstanceStatic]("static", NatInstanceStaticPath, "name")
@@ -1812,6 +1832,9 @@ NatInstanceStateCounters = TypedDict("NatInstanceStateCounters", {
     "shared": int,
     "hairpins": int,
     "icmp-errors": int,
+    "pcp-requests": int,
+    "pcp-refused": int,
+    "leases": int,
 }, total=False)
 
 
@@ -1836,6 +1859,9 @@ class NatInstanceStateCountersPath(Container[NatInstanceStateCounters]):
     shared = _leaf[int]("shared", "int64")
     hairpins = _leaf[int]("hairpins", "int64")
     icmp_errors = _leaf[int]("icmp-errors", "int64")
+    pcp_requests = _leaf[int]("pcp-requests", "int64")
+    pcp_refused = _leaf[int]("pcp-refused", "int64")
+    leases = _leaf[int]("leases", "int64")
 
 
 NatInstanceState = TypedDict("NatInstanceState", {

@@ -2,11 +2,13 @@
 """RFC 6888 (BCP 127): what a NAT of a provider does."""
 import json
 import os
+import socket
+import struct
 import tempfile
 import time
 
 import pytest
-from scapy.all import IP, TCP
+from scapy.all import IP, TCP, UDP, Raw, raw
 
 from bed import MILLRACE, run, until
 from nat_bed import INSIDE, OUTSIDE, NotMet, Req, complete, judge, table, tree
@@ -36,6 +38,7 @@ KINDS = {
     "no-subscribers": {"pool": POOL, "limits": {"subscribers": 4}},
     "logged": {"pool": ["203.0.113.8-203.0.113.9"], "block": {"size": 64, "linger": 0}, "timeouts": {"udp": 2}},
     "every-port": {"pool": POOL, "ports": "2000-2063", "block": {"size": 16, "max": 4}},
+    "pcp": {"pool": POOL, "filtering": EDM, "pcp": {"enabled": True, "lifetime-min": 1}, "timeouts": {"udp": 1}},
     "guess": {"pool": POOL, "port-preservation": False, "parity": False, "block": {"size": 1024}},
 }
 
@@ -229,6 +232,76 @@ def manageable(row):
     assert {"mappings", "subscribers", "blocks", "blocks-used", "counters", "pool-counters"} <= set(state)
 
 
+def four(address):
+    """An IPv4 address as PCP has it."""
+    return socket.inet_pton(socket.AF_INET6, "::ffff:" + address)
+
+
+def ask(row, message, host=5, to="192.168.0.1"):
+    """The answer to a message to the translator; it has to."""
+    row.send(INSIDE, IP(src=row.host(host), dst=to) / UDP(sport=row.port(99), dport=5351) / Raw(message))
+    got = row.hear(INSIDE, lambda p: p.dst == row.host(host))
+    assert got is not None and (got.src, got.sport, got.dport) == (to, 5351, row.port(99))
+    return raw(got[UDP].payload)
+
+
+def ask_map(row, lifetime, nonce=b"n" * 12, host=5, client=None):
+    """MAP (RFC 6887, 11) of UDP: result, lifetime, outside port and address."""
+    head = struct.pack("!BBHI", 2, 1, 0, lifetime) + four(client or row.host(host))
+    ends = nonce + struct.pack("!B3xHH", 17, row.port(), row.port(50)) + four("0.0.0.0")
+    got = ask(row, head + ends, host)
+    assert got[:2] == b"\x02\x81" and got[24:42] == ends[:18], got.hex()
+    (time_left,), (port,) = struct.unpack_from("!I", got, 4), struct.unpack_from("!H", got, 42)
+    return got[3], time_left, port, socket.inet_ntop(socket.AF_INET6, got[44:60]).rpartition(":")[2]
+
+
+def call(row, far=9, port=None):
+    """Somebody outside begins."""
+    return IP(src=row.far(far), dst=POOL[0]) / UDP(sport=999, dport=port or row.port(50)) / Raw(b"hello")
+
+
+def controlled(row):
+    row.silent(OUTSIDE, call(row))
+    assert ask_map(row, 600) == (0, 600, row.port(50), POOL[0])
+    got = row.enters(call(row))
+    assert (got.dst, got.dport) == (row.host(), row.port())
+    assert row.out(row.answer(got)).sport == row.port(50)
+    (line,) = row.sessions(row.host())[:1]
+    assert 590 <= line["lease"] <= 600 and line["outside-port"] == row.port(50)
+    # Without packets it stays for its lease, and not longer.
+    yield 3
+    assert row.enters(call(row, far=8)).dport == row.port()
+    assert ask_map(row, 0)[:2] == (0, 0)
+    yield 2.5
+    row.silent(OUTSIDE, call(row))
+    assert ask_map(row, 1)[:2] == (0, 1)
+    yield 2.5
+    row.silent(OUTSIDE, call(row))
+
+
+def controlled_by_nat_pmp(row):
+    got = ask(row, b"\0\0")
+    assert got[:4] == b"\0\x80\0\0" and socket.inet_ntoa(got[8:]) == POOL[0]
+    got = ask(row, struct.pack("!BBHHHI", 0, 1, 0, row.port(), row.port(50), 600), to="192.0.0.9")
+    assert struct.unpack_from("!BBH4xHHI", got) == (0, 129, 0, row.port(), row.port(50), 600)
+    assert row.enters(call(row)).dport == row.port()
+    got = ask(row, struct.pack("!BBHHHI", 0, 1, 0, row.port(), 0, 0))
+    assert struct.unpack_from("!BBH4xHHI", got) == (0, 129, 0, row.port(), 0, 0)
+    yield 2.5
+    row.silent(OUTSIDE, call(row))
+
+
+def only_ones_own(row):
+    """By its address, its nonce, or a word for another host."""
+    assert ask_map(row, 600)[0] == 0
+    assert ask_map(row, 0, nonce=b"x" * 12)[0] == 2
+    assert ask_map(row, 0, host=6, client=row.host())[0] == 12
+    third = struct.pack("!BBHI", 2, 1, 0, 0) + four(row.host(6)) + b"n" * 12
+    third += struct.pack("!B3xHH", 17, row.port(), 0) + four("0.0.0.0") + struct.pack("!BBH", 1, 0, 16) + four(row.host())
+    assert ask(row, third, host=6)[3] == 5
+    assert row.enters(call(row)).dport == row.port()
+
+
 CASES = [
     Req("1", "MUST", "what is asked of UDP, TCP and ICMP holds", "cgn", each_protocol),
     Req("2", "MUST", "a subscriber has one outside address, also over several blocks", "few", paired),
@@ -246,7 +319,9 @@ CASES = [
     Req("8B", "MAY", "a port that is somebody's by configuration does not wait", "forwards", forwarded),
     NotMet("6888", "8A", "MAY", "TCP's ports are used again at once"),
     NotMet("6888", "8C", "MAY", "ports with a strict filter are used again at once"),
-    NotMet("6888", "9", "MUST", "subscribers control their mappings by a protocol"),
+    Req("9", "MUST", "subscribers control their mappings by PCP", "pcp", controlled),
+    Req("9", "MUST", "by NAT-PMP, too", "pcp", controlled_by_nat_pmp),
+    Req("9", "MUST", "nobody controls those of another subscriber", "pcp", only_ones_own),
     Req("10", "SHOULD", "it is manageable", "cgn", manageable),
     Req("11A", "MUST", "without a port a packet is dropped", "no-ports", no_port),
     Req("11A", "MUST", "without a block, too", "no-blocks", no_block),

@@ -258,7 +258,8 @@ static const char nat_config[] = PORTS ROUTER
     "  instance:\n"
     "    n: {outside: [b], inside: [a], pool: [10.1.0.200], ports: 1024-1027, hold-syn: 0, "
     "mapping: "
-    "endpoint-independent, filtering: address-dependent, quarantine: 0, limits: {udp: 2}}\n"
+    "endpoint-independent, filtering: address-dependent, quarantine: 0, limits: {udp: 2}, pcp: "
+    "{enabled: true}}\n"
     "    s: {outside: [c], inside: [a], pool: [10.2.0.200], hold-syn: 0, limits: {rate: 1}}\n";
 
 static const struct drop_step nat_steps[] = {
@@ -280,6 +281,7 @@ static const struct drop_step nat_steps[] = {
 	    "nat-in: nat-checksum"),
 	DROP('b', "src=10.1.0.9 dst=10.1.0.200 icmp icmp-type=3 len=50", NULL,
 	    "nat-in: nat-malformed"),
+	DROP('a', "src=10.0.0.9 dst=10.0.0.1 udp dport=5351", "42=0281", "nat-in: nat-pcp"),
 	GIVE('b', "src=10.1.0.9 dst=10.1.0.200 udp frag=64 id=78"),
 	ACT("tick", .ms = 40000, .drop = "nat-in: nat-fragment-late"),
 	END,

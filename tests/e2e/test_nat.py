@@ -172,3 +172,24 @@ def test_discovery(nat, mapping, filtering):
     names = ["Endpoint Independent", "Address Dependent", "Address and Port Dependent"]
     assert (names[mapping], "Mapping") in words, said
     assert (names[filtering], "Filtering") in words, said
+
+
+def test_a_port_that_was_asked_for(nat):
+    """By a NAT-PMP client that others wrote, and by PCP; a server behind it is called from outside."""
+    lab = nat("pool: [203.0.113.8], filtering: address-and-port-dependent, pcp: {enabled: true}")
+    serve(lab, 1, "tcp", "10.0.1.5", 8080)
+    done = lab.in_host(1, "natpmpc")
+    assert "Public IP address : 203.0.113.8" in done.stdout, done.stdout
+    done = lab.in_host(1, "natpmpc", "-a", "9000", "8080", "tcp", "3600")
+    assert "Mapped public port 9000 protocol TCP to local port 8080 liftime 3600" in done.stdout, done.stdout
+    assert ask(lab, 3, "tcp", "203.0.113.8", 9000, size=5000)[2] == 5000
+    # A neighbour inside by the same door.
+    assert ask(lab, 2, "tcp", "203.0.113.8", 9000)[0] == "203.0.113.8"
+    lines = lab.show("nat-sessions", "10.0.1.5", "--port", "9000")
+    assert any(line.get("lease", 0) > 3500 for line in lines), lines
+    # Two do not get the same, and each ends its own.
+    done = lab.in_host(2, "natpmpc", "-a", "9000", "8080", "tcp", "3600")
+    assert "Mapped public port 9000 " not in done.stdout and "protocol TCP" in done.stdout, done.stdout
+    assert "liftime 0" in lab.in_host(1, "natpmpc", "-a", "0", "0", "tcp", "0").stdout
+    assert until(10, lambda: lab.in_host(3, PYTHON, "-c", ASK, "tcp", "203.0.113.8", "9000", "0", "1",
+                                         check=False).returncode != 0)

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Threads that make, find, follow and end the mappings and sessions of the same few inside ends, while
- * another sweeps and flushes. Afterwards every name has one entry, every port one owner, and
+ * Threads that make, find, follow, lease and end the mappings and sessions of the same few inside ends,
+ * while another sweeps and flushes. Afterwards every name has one entry, every port one owner, and
  * nothing is lost. Run it under ThreadSanitizer too.
  */
 #include <pthread.h>
 
 #include "nf/nat/nat_test_int.h"
+#include "nf/nat/pcp/pcp_int.h"
 
 #define THREADS 3u
 #define ROUNDS 30000u
@@ -16,8 +17,13 @@
 
 static struct nat_core *core;
 static struct nat_view view;
-static struct nat_instance instance = { .number = 1, .filtering = NAT_PORT_DEPENDENT, .epoch = 1 };
+static struct nat_instance instance = { .number = 1,
+	.filtering = NAT_PORT_DEPENDENT,
+	.epoch = 1,
+	.lease_min = 1,
+	.lease_max = 100 };
 static _Atomic bool stop;
+static _Atomic uint64_t leased;
 static uint64_t shared_made;
 static _Atomic uint64_t counters[THREADS][NAT_COUNTER_COUNT];
 
@@ -36,6 +42,28 @@ packet(uint64_t *seed)
 	return k;
 }
 
+/* A host asks for a mapping, or gives one up, or all. */
+static void
+ask(const struct nat_pass *s, const struct nat_packet *k, uint64_t *seed)
+{
+	struct nat_pcp_request r = { .kind = NAT_PCP_MAP,
+		.proto = k->proto,
+		.inside = draw(seed) % 64 ? k->sport : 0,
+		.outside = mr_be16((uint16_t)(2000 + draw(seed) % 64)),
+		.lifetime = draw(seed) % 3 * 20,
+		.only_this = draw(seed) % 4 == 0 };
+	struct nat_pcp_answer a = { 0 };
+
+	r.nonce[0] = draw(seed) % 3;
+	r.nat_pmp = !r.nonce[0];
+	r.inside = r.nat_pmp ? r.inside : k->sport;
+	nat_lease_map(s, &instance, k->src, &r, &a);
+	if (!a.result && a.lifetime) {
+		atomic_fetch_add_explicit(&leased, 1, memory_order_relaxed);
+		assert_true(a.lifetime <= 40 && mr_be16(a.port) >= 2000);
+	}
+}
+
 static void *
 work(void *arg)
 {
@@ -52,6 +80,8 @@ work(void *arg)
 		struct nat_found out, in;
 
 		run.seconds = 10000 + i / 10;
+		if (draw(&seed) % 8 == 0)
+			ask(&s, &k, &seed);
 		if (nat_outward(&s, &instance, &k, &out) != NAT_DONE)
 			continue;
 		assert_true(out.ports && out.number);
@@ -90,6 +120,7 @@ control(void *arg)
 		now += 20;
 		nat_sweep(core->table, now, 200);
 		nat_pool_tick(instance.pool, now);
+		nat_lease_forget(core, now);
 		if (draw(&seed) % 8 == 0)
 			nat_flush(core->table, is_picked, &seed, now);
 	}
@@ -197,6 +228,7 @@ static void
 one_entry_for_each_name(void **state)
 {
 	race(2063);
+	assert_true(leased > 100);
 }
 
 static void

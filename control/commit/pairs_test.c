@@ -25,7 +25,12 @@
 #include "model/print.h"
 #include "nf/lanes/lanes_bed_int.h"
 
+/* AddressSanitizer makes libyang's many small allocations slow. */
+#if defined(__SANITIZE_ADDRESS__)
+#define PAIRS 125
+#else
 #define PAIRS 1000
+#endif
 
 struct all {
 	struct mr_model *model;

@@ -10,6 +10,7 @@ import tempfile
 
 import pytest
 
+from millrace import Client, Refused, Unreachable, config
 from rest_lab import JSON, Rest, client_context, make_certificates
 
 DATA = "/restconf/data"
@@ -150,5 +151,44 @@ def test_slow_handshakes(folder):
                 pass
             conn.close()
         assert rest.get("/state/rest", tls=context).json()["rest"]["counters"]["timed-out"] >= 50
+    finally:
+        rest.close()
+
+
+def test_python_client(rest, folder):
+    """The package over TLS: by token, by certificate, as one who may only look; and events."""
+    place = "https://127.0.0.1:%d" % rest.port
+    mtu = config.interface["a"].mtu
+    with Client(place, rest.alice, client_context(folder)) as alice:
+        alice.set(mtu, 1400, comment="by token")
+        assert alice.get(mtu) == 1400
+        watched = alice.watch("system", period=0.1, timeout=5)
+        assert next(watched)["system"]["pid"] == rest.process.pid
+        watched.close()
+    with Client(place, context=client_context(folder, "carol")) as carol:
+        carol.set(mtu, 1300)
+        assert carol.history()[0]["who"] == "carol"
+    with Client(place, rest.bob, client_context(folder)) as bob:
+        assert bob.get(mtu) == 1300
+        with pytest.raises(Refused) as caught:
+            bob.set(mtu, 1200)
+        assert caught.value.status == 403
+    with pytest.raises(Refused) as caught, Client(place, "x" * 43, client_context(folder)) as nobody:
+        nobody.state()
+    assert caught.value.status == 401
+    # Whom it does not know it does not talk to.
+    with pytest.raises(Unreachable), Client(place, rest.alice) as stranger:
+        stranger.state()
+    with pytest.raises(Unreachable), Client("http://127.0.0.1:%d" % rest.port, rest.alice) as plain:
+        plain.state()
+    assert Client(place, rest.alice, client_context(folder)).get(mtu) == 1300
+
+
+def test_python_client_without_tls():
+    rest = Rest()
+    try:
+        with Client("http://127.0.0.1:%d" % rest.port, rest.alice) as alice:
+            alice.set(config.interface["a"].mtu, 1400)
+            assert alice.state("system")["system"]["pid"] == rest.process.pid
     finally:
         rest.close()

@@ -201,6 +201,18 @@ def millrace(*arguments, **options):
     return run(os.path.abspath(MILLRACE), *arguments, **options)
 
 
+def pause(pid):
+    """SIGSTOP, and all threads have stopped."""
+    def stopped():
+        states = []
+        for task in os.listdir("/proc/%d/task" % pid):
+            with open("/proc/%d/task/%s/stat" % (pid, task), encoding="utf-8") as file:
+                states.append(file.read().rpartition(") ")[2][0])
+        return set(states) == {"T"}
+    os.kill(pid, signal.SIGSTOP)
+    assert until(5, stopped)
+
+
 def until(seconds, condition):
     """Waits for a condition, looked at 50 times a second; false when it never held."""
     end = time.monotonic() + seconds

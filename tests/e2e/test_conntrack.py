@@ -10,7 +10,7 @@ import pytest
 from scapy.all import (Ether, GRE, ICMP, IP, TCP, UDP, ICMPv6DestUnreach, ICMPv6EchoReply,
                        ICMPv6EchoRequest, ICMPv6PacketTooBig, IPv6, Raw, fragment, raw)
 
-from lab import MILLRACE, millrace, run, until
+from lab import MILLRACE, millrace, pause, run, until
 from track_lab import TrackLab, UnixConnection, socket_in, tcp_in
 
 A4, B4, A6, B6 = "10.1.0.2", "10.2.0.2", "fd00:1::2", "fd00:2::2"
@@ -457,7 +457,7 @@ def test_reset_attack(strict):
 def test_simultaneous_open_of_real_stacks(strict):
     """Both SYNs are on their way at once: they wait in front of millrace, which is stopped."""
     ends = [tcp_in(host(strict, 1), 6001), tcp_in(host(strict, 2), 6002)]
-    strict.switch.send_signal(signal.SIGSTOP)
+    pause(strict.switch.pid)
     for end, target in zip(ends, (("10.8.0.2", 6002), ("10.8.0.1", 6001))):
         end.setblocking(False)
         with pytest.raises(BlockingIOError):

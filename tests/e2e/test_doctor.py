@@ -8,7 +8,7 @@ import signal
 
 import pytest
 
-from lab import bridge_config, millrace, run
+from lab import bridge_config, millrace, pause, run
 
 SYS_CPU = "/sys/devices/system/cpu"
 CONFIG = """
@@ -312,7 +312,7 @@ def test_a_real_one(lab):
     assert "port1: driver veth runs XDP" in done.stdout, done.stdout + done.stderr
     assert "bridge br0: h2 has an MTU of 1400, h1 of 1500" in done.stdout
     # A process that listens and does not answer is told from one that is not there.
-    lab.switch.send_signal(signal.SIGSTOP)
+    pause(lab.switch.pid)
     try:
         hung = millrace("doctor", path, "--socket", lab.socket, "--interval", "0.1", check=False)
     finally:

@@ -11,7 +11,7 @@ import time
 
 import pytest
 
-from lab import MILLRACE, bridge_config, run
+from lab import MILLRACE, bridge_config, pause, run
 
 from millrace import Client, Conflict, Invalid, MillraceError, NotFound, TimedOut, Unreachable, config
 from millrace.paths import resource
@@ -140,7 +140,7 @@ def test_a_connection_is_kept_and_made_again(client):
     kept.sock.shutdown(2)
     assert client.state("system")["system"]["pid"]
     pid = client.state("system")["system"]["pid"]
-    os.kill(pid, signal.SIGSTOP)
+    pause(pid)
     try:
         with pytest.raises(TimedOut), Client(client._transport._place, timeout=0.2) as hasty:
             hasty.state()

@@ -8,7 +8,7 @@ import signal
 import tarfile
 import time
 
-from lab import bridge_config, millrace
+from lab import bridge_config, millrace, pause
 from millrace import config
 
 PLANTED = "pl4nted" # in every secret
@@ -68,7 +68,7 @@ def test_of_a_running_one(lab, tmp_path):
 def test_of_one_that_hangs_and_one_that_is_dead(lab, tmp_path):
     lab.add_host(1)
     lab.start(bridge_config([1]))
-    lab.switch.send_signal(signal.SIGSTOP)
+    pause(lab.switch.pid)
     began = time.monotonic()
     try:
         files, said = support(tmp_path, "--socket", lab.socket, "--config", lab.folder.name + "/config.yaml")

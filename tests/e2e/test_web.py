@@ -216,7 +216,7 @@ def test_time_in_the_graph_is_measured_and_followed(web):
         (_, median), (_, most) = followed()
         assert 0 < median <= most < 1e6
         assert " µs" in page.run("document.querySelector('.latency .legend').innerText")
-        page.picture(os.path.join(PICTURES, "latency-followed.png"))
+        page.picture(picture("latency-followed"))
         press("Follow")
         assert until(20, stands_still), followed()
     finally:

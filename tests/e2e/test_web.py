@@ -20,6 +20,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 PICTURES = os.environ.get("MR_ARTIFACTS") or os.path.join(ROOT, "build", "pictures")
 ADDRESS = "http://127.0.0.1:8099"
 TOKEN = "only-for-this-test-0123456789"
+LOOKER = "may-look-and-nothing-else-0123"
 VIEWS = ["overview", "graph", "ports", "flows", "routes", "drops", "config"]
 
 
@@ -33,7 +34,8 @@ def configuration(lab):
         },
         "rest": {
             "listen": [{"address": "127.0.0.1", "port": 8099}],
-            "user": {"ann": {"role": "admin", "token": "sha256:" + hashlib.sha256(TOKEN.encode()).hexdigest()}},
+            "user": {"ann": {"role": "admin", "token": "sha256:" + hashlib.sha256(TOKEN.encode()).hexdigest()},
+                     "lou": {"token": "sha256:" + hashlib.sha256(LOOKER.encode()).hexdigest()}},
         },
     }
     return lab.config(router={"route": {"198.51.100.0/24": {"via": "10.9.2.2"}}}, more=more)
@@ -382,6 +384,31 @@ def test_configuration_is_planned_applied_confirmed_and_rolled_back(web):
     assert until(10, lambda: "default: accept" in running(lab))
     page.run("[...document.querySelectorAll('.seg')].find((b) => b.innerText === 'Configuration').click()")
     page.until("document.querySelector('textarea').value.includes('default: accept')")
+
+
+def test_who_may_only_look_changes_nothing(web):
+    """It sees all, plans, and is told why its change is not made."""
+    lab, page = opened(web, "config")
+
+    def become(token):
+        page.run("sessionStorage.setItem('millrace-token', %s)" % json.dumps(token))
+        page.call("Page.reload")
+        page.until("window.millrace && millrace.store.phase === 'live' && millrace.page?.name === 'config'", 20)
+    become(LOOKER)
+    try:
+        before = running(lab)
+        edit(page, "default: accept", "default: drop")
+        page.key("Enter", modifiers=2)
+        page.until("document.querySelector('.result .change')")
+        page.run("[...document.querySelectorAll('.bar button')].find((b) => b.innerText.startsWith('Apply')).click()")
+        page.until("document.querySelector('dialog input')")
+        page.key("Enter")
+        page.until("document.body.innerText.includes('may look, but not change anything')")
+        assert running(lab) == before
+        page.run("document.querySelectorAll('dialog').forEach((d) => d.close())")
+    finally:
+        page.errors[:] = [error for error in page.errors if "403" not in str(error)]
+        become(TOKEN)
 
 
 def test_model_speaks_beside_the_caret(web):

@@ -11,6 +11,7 @@
 
 #define WAYS 4u
 #define BUCKETS (2u * MR_FLOW_PAIRS_MAX / WAYS)
+#define RECENT_BITS 6u
 /* A slot's state: bit 31 that it is in use, bit 30 that its pair was asked for since the sweep
  * passed, below them how many hold it. */
 #define USED (1u << 31)
@@ -28,7 +29,15 @@ struct bucket {
 };
 static_assert(sizeof(struct bucket) == MR_CACHE_LINE, "a bucket is one line");
 
+/* Pairs asked for since the last sweep, each where its own bits say: of the few stations that most packets
+ * are from and to, neither the hash nor the bucket is needed. */
+struct recent {
+	uint64_t high;
+	uint32_t low, id; /* 0: none */
+};
+
 struct mr_flow_pairs {
+	struct recent recent[1u << RECENT_BITS];
 	struct bucket *buckets;
 	struct mr_hash_key hash;
 	uint32_t count;
@@ -91,16 +100,26 @@ second_of(const struct mr_flow_pairs *t, uint64_t hash)
 	return &t->buckets[(hash >> 32) % BUCKETS];
 }
 
+mr_inline struct recent *
+recent_of(struct mr_flow_pairs *t, uint64_t high, uint32_t low)
+{
+	return &t->recent[(high ^ (uint64_t)low << 17) * 0x9e3779b97f4a7c15u >>
+	    (64 - RECENT_BITS)];
+}
+
+/* In which of the four it is follows from nothing that a branch could learn. */
 mr_inline struct slot *
 match(struct bucket *b, uint64_t high, uint32_t low)
 {
-	for (unsigned i = 0; i < WAYS; i++) {
-		struct slot *s = &b->slots[i];
+	unsigned found = 0;
 
-		if (((s->high ^ high) | (s->low ^ low) | (~s->state & USED)) == 0)
-			return s;
+	for (unsigned i = 0; i < WAYS; i++) {
+		const struct slot *s = &b->slots[i];
+
+		found |= (unsigned)(((s->high ^ high) | (s->low ^ low) | (~s->state & USED)) == 0)
+		    << i;
 	}
-	return NULL;
+	return found ? &b->slots[__builtin_ctz(found)] : NULL;
 }
 
 /* A free slot of the bucket with more of them, of the first one if there are as many. */
@@ -153,22 +172,32 @@ mr_flow_pairs_find(struct mr_flow_pairs *t, const uint8_t *const *frames, uint32
     unsigned count)
 {
 	uint64_t hash[MR_VECTOR_MAX], high;
+	uint16_t at[MR_VECTOR_MAX];
+	unsigned others = 0;
 	uint32_t low;
 
 	for (unsigned i = 0; i < count; i++) {
-		load(frames[i], &high, &low);
-		hash[i] = mr_hash_u128(&t->hash, high, low);
-		mr_prefetch(first_of(t, hash[i]));
-	}
-	for (unsigned i = 0; i < count; i++) {
-		struct slot *s;
+		const struct recent *r;
 
 		load(frames[i], &high, &low);
+		r = recent_of(t, high, low);
+		ids[i] = r->id;
+		if (mr_likely(r->id && ((r->high ^ high) | (r->low ^ low)) == 0))
+			continue;
+		hash[others] = mr_hash_u128(&t->hash, high, low);
+		mr_prefetch(first_of(t, hash[others]));
+		at[others++] = (uint16_t)i;
+	}
+	for (unsigned i = 0; i < others; i++) {
+		struct slot *s;
+		uint32_t id;
+
+		load(frames[at[i]], &high, &low);
 		s = match(first_of(t, hash[i]), high, low);
-		if (mr_likely(s && (s->state & ASKED)))
-			ids[i] = id_of(t, s);
-		else
-			ids[i] = find_or_add(t, hash[i], high, low);
+		id = mr_likely(s && (s->state & ASKED)) ? id_of(t, s)
+							: find_or_add(t, hash[i], high, low);
+		ids[at[i]] = id;
+		*recent_of(t, high, low) = (struct recent){ high, low, id };
 	}
 }
 
@@ -207,6 +236,7 @@ mr_flow_pairs_sweep(struct mr_flow_pairs *t, unsigned buckets)
 {
 	unsigned freed = 0;
 
+	memset(t->recent, 0, sizeof(t->recent));
 	for (unsigned n = MR_MIN(buckets, BUCKETS); n > 0; n--) {
 		struct bucket *b = &t->buckets[t->hand];
 

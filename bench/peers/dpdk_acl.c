@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include <rte_acl.h>
 #include <rte_cycles.h>
@@ -20,8 +21,9 @@
 /* Where a context does not fit in this, rte_acl spreads the rules over more tries. */
 #define ACL_SIZE_MOST ((size_t)1 << 30)
 
-/* What this process may take: with many wide ranges rte_acl asks for more than machines have. */
-#define MEMORY_MOST ((rlim_t)6 << 30)
+/* What this process may take beyond DPDK's own memory: with many wide ranges rte_acl asks for more than
+ * machines have. */
+#define MEMORY_MORE ((rlim_t)3 << 30)
 
 struct packet {
 	uint8_t proto, unused[3];
@@ -114,6 +116,19 @@ set_up_packets(const struct mr_class_key *keys)
 	}
 }
 
+/* The process has so much room for addresses already: with hugepages, much more than memory. */
+static rlim_t
+reserved(void)
+{
+	FILE *f = fopen("/proc/self/statm", "r");
+	unsigned long pages = 0;
+
+	if (!f || fscanf(f, "%lu", &pages) != 1)
+		fail("/proc/self/statm", EIO);
+	fclose(f);
+	return (rlim_t)pages * (rlim_t)sysconf(_SC_PAGESIZE);
+}
+
 dpdk_window *
 set_up_acl(const char *row, bool huge)
 {
@@ -123,7 +138,8 @@ set_up_acl(const char *row, bool huge)
 	struct rte_acl_config config = { .num_categories = 1,
 		.num_fields = FIELDS,
 		.max_size = ACL_SIZE_MOST };
-	struct rlimit limit = { MEMORY_MOST, MEMORY_MOST };
+	const rlim_t most = reserved() + MEMORY_MORE;
+	const struct rlimit limit = { most, most };
 	struct mr_class_key *keys;
 	struct mr_class_rule *rules = shape_acl_rules(row, &param.max_rule_num);
 	uint32_t value;

@@ -103,8 +103,7 @@ second_of(const struct mr_flow_pairs *t, uint64_t hash)
 mr_inline struct recent *
 recent_of(struct mr_flow_pairs *t, uint64_t high, uint32_t low)
 {
-	return &t->recent[(high ^ (uint64_t)low << 17) * 0x9e3779b97f4a7c15u >>
-	    (64 - RECENT_BITS)];
+	return &t->recent[(high ^ (uint64_t)low << 17) * 0x9e3779b97f4a7c15u >> (64 - RECENT_BITS)];
 }
 
 /* In which of the four it is follows from nothing that a branch could learn. */

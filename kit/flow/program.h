@@ -119,18 +119,20 @@ enum mr_program_flag {
 #define MR_PROGRAM_PATCH_ARGS 4u
 #define MR_PROGRAM_PATCH_BYTES 16u
 
-/* The third line of a program with MR_PROGRAM_PATCH; lengths, if any, are the fourth's first. All is read before anything is written, so
- * windows may overlap, as long as they agree in what is written into both; one that is not
- * needed is the first once more. A second checksum that is not needed is where the first is, which
- * is written last. Places are counted from the first byte of the
- * packet as it comes in. */
+#define MR_PROGRAM_ONE_WINDOW 0x10u /* of a patch's `kinds` */
+
+/* The third line of a program with MR_PROGRAM_PATCH; lengths, if any, are the fourth's first. All is
+ * read before anything is written, so windows may overlap, as long as they agree in what is written into
+ * both; one that is not needed is the first once more, and with MR_PROGRAM_ONE_WINDOW is left out. A
+ * second checksum that is not needed is where the first is, which is written last. Places are counted
+ * from the first byte of the packet as it comes in. */
 struct mr_program_patch {
 	uint8_t mask[MR_PROGRAM_WINDOWS][16]; /* bytes that are written: 0xff */
 	int16_t at[MR_PROGRAM_WINDOWS];
 	int16_t sum_at[2];
 	uint16_t sum_add; /* into the first, beside its delta: for the TTL */
 	int16_t age_at;   /* the TTL; where there is none but checksums, the first of these */
-	uint8_t udp;      /* bit i: checksum i is MR_SUM_UDP */
+	uint8_t kinds;    /* bit i: checksum i is MR_SUM_UDP; MR_PROGRAM_ONE_WINDOW */
 	uint8_t sums;     /* 0: there are none */
 };
 static_assert(sizeof(struct mr_program_patch) == MR_CACHE_LINE, "a patch is one line");

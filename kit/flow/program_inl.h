@@ -84,28 +84,38 @@ mr_program_patch(const struct mr_program *g, const struct mr_flow_values *values
 	uint16_t sum[2] = { 0, 0 }, delta[2];
 	uint8_t age = 0;
 
-	for (unsigned i = 0; i < MR_PROGRAM_WINDOWS; i++)
-		memcpy(&old[i], bytes + t->at[i], sizeof(old[i]));
+	/* What rewrites IPv4's ends has one, whatever it rewrites of them. */
+	const bool more = !(t->kinds & MR_PROGRAM_ONE_WINDOW);
+
+	memcpy(&old[0], bytes + t->at[0], sizeof(old[0]));
+	if (mr_unlikely(more))
+		for (unsigned i = 1; i < MR_PROGRAM_WINDOWS; i++)
+			memcpy(&old[i], bytes + t->at[i], sizeof(old[i]));
 	if (mr_likely(t->sums)) {
 		memcpy(&sum[0], bytes + t->sum_at[0], sizeof(sum[0]));
 		memcpy(&sum[1], bytes + t->sum_at[1], sizeof(sum[1]));
 	}
 	if (mr_likely(t->sums || g->ttl))
 		age = (uint8_t)(bytes[t->age_at] - 1);
-	for (unsigned i = 0; i < MR_PROGRAM_WINDOWS; i++) {
-		memcpy(&mask, t->mask[i], sizeof(mask));
-		memcpy(&new, values->bytes + MR_PROGRAM_PATCH_BYTES + 16 * i, sizeof(new));
-		new |= old[i] & ~mask;
-		memcpy(bytes + t->at[i], &new, sizeof(new));
-	}
+	memcpy(&mask, t->mask[0], sizeof(mask));
+	memcpy(&new, values->bytes + MR_PROGRAM_PATCH_BYTES, sizeof(new));
+	new |= old[0] & ~mask;
+	memcpy(bytes + t->at[0], &new, sizeof(new));
+	if (mr_unlikely(more))
+		for (unsigned i = 1; i < MR_PROGRAM_WINDOWS; i++) {
+			memcpy(&mask, t->mask[i], sizeof(mask));
+			memcpy(&new, values->bytes + MR_PROGRAM_PATCH_BYTES + 16 * i, sizeof(new));
+			new |= old[i] & ~mask;
+			memcpy(bytes + t->at[i], &new, sizeof(new));
+		}
 	/* Behind the windows that they may lie in; the age first, which may be no age but the first
 	 * checksum's. */
 	if (mr_likely(t->sums || g->ttl))
 		bytes[t->age_at] = age;
 	if (mr_likely(t->sums)) {
 		memcpy(delta, values->bytes, sizeof(delta));
-		sum[0] = mr_program_sum(sum[0], delta[0], t->sum_add, t->udp & 1);
-		sum[1] = mr_program_sum(sum[1], delta[1], 0, t->udp >> 1 & 1);
+		sum[0] = mr_program_sum(sum[0], delta[0], t->sum_add, t->kinds & 1);
+		sum[1] = mr_program_sum(sum[1], delta[1], 0, t->kinds >> 1 & 1);
 		memcpy(bytes + t->sum_at[1], &sum[1], sizeof(sum[1]));
 		memcpy(bytes + t->sum_at[0], &sum[0], sizeof(sum[0]));
 	}

@@ -117,7 +117,7 @@ patch_sums(struct program_builder *b)
 			return false;
 		n += (int)i != with_ttl;
 		t->sum_at[k] = f->at;
-		t->udp |= (uint8_t)((f->kind == PROGRAM_FIX_SUM_UDP) << k);
+		t->kinds |= (uint8_t)((f->kind == PROGRAM_FIX_SUM_UDP) << k);
 	}
 	t->sums = (uint8_t)n;
 	if (e->ttl)
@@ -156,6 +156,8 @@ move_windows(struct program_builder *b, unsigned windows)
 
 	for (unsigned i = windows; i < MR_PROGRAM_WINDOWS; i++)
 		t->at[i] = t->at[0];
+	if (windows == 1)
+		t->kinds |= MR_PROGRAM_ONE_WINDOW;
 	for (unsigned i = 0; i < e->write_count; i++) {
 		const struct program_write *w = &e->writes[i];
 		unsigned of = MR_PROGRAM_WINDOWS;

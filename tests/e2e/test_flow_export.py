@@ -269,13 +269,15 @@ def test_translated_flows(lab):
     lab.start(lab.config(more={"flow-export": export,
                                "nat": {"instance": {"home": {
                                    "outside": ["h2"], "inside": ["h1"], "source": ["10.9.1.0/24"]}}}}))
+    # What is recorded before its neighbour is known is not replayed for a second.
+    assert until(5, lambda: lab.ping4(1, 2) == 3)
     lab.in_host(1, "/usr/bin/python3", "-c",
                 "import socket, time\n"
                 "u = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)\n"
                 "u.bind(('10.9.1.2', 9000))\n"
                 "for i in range(30):\n"
                 "    u.sendto(b'y' * 100, ('10.9.2.2', 9001))\n"
-                "    time.sleep(0.02)\n")
+                "    time.sleep(0.05)\n")
     assert until(10, lambda: quiet(lab))
     time.sleep(0.3)
     own = [f for f in ipfix.flows(options=True) if f.get("src_port") == 9000]

@@ -109,11 +109,11 @@ def test_zebra_dies_three_times(lab):
             frr.kill(name)
         assert until(20, lambda: fpm(lab)["state"] == "listening"), fpm(lab)
         assert fpm(lab)["stale"] == fpm(lab)["imported"] == 4 + round_
-        frr.start("zebra")
-        frr.start("staticd")
         more = ["ip route 10.8%d.0.0/16 10.9.2.2" % n for n in range(round_ + 1)]
         with open(frr.config, "w", encoding="utf-8") as file:
             file.write(STATIC + "\n".join(more) + "\n")
+        frr.start("zebra")
+        frr.start("staticd")
         frr.vtysh("configure terminal", *more, check=False)
         assert until(30, lambda: fpm(lab)["state"] == "connected" and fpm(lab)["stale"] == 0 and
                      fpm(lab)["imported"] == 5 + round_), fpm(lab)

@@ -42,6 +42,17 @@ mr_load_be64(const void *p)
 	return __builtin_bswap64(v);
 }
 
+/* Up to 16 bytes of two places that do not overlap. */
+mr_inline void
+mr_bytes_swap(void *a, void *b, unsigned len)
+{
+	uint8_t was[16];
+
+	memcpy(was, a, len);
+	memcpy(a, b, len);
+	memcpy(b, was, len);
+}
+
 mr_inline void
 mr_store_be16(void *p, uint16_t v)
 {

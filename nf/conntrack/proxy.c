@@ -33,22 +33,6 @@ tcp_of(const struct ct_packet *k, struct mr_packet *p)
 }
 
 static void
-put16(uint8_t *at, uint16_t value)
-{
-	be16_t be = mr_be16(value);
-
-	memcpy(at, &be, 2);
-}
-
-static void
-put32(uint8_t *at, uint32_t value)
-{
-	be32_t be = mr_be32(value);
-
-	memcpy(at, &be, 4);
-}
-
-static void
 sum_up(const struct ct_packet *k, struct mr_packet *p, unsigned len)
 {
 	uint8_t *ip = mr_packet_bytes(p) + k->l3, *tcp = tcp_of(k, p);
@@ -87,37 +71,27 @@ rewrite(struct mr_node_run *run, uint32_t packet, const struct ct_packet *k, con
 	    ~(MR_PACKET_CSUM_PARTIAL | MR_PACKET_CSUM_GOOD | MR_PACKET_HASHED | MR_PACKET_GSO));
 	ip = mr_packet_bytes(p) + k->l3;
 	tcp = tcp_of(k, p);
-	put32(tcp + 4, h->seq);
-	put32(tcp + 8, h->ack);
+	mr_store_be32(tcp + 4, h->seq);
+	mr_store_be32(tcp + 8, h->ack);
 	tcp[12] = (uint8_t)(len << 2);
 	tcp[13] = h->flags;
-	put16(tcp + 14, h->win);
-	put16(tcp + 18, 0);
+	mr_store_be16(tcp + 14, h->win);
+	mr_store_be16(tcp + 18, 0);
 	option = tcp + 20;
 	if (h->mss) {
 		option[0] = 2;
 		option[1] = 4;
-		put16(option + 2, h->mss);
+		mr_store_be16(option + 2, h->mss);
 		option += 4;
 	}
 	if (h->scale != NO_SCALE)
 		memcpy(option, (const uint8_t[]){ 1, 3, 3, h->scale }, 4);
 	if (k->six)
-		put16(ip + 4, (uint16_t)(k->l4 - k->l3 - 40u + len));
+		mr_store_be16(ip + 4, (uint16_t)(k->l4 - k->l3 - 40u + len));
 	else
-		put16(ip + 2, (uint16_t)(k->l4 - k->l3 + len));
+		mr_store_be16(ip + 2, (uint16_t)(k->l4 - k->l3 + len));
 	sum_up(k, p, len);
 	return true;
-}
-
-static void
-swap(uint8_t *a, uint8_t *b, unsigned len)
-{
-	uint8_t t[16];
-
-	memcpy(t, a, len);
-	memcpy(a, b, len);
-	memcpy(b, t, len);
 }
 
 /* Back to where it came from. Sums stay as they are, but for the TTL's. */
@@ -126,12 +100,12 @@ turn(const struct ct_packet *k, struct mr_packet *p)
 {
 	uint8_t *bytes = mr_packet_bytes(p), *ip = bytes + k->l3, *tcp = bytes + k->l4;
 
-	swap(bytes, bytes + 6, 6);
+	mr_bytes_swap(bytes, bytes + 6, 6);
 	if (k->six)
-		swap(ip + 8, ip + 24, 16);
+		mr_bytes_swap(ip + 8, ip + 24, 16);
 	else
-		swap(ip + 12, ip + 16, 4);
-	swap(tcp, tcp + 2, 2);
+		mr_bytes_swap(ip + 12, ip + 16, 4);
+	mr_bytes_swap(tcp, tcp + 2, 2);
 	ip[k->six ? 7 : 8] = 64;
 }
 

@@ -179,7 +179,7 @@ in_one(const struct nat_pass *s, const struct nat_instance *n, uint32_t packet, 
     struct nat_packet *k, bool outside)
 {
 	if (!n) {
-		n = nat_pcp_asked(s, k);
+		n = mr_unlikely(nat_pcp_is_for(k)) ? nat_pcp_asked(s, k) : NULL;
 		return mr_unlikely(n != NULL) ? nat_pcp_serve(s, n, packet, p, k)
 					      : nat_pass_on(s, p);
 	}

@@ -84,9 +84,9 @@ fill(const struct nat_pass *s, const struct nat_instance *n, const struct nat_pc
 	atomic_store_explicit(&t->leases[number].until, until, memory_order_relaxed);
 }
 
-/* NAT_DONE, or an enum nat_drop; *number: of the mapping, or of another one of its name that is there
- * by now. */
-static uint32_t
+/* An enum nat_pcp_result; *number: of the mapping, or of another one of its name that is there by
+ * now. */
+static uint8_t
 make(const struct nat_pass *s, const struct nat_instance *n, const struct nat_pcp_request *r,
     const struct nat_name *name, uint32_t until, uint32_t *number, uint32_t *word)
 {
@@ -97,17 +97,19 @@ make(const struct nat_pass *s, const struct nat_instance *n, const struct nat_pc
 	uint8_t inside[16] = { 0 };
 	struct nat_outside o;
 	enum nat_take rc;
+	bool wanted;
 
 	*number = 0;
 	if (!mine)
-		return NAT_DROP_FULL;
+		return NAT_PCP_NO_RESOURCES;
 	memcpy(inside, &host, 4);
 	rc = nat_pool_take(n->pool, worker, inside, false, proto, prefer, mine, now, &o);
 	if (rc != NAT_TAKEN) {
 		nat_put(s->table, worker, mine);
-		return nat_taken(rc);
+		return result_of(nat_taken(rc));
 	}
-	if (is_wanted(r, NAT_END(o.address, o.port))) {
+	wanted = is_wanted(r, NAT_END(o.address, o.port));
+	if (wanted) {
 		fill(s, n, r, mine, &o, until);
 		*number = nat_add(s->table, worker, mine, name, nat_hash(s->table, name),
 		    NAT_PORT | NAT_LEASED | (n->logged ? NAT_LOGGED : 0), now, word);
@@ -115,13 +117,15 @@ make(const struct nat_pass *s, const struct nat_instance *n, const struct nat_pc
 	if (*number != mine) {
 		nat_pool_give(n->pool, worker, &o, proto, mine, now);
 		nat_put(s->table, worker, mine);
-		return *number ? NAT_DONE : NAT_DROP_FULL;
+		return !wanted ? NAT_PCP_CANNOT_PROVIDE_EXTERNAL
+		    : *number  ? NAT_PCP_SUCCESS
+			       : NAT_PCP_NO_RESOURCES;
 	}
 	mr_node_count(s->run, NAT_MADE_COUNTER, 1);
 	if (n->logged)
 		nat_journal_mapping(s->table->journal, NAT_LOG_MAPPING_BEGUN,
 		    &s->table->entries[mine], NULL, now);
-	return NAT_DONE;
+	return NAT_PCP_SUCCESS;
 }
 
 /* -- one that is there ---------------------------------------------------------------------- */
@@ -192,16 +196,26 @@ give_up_all(const struct nat_pass *s, const struct nat_instance *n, be32_t host,
 	}
 }
 
+static bool
+is_named(const uint64_t *whose, unsigned count, uint64_t inside)
+{
+	bool found = false;
+
+	for (unsigned i = 0; i < count; i++)
+		found |= (inside & ~((uint64_t)UINT16_MAX << 32)) == whose[i];
+	return found;
+}
+
 static void
-forget(struct nat_table *t, uint32_t number, uint64_t whose, uint32_t now)
+forget(struct nat_table *t, uint32_t number, const uint64_t *whose, unsigned count, uint32_t now)
 {
 	static const uint32_t none[3] = { 0 };
 	struct nat_entry *e = &t->entries[number];
 	uint32_t word = atomic_load_explicit(&e->word, memory_order_acquire);
-	uint64_t inside = atomic_load_explicit(&e->inside, memory_order_acquire);
 
 	if (!(word & NAT_LIVE) || !nat_is_leased(t, e, word, now) ||
-	    (inside & ~((uint64_t)UINT16_MAX << 32)) != whose || !nat_lock(e, &word))
+	    !is_named(whose, count, atomic_load_explicit(&e->inside, memory_order_acquire)) ||
+	    !nat_lock(e, &word))
 		return;
 	/* Who asked by PCP says which. */
 	if (memcmp(t->leases[number].nonce, none, sizeof(none)) == 0)
@@ -211,19 +225,22 @@ forget(struct nat_table *t, uint32_t number, uint64_t whose, uint32_t now)
 		(void)nat_end(t, MR_POOL_SHARED, number, word, now);
 }
 
+/* However many gave up, the table is gone through once. */
 void
 nat_lease_forget(struct nat_core *core, uint32_t now)
 {
 	struct nat_table *t = core->table;
+	uint64_t whose[NAT_FORGET_MAX];
+	unsigned count = 0;
+	uint32_t top;
 
 	for (unsigned i = 0; i < NAT_FORGET_MAX; i++) {
-		uint64_t whose =
-		    atomic_exchange_explicit(&core->forget[i], 0, memory_order_relaxed);
-		uint32_t top = atomic_load_explicit(&t->top, memory_order_relaxed);
-
-		for (uint32_t number = 1; whose && number <= top; number++)
-			forget(t, number, whose, now);
+		whose[count] = atomic_exchange_explicit(&core->forget[i], 0, memory_order_relaxed);
+		count += whose[count] != 0;
 	}
+	top = count ? atomic_load_explicit(&t->top, memory_order_relaxed) : 0;
+	for (uint32_t number = 1; number <= top; number++)
+		forget(t, number, whose, count, now);
 }
 
 /* -- what is asked -------------------------------------------------------------------------- */
@@ -236,7 +253,7 @@ nat_lease_map(const struct nat_pass *s, const struct nat_instance *n, be32_t hos
 		.inside = NAT_INSIDE(host, r->inside, r->proto, n->number),
 		.scope = NAT_SCOPE(0, NAT_SCOPE_MAPPING),
 	};
-	uint32_t lifetime = r->lifetime ? lifetime_of(n, r->lifetime) : 0, number, word = 0, rc;
+	uint32_t lifetime = r->lifetime ? lifetime_of(n, r->lifetime) : 0, number, word = 0;
 	uint32_t until = s->run->seconds + lifetime;
 	struct nat_found f;
 
@@ -264,10 +281,7 @@ nat_lease_map(const struct nat_pass *s, const struct nat_instance *n, be32_t hos
 			a->result = NAT_PCP_NETWORK_FAILURE;
 			return;
 		}
-		rc = make(s, n, r, &name, until, &number, &word);
-		/* FULL without its number: it was another end than the one asked for. */
-		a->result = rc == NAT_DROP_FULL && r->only_this ? NAT_PCP_CANNOT_PROVIDE_EXTERNAL
-								: result_of(rc);
+		a->result = make(s, n, r, &name, until, &number, &word);
 		if (a->result)
 			return;
 	}

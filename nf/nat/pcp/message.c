@@ -18,23 +18,6 @@ enum option { THIRD_PARTY = 1, PREFER_FAILURE = 2, FILTER = 3, OPTIONAL = 128 };
 
 static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
 
-static uint32_t
-get32(const uint8_t *at)
-{
-	be32_t v;
-
-	memcpy(&v, at, 4);
-	return mr_be32(v);
-}
-
-static void
-put32(uint8_t *at, uint32_t value)
-{
-	be32_t v = mr_be32(value);
-
-	memcpy(at, &v, 4);
-}
-
 static void
 refuse(struct nat_pcp_request *r, enum nat_pcp_result result)
 {
@@ -122,7 +105,7 @@ read_pcp(struct nat_pcp_request *r, const uint8_t *bytes, unsigned len, be32_t f
 		refuse(r, NAT_PCP_MALFORMED_REQUEST);
 		return;
 	}
-	r->lifetime = get32(bytes + 4);
+	r->lifetime = mr_load_be32(bytes + 4);
 	if (r->opcode >= sizeof(opcodes) / sizeof(opcodes[0])) {
 		refuse(r, NAT_PCP_UNSUPP_OPCODE);
 		return;
@@ -162,7 +145,7 @@ read_pmp(struct nat_pcp_request *r, const uint8_t *bytes, unsigned len)
 	r->proto = r->opcode == 1 ? MR_IP_PROTO_UDP : MR_IP_PROTO_TCP;
 	memcpy(&r->inside, bytes + 4, 2);
 	memcpy(&r->outside, bytes + 6, 2);
-	r->lifetime = get32(bytes + 8);
+	r->lifetime = mr_load_be32(bytes + 8);
 }
 
 void
@@ -210,7 +193,7 @@ write_pmp(uint8_t *out, const struct nat_pcp_request *r, const struct nat_pcp_an
 	memset(out, 0, 16);
 	out[1] = r->opcode | ANSWER;
 	out[3] = pmp_result(a->result);
-	put32(out + 4, a->epoch);
+	mr_store_be32(out + 4, a->epoch);
 	if (r->kind == NAT_PCP_ADDRESS) {
 		memcpy(out + 8, &a->address, 4);
 		return 12;
@@ -219,7 +202,7 @@ write_pmp(uint8_t *out, const struct nat_pcp_request *r, const struct nat_pcp_an
 		return 8;
 	memcpy(out + 8, &r->inside, 2);
 	memcpy(out + 10, &a->port, 2);
-	put32(out + 12, a->result ? 0 : a->lifetime);
+	mr_store_be32(out + 12, a->result ? 0 : a->lifetime);
 	return 16;
 }
 
@@ -244,8 +227,8 @@ nat_pcp_write(uint8_t *out, const uint8_t *bytes, unsigned len, const struct nat
 	out[0] = VERSION;
 	out[1] = r->opcode | ANSWER;
 	out[3] = a->result;
-	put32(out + 4, a->lifetime);
-	put32(out + 8, a->epoch);
+	mr_store_be32(out + 4, a->lifetime);
+	mr_store_be32(out + 8, a->epoch);
 	if (a->result)
 		return size;
 	if (r->kind == NAT_PCP_MAP || r->kind == NAT_PCP_PEER) {

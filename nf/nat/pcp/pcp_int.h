@@ -19,7 +19,15 @@
 #include "nf/nat/nat_int.h"
 #include "nf/nat/pcp/message.h"
 
-/* The translator that a packet asks; null: it asks none. */
+/* To the port where translators are asked. */
+mr_inline bool
+nat_pcp_is_for(const struct nat_packet *k)
+{
+	return k->what == NAT_FLOW && k->dport == mr_be16(NAT_PCP_PORT) &&
+	    k->proto == MR_IP_PROTO_UDP && !k->first;
+}
+
+/* The translator that such a packet asks; null: it asks none. */
 const struct nat_instance *nat_pcp_asked(const struct nat_pass *, const struct nat_packet *);
 /* The packet becomes the answer, or is dropped. */
 mr_verdict_t nat_pcp_serve(const struct nat_pass *, const struct nat_instance *, uint32_t packet,

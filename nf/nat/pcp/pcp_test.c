@@ -6,6 +6,19 @@
 
 /* -- not more than there is ----------------------------------------------------------------- */
 
+static const uint8_t *
+pmp(struct bed *b, uint32_t host, const uint8_t *bytes, unsigned len, unsigned want)
+{
+	const uint8_t *back;
+
+	assert_int_equal(message(b, host, ROUTER, bytes, len), SENT);
+	back = answer_to(b, host, &len);
+	assert_int_equal(len, want);
+	assert_int_equal(back[0], 0);
+	assert_int_equal(back[1], bytes[1] | 0x80);
+	return back;
+}
+
 static void
 no_more_than_its_share(void **state)
 {
@@ -33,6 +46,8 @@ no_more_than_its_share(void **state)
 	assert_int_equal(mappings(&b), 8);
 	assert_int_equal(bed_counter(&b, NAT_COUNT_PCP_REFUSED), 3);
 	assert_int_equal(bed_counter(&b, NAT_COUNT_LEASES), 8);
+	/* Its address is told all the same. */
+	assert_int_equal(mr_load_be32(pmp(&b, HOST, (const uint8_t[]){ 0, 0 }, 2, 12) + 8), POOL);
 	/* One gives up, another one gets it. */
 	a = some(UDP);
 	a.lifetime = 0;
@@ -63,6 +78,35 @@ this_port_or_none(void **state)
 	bed_close(&b);
 }
 
+/* A table that is full: nothing is taken, nothing ends, and it goes on when there is room. */
+static void
+a_full_table(void **state)
+{
+	static struct bed b;
+	struct asked a = some(UDP);
+	unsigned count = 0;
+
+	bed_open(&b, CONF "}}, max: 1024 #");
+	for (a.inside = 1024; a.inside < 8000 && !map(&b, &a).result; a.inside++)
+		count++;
+	assert_in_range(count, 1024, 4096);
+	assert_int_equal(map(&b, &a).result, NAT_PCP_NO_RESOURCES);
+	a.only_this = true;
+	a.outside = 60000;
+	assert_int_equal(map(&b, &a).result, NAT_PCP_NO_RESOURCES);
+	a.only_this = false;
+	assert_int_equal(mappings(&b), count);
+	assert_int_equal(ports_used(&b, NAT_UDP), count);
+	/* Some give up; which places that frees, follows from the hash. */
+	a.lifetime = 0;
+	for (a.inside = 1024; a.inside < 1536; a.inside++)
+		assert_int_equal(map(&b, &a).result, 0);
+	a.lifetime = 600;
+	a.inside = 8000;
+	assert_int_equal(map(&b, &a).result, 0);
+	bed_close(&b);
+}
+
 /* What it gets is within its block, so that the log says whose it was. */
 static void
 within_its_block(void **state)
@@ -88,19 +132,6 @@ within_its_block(void **state)
 
 /* -- NAT-PMP -------------------------------------------------------------------------------- */
 
-static const uint8_t *
-pmp(struct bed *b, uint32_t host, const uint8_t *bytes, unsigned len, unsigned want)
-{
-	const uint8_t *back;
-
-	assert_int_equal(message(b, host, ROUTER, bytes, len), SENT);
-	back = answer_to(b, host, &len);
-	assert_int_equal(len, want);
-	assert_int_equal(back[0], 0);
-	assert_int_equal(back[1], bytes[1] | 0x80);
-	return back;
-}
-
 static void
 by_nat_pmp(void **state)
 {
@@ -112,11 +143,11 @@ by_nat_pmp(void **state)
 	const uint8_t *back;
 
 	bed_open(&b, CONF);
-	assert_int_equal(get32(pmp(&b, HOST, address, 2, 12) + 8), POOL);
+	assert_int_equal(mr_load_be32(pmp(&b, HOST, address, 2, 12) + 8), POOL);
 	back = pmp(&b, HOST, map_udp, 12, 16);
 	assert_int_equal(back[3], 0);
-	assert_int_equal(get32(back + 8), 8080u << 16 | 9000);
-	assert_int_equal(get32(back + 12), 3600);
+	assert_int_equal(mr_load_be32(back + 8), 8080u << 16 | 9000);
+	assert_int_equal(mr_load_be32(back + 12), 3600);
 	assert_int_equal(mappings(&b), 1);
 	/* Who has no nonce cannot take what somebody has by one, nor the other way round. */
 	assert_int_equal(map(&b, &a).result, NAT_PCP_NOT_AUTHORIZED);
@@ -148,18 +179,18 @@ peer(struct bed *b, uint8_t proto, uint16_t inside, uint32_t remote, uint32_t li
 	const uint8_t *back;
 	unsigned len;
 
-	put32(m + 4, lifetime);
+	mr_store_be32(m + 4, lifetime);
 	put_address(m + 8, HOST);
 	m[36] = proto;
-	put32(m + 40, (uint32_t)inside << 16);
+	mr_store_be32(m + 40, (uint32_t)inside << 16);
 	put_address(m + 44, 0);
-	put32(m + 60, 53u << 16);
+	mr_store_be32(m + 60, 53u << 16);
 	put_address(m + 64, remote);
 	assert_int_equal(message(b, HOST, ROUTER, m, sizeof(m)), SENT);
 	back = answer_to(b, HOST, &len);
 	assert_int_equal(len, 80);
-	return (struct told){ back[3], get32(back + 4), get32(back + 8), get32(back + 56),
-		(uint16_t)get32(back + 40) };
+	return (struct told){ back[3], mr_load_be32(back + 4), mr_load_be32(back + 8),
+		mr_load_be32(back + 56), (uint16_t)mr_load_be32(back + 40) };
 }
 
 static void
@@ -254,6 +285,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(no_more_than_its_share),
 		cmocka_unit_test(this_port_or_none),
+		cmocka_unit_test(a_full_table),
 		cmocka_unit_test(within_its_block),
 		cmocka_unit_test(by_nat_pmp),
 		cmocka_unit_test(for_a_peer),

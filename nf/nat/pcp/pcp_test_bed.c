@@ -2,28 +2,11 @@
 #include "nf/nat/pcp/pcp_test_int.h"
 
 void
-put32(uint8_t *at, uint32_t value)
-{
-	be32_t v = mr_be32(value);
-
-	memcpy(at, &v, 4);
-}
-
-uint32_t
-get32(const uint8_t *at)
-{
-	be32_t v;
-
-	memcpy(&v, at, 4);
-	return mr_be32(v);
-}
-
-void
 put_address(uint8_t *at, uint32_t address)
 {
 	memset(at, 0, 10);
 	at[10] = at[11] = 0xff;
-	put32(at + 12, address);
+	mr_store_be32(at + 12, address);
 }
 
 enum outcome
@@ -60,11 +43,11 @@ map(struct bed *b, const struct asked *a)
 	unsigned len = a->only_this ? 64 : 60;
 	const uint8_t *back;
 
-	put32(m + 4, a->lifetime);
+	mr_store_be32(m + 4, a->lifetime);
 	put_address(m + 8, a->host);
 	m[24] = a->nonce;
 	m[36] = a->proto;
-	put32(m + 40, (uint32_t)a->inside << 16 | a->outside);
+	mr_store_be32(m + 40, (uint32_t)a->inside << 16 | a->outside);
 	put_address(m + 44, 0);
 	m[60] = 2;
 	assert_int_equal(message(b, a->host, ROUTER, m, len), SENT);
@@ -73,8 +56,8 @@ map(struct bed *b, const struct asked *a)
 	assert_int_equal(back[0], 2);
 	assert_int_equal(back[1], 0x81);
 	assert_memory_equal(back + 24, m + 24, 18);
-	return (struct told){ back[3], get32(back + 4), get32(back + 8), get32(back + 56),
-		(uint16_t)get32(back + 40) };
+	return (struct told){ back[3], mr_load_be32(back + 4), mr_load_be32(back + 8),
+		mr_load_be32(back + 56), (uint16_t)mr_load_be32(back + 40) };
 }
 
 struct asked

@@ -24,8 +24,6 @@ struct told {
 	uint16_t port;
 };
 
-void put32(uint8_t *at, uint32_t value);
-uint32_t get32(const uint8_t *at);
 void put_address(uint8_t *at, uint32_t address);
 /* These bytes of a host to an address's PCP port; where the node leads them. */
 enum outcome message(struct bed *, uint32_t from, uint32_t to, const uint8_t *bytes, unsigned len);

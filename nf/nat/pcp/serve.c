@@ -17,9 +17,6 @@ nat_pcp_asked(const struct nat_pass *s, const struct nat_packet *k)
 {
 	const struct nat_port *port = &s->view->ports[s->self->port];
 
-	if (k->what != NAT_FLOW || k->proto != MR_IP_PROTO_UDP || k->first ||
-	    k->dport != mr_be16(NAT_PCP_PORT))
-		return NULL;
 	for (unsigned i = 0; i < port->inside_count; i++) {
 		const struct nat_instance *n = &s->view->instances[port->inside[i]];
 
@@ -79,7 +76,7 @@ tell_address(const struct nat_pass *s, const struct nat_instance *n, be32_t host
 	if (!n->pool ||
 	    nat_pool_look(n->pool, s->run->worker, inside, false, NAT_UDP, 0, s->run->seconds,
 		&o) != NAT_TAKEN)
-		a->result = NAT_PCP_NETWORK_FAILURE;
+		a->result = o.address ? NAT_PCP_SUCCESS : NAT_PCP_NETWORK_FAILURE;
 	a->address = o.address;
 }
 
@@ -116,16 +113,6 @@ decide(const struct nat_pass *s, const struct nat_instance *n, be32_t host,
 
 /* -- the packet back ------------------------------------------------------------------------ */
 
-static void
-swap(uint8_t *a, uint8_t *b, unsigned len)
-{
-	uint8_t t[6];
-
-	memcpy(t, a, len);
-	memcpy(a, b, len);
-	memcpy(b, t, len);
-}
-
 static bool
 turn(const struct nat_pass *s, uint32_t packet, struct mr_packet *p, const struct nat_packet *k,
     const uint8_t *answer, unsigned size)
@@ -144,7 +131,7 @@ turn(const struct nat_pass *s, uint32_t packet, struct mr_packet *p, const struc
 	    ~(MR_PACKET_CSUM_PARTIAL | MR_PACKET_CSUM_GOOD | MR_PACKET_HASHED | MR_PACKET_GSO));
 	bytes = mr_packet_bytes(p);
 	udp = bytes + k->l4;
-	swap(bytes, bytes + 6, 6);
+	mr_bytes_swap(bytes, bytes + 6, 6);
 	ip = (struct mr_ip4){ .version_ihl = 0x45,
 		.total_len = mr_be16((uint16_t)(sizeof(ip) + UDP_SIZE + size)),
 		.ttl = 64,
@@ -153,7 +140,7 @@ turn(const struct nat_pass *s, uint32_t packet, struct mr_packet *p, const struc
 		.dst = k->src };
 	ip.check = mr_checksum_ipv4_header(&ip);
 	memcpy(bytes + k->l3, &ip, sizeof(ip));
-	swap(udp, udp + 2, 2);
+	mr_bytes_swap(udp, udp + 2, 2);
 	memcpy(udp + 4, &len, 2);
 	memcpy(udp + 6, &sum, 2);
 	memcpy(udp + UDP_SIZE, answer, size);

@@ -100,7 +100,7 @@ struct nat_outside {
 int nat_pool_create(struct nat_pool **out, const struct nat_pool_config *, struct mr_error *);
 void nat_pool_destroy(struct nat_pool *);
 /* What the worker would take, if it did now: for explanations. NAT_TAKEN with port 0: which one, is
- * drawn then. */
+ * drawn then. Of a subscriber that may have no more, its address is told all the same. */
 enum nat_take nat_pool_look(const struct nat_pool *, unsigned worker, const uint8_t inside[16],
     bool six, enum nat_proto, be16_t prefer, uint32_t now, struct nat_outside *);
 /* Likewise: whether nat_pool_session_begin would say yes. */

@@ -173,11 +173,12 @@ nat_pool_look(const struct nat_pool *p, unsigned worker, const uint8_t inside[16
 		return NAT_NO_SUBSCRIBER;
 	number = subscriber(p, &key, &word);
 	if (number) {
+		address =
+		    atomic_load_explicit(&p->subscribers[number].address, memory_order_relaxed);
+		*out = (struct nat_outside){ .address = p->addresses[address].address };
 		result = limits(p, &p->subscribers[number], word, proto, now);
 		if (result != NAT_TAKEN)
 			return result;
-		address =
-		    atomic_load_explicit(&p->subscribers[number].address, memory_order_relaxed);
 	} else if (atomic_load_explicit(&p->subscriber_count, memory_order_relaxed) >=
 	    p->config.subscribers_max) {
 		/* Unless one that lingers makes room for it then. */

@@ -87,6 +87,7 @@ a_full_table(void **state)
 	unsigned count = 0;
 
 	bed_open(&b, CONF "}}, max: 1024 #");
+	a.outside = 0; /* the inside's */
 	for (a.inside = 1024; a.inside < 8000 && !map(&b, &a).result; a.inside++)
 		count++;
 	assert_in_range(count, 1024, 4096);

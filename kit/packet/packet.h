@@ -65,7 +65,8 @@ enum mr_packet_flag {
 	 * checksum) may be held against it. */
 	MR_PACKET_IMAGINED = 1u << 9,
 };
-/* From here on: through how many pairs of ports it went within the graph (nf/interface). */
+/* From here on: how often it came in anew within the graph: through a pair of ports (nf/interface), out
+ * of a tunnel. */
 #define MR_PACKET_JOINS_SHIFT 13
 #define MR_PACKET_JOINS_MAX 7u
 #define MR_PACKET_GSO (MR_PACKET_GSO_TCP4 | MR_PACKET_GSO_TCP6 | MR_PACKET_GSO_UDP)
@@ -169,6 +170,19 @@ mr_packet_set_mark(struct mr_packet *p, uint32_t mark)
 {
 	p->mark = mark;
 	p->flags |= MR_PACKET_MARKED;
+}
+
+/* Within the graph it comes in on another port. False, and unchanged: it did so too often, and may go in
+ * a ring. */
+mr_inline bool
+mr_packet_join(struct mr_packet *p, uint16_t port)
+{
+	if (mr_unlikely(p->flags >> MR_PACKET_JOINS_SHIFT == MR_PACKET_JOINS_MAX))
+		return false;
+	p->flags = (uint16_t)((p->flags & ~MR_PACKET_TRANSLATED) + (1u << MR_PACKET_JOINS_SHIFT));
+	p->port = port;
+	p->track = 0;
+	return true;
 }
 
 /* A fresh single-segment packet: the 32 bytes that every source writes. */

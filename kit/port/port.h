@@ -24,6 +24,7 @@
  * accept and count (`tx_gone`), until the control thread sees poll_link say -ENODEV.
  */
 
+#include "kit/base/counter.h"
 #include "kit/base/def.h"
 #include "kit/base/error.h"
 #include "kit/packet/buffers.h"
@@ -197,6 +198,26 @@ MR_API uint64_t mr_option_uint(const struct mr_option_desc *, const struct mr_po
     const char *key);
 MR_API bool mr_option_bool(const struct mr_option_desc *, const struct mr_port_config *,
     const char *key);
+
+/* For ports without a wire, each worker of which has a queue of its own: what went out, and came in.
+ * Null is fine. */
+mr_inline void
+mr_port_count_tx(struct mr_port *port, unsigned worker, uint64_t packets, uint64_t bytes)
+{
+	if (!port)
+		return;
+	mr_counter_add(&port->tx_stats[worker % port->tx_queues].packets, packets);
+	mr_counter_add(&port->tx_stats[worker % port->tx_queues].bytes, bytes);
+}
+
+mr_inline void
+mr_port_count_rx(struct mr_port *port, unsigned worker, uint64_t packets, uint64_t bytes)
+{
+	if (!port)
+		return;
+	mr_counter_add(&port->rx_stats[worker % port->rx_queues].packets, packets);
+	mr_counter_add(&port->rx_stats[worker % port->rx_queues].bytes, bytes);
+}
 
 /* Settles what the device cannot: completes partial checksums, cuts super-frames,
  * splits or linearises chains, for a burst about to be sent on `port`. Only packets with

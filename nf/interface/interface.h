@@ -80,7 +80,14 @@ uint16_t mr_interface_first(const struct mr_interfaces *, uint16_t index);
 /* The node behind all stages: where the interface's packets end up. */
 uint16_t mr_interface_user(const struct mr_interfaces *, uint16_t index);
 
-/* For a port that is no interface of the configuration (a twin, a tunnel): an index that no
+/* In commit: an interface of the driver `tunnel` has a tunnel. What is sent on it ends up at `carry`,
+ * behind all its stages; what arrives leaves `enter`, a node of the tunnel's, by this edge, which is
+ * kept on where the interface's packets enter. Both nodes are the caller's. Forgotten when a commit
+ * starts. */
+void mr_interface_carry(struct mr_interfaces *, uint16_t index, uint16_t carry, uint16_t enter,
+    uint16_t edge);
+
+/* For a port that is no interface of the configuration (a twin): an index that no
  * interface will get until it is released. -ENOSPC. The port, and its place in the graph, are the
  * caller's. */
 int mr_interface_reserve(struct mr_interfaces *, uint16_t *index, struct mr_error *);

@@ -52,8 +52,10 @@ struct record {
 	bool gone;    /* the device vanished or was never there: tried again each second */
 	uint16_t use; /* the node where what arrives goes */
 	uint16_t in[MR_STAGES], out[MR_STAGES]; /* other functions' nodes; NO_NODE: none */
+	/* Of a tunnel: the node that takes what is sent, and the edge by which things arrive. */
+	uint16_t carry, enter, enter_edge;
 	uint16_t
-	    leave; /* its last node: interface-out or join; NO_NODE: nothing is behind its outputs */
+	    leave; /* its last node: interface-out, join or carry; NO_NODE: nothing is behind its outputs */
 	struct join join;
 	uint16_t cross;    /* its cross-connect node, NO_NODE without one */
 	uint16_t cross_to; /* the port index that this node sends to */

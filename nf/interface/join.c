@@ -82,21 +82,13 @@ interface_join_aim(struct mr_interfaces *all, struct record *r)
 
 /* -- the node ------------------------------------------------------------------------------- */
 
-/* Each worker has a queue of its own at both ends. */
 static void
 count(const struct join *join, unsigned worker, uint64_t packets, uint64_t bytes)
 {
-	struct mr_port *from = atomic_load_explicit(&join->from, memory_order_relaxed);
-	struct mr_port *to = atomic_load_explicit(&join->to, memory_order_relaxed);
-
-	if (from) {
-		mr_counter_add(&from->tx_stats[worker % from->tx_queues].packets, packets);
-		mr_counter_add(&from->tx_stats[worker % from->tx_queues].bytes, bytes);
-	}
-	if (to) {
-		mr_counter_add(&to->rx_stats[worker % to->rx_queues].packets, packets);
-		mr_counter_add(&to->rx_stats[worker % to->rx_queues].bytes, bytes);
-	}
+	mr_port_count_tx(atomic_load_explicit(&join->from, memory_order_relaxed), worker, packets,
+	    bytes);
+	mr_port_count_rx(atomic_load_explicit(&join->to, memory_order_relaxed), worker, packets,
+	    bytes);
 }
 
 static void
@@ -117,14 +109,10 @@ join_body(struct mr_node_run *run, struct mr_recorder *rec, const uint32_t *pack
 		struct mr_packet *p = mr_packet_at(run->base, packets[i]);
 
 		mr_record_use(rec, p, 0);
-		if (mr_unlikely(p->flags >> MR_PACKET_JOINS_SHIFT == MR_PACKET_JOINS_MAX)) {
+		if (mr_unlikely(!mr_packet_join(p, join->index))) {
 			verdicts[i] = mr_verdict_drop(JOIN_LOOP);
 			continue;
 		}
-		p->flags =
-		    (uint16_t)((p->flags & ~MR_PACKET_TRANSLATED) + (1u << MR_PACKET_JOINS_SHIFT));
-		p->port = join->index;
-		p->track = 0;
 		mr_record_tally(rec, p, 0);
 		mr_record_note(rec, p, "arrives at the other end of the pair", join->index);
 		passed++;

@@ -169,7 +169,7 @@ interface_record_remove_nodes(struct mr_interfaces *all, struct record *r)
 		mr_graph_remove_node(graph, r->inputs[i].node);
 	if (r->cross != NO_NODE)
 		mr_graph_remove_node(graph, r->cross);
-	if (r->leave != NO_NODE)
+	if (r->leave != NO_NODE && r->leave != r->carry)
 		mr_graph_remove_node(graph, r->leave);
 	r->cross = NO_NODE;
 	interface_stages_clear(r);

@@ -14,7 +14,7 @@ interface_stages_clear(struct record *r)
 {
 	for (unsigned s = 0; s < MR_STAGES; s++)
 		r->in[s] = r->out[s] = NO_NODE;
-	r->leave = NO_NODE;
+	r->leave = r->carry = r->enter = NO_NODE;
 }
 
 static uint16_t
@@ -37,9 +37,12 @@ aim_in(struct mr_interfaces *all, struct record *r)
 		to = put_in_front(graph, r->in[s], to);
 	for (unsigned i = r->input_count; i-- > 0;)
 		to = put_in_front(graph, r->inputs[i].node, to);
-	/* What the other end sends was in the lane where it came in. */
+	/* What the other end sends, or a tunnel holds, was in the lane where it came in. */
 	if (interface_join_other(all, r))
 		interface_join_aim(all, interface_join_other(all, r));
+	else if (r->enter != NO_NODE)
+		mr_graph_link(graph, r->enter, r->enter_edge,
+		    r->pub.port ? mr_interface_first(all, r->pub.index) : all->unused);
 	else
 		to = put_in_front(graph, r->in[MR_STAGE_LANE], to);
 	if (r->added)
@@ -94,6 +97,23 @@ interface_record_aim(struct mr_interfaces *all, struct record *r)
 		interface_join_aim(all, r);
 	aim_in(all, r);
 	aim_out(all, r);
+}
+
+void
+mr_interface_carry(struct mr_interfaces *all, uint16_t index, uint16_t carry, uint16_t enter,
+    uint16_t edge)
+{
+	struct record *r = interface_record_at(all, index);
+
+	if (!r)
+		return;
+	/* Whoever has a stage may have come before. */
+	if (r->leave != NO_NODE && r->leave != r->carry)
+		mr_graph_remove_node(mr_dataplane_graph(all->dp), r->leave);
+	r->leave = r->carry = carry;
+	r->enter = enter;
+	r->enter_edge = edge;
+	interface_record_aim(all, r);
 }
 
 void

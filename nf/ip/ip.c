@@ -245,3 +245,9 @@ mr_ip_attach(struct mr_ip *ip, enum mr_ip_edge edge, uint16_t node)
 	ip->control->targets[edge] = node;
 	link_all(ip);
 }
+
+uint16_t
+mr_ip_attached(const struct mr_ip *ip, enum mr_ip_edge edge)
+{
+	return ip->control->targets[edge];
+}

@@ -324,6 +324,8 @@ int mr_ip_add_nodes(struct mr_ip *, struct mr_error *);
 void mr_ip_remove_nodes(struct mr_ip *);
 /* What leaves by this edge goes to `node`. Call it after every mr_ip_add_nodes. */
 void mr_ip_attach(struct mr_ip *, enum mr_ip_edge, uint16_t node);
+/* Where that edge leads now. */
+uint16_t mr_ip_attached(const struct mr_ip *, enum mr_ip_edge);
 /* Links the edges of a node of the router's other parts that has these edges in this order, now
  * and whenever one is attached, until mr_ip_remove_nodes. */
 void mr_ip_link(struct mr_ip *, uint16_t node);

@@ -2979,6 +2979,136 @@ class RouterPath(Container[Router]):
     neighbor = _container("neighbor", RouterNeighborPath, "millrace-neighbor")
 
 
+TunnelVxlan = TypedDict("TunnelVxlan", {
+    "vni": int,
+    "port": str,
+}, total=False)
+
+
+class TunnelVxlanPath(Container[TunnelVxlan]):
+    """Ethernet frames in UDP (RFC 7348)."""
+
+    vni = _leaf[int]("vni", "int")
+    port = _leaf[str]("port", "text")
+
+
+TunnelStatic = TypedDict("TunnelStatic", {
+    "mac": str,
+    "remote": str,
+}, total=False)
+
+
+class TunnelStaticPath(Container[TunnelStatic]):
+    """Stations that are known without being heard."""
+
+    mac = _leaf[str]("mac", "text")
+    remote = _leaf[str]("remote", "text")
+
+
+TunnelRemoteState = TypedDict("TunnelRemoteState", {
+    "address": str,
+    "reachable": bool,
+    "path-mtu": int,
+    "tx-packets": int,
+    "tx-bytes": int,
+    "rx-packets": int,
+    "rx-bytes": int,
+}, total=False)
+
+
+class TunnelRemoteStatePath(Container[TunnelRemoteState]):
+    """The way to a remote end, and what went through it."""
+
+    address = _leaf[str]("address", "text")
+    reachable = _leaf[bool]("reachable", "bool")
+    path_mtu = _leaf[int]("path-mtu", "int")
+    tx_packets = _leaf[int]("tx-packets", "int64")
+    tx_bytes = _leaf[int]("tx-bytes", "int64")
+    rx_packets = _leaf[int]("rx-packets", "int64")
+    rx_bytes = _leaf[int]("rx-bytes", "int64")
+
+
+TunnelFdb = TypedDict("TunnelFdb", {
+    "mac": str,
+    "remote": str,
+    "static": bool,
+    "age": int,
+}, total=False)
+
+
+class TunnelFdbPath(Container[TunnelFdb]):
+    """The stations that are known."""
+
+    mac = _leaf[str]("mac", "text")
+    remote = _leaf[str]("remote", "text")
+    static = _leaf[bool]("static", "bool")
+    age = _leaf[int]("age", "int")
+
+
+TunnelCounters = TypedDict("TunnelCounters", {
+    "flooded": int,
+    "copies": int,
+    "lost-copies": int,
+    "cut": int,
+    "fragmented": int,
+}, total=False)
+
+
+class TunnelCountersPath(Container[TunnelCounters]):
+    """What was special on the way out. Drops are in show drops."""
+
+    flooded = _leaf[int]("flooded", "int64")
+    copies = _leaf[int]("copies", "int64")
+    lost_copies = _leaf[int]("lost-copies", "int64")
+    cut = _leaf[int]("cut", "int64")
+    fragmented = _leaf[int]("fragmented", "int64")
+
+
+Tunnel = TypedDict("Tunnel", {
+    "name": str,
+    "router": str,
+    "local": str,
+    "remote": List[str],
+    "vxlan": TunnelVxlan,
+    "ttl": int,
+    "dscp": Union[int, str],
+    "fragment": bool,
+    "udp-checksum": bool,
+    "learning": bool,
+    "ageing-time": int,
+    "stations-max": int,
+    "static": List[TunnelStatic],
+    "trouble": str,
+    "stations": int,
+    "remote-state": List[TunnelRemoteState],
+    "fdb": List[TunnelFdb],
+    "counters": TunnelCounters,
+}, total=False)
+
+
+class TunnelPath(Container[Tunnel]):
+    """What is sent on an interface of the driver tunnel, and where what arrives on it comes from."""
+
+    name = _leaf[str]("name", "text")
+    router = _leaf[str]("router", "text")
+    local = _leaf[str]("local", "text")
+    remote = _leaf[List[str]]("remote", "*text")
+    vxlan = _container("vxlan", TunnelVxlanPath)
+    ttl = _leaf[int]("ttl", "int")
+    dscp = _leaf[Union[int, str]]("dscp", "any")
+    fragment = _leaf[bool]("fragment", "bool")
+    udp_checksum = _leaf[bool]("udp-checksum", "bool")
+    learning = _leaf[bool]("learning", "bool")
+    ageing_time = _leaf[int]("ageing-time", "int")
+    stations_max = _leaf[int]("stations-max", "int")
+    static = _entries[TunnelStaticPath, TunnelStatic]("static", TunnelStaticPath, "mac")
+    trouble = _leaf[str]("trouble", "text")
+    stations = _leaf[int]("stations", "int")
+    remote_state = _entries[TunnelRemoteStatePath, TunnelRemoteState]("remote-state", TunnelRemoteStatePath, "address")
+    fdb = _entries[TunnelFdbPath, TunnelFdb]("fdb", TunnelFdbPath, "mac")
+    counters = _container("counters", TunnelCountersPath)
+
+
 CommitsChanges = TypedDict("CommitsChanges", {
     "path": str,
     "op": Literal["create", "delete", "change", "move"],
@@ -3603,6 +3733,7 @@ Data = TypedDict("Data", {
     "nat64": Nat64,
     "nptv6": Nptv6,
     "router": List[Router],
+    "tunnel": List[Tunnel],
     "commits": List[Commits],
     "flow-export": FlowExport,
     "metrics": Metrics,
@@ -3628,6 +3759,7 @@ class DataPath(Container[Data]):
     nat64 = _container("nat64", Nat64Path, "millrace-nat64")
     nptv6 = _container("nptv6", Nptv6Path, "millrace-nptv6")
     router = _entries[RouterPath, Router]("router", RouterPath, "name", "millrace-router")
+    tunnel = _entries[TunnelPath, Tunnel]("tunnel", TunnelPath, "name", "millrace-tunnel")
     commits = _entries[CommitsPath, Commits]("commits", CommitsPath, "id", "millrace-commit")
     flow_export = _container("flow-export", FlowExportPath, "millrace-flow-export")
     metrics = _container("metrics", MetricsPath, "millrace-metrics")

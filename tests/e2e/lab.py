@@ -24,7 +24,7 @@ _labs = 0
 PARTS = {"nodes": "node", "drops": "drop", "workers": "worker", "packets": "packets", "memory": "memory"}
 FUNCTIONS = {"interfaces": "interface", "bridges": "bridge", "routers": "router"}
 ALONE = {"system", "interface", "bridge", "router", "nat", "nat64", "nptv6", "acl", "lb", "lb-health", "lanes",
-         "conntrack", "flow-rules"}
+         "conntrack", "flow-rules", "tunnel"}
 
 
 def bridge_config(ports, **interface):

@@ -62,6 +62,12 @@ tn_open(struct tn_bed *t, const struct tn_conf *c)
 	t->out = calloc(TN_OUT, sizeof(*t->out));
 	assert_non_null(t->out);
 	t->b = bed_open(tn_text(c), TN_LANES, BED_PLANES);
+	/* What leaves is finished. */
+	for (unsigned k = 0; k < BED_PLANES; k++)
+		for (unsigned p = 0; p < BED_PORTS; p++)
+			t->b->planes[k].ports[p].port->caps &=
+			    ~(uint32_t)(MR_PORT_TX_CSUM | MR_PORT_TX_GSO);
+	bed_apply(t->b, tn_text(c), TN_LANES);
 	/* Link-local addresses are examined, routers advertised. */
 	for (unsigned i = 0; i < 4; i++)
 		bed_tick(t->b, 1000);
@@ -85,9 +91,26 @@ tn_close(struct tn_bed *t)
 /* -- packets -------------------------------------------------------------------------------- */
 
 void
+tn_give_as(struct tn_bed *t, const struct tn_frame *f, const struct tn_meta *m)
+{
+	assert_true(bed_give(t->b, f->port, f->bytes, f->len, m->split, m->flags));
+	for (unsigned k = 0; k < BED_PLANES; k++) {
+		const struct bed_port *bp = &t->b->planes[k].ports[f->port];
+		struct mr_packet *p = mr_packet_at(t->b->planes[k].buffers->base,
+		    bp->waiting[bp->wait_count - 1]);
+
+		p->csum_start = (uint16_t)m->csum_start;
+		p->csum_offset = (uint16_t)m->csum_offset;
+		p->gso_size = (uint16_t)m->gso_size;
+	}
+}
+
+void
 tn_give(struct tn_bed *t, const struct tn_frame *f)
 {
-	assert_true(bed_give(t->b, f->port, f->bytes, f->len, 0, 0));
+	static const struct tn_meta none;
+
+	tn_give_as(t, f, &none);
 }
 
 void
@@ -144,6 +167,19 @@ tn_replayed(const struct tn_bed *t)
 }
 
 /* -- counters ------------------------------------------------------------------------------- */
+
+uint64_t
+tn_packets(const struct tn_bed *t, const char *class)
+{
+	const struct mr_graph *graph = t->b->planes[BED_GRAPH].graph;
+	struct mr_node_stats s;
+	uint64_t sum = 0;
+
+	for (unsigned n = 0; n < mr_graph_node_count(graph); n++)
+		if (!mr_graph_node_stats(graph, (uint16_t)n, &s) && !strcmp(s.class->name, class))
+			sum += s.packets;
+	return sum;
+}
 
 static uint64_t
 sum_of(const struct tn_bed *t, const char *class, const char *name, bool drops)
@@ -310,6 +346,19 @@ tn_build(struct tn_frame *f, unsigned port, const struct tn_talk *t, unsigned pa
 }
 
 void
+tn_unfinish(struct tn_frame *f, unsigned l3, struct tn_meta *m)
+{
+	uint8_t *ip = f->bytes + l3;
+	bool six = ip[0] >> 4 == 6;
+	unsigned l4 = l3 + (six ? 40 : (ip[0] & 15u) * 4), proto = ip[six ? 6 : 9];
+
+	m->flags |= MR_PACKET_CSUM_PARTIAL;
+	m->csum_start = l4;
+	m->csum_offset = proto == 6 ? 16 : 6;
+	tn_put16(f->bytes + l4 + m->csum_offset, pseudo(ip, proto, f->len - l4));
+}
+
+void
 tn_tag(struct tn_frame *f, unsigned vlan)
 {
 	memmove(f->bytes + 16, f->bytes + 12, f->len - 12);
@@ -455,4 +504,34 @@ tn_settle(struct tn_frame *f)
 		return;
 	tn_put16(ip + 10, 0);
 	tn_put16(ip + 10, (uint16_t)~tn_sum(ip, head, 0));
+}
+
+void
+tn_piece(struct tn_frame *f, const struct tn_frame *whole, unsigned offset, unsigned len, unsigned id)
+{
+	bool six = whole->bytes[14] >> 4 == 6;
+	unsigned head = 14 + (six ? 40 : 20), rest = whole->len - head - offset, more;
+	uint8_t *ip = f->bytes + 14;
+
+	len = MR_MIN(len, rest);
+	more = len < rest;
+	memcpy(f->bytes, whole->bytes, head);
+	f->port = whole->port;
+	if (six) {
+		memset(f->bytes + head, 0, 8);
+		f->bytes[head] = ip[6];
+		ip[6] = MR_IP_PROTO_FRAGMENT;
+		tn_put16(f->bytes + head + 2, offset | more);
+		tn_put16(f->bytes + head + 6, id);
+		head += 8;
+		tn_put16(ip + 4, 8 + len);
+	} else {
+		tn_put16(ip + 2, 20 + len);
+		tn_put16(ip + 4, id);
+		tn_put16(ip + 6, offset / 8 | more << 13);
+		tn_put16(ip + 10, 0);
+		tn_put16(ip + 10, (uint16_t)~tn_sum(ip, 20, 0));
+	}
+	memcpy(f->bytes + head, whole->bytes + 14 + (six ? 40 : 20) + offset, len);
+	f->len = head + len;
 }

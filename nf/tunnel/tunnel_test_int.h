@@ -28,7 +28,7 @@
 #define TN_LOCAL6 "2001:db8:9::1"
 
 struct tn_frame {
-	uint8_t bytes[2200];
+	uint8_t bytes[9000];
 	unsigned len, port;
 };
 
@@ -56,6 +56,13 @@ void tn_apply(struct tn_bed *, const struct tn_conf *);
 void tn_close(struct tn_bed *);
 
 void tn_give(struct tn_bed *, const struct tn_frame *);
+/* With what a driver says of it; `split`: so many bytes in a first segment of their own. */
+struct tn_meta {
+	unsigned split, flags, csum_start, csum_offset, gso_size;
+};
+void tn_give_as(struct tn_bed *, const struct tn_frame *, const struct tn_meta *);
+/* Its layer 4 is not summed up yet. */
+void tn_unfinish(struct tn_frame *, unsigned l3, struct tn_meta *);
 /* Both planes send the same. */
 void tn_run(struct tn_bed *);
 /* One alone; the only one that left for it, or null: none did. */
@@ -64,6 +71,7 @@ const struct tn_frame *tn_one(struct tn_bed *, const struct tn_frame *);
 unsigned tn_left(const struct tn_bed *, unsigned port, const struct tn_frame **);
 uint64_t tn_replayed(const struct tn_bed *);
 /* Over all nodes of this class; in the first plane. */
+uint64_t tn_packets(const struct tn_bed *, const char *class);
 uint64_t tn_drops(const struct tn_bed *, const char *class, const char *reason);
 uint64_t tn_count(const struct tn_bed *, const char *class, const char *counter);
 /* What the function shows of itself in the first plane; to be freed. */
@@ -114,7 +122,10 @@ uint16_t tn_check(const struct tn_frame *, const struct tn_head *, const struct 
 /* A frame in these headers, as a remote end sends it. */
 void tn_wrap(struct tn_frame *, const struct tn_head *, uint16_t sport,
     const struct tn_frame *inner);
-/* After a change of what is behind the outer IP header at `l3`: lengths and sums made anew. */
+/* Lengths and sums of IP and UDP behind an Ethernet header made anew from the frame's length. */
 void tn_settle(struct tn_frame *);
+/* A piece of it: `len` bytes of layer 4 from `offset` on. */
+void tn_piece(struct tn_frame *, const struct tn_frame *whole, unsigned offset, unsigned len,
+    unsigned id);
 
 #endif

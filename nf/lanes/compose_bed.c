@@ -88,6 +88,44 @@ build(struct compose_frame *f, const uint8_t macs[12], const struct compose_ends
 	f->ends = *e;
 }
 
+/* -- tunnels -------------------------------------------------------------------------------- */
+
+#define AROUND 50u
+static const uint8_t around[AROUND] = {
+	/* To the router, from the other end. */
+	2, 0, 0, 0, 0xaa, 0x42, 2, 0, 0, 0, 0x66, 2, 8, 0,
+	/* IPv4 and UDP, but for lengths. */
+	0x45, 0, 0, 0, 0, 0, 0x40, 0, 64, 17, 0, 0, 10, 66, 0, 2, 10, 66, 0, 1, 0xc3, 0x50, 0x12, 0xb5, 0, 0, 0, 0,
+	/* VXLAN. */
+	8, 0, 0, 0, 0, 0, 66, 0
+};
+
+static void
+wrap(struct compose_frame *f)
+{
+	be16_t check;
+
+	memmove(f->bytes + AROUND, f->bytes, f->len);
+	memcpy(f->bytes, around, AROUND);
+	f->len += AROUND;
+	mr_store_be16(f->bytes + 16, (uint16_t)(f->len - 14));
+	mr_store_be16(f->bytes + 38, (uint16_t)(f->len - 34));
+	check = mr_checksum_ipv4_header((const struct mr_ip4 *)(f->bytes + 14));
+	memcpy(f->bytes + 24, &check, 2);
+}
+
+/* False: not in the tunnel. */
+static bool
+unwrap(struct compose_frame *f)
+{
+	if (f->len < AROUND + 14 || memcmp(f->bytes + 26, "\12\102\0\1\12\102\0\2", 8) ||
+	    memcmp(f->bytes + 42, around + 42, 8) || memcmp(f->bytes + 36, around + 36, 2))
+		return false;
+	f->len -= AROUND;
+	memmove(f->bytes, f->bytes + AROUND, f->len);
+	return true;
+}
+
 /* What a frame says; false: not one that was built here. */
 static bool
 read_frame(struct compose_frame *f)
@@ -137,16 +175,21 @@ run(struct compose *c)
 		f->port = plane->sent[i].port;
 		f->len = MR_MIN(plane->sent[i].len, (uint32_t)sizeof(f->bytes));
 		memcpy(f->bytes, plane->bytes + plane->sent[i].at, f->len);
-		c->out_count += read_frame(f);
+		if (!C_ON(c->on, TUNNEL) || f->port != 1 || unwrap(f))
+			c->out_count += read_frame(f);
 	}
 	for (unsigned k = 0; k < BED_PLANES; k++)
 		c->b->planes[k].sent_count = c->b->planes[k].byte_count = 0;
 }
 
 static const struct compose_frame *
-give(struct compose *c, const struct compose_frame *f, uint32_t serial)
+give(struct compose *c, const struct compose_frame *given, uint32_t serial)
 {
-	assert_true(bed_give(c->b, f->port, f->bytes, f->len, 0, 0));
+	struct compose_frame f = *given;
+
+	if (C_ON(c->on, TUNNEL) && f.port == 1)
+		wrap(&f);
+	assert_true(bed_give(c->b, f.port, f.bytes, f.len, 0, 0));
 	run(c);
 	/* A bridge floods what it does not know. */
 	for (unsigned i = 0; i < c->out_count; i++)

@@ -24,6 +24,13 @@ plugin_path(char path[512])
 	return path;
 }
 
+/* Where hosts outside are. */
+static const char *
+outside(unsigned on)
+{
+	return C_ON(on, TUNNEL) ? "t" : "b";
+}
+
 static void
 write_system(unsigned on, struct bed_text *t)
 {
@@ -35,12 +42,17 @@ write_system(unsigned on, struct bed_text *t)
 	bed_say(t, "}\ninterface:\n");
 	for (unsigned p = 0; p < BED_PORTS; p++) {
 		bed_say(t, "  %c: {driver: \"null\"", 'a' + (int)p);
-		if (C_ON(on, CROSS) && p < 2)
-			bed_say(t, ", cross-connect: %c", p ? 'a' : 'b');
+		if (C_ON(on, CROSS) && p == 0)
+			bed_say(t, ", cross-connect: %s", outside(on));
+		if (C_ON(on, CROSS) && p == 1 && !C_ON(on, TUNNEL))
+			bed_say(t, ", cross-connect: a");
 		if (C_ON(on, PLUGIN) && p == 0)
 			bed_say(t, ", input-nodes: [no-telnet]");
 		bed_say(t, "}\n");
 	}
+	if (C_ON(on, TUNNEL))
+		bed_say(t, "  t: {driver: tunnel%s}\n",
+		    C_ON(on, CROSS) ? ", cross-connect: a" : "");
 	if (C_ON(on, GATEWAY))
 		bed_say(t,
 		    "  house: {driver: pair, device: in}\n  in: {driver: pair, device: house}\n");
@@ -57,7 +69,7 @@ write_bridges(unsigned on, struct bed_text *t)
 	if (C_ON(on, GATEWAY))
 		bed_say(t, "  home:\n    interface: {a: {}, d: {}, house: {}}\n");
 	if (C_ON(on, MEMBER))
-		bed_say(t, "  br0:\n    interface: {a: {%s}, b: {%s}}\n", tags, tags);
+		bed_say(t, "  br0:\n    interface: {a: {%s}, %s: {%s}}\n", tags, outside(on), tags);
 }
 
 static void
@@ -84,8 +96,12 @@ static void
 write_routers(unsigned on, struct bed_text *t)
 {
 	bool routed = C_ON(on, GATEWAY) || (!C_ON(on, MEMBER) && !C_ON(on, CROSS));
-	const char *in = C_ON(on, GATEWAY) ? "in" : "a", *out = C_ON(on, VLAN) ? "b.7" : "b";
+	const char *in = C_ON(on, GATEWAY) ? "in" : "a", *out = outside(on);
+	char vlan[8], more[32];
 
+	snprintf(vlan, sizeof(vlan), "%s.7", out);
+	snprintf(more, sizeof(more), C_ON(on, VLAN) ? "parent: %s, vlan: 7, " : "", out);
+	out = C_ON(on, VLAN) ? vlan : out;
 	bed_say(t, "router:\n");
 	if (C_ON(on, VRF))
 		bed_say(t, "  first:\n    interface: {f: {address: [10.0.0.1/24, 10.1.0.1/25]}}\n");
@@ -94,15 +110,24 @@ write_routers(unsigned on, struct bed_text *t)
 	    "100000000, destination-burst: 1000000}}\n    interface:\n");
 	if (routed) {
 		write_routed(in, "", 0, t);
-		write_routed(out, C_ON(on, VLAN) ? "parent: b, vlan: 7, " : "", 1, t);
+		write_routed(out, more, 1, t);
 	}
 	write_routed("c", "", 2, t);
+	if (C_ON(on, TUNNEL))
+		bed_say(t,
+		    "      b: {mac: \"02:00:00:00:aa:42\", address: [10.66.0.1/24], redirects: "
+		    "false}\n");
 	bed_say(t, "    neighbor:\n      static:\n");
 	if (routed) {
 		write_hosts(in, 0, t);
 		write_hosts(out, 1, t);
 	}
 	write_hosts("c", 2, t);
+	if (C_ON(on, TUNNEL))
+		bed_say(t,
+		    "        10.66.0.2: {interface: b, mac: \"02:00:00:00:66:02\"}\n"
+		    "tunnel: {t: {router: r, local: 10.66.0.1, remote: [10.66.0.2], vxlan: {vni: "
+		    "66}}}\n");
 }
 
 /* Rules see the inside's addresses, on both sides of all that is translated. */
@@ -129,13 +154,14 @@ write_rules(unsigned on, struct bed_text *t)
 	if (C_ON(on, ACL_IN))
 		bed_say(t, "    %s: {in: inside}\n", in);
 	if (C_ON(on, ACL_IN) && C_ON(on, ACL_OUT))
-		bed_say(t, "    b: {in: back, out: out}\n");
+		bed_say(t, "    %s: {in: back, out: out}\n", outside(on));
 	else if (C_ON(on, ACL_IN))
-		bed_say(t, "    b: {in: back}\n");
+		bed_say(t, "    %s: {in: back}\n", outside(on));
 	else if (C_ON(on, ACL_OUT))
-		bed_say(t, "    b: {out: out}\n");
+		bed_say(t, "    %s: {out: out}\n", outside(on));
 	if (C_ON(on, TRACK))
-		bed_say(t, "conntrack: {drop-invalid: true, interface: [%s, b, c]}\n", in);
+		bed_say(t, "conntrack: {drop-invalid: true, interface: [%s, %s, c]}\n", in,
+		    outside(on));
 }
 
 static void
@@ -145,8 +171,8 @@ write_translators(unsigned on, struct bed_text *t)
 
 	if (C_ON(on, NAT) || C_ON(on, FORWARD) || C_ON(on, STATIC))
 		bed_say(t,
-		    "nat: {instance: {home: {outside: [b], inside: [%s, c], hold-syn: 0%s%s}}}\n",
-		    in,
+		    "nat: {instance: {home: {outside: [%s], inside: [%s, c], hold-syn: 0%s%s}}}\n",
+		    outside(on), in,
 		    C_ON(on, FORWARD)
 			? ", forward: {web: {protocol: udp, port: 8080, to: 10.0.0.9, to-port: "
 			  "8081}}"
@@ -155,14 +181,14 @@ write_translators(unsigned on, struct bed_text *t)
 				     : "");
 	if (C_ON(on, NAT64))
 		bed_say(t,
-		    "nat64: {instance: {six: {outside: [b], inside: [%s], pool: [10.1.0.200], "
+		    "nat64: {instance: {six: {outside: [%s], inside: [%s], pool: [10.1.0.200], "
 		    "global-only: false}}}\n",
-		    in);
+		    outside(on), in);
 	if (C_ON(on, PREFIX))
 		bed_say(t,
-		    "nptv6: {instance: {p: {outside: [b], inside: [%s], inside-prefix: "
+		    "nptv6: {instance: {p: {outside: [%s], inside: [%s], inside-prefix: "
 		    "\"2001:db8::/48\", outside-prefix: \"2001:db8:f1::/48\"}}}\n",
-		    in);
+		    outside(on), in);
 }
 
 static void
@@ -170,8 +196,8 @@ write_services(unsigned on, struct bed_text *t)
 {
 	if (!C_ON(on, LB) && !C_ON(on, IPIP) && !C_ON(on, L2))
 		return;
-	bed_say(t, "lb:\n  max: 1024\n  interface: [%s, b, c]\n  service:\n",
-	    C_ON(on, GATEWAY) ? "in" : "a");
+	bed_say(t, "lb:\n  max: 1024\n  interface: [%s, %s, c]\n  service:\n",
+	    C_ON(on, GATEWAY) ? "in" : "a", outside(on));
 	if (C_ON(on, LB))
 		bed_say(t,
 		    "    web: {router: r, address: [10.200.0.1], protocol: udp, port: [80], "

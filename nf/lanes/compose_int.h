@@ -10,6 +10,8 @@
  *                                      c
  *                                      servers 10.2.0.9 to .11
  *
+ * With a tunnel, hosts outside are at the other end of it: their frames are in packets of 10.66.0.2.
+ *
  * Each host answers what it gets: a packet goes round when its answer comes back to who sent it, from
  * whom it was sent to, whatever was done to either on the way.
  */
@@ -43,7 +45,8 @@
 	X(PREFIX, "nptv6") \
 	X(LB, "lb nat") \
 	X(IPIP, "lb ipip") \
-	X(L2, "lb l2")
+	X(L2, "lb l2") \
+	X(TUNNEL, "tunnel")
 enum compose_function {
 #define X(id, name) C_##id,
 	COMPOSE_FUNCTIONS(X)

@@ -275,6 +275,14 @@ lb_l2(struct compose *c)
 	return service(c, "10.200.0.3", "10.2.0.11", 0);
 }
 
+static const char *
+tunneled(struct compose *c)
+{
+	must(!compose_plain(c));
+	must(compose_packets(c, "tunnel-out") > 0 && compose_packets(c, "tunnel-enter") > 0);
+	return NULL;
+}
+
 const char *(*const compose_witnesses[C_COUNT])(struct compose *) = {
 	[C_VLAN] = compose_plain,
 	[C_GATEWAY] = bridged,
@@ -294,6 +302,7 @@ const char *(*const compose_witnesses[C_COUNT])(struct compose *) = {
 	[C_LB] = lb_nat,
 	[C_IPIP] = lb_ipip,
 	[C_L2] = lb_l2,
+	[C_TUNNEL] = tunneled,
 };
 
 /* A service at the address that the translator has, too. */

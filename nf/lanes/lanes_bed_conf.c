@@ -51,6 +51,8 @@ write_ports(const struct bed_shape *s, struct bed_random *r, struct bed_text *t)
 			bed_say(t, ", mtu: %u", s->mtu[p]);
 		bed_say(t, "}\n");
 	}
+	if (s->tunnel)
+		bed_say(t, "  tun: {driver: tunnel}\n");
 }
 
 /* -- bridges ------------------------------------------------------------------------------ */
@@ -84,6 +86,21 @@ write_member(const struct bed_shape *s, unsigned p, struct bed_random *r, struct
 	bed_say(t, "}\n");
 }
 
+/* A station of each port that only listens is behind the tunnel instead. */
+static void
+write_behind(const struct bed_shape *s, struct bed_text *t)
+{
+	bool plain = true;
+
+	for (unsigned p = 0; p < BED_PORTS; p++)
+		if (s->use[p] == BED_BRIDGED && s->which[p] == s->tunnel_bridge)
+			plain &= !s->vlans[p];
+	bed_say(t, plain ? "      tun: {}\n    static:\n" : "      tun: {trunk: \"7,8\"}\n");
+	for (unsigned p = 0; plain && p < BED_PORTS; p++)
+		bed_say(t, "      - {mac: \"02:00:00:00:ee:%02x\", vlan: 0, interface: tun}\n",
+		    p * 4 + 3);
+}
+
 static void
 write_bridges(const struct bed_shape *s, struct bed_random *r, struct bed_text *t)
 {
@@ -103,6 +120,8 @@ write_bridges(const struct bed_shape *s, struct bed_random *r, struct bed_text *
 			any = begun = true;
 			write_member(s, p, r, t);
 		}
+		if (begun && s->tunnel && s->tunnel_bridge == k)
+			write_behind(s, t);
 	}
 }
 
@@ -249,6 +268,49 @@ write_routers(const struct bed_shape *s, struct bed_random *r, struct bed_text *
 	}
 }
 
+/* -- tunnels --------------------------------------------------------------------------------- */
+
+/* Its numbers are its own, so that the rest of a configuration is what it is without it. */
+static void
+plan_tunnel(struct bed_shape *s, struct bed_random *r)
+{
+	struct bed_random own = { .state = r->state ^ 0x7475 };
+	unsigned first = bed_draw(&own, BED_PORTS);
+	bool bridged = false, routed = false;
+
+	for (unsigned k = 0; k < BED_PORTS; k++) {
+		unsigned p = (first + k) % BED_PORTS;
+
+		if (s->use[p] == BED_BRIDGED) {
+			s->tunnel_bridge = s->which[p];
+			bridged = true;
+		} else if (s->use[p] == BED_ROUTED) {
+			s->tunnel_port = p;
+			routed = true;
+		}
+	}
+	s->tunnel = bridged && routed;
+}
+
+static void
+write_tunnel(const struct bed_shape *s, struct bed_random *r, struct bed_text *t)
+{
+	static const char *const dscp[] = { "copy", "copy", "46" };
+	struct bed_random own = { .state = r->state ^ 0x6e6e };
+	unsigned n = BED_SUBNET(s->tunnel_port, 0);
+	bool six = bed_one_in(&own, 3);
+
+	if (!s->tunnel)
+		return;
+	bed_say(t, "tunnel: {tun: {router: %c, vxlan: {vni: 77}, fragment: %s, dscp: %s, ",
+	    'r' + (int)s->which[s->tunnel_port], bed_draw(&own, 2) ? "true" : "false",
+	    dscp[bed_draw(&own, 3)]);
+	if (six)
+		bed_say(t, "local: \"2001:db8:%x::1\", remote: [\"2001:db8:%x::9\"]}}\n", n, n);
+	else
+		bed_say(t, "local: 10.%u.0.1, remote: [10.%u.0.9]}}\n", n, n);
+}
+
 /* -- prefix translation ---------------------------------------------------------------------- */
 
 /* Subnets of ports are inside, a prefix that routes lead to stands for them outside. */
@@ -334,6 +396,7 @@ const struct bed_generator bed_generators[] = {
 	{ "cross-connects", plan_cross, NULL },
 	{ "bridges", plan_bridges, write_bridges },
 	{ "routers", plan_routers, write_routers },
+	{ "tunnel", plan_tunnel, write_tunnel },
 	{ "acl", NULL, bed_write_lists },
 	{ "conntrack", bed_plan_conntrack, bed_write_conntrack },
 	{ "prefixes", NULL, write_prefixes },

@@ -157,6 +157,8 @@ struct bed_shape {
 	unsigned mtu[BED_PORTS];   /* 0: the port's own */
 	bool vlans[BED_PORTS];     /* routed: sub-interfaces .7 and .8; bridged: member of VLANs */
 	bool tracked;              /* connections are known */
+	bool tunnel;               /* one, in a bridge, whose packets leave by a routed port */
+	unsigned tunnel_bridge, tunnel_port;
 };
 
 /* One network function's part: `plan` gives it ports of the shape, `write` its text. Either may be

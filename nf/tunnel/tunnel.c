@@ -170,11 +170,11 @@ prepare_stations(struct tunnel_record *r, struct mr_error *error)
 		.ageing = r->next.ageing };
 
 	r->next_stations = r->stations;
-	if (r->next.remote_count == 1)
-		return 0;
 	if (r->stations && r->now.stations == r->next.stations)
 		return 0;
 	r->next_stations = NULL;
+	if (r->next.remote_count == 1)
+		return 0;
 	return mr_mac_create(&r->next_stations, &config, error);
 }
 
@@ -389,7 +389,11 @@ add_nodes(struct tunnels *all, struct tunnel_record *r, struct mr_error *error)
 	return rc;
 }
 
-/* An interface's index is only known, and its port there, once its configuration is in force. */
+/*
+ * An interface's index is only known, and its port there, once its configuration is in force. A tunnel that
+ * is new stays closed until the plan is in force, too (finish): workers see its remote ends before, and the
+ * edges of the plan that they still have lead nowhere.
+ */
 static void
 place(struct tunnels *all, struct tunnel_record *r)
 {
@@ -397,6 +401,7 @@ place(struct tunnels *all, struct tunnel_record *r)
 	const struct mr_interface *i = mr_interface_find(interfaces, r->now.name);
 	unsigned enter = r->t->slot / TUNNEL_ENTER_EDGES, edge = r->t->slot % TUNNEL_ENTER_EDGES;
 	struct mr_graph *graph = graph_of(all);
+	bool fresh = r->node == NO_NODE;
 	struct mr_error error;
 
 	if (!i)
@@ -406,10 +411,12 @@ place(struct tunnels *all, struct tunnel_record *r)
 		    error.text);
 		return;
 	}
-	r->t->index = i->index;
-	/* Release: whoever sees the port, sees its index. */
-	atomic_store_explicit(&r->t->port, i->port, memory_order_release);
-	all->enters[enter]->edge_of[i->index] = (uint8_t)edge;
+	if (fresh) {
+		r->t->index = i->index;
+		all->enters[enter]->edge_of[i->index] = (uint8_t)edge;
+	} else {
+		atomic_store_explicit(&r->t->port, i->port, memory_order_release);
+	}
 	mr_graph_link(graph, r->node, TUNNEL_OUT_FORWARD4, all->base->ip->forward4);
 	mr_graph_link(graph, r->node, TUNNEL_OUT_FORWARD6, all->base->ip->forward6);
 	mr_graph_link(graph, all->in, TUNNEL_IN_ENTER + enter, all->enters[enter]->node);
@@ -562,8 +569,17 @@ forget_remotes(struct tunnel_record *r)
 }
 
 static void
-finish_one(struct tunnel_record *r)
+finish_one(struct tunnels *all, struct tunnel_record *r)
 {
+	const struct mr_interface *i = mr_interface_find(mr_interfaces_of(all->dp), r->now.name);
+
+	/* Release pairs with the node's acquire: whoever sees the port, sees its index and its edge. */
+	if (i && r->node != NO_NODE &&
+	    atomic_load_explicit(&r->t->port, memory_order_relaxed) != i->port) {
+		atomic_store_explicit(&r->t->port, i->port, memory_order_release);
+		/* What was closed may have been recorded. */
+		mr_generation_bump(&r->t->changed);
+	}
 	forget_remotes(r);
 	if (r->stations) {
 		mr_mac_set_ageing(r->stations, 0, r->now.ageing);
@@ -590,7 +606,7 @@ finish(void *state)
 	{
 		if (r->wanted) {
 			release_ends(all, r, r->next_taken);
-			finish_one(r);
+			finish_one(all, r);
 			continue;
 		}
 		release_ends(all, r, NULL);

@@ -263,7 +263,6 @@ record_station(const struct pass *s, const struct mr_packet *p, const struct mr_
 {
 	uint32_t place = mr_mac_place(table, key);
 
-	mr_record_read(s->rec, p, "tunnel stations", mr_mac_cell(table, 0));
 	if (place && place >> TUNNEL_CALL_SHIFT == 0)
 		mr_record_call(s->rec, p, place | (uint32_t)slot << TUNNEL_CALL_SHIFT, true);
 	else
@@ -279,15 +278,17 @@ learn(const struct pass *s, const struct mr_packet *p, const struct tunnel_view 
 	uint64_t key = mr_mac_key(source, 0);
 	enum mr_mac_learned said;
 
-	if ((source[0] & 1) || !key)
+	if ((source[0] & 1) || !key || mr_record_is_dry(s->rec))
 		return;
-	if (mr_record_is_dry(s->rec))
-		return;
+	mr_record_read(s->rec, p, "tunnel stations", mr_mac_cell(table, 0));
 	said = mr_mac_learn(table, key, (uint16_t)number, s->run->seconds, false);
-	if (mr_unlikely(mr_recorded(s->rec, p)))
-		record_station(s, p, table, key, slot);
-	if (mr_likely(said == MR_MAC_SAME || said == MR_MAC_REFRESHED))
+	if (mr_likely(said == MR_MAC_SAME || said == MR_MAC_REFRESHED)) {
+		if (mr_unlikely(mr_recorded(s->rec, p)))
+			record_station(s, p, table, key, slot);
 		return;
+	}
+	/* With its next packet it is known, or will be asked for again. */
+	mr_record_uncacheable(s->rec, p, "its source was not known");
 	if (said == MR_MAC_LEARNED || said == MR_MAC_EVICTED)
 		mr_node_count(s->run, TUNNEL_IN_COUNT_LEARNED, 1);
 	else if (said == MR_MAC_MOVED)

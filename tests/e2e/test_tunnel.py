@@ -837,7 +837,8 @@ def test_tags_in_the_tunnel(lab):
     got, _ = far.receive()
     assert got[scapy.Dot1Q].vlan == 10 and got[scapy.Dot1Q].type == TYPE
     for vlan in (10, 20):
-        far.send(scapy.Ether(src=STATION % 2, dst=ALL) / scapy.Dot1Q(vlan=vlan, prio=5, type=TYPE) / (b"%d" % vlan + bytes(50)))
+        far.send(scapy.Ether(src=STATION % 2, dst=ALL) / scapy.Dot1Q(vlan=vlan, prio=5, type=TYPE) /
+                 (b"%d" % vlan + bytes(50)))
         got = heard(near, 2 if vlan == 10 else 0.2)
         assert (got.type == TYPE and bytes(got.payload).startswith(b"10")) if vlan == 10 else got is None
     # Marks are found behind tags.

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "bench/bed.h"
+#include "bench/vxlan.h"
 #include "kit/base/cpu.h"
 
 /* Rounds of the frames until everything is recorded, and until that is checked; for many flows
@@ -18,7 +19,7 @@
 #define PATIENCE 3u /* seconds */
 
 static void
-put_routes(FILE *out, const struct mr_bench_routes *routes)
+put_routes(FILE *out, const struct mr_bench_routes *routes, const char *outside)
 {
 	fprintf(out, "    route:\n      198.51.100.0/24: {via: 192.0.2.15}\n");
 	for (size_t i = 0; i < routes->count; i++) {
@@ -29,8 +30,8 @@ put_routes(FILE *out, const struct mr_bench_routes *routes)
 	}
 	fprintf(out, "    neighbor:\n      static:\n");
 	for (unsigned i = 0; i < MR_BENCH_HOPS; i++)
-		fprintf(out, "        192.0.2.%u: {interface: out, mac: \"02:00:00:00:01:%02x\"}\n",
-		    16 + i, i);
+		fprintf(out, "        192.0.2.%u: {interface: %s, mac: \"02:00:00:00:01:%02x\"}\n",
+		    16 + i, outside, i);
 }
 
 /* The router does not say by itself where it is. */
@@ -63,16 +64,25 @@ write_configuration(const struct mr_bench_chain *chain, const struct mr_bench_ru
 		    answers);
 	else
 		fprintf(out, "  out: {driver: \"null\"}\n");
+	if (config->tunnel)
+		fprintf(out, "  vni: {driver: tunnel}\n");
 	if (config->bridge)
 		put_bridge(out);
+	if (config->tunnel)
+		mr_bench_vxlan_put_tunnel(out);
 	fprintf(out, "lanes: {mode: %s", config->graph ? "graph" : "flow");
 	if (config->lane_flows)
 		fprintf(out, ", flows: %u", config->lane_flows);
 	fprintf(out, "}\nrouter:\n  default:\n    interface:\n");
 	fprintf(out, "      %s: {mac: \"02:00:00:00:00:01\", address: [203.0.113.1/24]}\n",
 	    config->bridge ? "gateway" : "in");
-	fprintf(out, "      out: {mac: \"02:00:00:00:00:03\", address: [192.0.2.1/24]}\n");
-	put_routes(out, &chain->traffic.routes);
+	fprintf(out, "      %s: {mac: \"02:00:00:00:00:03\", address: [192.0.2.1/24]}\n",
+	    mr_bench_chain_outside(config));
+	if (config->tunnel)
+		mr_bench_vxlan_put_interface(out);
+	put_routes(out, &chain->traffic.routes, mr_bench_chain_outside(config));
+	if (config->tunnel)
+		mr_bench_vxlan_put_neighbor(out);
 	if (config->functions)
 		config->functions(out, run, config->user);
 	return fclose(out) == 0 ? text : NULL;
@@ -138,7 +148,8 @@ make_plane(struct mr_bench_chain *chain, struct mr_bench_run *run,
 
 	if (config->answer) {
 		answers = mr_bench_traffic_answers(&chain->traffic, chain->traffic.flows,
-		    config->answer, path, sizeof(path));
+		    config->answer, config->tunnel ? mr_bench_vxlan_write : NULL,
+		    MR_BENCH_VXLAN_FRAME, path, sizeof(path));
 		if (answers < 0)
 			return mr_error_set(error, answers, "no file for answers");
 	}
@@ -165,6 +176,12 @@ make_floor(struct mr_bench_chain *chain, bool nat, struct mr_error *error)
 	return nat
 	    ? mr_bench_bare_nat_open(&chain->bare_nat, &chain->traffic, chain->buffers, error)
 	    : mr_bench_bare_flow_open(&chain->bare, &chain->traffic, chain->buffers, error);
+}
+
+const char *
+mr_bench_chain_outside(const struct mr_bench_chain_config *config)
+{
+	return config->tunnel ? "vni" : "out";
 }
 
 int

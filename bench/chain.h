@@ -10,7 +10,8 @@
  *   [in: pcap] -- flow lane -- functions -- router, 16 next hops -- [out: null or pcap]
  *
  * The router is 203.0.113.1/24 on in, 192.0.2.1/24 on out. Behind a bridge, in is that one's, and the
- * router's interface is gateway, the other end of a pair.
+ * router's interface is gateway, the other end of a pair. With a tunnel, 192.0.2.1/24 is on the interface
+ * vni, whose packets leave by out.
  *
  * Ownership: close frees everything, `user` too.
  * Threads: one. Errors: a data plane that does not come to do what the row is about.
@@ -38,6 +39,7 @@ struct mr_bench_chain_config {
 	bool graph;          /* without the flow lane */
 	bool walks;          /* with it, and its functions may be such that it replays nothing */
 	bool bridge;         /* between in and the router */
+	bool tunnel;         /* the next hops are behind a tunnel (bench/vxlan.h) */
 	bool nat;            /* the floor is bench/bare_nat.h */
 	uint32_t lane_flows; /* that the lane may hold; 0: its default */
 	/* Makes, of a flow's frame, what comes back; null: nothing does. */
@@ -46,6 +48,9 @@ struct mr_bench_chain_config {
 	void (*functions)(FILE *, const struct mr_bench_run *, const void *user);
 	void *user; /* theirs, and in the end the chain's, whatever happens */
 };
+
+/* The router's interface towards the next hops. */
+const char *mr_bench_chain_outside(const struct mr_bench_chain_config *);
 
 /* Returns when all flows are there and all that is sent comes out, from the lane where there is
  * one. */

@@ -85,11 +85,13 @@ mr_bench_answer(uint8_t frame[MR_BENCH_FRAME])
 }
 
 int
-mr_bench_capture(const uint8_t (*frames)[MR_BENCH_FRAME], uint32_t count, char *path, size_t size)
+mr_bench_capture_by(const uint8_t (*frames)[MR_BENCH_FRAME], uint32_t count,
+    mr_bench_frame_write *write, unsigned len, char *path, size_t size)
 {
 	static const uint32_t head[6] = { 0xa1b2c3d4, 2 | 4 << 16, 0, 0, 65535, 1 };
-	static const uint32_t record[4] = { 0, 0, MR_BENCH_FRAME, MR_BENCH_FRAME };
-	uint32_t i;
+	const uint32_t record[4] = { 0, 0, write ? len : MR_BENCH_FRAME,
+		write ? len : MR_BENCH_FRAME };
+	uint8_t bytes[4 * MR_BENCH_FRAME];
 	FILE *f;
 	int fd;
 
@@ -97,11 +99,19 @@ mr_bench_capture(const uint8_t (*frames)[MR_BENCH_FRAME], uint32_t count, char *
 	if (!f)
 		return -ENOMEM;
 	fwrite(head, sizeof(head), 1, f);
-	for (i = 0; i < count; i++) {
+	for (uint32_t i = 0; i < count; i++) {
 		fwrite(record, sizeof(record), 1, f);
-		fwrite(frames[i], MR_BENCH_FRAME, 1, f);
+		if (write)
+			write(bytes, frames[i]);
+		fwrite(write ? bytes : frames[i], record[2], 1, f);
 	}
 	return mr_bench_file_done(f, fd);
+}
+
+int
+mr_bench_capture(const uint8_t (*frames)[MR_BENCH_FRAME], uint32_t count, char *path, size_t size)
+{
+	return mr_bench_capture_by(frames, count, NULL, 0, path, size);
 }
 
 int

@@ -40,7 +40,11 @@ void mr_bench_tuple(uint8_t frame[MR_BENCH_FRAME], const uint8_t mac[6], const u
 /* Such an IPv4 frame as its answer: addresses and ports exchanged, checksums what they were. */
 void mr_bench_answer(uint8_t frame[MR_BENCH_FRAME]);
 
-/* Frames as a capture in such a file, and as they are; returns the descriptor. */
+/* Frames as a capture in such a file, and as they are; returns the descriptor. In the former, each may be
+ * written otherwise: by `write`, which makes `len` bytes of one; null: it is written as it is. */
+typedef void mr_bench_frame_write(uint8_t *to, const uint8_t frame[MR_BENCH_FRAME]);
+int mr_bench_capture_by(const uint8_t (*frames)[MR_BENCH_FRAME], uint32_t count,
+    mr_bench_frame_write *write, unsigned len, char *path, size_t size);
 int mr_bench_capture(const uint8_t (*frames)[MR_BENCH_FRAME], uint32_t count, char *path,
     size_t size);
 int mr_bench_frames(const uint8_t (*frames)[MR_BENCH_FRAME], uint32_t count, char *path,

@@ -29,7 +29,7 @@ start(void **ovs, struct mr_bench_run *run, const struct mr_bench_ovs_flows *flo
 		config.back = back;
 		config.back_count = flows->traffic->flows + ANSWERS_MORE;
 		files[1] = mr_bench_traffic_answers(flows->traffic, config.back_count,
-		    mr_bench_answer, back, sizeof(back));
+		    mr_bench_answer, NULL, 0, back, sizeof(back));
 		if (files[1] < 0)
 			return mr_error_set(error, files[1], "answers for ovs: %s",
 			    strerror(-files[1]));

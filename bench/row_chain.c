@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Rows chain-*: what functions in a chain cost in the flow lane: the router alone, with 100 stateless
- * rules in front, with connections tracked and stateful rules in front, with NAT behind, with a load balancer between. 8,192 flows of
+ * rules in front, with connections tracked and stateful rules in front, with NAT behind, with a load balancer between, with VXLAN
+ * behind all of it. 8,192 flows of
  * UDP, all established; of those that are tracked answers were seen. All is configured as a user would
  * (bench/chain.h).
  *
@@ -33,11 +34,11 @@
 #define OUTSIDE 198, 18, 0, 1 /* of NAT */
 
 /* Functions, as bits of the rows' parameter, and of another number of flows. */
-enum { ACL = 1, TRACK = 2, NAT = 4, LB = 8, GATEWAY = 16, REWRITE = 32, MILLION = 64, TCP = 128 };
+enum { ACL = 1, TRACK = 2, NAT = 4, LB = 8, GATEWAY = 16, REWRITE = 32, MILLION = 64, TCP = 128, VXLAN = 256 };
 
 /* Rules that do not match, one of them far away from the next, and then all that is sent. */
 static void
-put_rules(FILE *out, const char *interface, const char *proto, bool stateful)
+put_rules(FILE *out, const char *interface, const char *outside, const char *proto, bool stateful)
 {
 	fprintf(out,
 	    "acl:\n  list:\n    front:\n      default: drop\n      stateful: %s\n      rule:\n",
@@ -50,23 +51,23 @@ put_rules(FILE *out, const char *interface, const char *proto, bool stateful)
 	fprintf(out, "        users: {protocol: [%s], action: accept}\n", proto);
 	fprintf(out, "  interface:\n    %s: {in: front}\n", interface);
 	if (stateful)
-		fprintf(out, "conntrack:\n  interface:\n    %s: {}\n    out: {}\n", interface);
+		fprintf(out, "conntrack:\n  interface:\n    %s: {}\n    %s: {}\n", interface, outside);
 }
 
 static void
-put_nat(FILE *out)
+put_nat(FILE *out, const char *interface)
 {
 	const uint8_t outside[4] = { OUTSIDE };
 
-	fprintf(out, "nat:\n  instance:\n    home:\n      outside: [out]\n");
+	fprintf(out, "nat:\n  instance:\n    home:\n      outside: [%s]\n", interface);
 	fprintf(out, "      pool: [%u.%u.%u.%u]\n", outside[0], outside[1], outside[2], outside[3]);
 }
 
 /* A service for each next hop, which is its one server: so it is known where answers come from. */
 static void
-put_services(FILE *out)
+put_services(FILE *out, const char *outside)
 {
-	fprintf(out, "lb:\n  interface: [in, out]\n  service:\n");
+	fprintf(out, "lb:\n  interface: [in, %s]\n  service:\n", outside);
 	for (unsigned i = 0; i < MR_BENCH_HOPS; i++)
 		fprintf(out,
 		    "    s%u:\n      address: [198.18.1.%u]\n      protocol: udp\n"
@@ -86,13 +87,15 @@ put_rewrite(FILE *out)
 static void
 put_functions(FILE *out, const struct mr_bench_run *run, const void *user)
 {
+	const char *outside = run->row->param & VXLAN ? "vni" : "out";
+
 	if (run->row->param & ACL)
-		put_rules(out, run->row->param & GATEWAY ? "gateway" : "in",
+		put_rules(out, run->row->param & GATEWAY ? "gateway" : "in", outside,
 		    run->row->param & TCP ? "tcp" : "udp", run->row->param & TRACK);
 	if (run->row->param & NAT)
-		put_nat(out);
+		put_nat(out, outside);
 	if (run->row->param & LB)
-		put_services(out);
+		put_services(out, outside);
 	if (run->row->param & REWRITE)
 		put_rewrite(out);
 }
@@ -100,7 +103,7 @@ put_functions(FILE *out, const struct mr_bench_run *run, const void *user)
 static void
 put_nat_alone(FILE *out, const struct mr_bench_run *run, const void *user)
 {
-	put_nat(out);
+	put_nat(out, "out");
 }
 
 /* All that is sent is one host's, whose ports NAT keeps: its address is the outside's. */
@@ -197,6 +200,7 @@ configuration(uint64_t functions, struct segment *segment)
 	struct mr_bench_chain_config config = {
 		.traffic = { .bits = 32, .prefixes = ROUTES, .flows = FLOWS },
 		.bridge = functions & GATEWAY,
+		.tunnel = functions & VXLAN,
 		.nat = functions & (NAT | REWRITE),
 		.functions = put_functions,
 	};
@@ -311,6 +315,13 @@ static const struct mr_bench_row rows[] = {
 	ROW("chain-5", "8,192", "routing, 100 stateful rules, connections, NAT and load balancing",
 	    " flows to 16 services of a server each, " FRAMES "; NAT keeps ports",
 	    ACL | TRACK | NAT | LB, ourselves),
+	ROW("chain-6", "8,192",
+	    "routing, 100 stateful rules, connections, NAT, load balancing and VXLAN",
+	    " flows to 16 services of a server each behind a tunnel, " FRAMES
+	    "; NAT keeps ports; answers come through the tunnel",
+	    ACL | TRACK | NAT | LB | VXLAN, ourselves),
+	ROW("chain-vxlan", "8,192", "routing and VXLAN", AT_RANDOM ", behind a tunnel", VXLAN,
+	    ourselves),
 	ROW("chain-rewrite", "8,192", "routing, another source address and port", AT_RANDOM,
 	    REWRITE, ourselves),
 	ROW("chain-rewrite-1m", "1,048,576", "routing, another source address and port", AT_RANDOM,

@@ -60,7 +60,8 @@ mr_bench_traffic_open(struct mr_bench_traffic *t, const struct mr_bench_traffic_
 	}
 	rc = make_frames(t, config);
 	if (rc == 0)
-		rc = t->capture = mr_bench_capture(t->frames, t->count, t->path, sizeof(t->path));
+		rc = t->capture = mr_bench_capture_by(t->frames, t->count, config->write,
+		    config->write_len, t->path, sizeof(t->path));
 	if (rc >= 0)
 		return 0;
 	mr_bench_traffic_close(t);
@@ -79,7 +80,8 @@ mr_bench_traffic_close(struct mr_bench_traffic *t)
 
 int
 mr_bench_traffic_answers(const struct mr_bench_traffic *t, uint32_t count,
-    void (*answer)(uint8_t frame[MR_BENCH_FRAME]), char *path, size_t size)
+    void (*answer)(uint8_t frame[MR_BENCH_FRAME]), mr_bench_frame_write *write, unsigned write_len,
+    char *path, size_t size)
 {
 	uint8_t(*frames)[MR_BENCH_FRAME] = malloc((size_t)count * MR_BENCH_FRAME);
 	int fd;
@@ -90,7 +92,7 @@ mr_bench_traffic_answers(const struct mr_bench_traffic *t, uint32_t count,
 		memcpy(frames[i], t->frames[i % t->flows], MR_BENCH_FRAME);
 		answer(frames[i]);
 	}
-	fd = mr_bench_capture(frames, count, path, size);
+	fd = mr_bench_capture_by(frames, count, write, write_len, path, size);
 	free(frames);
 	return fd;
 }

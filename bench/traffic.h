@@ -26,6 +26,9 @@ struct mr_bench_traffic_config {
 	void (*draw)(uint8_t frame[MR_BENCH_FRAME], const struct mr_bench_routes *, uint64_t *rng,
 	    void *user);
 	void *user;
+	/* The capture's frames are made of these, `write_len` bytes of each; null: they are the same. */
+	mr_bench_frame_write *write;
+	unsigned write_len;
 };
 
 struct mr_bench_traffic {
@@ -47,9 +50,10 @@ int mr_bench_traffic_open(struct mr_bench_traffic *, const struct mr_bench_traff
 void mr_bench_traffic_close(struct mr_bench_traffic *);
 
 /* Answers to all flows as a capture, from the first again up to `count`; returns the descriptor
- * that keeps it. `answer` makes one of a flow's frame. */
+ * that keeps it. `answer` makes one of a flow's frame; `write` as above. */
 int mr_bench_traffic_answers(const struct mr_bench_traffic *, uint32_t count,
-    void (*answer)(uint8_t frame[MR_BENCH_FRAME]), char *path, size_t size);
+    void (*answer)(uint8_t frame[MR_BENCH_FRAME]), mr_bench_frame_write *write, unsigned write_len,
+    char *path, size_t size);
 
 /* The next hops of all frames, for free(), by a search of the routes, one by one: for few routes.
  * Null without memory, or where there is no route. */

@@ -109,6 +109,18 @@ write_rest(const struct mr_program *g, const struct mr_flow_values *values, uint
 		copy(bytes + writes[i].at, data + writes[i].data, writes[i].len);
 }
 
+unsigned
+program_around(const struct mr_program *g, const struct mr_flow_values *values,
+    uint8_t around[MR_PROGRAM_WRAP_MAX])
+{
+	const struct mr_program_wrap *t = (const struct mr_program_wrap *)(const void *)(g + 3);
+
+	memcpy(around, t->bytes + MR_PROGRAM_WRAP_MAX - t->len, t->len);
+	for (unsigned i = 0; i < MR_PROGRAM_WRAP_OWN; i++)
+		memcpy(around + t->own_at[i], values->bytes + MR_PROGRAM_WRAP_BYTES + 4 * i, 4);
+	return t->len;
+}
+
 static void
 write_lengths(const struct mr_program *g, struct mr_recorder *rec, struct mr_packet *p)
 {
@@ -131,7 +143,7 @@ bool
 mr_program_edit_more(const struct mr_program *g, const struct mr_flow_values *values,
     struct mr_packet *p)
 {
-	uint8_t *bytes;
+	uint8_t *bytes, around[MR_PROGRAM_WRAP_MAX];
 	const void *first;
 	unsigned count;
 	bool room;
@@ -155,7 +167,10 @@ mr_program_edit_more(const struct mr_program *g, const struct mr_flow_values *va
 	p->data = (uint16_t)(p->data - g->grow);
 	p->len = (uint16_t)(p->len + g->grow);
 	p->total += (uint32_t)(int32_t)g->grow;
-	if (mr_likely(room))
+	if (g->flags & MR_PROGRAM_WRAP)
+		memcpy(bytes - g->grow, around,
+		    program_around(g, values, around));
+	else if (mr_likely(room))
 		mr_program_write(g, bytes - g->grow);
 	else
 		memcpy(bytes - g->grow, g->write + PROGRAM_WRITE_MAX - g->write_len, g->write_len);
@@ -197,7 +212,7 @@ edit_recorded(const struct mr_program *g, const struct mr_flow_values *values,
 {
 	const uint8_t *data = program_data(g, values);
 	const struct program_write *writes;
-	uint8_t old[HEAD_BYTES];
+	uint8_t old[HEAD_BYTES], around[MR_PROGRAM_WRAP_MAX];
 	const void *first;
 	unsigned count, grow = (unsigned)(int)g->grow;
 
@@ -216,7 +231,10 @@ edit_recorded(const struct mr_program *g, const struct mr_flow_values *values,
 		mr_edit_ttl6(rec, p, g->ttl + grow);
 	else if (g->ttl)
 		mr_edit_ttl4(rec, p, g->ttl + grow);
-	set_recorded(rec, p, 0, g->write + PROGRAM_WRITE_MAX - g->write_len, g->write_len);
+	if (g->flags & MR_PROGRAM_WRAP)
+		set_recorded(rec, p, 0, around, program_around(g, values, around));
+	else
+		set_recorded(rec, p, 0, g->write + PROGRAM_WRITE_MAX - g->write_len, g->write_len);
 	count = program_part(g, PROGRAM_WRITES, &first);
 	writes = first;
 	for (unsigned i = 0; i < count; i++)

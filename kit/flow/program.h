@@ -112,6 +112,7 @@ enum mr_program_flag {
 	MR_PROGRAM_LENGTH = 1u << 12,  /* writes a length (struct mr_length) */
 	MR_PROGRAM_LENGTHS = 1u << 13, /* writes several; of a patch: two */
 	MR_PROGRAM_MARKS = 1u << 14, /* more than one of its calls leaves a mark: see its node's */
+	MR_PROGRAM_WRAP = 1u << 15,  /* of a patch: puts headers around the packet (mr_program_wrap) */
 };
 
 #define MR_PROGRAM_WINDOWS 3u
@@ -136,6 +137,24 @@ struct mr_program_patch {
 	uint8_t sums;     /* 0: there are none */
 };
 static_assert(sizeof(struct mr_program_patch) == MR_CACHE_LINE, "a patch is one line");
+
+#define MR_PROGRAM_WRAP_MAX 96u
+#define MR_PROGRAM_WRAP_OWN 4u
+/* Where in the flow's values the words are: a wrap's patch has two windows. */
+#define MR_PROGRAM_WRAP_BYTES (MR_PROGRAM_PATCH_BYTES + 32u)
+
+/* The fourth line of a patch with MR_PROGRAM_WRAP, and the fifth: what is written at the new packet's
+ * first byte, which is the same for all flows that go there, but for some words of four bytes: the
+ * ports, which tell flows apart on the way, IPv4's destination, IPv6's label. A word that is not needed is the
+ * first once more. */
+struct mr_program_wrap {
+	struct mr_length lengths[2];
+	int16_t own_at[MR_PROGRAM_WRAP_OWN]; /* from the new packet's first byte */
+	uint8_t len;
+	uint8_t spare[3];
+	uint8_t bytes[MR_PROGRAM_WRAP_MAX]; /* the last `len` of them */
+};
+static_assert(sizeof(struct mr_program_wrap) == 2 * MR_CACHE_LINE, "a wrap is two lines");
 
 /* Which regions' generations a flow's stamp sums up. */
 enum mr_program_region {

@@ -356,8 +356,9 @@ append_all(struct program_builder *b)
 	struct head_result *e = &b->edits;
 	unsigned bytes;
 
-	/* In front: a patch looks for them at the fourth line. */
-	if (!append(b, PROGRAM_LENGTHS, e->lengths, sizeof(e->lengths[0]), e->length_count) ||
+	/* In front: a patch looks for them at the fourth line. A wrap has them. */
+	if ((!b->wrapped &&
+		!append(b, PROGRAM_LENGTHS, e->lengths, sizeof(e->lengths[0]), e->length_count)) ||
 	    !append(b, PROGRAM_GUARDS, e->guards, sizeof(e->guards[0]), e->guard_count) ||
 	    !append(b, PROGRAM_MOVES, e->moves, sizeof(e->moves[0]), e->move_count) ||
 	    !append(b, PROGRAM_FIXES, e->fixes, sizeof(e->fixes[0]), e->fix_count) ||
@@ -423,7 +424,8 @@ emit(struct program_builder *b)
 	g->flags =
 	    (uint16_t)((e->ttl6 ? MR_PROGRAM_TTL6 : 0) | (b->call_count ? MR_PROGRAM_CALLS : 0) |
 		(b->private ? MR_PROGRAM_PRIVATE : 0) | (b->valued ? MR_PROGRAM_VALUES : 0) |
-		(b->patched ? MR_PROGRAM_PATCH : 0) | (e->family ? MR_PROGRAM_FAMILY : 0));
+		(b->patched ? MR_PROGRAM_PATCH : 0) | (b->wrapped ? MR_PROGRAM_WRAP : 0) |
+		(e->family ? MR_PROGRAM_FAMILY : 0));
 	if (e->length_count)
 		g->flags |= e->length_count == 1 ? MR_PROGRAM_LENGTH : MR_PROGRAM_LENGTHS;
 	if (simple(e))
@@ -454,6 +456,14 @@ emit(struct program_builder *b)
 		memset(b->bytes + b->used, 0, 2 * sizeof(*g) - b->used);
 		memcpy(b->bytes + 2 * sizeof(*g), &b->patch, sizeof(b->patch));
 		b->used = 2 * sizeof(*g) + sizeof(b->patch);
+	}
+	if (b->wrapped) {
+		memcpy(b->wrap.lengths, e->lengths, e->length_count * sizeof(e->lengths[0]));
+		memcpy(b->bytes + b->used, &b->wrap, sizeof(b->wrap));
+		more->part[PROGRAM_LENGTHS].at = (uint16_t)b->used;
+		more->part[PROGRAM_LENGTHS].count = (uint16_t)e->length_count;
+		b->used += sizeof(b->wrap);
+		g->headroom = (uint8_t)((unsigned)b->head.grow + MR_PROGRAM_WRAP_MAX - b->wrap.len);
 	}
 	if (!append_all(b))
 		return MR_PROGRAM_LONG;

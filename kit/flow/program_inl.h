@@ -6,7 +6,8 @@
  * The replay of plain programs (MR_PROGRAM_SIMPLE), for the loop of the flow lane: one comparison
  * of length, a TTL, and a header of up to 24 bytes written from the right, so that its length needs
  * no branch: what lies in front of it in the program goes into the headroom. And of those that
- * also patch the packet with the flow's values (MR_PROGRAM_PATCH).
+ * also patch the packet with the flow's values (MR_PROGRAM_PATCH), or put headers around it
+ * (MR_PROGRAM_WRAP).
  *
  * Threads: as kit/flow/program.h.
  */
@@ -86,10 +87,12 @@ mr_program_patch(const struct mr_program *g, const struct mr_flow_values *values
 
 	/* What rewrites IPv4's ends has one, whatever it rewrites of them. */
 	const bool more = !(t->kinds & MR_PROGRAM_ONE_WINDOW);
+	const unsigned windows =
+	    g->flags & MR_PROGRAM_WRAP ? MR_PROGRAM_WINDOWS - 1 : MR_PROGRAM_WINDOWS;
 
 	memcpy(&old[0], bytes + t->at[0], sizeof(old[0]));
 	if (mr_unlikely(more))
-		for (unsigned i = 1; i < MR_PROGRAM_WINDOWS; i++)
+		for (unsigned i = 1; i < windows; i++)
 			memcpy(&old[i], bytes + t->at[i], sizeof(old[i]));
 	if (mr_likely(t->sums)) {
 		memcpy(&sum[0], bytes + t->sum_at[0], sizeof(sum[0]));
@@ -102,7 +105,7 @@ mr_program_patch(const struct mr_program *g, const struct mr_flow_values *values
 	new |= old[0] & ~mask;
 	memcpy(bytes + t->at[0], &new, sizeof(new));
 	if (mr_unlikely(more))
-		for (unsigned i = 1; i < MR_PROGRAM_WINDOWS; i++) {
+		for (unsigned i = 1; i < windows; i++) {
 			memcpy(&mask, t->mask[i], sizeof(mask));
 			memcpy(&new, values->bytes + MR_PROGRAM_PATCH_BYTES + 16 * i, sizeof(new));
 			new |= old[i] & ~mask;
@@ -119,6 +122,25 @@ mr_program_patch(const struct mr_program *g, const struct mr_flow_values *values
 		memcpy(bytes + t->sum_at[1], &sum[1], sizeof(sum[1]));
 		memcpy(bytes + t->sum_at[0], &sum[0], sizeof(sum[0]));
 	}
+}
+
+/* The headers around a packet that now begins at `bytes`, and what precedes them in the program into the
+ * headroom: as many bytes for all of up to 64, so that their length needs no branch, and no more, so that
+ * no line of the headroom is touched for nothing. */
+mr_inline void
+mr_program_put_around(const struct mr_program *g, const struct mr_flow_values *values,
+    uint8_t *bytes)
+{
+	const struct mr_program_wrap *t = (const struct mr_program_wrap *)(const void *)(g + 3);
+
+	const uint8_t *from = t->bytes + MR_PROGRAM_WRAP_MAX;
+	uint8_t *end = bytes + t->len;
+
+	memcpy(end - 64, from - 64, 64);
+	if (mr_unlikely(t->len > 64))
+		memcpy(end - MR_PROGRAM_WRAP_MAX, t->bytes, MR_PROGRAM_WRAP_MAX - 64);
+	for (unsigned i = 0; i < MR_PROGRAM_WRAP_OWN; i++)
+		memcpy(bytes + t->own_at[i], values->bytes + MR_PROGRAM_WRAP_BYTES + 4 * i, 4);
 }
 
 /* Behind all else: the lengths of a patch. */
@@ -149,7 +171,10 @@ mr_program_edit_inl(const struct mr_program *g, const struct mr_flow_values *val
 	p->data = (uint16_t)(p->data - g->grow);
 	p->len = (uint16_t)(p->len + g->grow);
 	p->total += (uint32_t)(int32_t)g->grow;
-	mr_program_write(g, bytes - g->grow);
+	if (mr_unlikely(g->flags & MR_PROGRAM_WRAP))
+		mr_program_put_around(g, values, bytes - g->grow);
+	else
+		mr_program_write(g, bytes - g->grow);
 	if (mr_unlikely(g->flags & (MR_PROGRAM_LENGTH | MR_PROGRAM_LENGTHS)))
 		mr_program_patch_lengths(g, p);
 	return true;

@@ -128,6 +128,10 @@ program_data(const struct mr_program *g, const struct mr_flow_values *values)
 	return g->flags & MR_PROGRAM_VALUES ? values->bytes : (const uint8_t *)g;
 }
 
+/* The bytes that a program with MR_PROGRAM_WRAP writes at the new packet's first; returns how many. */
+unsigned program_around(const struct mr_program *, const struct mr_flow_values *,
+    uint8_t around[MR_PROGRAM_WRAP_MAX]);
+
 /* -- the head while a program is built (program_head.c) --------------------------------- */
 
 #define HEAD_BYTES 192u /* of the packet as it comes in: what lies behind is out of reach */
@@ -292,10 +296,13 @@ struct program_builder {
 	bool owes;            /* MR_PROGRAM_OWES */
 	unsigned marks;       /* calls with MR_PROGRAM_CALL_MARKS */
 	bool valued, patched; /* has values; and a patch */
+	bool wrapped;         /* which puts headers around the packet */
 	mr_verdict_t verdict;
 	uint16_t drop_node;
 	struct mr_flow_values values;
 	struct mr_program_patch patch;
+	struct mr_program_wrap wrap;
+	uint16_t wrap_data; /* where its bytes were among the writes' */
 	union {
 		struct mr_program program;
 		uint8_t bytes[PROGRAM_BYTES_MAX];

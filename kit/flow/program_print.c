@@ -84,6 +84,7 @@ print_writes(struct text *t, const struct mr_program *g, const uint8_t *data)
 static void
 print_edits(struct text *t, const struct mr_program *g, const struct mr_flow_values *values)
 {
+	uint8_t around[MR_PROGRAM_WRAP_MAX];
 	const void *first;
 	unsigned count;
 
@@ -112,6 +113,12 @@ print_edits(struct text *t, const struct mr_program *g, const struct mr_flow_val
 	if (g->write_len) {
 		add(t, "write %u bytes at 0: ", g->write_len);
 		add_bytes(t, g->write + PROGRAM_WRITE_MAX - g->write_len, g->write_len);
+		add(t, "\n");
+	}
+	if (g->flags & MR_PROGRAM_WRAP) {
+		count = program_around(g, values, around);
+		add(t, "write %u bytes at 0: ", count);
+		add_bytes(t, around, count);
 		add(t, "\n");
 	}
 	print_writes(t, g, program_data(g, values));

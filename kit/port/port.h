@@ -140,6 +140,8 @@ struct mr_port_driver {
 	const char *device_doc; /* what `device` means here; null when it takes none */
 	/* Its ports are ends: `device` names the other one, and what is sent goes there within the graph. */
 	bool joined;
+	/* Nothing comes in but from within the graph, where it came in by another port. */
+	bool within;
 	bool device_named; /* it is an interface's name, for which the port's own can stand in */
 	const struct mr_option_desc *options;
 

@@ -246,7 +246,7 @@ keys_of_one_bucket(void **state)
 		frame_udp(&f, &e, 0);
 		packet = mr_packet_from(b.buffers, 0, f.bytes, f.len);
 		p = mr_packet_at(b.buffers->base, packet);
-		ct_classify(&k, p, 0);
+		ct_classify(&k, p, 0, b.core->apart);
 		mr_packets_free(b.buffers, 0, &packet, 1);
 		if ((ct_hash(t, &k.key) & t->slots.mask) != 3)
 			continue;

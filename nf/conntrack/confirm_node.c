@@ -146,7 +146,7 @@ create(const struct pass *s, uint32_t packet, struct mr_packet *p, struct ct_pac
 			return mr_verdict_drop(CT_CONFIRM_DROP_PROXY);
 		}
 		mr_node_count(s->run, CT_CONFIRM_RETURNED, 1);
-		ct_classify(k, p, zone); /* it is the SYN now */
+		ct_classify(k, p, zone, s->side->core->apart); /* it is the SYN now */
 		k->hash = hash;
 		proxied = CT_PROXIED;
 	}
@@ -200,7 +200,7 @@ confirm_body(struct mr_node_run *run, struct mr_recorder *rec, const uint32_t *p
 		verdicts[i] = mr_verdict_edge(0);
 		if (mr_likely(p->track != want))
 			continue;
-		ct_classify(&k, p, zone);
+		ct_classify(&k, p, zone, side->core->apart);
 		if (k.what != CT_FLOW)
 			continue;
 		verdicts[i] = create(&s, packets[i], p, &k);

@@ -150,6 +150,8 @@ apply_settings(struct mr_conntrack *ct)
 	struct ct_table *t = ct->core->table;
 
 	atomic_store_explicit(&ct->core->options, ct->conf.options, memory_order_relaxed);
+	for (unsigned i = 0; i < CT_APART_WORDS; i++)
+		atomic_store_explicit(&ct->core->apart[i], ct->apart[i], memory_order_relaxed);
 	for (unsigned i = 0; i < CT_TIMEOUT_COUNT; i++)
 		atomic_store_explicit(&t->timeouts[i], ct->conf.timeouts[i], memory_order_relaxed);
 	for (unsigned z = 0; z < CT_ZONES_MAX; z++)
@@ -245,6 +247,16 @@ mr_conntrack_want(struct mr_conntrack *ct, uint16_t interface, const char *zone)
 		if (strcmp(ct->conf.zones[z].name, zone) == 0)
 			number = (uint16_t)z;
 	want(ct, interface, number, listed ? NULL : &none);
+}
+
+void
+mr_conntrack_set_apart(struct mr_conntrack *ct, const uint16_t *ports, unsigned count)
+{
+	memset(ct->apart, 0, sizeof(ct->apart));
+	for (unsigned i = 0; i < count; i++)
+		ct->apart[ports[i] / 64] |= 1ull << (ports[i] % 64);
+	if (ct->core)
+		apply_settings(ct);
 }
 
 static void

@@ -22,6 +22,11 @@ struct mr_conntrack *mr_conntrack_of(struct mr_dataplane *);
  * that name (null: as the interface's own configuration says, else the default one). */
 void mr_conntrack_want(struct mr_conntrack *, uint16_t interface, const char *zone);
 
+/* In commit, by functions behind this one: UDP to these ports (`count` of them, instead of those before)
+ * belongs to no connection, because its source port says which flow is in it, and what comes back
+ * has another. A packet that comes in pieces is tracked like others. */
+void mr_conntrack_set_apart(struct mr_conntrack *, const uint16_t *ports, unsigned count);
+
 /* By a node, of a packet that came through `track` in the same pass: its ports, in wire order, also
  * of a fragment that does not tell them itself. False: not known. */
 bool mr_conntrack_ports(const struct mr_conntrack *, const struct mr_packet *, be16_t *sport,

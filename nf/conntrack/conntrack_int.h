@@ -33,6 +33,8 @@ struct ct_port {
 };
 
 /* What workers see; made when an interface is tracked for the first time. */
+#define CT_APART_WORDS (65536 / 64)
+
 struct ct_core {
 	struct ct_table *table;
 	struct mr_meter_table *rates;    /* of sources: words only, rates are the interfaces' */
@@ -40,6 +42,7 @@ struct ct_core {
 	struct ct_port *ports;           /* [MR_PORT_MAX] */
 	_Atomic uint32_t options;        /* enum ct_option */
 	struct mr_generation settings;   /* changes with whatever an operator sets */
+	_Atomic uint64_t apart[CT_APART_WORDS]; /* by UDP port: mr_conntrack_set_apart */
 	bool alone;                      /* there is one worker: nobody else updates lines */
 };
 

@@ -48,6 +48,7 @@ struct mr_conntrack {
 	struct mr_dataplane *dp;
 	struct ct_core *core; /* null: nothing was tracked yet */
 	struct ct_conf conf, next;
+	uint64_t apart[CT_APART_WORDS]; /* mr_conntrack_set_apart */
 	struct ct_instance *instances[MR_PORT_MAX];
 };
 

@@ -439,7 +439,8 @@ compare_one(struct model *m, const struct one *c)
 	else
 		make_plain(&f, c->kind, &c->ends, false);
 	packet = mr_packet_from(m->b.buffers, 0, f.bytes, f.len);
-	ct_classify(&k, mr_packet_at(m->b.buffers->base, packet), (uint16_t)c->zone);
+	ct_classify(&k, mr_packet_at(m->b.buffers->base, packet), (uint16_t)c->zone,
+	    m->b.core->apart);
 	mr_packets_free(m->b.buffers, 0, &packet, 1);
 	index = ct_find(t, 0, &k.key, ct_hash(t, &k.key), slow_now, &word);
 	assert_int_not_equal(index, 0);

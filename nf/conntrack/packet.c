@@ -194,7 +194,8 @@ classify_icmp(struct ct_packet *k, const struct mr_packet *p, const uint8_t *src
 /* -- a packet ----------------------------------------------------------------------------- */
 
 void
-ct_classify(struct ct_packet *k, const struct mr_packet *p, uint16_t zone)
+ct_classify(struct ct_packet *k, const struct mr_packet *p, uint16_t zone,
+    const _Atomic uint64_t *apart)
 {
 	const uint8_t *bytes = mr_packet_bytes_const(p), *src, *dst;
 	uint16_t sport = 0, dport = 0;
@@ -231,6 +232,12 @@ ct_classify(struct ct_packet *k, const struct mr_packet *p, uint16_t zone)
 	if (has_ports(r.proto)) {
 		sport = r.src_port;
 		dport = r.dst_port;
+	}
+	/* Relaxed: a bit says all. */
+	if (r.proto == MR_IP_PROTO_UDP && !k->first &&
+	    (atomic_load_explicit(&apart[dport / 64], memory_order_relaxed) >> (dport % 64) & 1)) {
+		k->what = CT_UNTRACKED;
+		return;
 	}
 	if (r.proto == MR_IP_PROTO_TCP)
 		k->check = !!(r.tcp_flags & (MR_TCP_SYN | MR_TCP_FIN | MR_TCP_RST));

@@ -35,8 +35,9 @@ struct ct_packet {
 	uint8_t check;   /* its checksum is worth a look: it may begin or end something */
 };
 
-/* Fills all but hash and guess. */
-void ct_classify(struct ct_packet *, const struct mr_packet *, uint16_t zone);
+/* Fills all but hash and guess. `apart`: a bit for each UDP port whose packets have no connection. */
+void ct_classify(struct ct_packet *, const struct mr_packet *, uint16_t zone,
+    const _Atomic uint64_t *apart);
 /* What fragments of one packet share, in their direction. */
 void ct_fragment_key(const struct ct_packet *, const struct mr_packet *, struct ct_key *);
 

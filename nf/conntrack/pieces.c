@@ -101,7 +101,7 @@ let_go(const struct ct_pass *s, uint32_t packet, const struct ct_fragment *e, ui
 		uint32_t next = p->hash;
 		struct ct_packet k;
 
-		ct_classify(&k, p, zone);
+		ct_classify(&k, p, zone, s->core->apart);
 		release(s, e->node, packet, follow(s, p, e, k.l3, k.l4, k.end, k.six));
 		packet = next;
 	}

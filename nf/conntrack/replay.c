@@ -69,7 +69,8 @@ still_none(const struct ct_side *side, struct mr_node_run *run, uint32_t packet,
 	uint64_t hash;
 	uint32_t word;
 
-	ct_classify(&k, p, atomic_load_explicit(&side->port->zone, memory_order_relaxed));
+	ct_classify(&k, p, atomic_load_explicit(&side->port->zone, memory_order_relaxed),
+	    side->core->apart);
 	if (k.what != CT_FLOW || (k.proto == MR_IP_PROTO_TCP && !(r->tcp & MR_TCP_ACK)))
 		return MR_REPLAY_SKIP;
 	if ((atomic_load_explicit(&side->core->options, memory_order_relaxed) & CT_CHECKSUM) &&

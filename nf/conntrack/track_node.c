@@ -394,7 +394,7 @@ track_body(struct mr_node_run *run, struct mr_recorder *rec, const uint32_t *pac
 		if (mr_unlikely(p->len < p->total && p->len < 256))
 			(void)mr_packet_pull(run->buffers, run->worker, packets[i],
 			    MR_MIN(p->total, 256u));
-		ct_classify(&work[n], p, zone);
+		ct_classify(&work[n], p, zone, side->core->apart);
 		at[n] = (uint16_t)i;
 		if (work[n].what == CT_FLOW || work[n].what == CT_ABOUT) {
 			work[n].hash = ct_hash(t, &work[n].key);

@@ -72,7 +72,7 @@ void mr_interface_stage_out(struct mr_interfaces *, uint16_t index, enum mr_inte
     uint16_t node);
 
 /* Whether anything stands in front of its user, or behind an output of any interface, but the
- * lane. */
+ * lane; a tunnel, too. */
 bool mr_interface_is_staged(const struct mr_interfaces *, uint16_t index);
 /* The node that comes after the lane: where the interface's packets would enter without it. */
 uint16_t mr_interface_first(const struct mr_interfaces *, uint16_t index);

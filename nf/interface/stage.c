@@ -179,7 +179,7 @@ mr_interface_is_staged(const struct mr_interfaces *all, uint16_t index)
 	if (own && any(own->in))
 		return true;
 	for (const struct record *r = interface_records(all); r; r = r->next)
-		if (any(r->out))
+		if (any(r->out) || r->carry != NO_NODE)
 			return true;
 	return false;
 }

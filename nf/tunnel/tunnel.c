@@ -12,6 +12,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "nf/conntrack/conntrack.h"
 #include "nf/icmp/icmp.h"
 #include "nf/icmp/reassembly.h"
 #include "nf/tunnel/control_int.h"
@@ -425,6 +426,20 @@ stand_before_host(struct tunnels *all)
 		mr_graph_link(graph_of(all), whole, MR_REASSEMBLY_EDGE_WHOLE, all->in);
 }
 
+/* Packets of tunnels are no connections: those that come have other ports than those that go. */
+static void
+set_apart(struct tunnels *all)
+{
+	uint16_t ports[TUNNELS_MAX];
+	struct tunnel_record *r;
+	unsigned slot, count = 0;
+
+	tunnels_each(all, slot, r)
+		if (r->wanted)
+			ports[count++] = r->now.port;
+	mr_conntrack_set_apart(mr_conntrack_of(all->dp), ports, count);
+}
+
 static void
 remove_nodes(struct tunnels *all)
 {
@@ -470,6 +485,7 @@ commit(void *state)
 	else
 		remove_nodes(all);
 	tunnel_routes_refresh(all);
+	set_apart(all);
 }
 
 /* -- finish --------------------------------------------------------------------------------- */

@@ -18,7 +18,7 @@ give(struct mr_node_run *run, const struct mr_program_credit *c, uint64_t packet
 
 	switch (c->kind) {
 	case MR_CREDIT_NODE:
-		mr_replay_passed(run, c->node, packets);
+		mr_replay_passed(run, c->node, packets * c->times);
 		break;
 	case MR_CREDIT_COUNTER:
 		mr_replay_count(run, c->node, c->counter,

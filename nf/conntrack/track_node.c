@@ -20,7 +20,11 @@ ct_say(const struct ct_pass *s, struct mr_packet *p, uint32_t index, unsigned st
 	unsigned n = (unsigned)__builtin_ctz(state);
 
 	p->track = mr_track_word(index, state, reply);
-	mr_node_count(s->run, n, 1);
+	/* Replays of others are counted where their connections hear of them. */
+	if (state == MR_TRACK_UNTRACKED)
+		mr_node_count_packet(s->run, s->rec, p, n, 1);
+	else
+		mr_node_count(s->run, n, 1);
 	mr_record_note(s->rec, p, call_it[n], index | (uint64_t)reply << 32);
 	if (mr_unlikely(state == MR_TRACK_INVALID)) {
 		mr_record_uncacheable(s->rec, p, "belongs to no connection");

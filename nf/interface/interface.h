@@ -21,6 +21,7 @@ struct mr_interface {
 	char name[MR_PORT_NAME_MAX];
 	uint16_t index; /* port index in the graph */
 	bool up;
+	bool within;          /* as its driver says, open or not */
 	struct mr_port *port; /* null while the device is gone */
 };
 

@@ -170,6 +170,41 @@ ends_in_a_ring(void **state)
 	bed_close(bed);
 }
 
+/* An end that is not enabled has no port, and no lane of its own all the same. */
+static void
+one_end_is_closed(void **state)
+{
+	char closed[sizeof(gateway) + 64], *at;
+	struct bed *bed = bed_open(gateway, LANES, BED_PLANES);
+	uint8_t f[2000];
+	unsigned len;
+
+	(void)state;
+	snprintf(closed, sizeof(closed), "%s", gateway);
+	at = strstr(closed, "device: in}");
+	memmove(at + 26, at + 10, strlen(at + 10) + 1);
+	memcpy(at + 10, ", enabled: false", 16);
+	bed_apply(bed, closed, LANES);
+	bed_run(bed);
+	len = udp(f, "02:00:00:00:aa:01", "02:00:00:00:00:09", "10.1.0.9", "10.2.0.9", 1000);
+	assert_true(bed_give(bed, 0, f, len, 0, 0));
+	for (unsigned i = 0; i < BED_PLANES; i++)
+		mr_graph_pass(bed->planes[i].graph, 0);
+	/* To the other station of the bridge alone. */
+	assert_int_equal(bed->planes[BED_FLOW].sent_count, 1);
+	assert_int_equal(bed->planes[BED_FLOW].sent[0].port, 1);
+	bed_run(bed);
+	bed_apply(bed, gateway, LANES);
+	bed_run(bed);
+	/* The bridge hears where the router is. */
+	len = udp(f, "02:00:00:00:aa:02", "02:00:00:00:02:09", "10.2.0.9", "10.1.0.9", 53);
+	expect(bed, 2, f, len, 0, "02:00:00:00:00:09");
+	len = udp(f, "02:00:00:00:aa:01", "02:00:00:00:00:09", "10.1.0.9", "10.2.0.9", 1000);
+	expect(bed, 0, f, len, 2, "02:00:00:00:02:09");
+	bed_compare(bed, true);
+	bed_close(bed);
+}
+
 /* -- configurations ------------------------------------------------------------------------- */
 
 static void
@@ -222,6 +257,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(bridge_and_router),
 		cmocka_unit_test(ends_in_a_ring),
+		cmocka_unit_test(one_end_is_closed),
 		cmocka_unit_test(is_said),
 	};
 

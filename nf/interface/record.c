@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "kit/port/driver.h"
 #include "nf/interface/interface_int.h"
 
 int
@@ -17,6 +18,7 @@ interface_record_create(struct mr_interfaces *all, const struct mr_conf *conf, s
     struct mr_error *error)
 {
 	struct record *r = calloc(1, sizeof(*r));
+	const struct mr_port_driver *driver;
 	int rc;
 
 	if (!r)
@@ -26,6 +28,8 @@ interface_record_create(struct mr_interfaces *all, const struct mr_conf *conf, s
 	r->cross = NO_NODE;
 	interface_stages_clear(r);
 	rc = interface_settings_read(&r->want, conf, error);
+	driver = mr_port_driver_find(r->want.driver);
+	r->pub.within = driver && driver->within;
 	if (!rc)
 		rc = interface_index_take(all, &r->pub.index, error);
 	if (rc) {

@@ -50,7 +50,7 @@ lanes_choose(const struct lanes *all, const struct mr_interface *i, struct lane_
 	bool staged = mr_interface_is_staged(interfaces, i->index);
 
 	of->flow = false;
-	if (i->port && i->port->driver->within)
+	if (i->within)
 		of->reason = "the end of a pair, or a tunnel: packets took a lane where they came in";
 	else if (of->wish == LANE_GRAPH)
 		of->reason = "asked for";

@@ -118,8 +118,8 @@ put_in_front(struct lanes *all, const struct mr_interface *i, struct lane_of *of
 static bool
 is_kept(const struct mr_lanes_ledger *ledger, const struct mr_interface *i)
 {
-	/* What comes out of a pair went in somewhere else, and was counted there. */
-	if (!ledger->flows || (i->port && i->port->driver->joined))
+	/* What comes out of a pair or a tunnel went in somewhere else, and was counted there. */
+	if (!ledger->flows || i->within)
 		return false;
 	for (unsigned n = 0; n < ledger->name_count && !ledger->all; n++)
 		if (strcmp(ledger->names[n], i->name) == 0)

@@ -9,6 +9,7 @@
 #include "kit/graph/graph_int.h"
 #include "kit/packet/checksum.h"
 #include "kit/packet/wire.h"
+#include "kit/packet/wire_tunnel.h"
 #include "nf/interface/interface.h"
 #include "nf/router/router_int.h"
 
@@ -16,10 +17,9 @@
 /* At most so many in this time, which is longer than they wait for each other. */
 #define PIECES 100u
 #define PIECES_MS 36000u
-/* Protocols and the port of tunnels (RFC 2003, RFC 2473; GUE). */
+/* Protocols of tunnels (RFC 2003, RFC 2473). */
 #define IPIP 4u
 #define IP6IP 41u
-#define GUE_PORT 6080u
 
 uint32_t
 bed_draw(struct bed_random *r, uint32_t below)
@@ -97,7 +97,21 @@ hide_fragment(uint8_t *frame, unsigned len)
 		memset(frame + l3 + 44, 0, 4);
 }
 
-/* And a load balancer that of its tunnels' packets that may be cut. */
+/* Whether a load balancer or a tunnel made it; a later piece does not say its port. */
+static bool
+is_tunneled(const uint8_t *ip, unsigned len)
+{
+	unsigned port;
+
+	if (ip[9] == IPIP || ip[9] == IP6IP)
+		return true;
+	if (ip[9] != MR_IP_PROTO_UDP || (mr_load_be16(ip + 6) & MR_IP4_FRAG_OFFSET))
+		return ip[9] == MR_IP_PROTO_UDP;
+	port = len >= 28 ? mr_load_be16(ip + 22) : 0;
+	return port == MR_TUNNEL_PORT_GUE || port == MR_TUNNEL_PORT_VXLAN;
+}
+
+/* And tunnels that of their packets that may be cut. */
 static void
 hide_tunnel(uint8_t *frame, unsigned len)
 {
@@ -105,14 +119,8 @@ hide_tunnel(uint8_t *frame, unsigned len)
 	uint8_t *ip = frame + l3;
 	be16_t check;
 
-	if (len < l3 + 28 || mr_load_be16(ip - 2) != MR_ETH_TYPE_IP4 || ip[0] != 0x45 ||
-	    (mr_load_be16(ip + 6) & MR_IP4_DONT_FRAGMENT))
-		return;
-	/* A later piece does not say its port. */
-	if (ip[9] != IPIP && ip[9] != IP6IP &&
-	    (ip[9] != MR_IP_PROTO_UDP ||
-		(mr_load_be16(ip + 22) != GUE_PORT &&
-		    !(mr_load_be16(ip + 6) & MR_IP4_FRAG_OFFSET))))
+	if (len < l3 + 20 || mr_load_be16(ip - 2) != MR_ETH_TYPE_IP4 || ip[0] != 0x45 ||
+	    (mr_load_be16(ip + 6) & MR_IP4_DONT_FRAGMENT) || !is_tunneled(ip, len - l3))
 		return;
 	memset(ip + 4, 0, 2);
 	check = mr_checksum_ipv4_header((const struct mr_ip4 *)ip);

@@ -184,11 +184,28 @@ check_addresses(const struct checking *k)
 			mr_report_at(k->report, k->config, i,
 			    "tunnel %s: its remote end is its local one", c->name);
 	}
-	mr_conf_each(i, k->at, "static")
+}
+
+static void
+check_statics(const struct checking *k)
+{
+	const struct tunnel_conf *c = k->c;
+	static const uint8_t none[6];
+	const struct mr_conf *i;
+	char text[TUNNEL_TEXT_MAX];
+	struct tunnel_ip ip;
+	uint8_t mac[6];
+
+	mr_conf_each(i, k->at, "static") {
 		if (read_ip(mr_conf_text(i, "remote", ""), &ip) && !has_remote(c, &ip))
 			mr_report_at(k->report, k->config, mr_conf_child(i, "remote"),
 			    "tunnel %s: %s is none of its remote ends", c->name,
 			    tunnel_ip_print(&ip, text));
+		if (mr_conf_mac(i, "mac", mac) && ((mac[0] & 1) || !memcmp(mac, none, 6)))
+			mr_report_at(k->report, k->config, mr_conf_child(i, "mac"),
+			    "tunnel %s: %s is not the address of one station", c->name,
+			    mr_conf_text(i, "mac", ""));
+	}
 }
 
 /* Whose packets it is must be clear. */
@@ -247,6 +264,7 @@ tunnel_check(void *state, const struct mr_config *config, struct mr_report *repo
 		check_interface(&k);
 		check_router(&k);
 		check_addresses(&k);
+		check_statics(&k);
 		check_others(&k, all);
 	}
 	for (size_t i = 0; i < n; i++)

@@ -165,13 +165,12 @@ prepare_stations(struct tunnel_record *r, struct mr_error *error)
 		.fids = 1,
 		.ageing = r->next.ageing };
 
+	r->next_stations = r->stations;
+	if (r->stations && r->now.stations == r->next.stations)
+		return 0;
 	r->next_stations = NULL;
 	if (r->next.remote_count == 1)
 		return 0;
-	if (r->stations && r->now.stations == r->next.stations) {
-		r->next_stations = r->stations;
-		return 0;
-	}
 	return mr_mac_create(&r->next_stations, &config, error);
 }
 

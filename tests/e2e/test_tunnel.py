@@ -348,7 +348,7 @@ def test_stations(lab):
     assert lab.stations()[STATION % 50] == underlay(4, 2) and where(50) == [True]
     # Its remote end goes, and with it what was learned of it, but nothing else.
     lab.now(lab.tree(remotes=(2,), tunnel=given))
-    assert lab.stations() == {} and where(7) == [True]
+    assert lab.stations() == {STATION % 50: underlay(4, 2)} and where(7) == [True]
     lab.now(lab.tree(remotes=(3, 2), tunnel={"static": [dict(still, remote=underlay(4, 3))], "ageing-time": 1}))
     assert lab.stations() == {STATION % 50: underlay(4, 3)} and where(50) == [False]
     two.send(frame(8))
@@ -883,18 +883,18 @@ def test_explain(lab):
     know(lab, 4, 2, 3)
 
     def said(*words):
-        done = millrace("explain", "--socket", lab.socket, *words)
-        return [line.strip() for line in done.stdout.splitlines()]
+        lines = millrace("explain", "--socket", lab.socket, *words).stdout.splitlines()
+        # What the lane would do about it comes last.
+        return [line.strip() for line in lines if not line.startswith("lane: ")]
 
     before = lab.sent(underlay(4, 2), underlay(4, 3))
     lines = said("h1", "smac=" + STATION % 1, "dmac=" + STATION % 50, "type=0x88b5", "len=60")
-    assert "wrapped for 10.9.3.2, tunnel vni" in lines and "leaves by h3, 110 bytes" in lines, lines
+    assert "wrapped for 10.9.3.2, tunnel vni" in lines and lines[-1] == "leaves by h3, 110 bytes", lines
     assert not any("10.9.2.2, tunnel" in line for line in lines)
     lines = said("h1", "smac=" + STATION % 1, "dmac=" + STATION % 51, "type=0x88b5", "len=60")
     assert "sent to all 2 remote ends of tunnel vni" in lines
     assert {"wrapped for 10.9.2.2, tunnel vni", "wrapped for 10.9.3.2, tunnel vni"} <= set(lines), lines
-    assert lines[-2:] == ["leaves by h3, 110 bytes", "leaves by h2, 110 bytes"] or \
-        lines[-2:] == ["leaves by h2, 110 bytes", "leaves by h3, 110 bytes"], lines
+    assert sorted(lines[-2:]) == ["leaves by h2, 110 bytes", "leaves by h3, 110 bytes"], lines
     assert lab.sent(underlay(4, 2), underlay(4, 3)) == before
     mac = next(i["mac"] for i in lab.show("interfaces") if i["name"] == "h2")
     wrapped = scapy.Ether(src=STATION % 3, dst=mac) / scapy.IP(src=underlay(4, 2), dst=LOCAL[4]) / \

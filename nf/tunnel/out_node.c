@@ -110,8 +110,9 @@ next_id(const struct pass *s, const struct tunnel_remote *r)
 	unsigned worker = MR_MIN(s->run->worker, s->t->workers);
 	const _Atomic uint64_t *sent = mr_counters_row(s->t->traffic, worker) +
 	    r->number * TUNNEL_TRAFFIC_COUNT + TUNNEL_TX_PACKETS;
+	uint64_t id = mr_counter_get(sent) * (s->t->workers + 1) + worker;
 
-	return (uint16_t)(mr_counter_get(sent) * (s->t->workers + 1) + worker + s->t->slot * 40503u);
+	return (uint16_t)(id + s->t->slot * 40503u);
 }
 
 static void

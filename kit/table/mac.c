@@ -345,6 +345,37 @@ has_room(const _Atomic uint32_t *count, const _Atomic uint32_t *limit)
 	return !most || atomic_load_explicit(count, memory_order_relaxed) < most;
 }
 
+uint32_t
+mr_mac_place(const struct mr_mac *t, uint64_t key)
+{
+	uint64_t value;
+	const struct mac_entry *e = key ? mac_locate(t, key, &value) : NULL;
+	size_t at = e ? (size_t)((const uint8_t *)e - (const uint8_t *)t->buckets) : 0;
+
+	return e ? (uint32_t)(at / sizeof(struct mac_bucket) * MAC_WAYS +
+		       at % sizeof(struct mac_bucket) / sizeof(uint64_t)) + 1
+		 : 0;
+}
+
+bool
+mr_mac_heard(struct mr_mac *t, uint32_t place, uint32_t now)
+{
+	uint32_t at = place - 1;
+	struct mac_entry *e = mac_entry_at(&t->buckets[at / MAC_WAYS & t->mask], at % MAC_WAYS);
+	/* Acquire: as wherever an entry is changed. */
+	uint64_t value = atomic_load_explicit(&e->value, memory_order_acquire);
+	uint64_t fresh = (value & ~MAC_SECONDS) |
+	    (uint64_t)(now & MR_MAC_SECONDS_MASK) << MAC_SECONDS_SHIFT;
+
+	if (!(value & MAC_LIVE))
+		return false;
+	/* Whoever was faster has done no less. */
+	if (!(value & MAC_STATIC) && fresh != value)
+		(void)atomic_compare_exchange_strong_explicit(&e->value, &value, fresh,
+		    memory_order_acq_rel, memory_order_relaxed);
+	return true;
+}
+
 enum mr_mac_learned
 mr_mac_would_learn(const struct mr_mac *t, uint64_t key, uint16_t port, uint32_t now, bool stay)
 {

@@ -141,6 +141,12 @@ MR_API enum mr_mac_learned mr_mac_learn(struct mr_mac *, uint64_t key, uint16_t 
 MR_API enum mr_mac_learned mr_mac_would_learn(const struct mr_mac *, uint64_t key, uint16_t port,
     uint32_t now, bool stay);
 
+/* The number of a station's place, at least 1 and below 2^26; 0: it is not known. The place is another's
+ * once the generation of its FID has changed (mr_mac_cell). */
+MR_API uint32_t mr_mac_place(const struct mr_mac *, uint64_t key);
+/* The station at this place was heard where it was. False: there is none any more. */
+MR_API bool mr_mac_heard(struct mr_mac *, uint32_t place, uint32_t now);
+
 /* One key, off the fast path. */
 MR_API uint32_t mr_mac_get(const struct mr_mac *, uint64_t key);
 

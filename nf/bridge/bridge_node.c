@@ -18,6 +18,8 @@
 
 /* How many packets ahead the bytes are fetched. */
 #define AHEAD 12u
+/* What is said of the source by replays: its VLAN, or, with this bit, its place in the table. */
+#define CALL_PLACE (1u << 31)
 
 /* -- 1: classify -------------------------------------------------------------------- */
 
@@ -98,6 +100,13 @@ classify(const struct work *w, const uint32_t *packets, unsigned count, const bo
 	return other != 0;
 }
 
+/* Through a pair or out of a tunnel: replayed are packets as they were before. */
+mr_inline bool
+came_from_within(const struct mr_packet *p)
+{
+	return p->flags >> MR_PACKET_JOINS_SHIFT;
+}
+
 mr_inline void
 record_decisions(const struct work *w, const uint32_t *packets, unsigned count, const bool vlans)
 {
@@ -107,8 +116,24 @@ record_decisions(const struct work *w, const uint32_t *packets, unsigned count, 
 
 		record_decision(w->rec, p, w->view, vlan, vlans && w->b->tagged[i]);
 		/* Also the source of what is dropped stays heard. */
-		if (w->b->src[i])
+		if (w->b->src[i] && !came_from_within(p))
 			mr_record_call_shared(w->rec, p, vlan);
+	}
+}
+
+/* Sources that no packet from outside shows, once they are learned. */
+static mr_noinline void
+record_within(const struct work *w, const uint32_t *packets, unsigned count)
+{
+	for (unsigned i = 0; i < count; i++) {
+		const struct mr_packet *p = mr_packet_at(w->run->base, packets[i]);
+		uint32_t place;
+
+		if (!mr_recorded(w->rec, p) || !w->b->src[i] || !came_from_within(p))
+			continue;
+		place = mr_mac_place(w->view->table, w->b->src[i]);
+		if (place)
+			mr_record_call(w->rec, p, place | CALL_PLACE, true);
 	}
 }
 
@@ -236,8 +261,10 @@ batch(const struct work *w, const uint32_t *packets, mr_verdict_t *verdicts, uns
 	if (stale)
 		learn(w, packets, stale);
 	mr_mac_find(table, b->dst, b->dst_bucket, b->found, count);
-	if (w->rec)
+	if (w->rec) {
 		record_found(w, packets, count);
+		record_within(w, packets, count);
+	}
 	if (alike) {
 		limits(w, b->slot[0], limit);
 		forward(w, packets, verdicts, count, vlans, limit);
@@ -280,6 +307,11 @@ bridge_replay(struct mr_node_run *run, const uint32_t *packets, const uint32_t *
 		uint64_t source;
 		uint32_t found;
 
+		if (vlans[i] & CALL_PLACE) {
+			if (!mr_mac_heard(table, vlans[i] & ~CALL_PLACE, run->seconds))
+				skip[i] = MR_REPLAY_SKIP;
+			continue;
+		}
 		memcpy(&source, mr_packet_bytes_const(p) + 6, 8);
 		source = source << 16 | vlans[i];
 		found = mr_mac_get(table, source);

@@ -147,6 +147,33 @@ bridge_and_router(void **state)
 	bed_close(bed);
 }
 
+/* Also a second later, when the bridge wants to hear of its stations: the router's stands behind the pair,
+ * and is in no packet from outside. */
+static void
+answers_stay_in_the_lane(void **state)
+{
+	struct bed *bed = bed_open(gateway, LANES, BED_PLANES);
+	uint64_t before;
+	uint8_t f[2000];
+	unsigned len;
+
+	(void)state;
+	bed_run(bed);
+	len = udp(f, "ff:ff:ff:ff:ff:ff", "02:00:00:00:00:08", "10.1.0.8", "10.1.0.255", 9);
+	assert_true(bed_give(bed, 1, f, len, 0, 0));
+	bed_run(bed);
+	len = udp(f, "02:00:00:00:aa:02", "02:00:00:00:02:09", "10.2.0.9", "10.1.0.8", 53);
+	for (unsigned second = 0; second < 4; second++) {
+		before = bed_lane_count(bed, MR_LANE_COUNT_REPLAYED);
+		for (unsigned i = 0; i < 20; i++)
+			expect(bed, 2, f, len, 1, "02:00:00:00:00:08");
+		assert_true(bed_lane_count(bed, MR_LANE_COUNT_REPLAYED) - before >= 17);
+		bed_tick(bed, 1100);
+	}
+	bed_compare(bed, true);
+	bed_close(bed);
+}
+
 static void
 ends_in_a_ring(void **state)
 {
@@ -256,6 +283,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(bridge_and_router),
+		cmocka_unit_test(answers_stay_in_the_lane),
 		cmocka_unit_test(ends_in_a_ring),
 		cmocka_unit_test(one_end_is_closed),
 		cmocka_unit_test(is_said),

@@ -9,9 +9,9 @@
  * Ethernet addresses.
  *
  * Of a packet that a tunnel's remote end sent to the router (kit/flow/inside.h), the key is that of the packet
- * inside, with the pair of its Ethernet addresses and the number of the remote end; the outer packet's
- * source port, which is no part of it, is the only other field that nodes may read freely, since the lane
- * guards it. Where the outer one is plain and untagged and the inner one is not, or is tagged, there is no
+ * inside, with the pair of its Ethernet addresses and the number of the remote end. Of the outer packet's
+ * fields, which nodes in front of the tunnel may read freely, the number says all but the source port, which
+ * becomes a condition where one of them did. Where the outer one is plain and untagged and the inner one is not, or is tagged, there is no
  * key.
  *
  * Only plain packets have a key, all others take the graph lane:

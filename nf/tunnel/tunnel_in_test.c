@@ -222,6 +222,42 @@ whose_it_is(void **state)
 	tn_close(&t);
 }
 
+/* The same network on another port is another one. */
+static void
+two_ports(void **state)
+{
+	struct tn_conf c = base;
+	struct tn_frame f, in;
+	struct tn_bed t;
+
+	(void)state;
+	c.interfaces = ", one: {driver: tunnel}, two: {driver: tunnel}";
+	c.routed = c.neighbors = NULL;
+	c.all = "tunnel:\n"
+		"  one: {local: 10.9.0.1, remote: [192.0.2.1], vxlan: {vni: 1}}\n"
+		"  two: {local: 10.9.0.1, remote: [192.0.2.2], vxlan: {vni: 1, port: 8472}}\n"
+		"bridge: {br1: {interface: [c, one]}, br2: {interface: [d, two]}}\n";
+	tn_open(&t, &c);
+	for (unsigned n = 0; n < 16; n++) {
+		unsigned remote = n & 1, port = n >> 1 & 1;
+		uint64_t before = tn_drops(&t, "tunnel-in", "unknown-remote");
+		struct tn_head head = bridged[0];
+
+		head.src = remote ? "192.0.2.2" : "192.0.2.1";
+		head.udp = port ? 8472 : 4789;
+		head.vni = 1;
+		tn_build(&in, 0, &inner[0], n);
+		tn_wrap(&f, &head, 50000, &in);
+		tn_give(&t, &f);
+		tn_run(&t);
+		if (remote == port)
+			arrives(&t, port, &in);
+		assert_int_equal(tn_drops(&t, "tunnel-in", "unknown-remote") - before,
+		    remote != port);
+	}
+	tn_close(&t);
+}
+
 /* Bytes behind UDP's end and behind IP's are nobody's; segments may end anywhere. */
 static void
 trailing_and_chained(void **state)
@@ -557,6 +593,7 @@ main(void)
 		cmocka_unit_test(lengths),
 		cmocka_unit_test(what_is_wrong),
 		cmocka_unit_test(whose_it_is),
+		cmocka_unit_test(two_ports),
 		cmocka_unit_test(trailing_and_chained),
 		cmocka_unit_test(in_pieces),
 		cmocka_unit_test(congestion),

@@ -95,7 +95,8 @@ static const uint8_t around[AROUND] = {
 	/* To the router, from the other end. */
 	2, 0, 0, 0, 0xaa, 0x42, 2, 0, 0, 0, 0x66, 2, 8, 0,
 	/* IPv4 and UDP, but for lengths. */
-	0x45, 0, 0, 0, 0, 0, 0x40, 0, 64, 17, 0, 0, 10, 66, 0, 2, 10, 66, 0, 1, 0xc3, 0x50, 0x12, 0xb5, 0, 0, 0, 0,
+	0x45, 0, 0, 0, 0, 0, 0x40, 0, 64, 17, 0, 0, 10, 66, 0, 2, 10, 66, 0, 1, 0xc3, 0x50, 0x12,
+	0xb5, 0, 0, 0, 0,
 	/* VXLAN. */
 	8, 0, 0, 0, 0, 0, 66, 0
 };

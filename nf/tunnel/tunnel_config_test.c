@@ -37,13 +37,15 @@ static const struct {
 	/* The router. */
 	{ ONE W "  v: {router: q, local: 10.9.0.1, remote: [192.0.2.1], vxlan: {vni: 1}}\n",
 	    "tunnel v: there is no router q whose routes could lead to its remote ends" },
-	{ TOP "router:\n" ROUTER("r") ROUTER("s") "tunnel:\n"
-	      "  w: {router: s, local: 10.9.0.1, remote: [192.0.2.9], vxlan: {vni: 9}}\n"
-	      "  v: {local: 10.9.0.1, remote: [192.0.2.1], vxlan: {vni: 1}}\n",
+	{ TOP "router:\n" ROUTER("r") ROUTER(
+	      "s") "tunnel:\n"
+		   "  w: {router: s, local: 10.9.0.1, remote: [192.0.2.9], vxlan: {vni: 9}}\n"
+		   "  v: {local: 10.9.0.1, remote: [192.0.2.1], vxlan: {vni: 1}}\n",
 	    "tunnel v: there are several routers: say which one with \"router\"" },
-	{ TOP "router:\n" ROUTER("r") ROUTER("s") "tunnel:\n"
-	      "  w: {router: s, local: 10.9.0.1, remote: [192.0.2.9], vxlan: {vni: 1}}\n"
-	      "  v: {router: r, local: 10.9.0.1, remote: [192.0.2.9], vxlan: {vni: 1}}\n",
+	{ TOP "router:\n" ROUTER("r") ROUTER(
+	      "s") "tunnel:\n"
+		   "  w: {router: s, local: 10.9.0.1, remote: [192.0.2.9], vxlan: {vni: 1}}\n"
+		   "  v: {router: r, local: 10.9.0.1, remote: [192.0.2.9], vxlan: {vni: 1}}\n",
 	    NULL },
 	{ "interface: {v: {driver: tunnel}}\n"
 	  "tunnel: {v: {local: 10.9.0.1, remote: [192.0.2.1], vxlan: {vni: 1}}}\n",
@@ -102,7 +104,8 @@ static const struct {
 	/* Numbers. */
 	{ ONE W "  v: {local: 10.9.0.1, remote: [192.0.2.1], vxlan: {vni: 1}, ttl: 0}\n", "ttl" },
 	{ ONE W "  v: {local: 10.9.0.1, remote: [192.0.2.1], vxlan: {vni: 1}, ttl: 255}\n", NULL },
-	{ ONE W "  v: {local: 10.9.0.1, remote: [192.0.2.1], vxlan: {vni: 1}, dscp: 64}\n", "dscp" },
+	{ ONE W "  v: {local: 10.9.0.1, remote: [192.0.2.1], vxlan: {vni: 1}, dscp: 64}\n",
+	    "dscp" },
 	{ ONE W "  v: {local: 10.9.0.1, remote: [192.0.2.1], vxlan: {vni: 1}, dscp: 63}\n", NULL },
 	{ ONE W "  v: {local: 10.9.0.1, remote: [192.0.2.1], vxlan: {vni: 1}, dscp: paste}\n",
 	    "dscp" },
@@ -157,8 +160,9 @@ there_are_limits(void **state)
 	char *said;
 
 	(void)state;
-	bed_say(&t, "interface: {v: {driver: tunnel}}\nrouter:\n" ROUTER("r")
-		    "tunnel:\n  v: {local: 10.9.0.1, vxlan: {vni: 1}, remote: [");
+	bed_say(&t,
+	    "interface: {v: {driver: tunnel}}\nrouter:\n" ROUTER(
+		"r") "tunnel:\n  v: {local: 10.9.0.1, vxlan: {vni: 1}, remote: [");
 	for (unsigned i = 0; i < 1025; i++)
 		bed_say(&t, "%s10.8.%u.%u", i ? ", " : "", i >> 8, i & 255);
 	bed_say(&t, "]}\n");
@@ -302,7 +306,8 @@ many(void **state)
 	bed_say(&a, "tunnel:\n");
 	for (unsigned n = 1; n <= 70; n++) {
 		bed_say(&i, ", t%u: {driver: tunnel}", n);
-		bed_say(&a, "  t%u: {local: 10.9.0.1, remote: [192.0.2.1], vxlan: {vni: %u}}\n", n, n);
+		bed_say(&a, "  t%u: {local: 10.9.0.1, remote: [192.0.2.1], vxlan: {vni: %u}}\n", n,
+		    n);
 		bed_say(&m, ", t%u: {isolated: true}", n);
 	}
 	bed_say(&a, "bridge: {one: {interface: {c: {}%s}}}\n", members);

@@ -55,7 +55,8 @@ lengths(void **state)
 	(void)state;
 	tn_open(&t, &base);
 	for (unsigned size = 0; size < 1700; size += size < 32 ? 1 : 61) {
-		struct tn_talk talk = { 0xaa04, 0x0409, "10.4.0.9", "10.0.0.9", 53, 1000, 0, false };
+		struct tn_talk talk = { 0xaa04, 0x0409, "10.4.0.9", "10.0.0.9", 53, 1000, 0,
+			false };
 		const struct tn_frame *got;
 
 		for (unsigned n = 0; n < 4; n++) {
@@ -191,8 +192,8 @@ whose_it_is(void **state)
 		    TUNNEL, "unknown-remote" },
 		{ { 1, 0, 0xaa02, 0x0902, "192.0.2.4", TN_LOCAL4, 14, 4789, 60, 0, false, false },
 		    TUNNEL, "unknown-remote" },
-		{ { 1, 0, 0xaa02, 0x0902, "2001:db8:ff::17", TN_LOCAL6, 0xffffff, 4789, 60, 0, false,
-		      false },
+		{ { 1, 0, 0xaa02, 0x0902, "2001:db8:ff::17", TN_LOCAL6, 0xffffff, 4789, 60, 0,
+		      false, false },
 		    TUNNEL, "unknown-remote" },
 		/* Another address of the router, by the same way and by another. */
 		{ { 1, 0, 0xaa02, 0x0902, "192.0.2.14", "10.0.0.1", 14, 4789, 60, 0, false, false },
@@ -347,7 +348,8 @@ congestion(void **state)
 	(void)state;
 	tn_open(&t, &base);
 	for (unsigned n = 0; n < 16 * 2 * 2 * 3 * 4; n++) {
-		unsigned in_mark = n % 4, out_mark = n / 4 % 4, six = n / 16 % 2, in_six = n / 32 % 2;
+		unsigned in_mark = n % 4, out_mark = n / 4 % 4, six = n / 16 % 2,
+			 in_six = n / 32 % 2;
 		unsigned tags = n / 64 % 3, want = table[in_mark][out_mark];
 		uint64_t lost = tn_drops(&t, "tunnel-in", "congestion");
 		uint64_t marked = tn_count(&t, "tunnel-in", "congestion-marked");
@@ -476,13 +478,12 @@ ends_in_a_ring(void **state)
 			      "{driver: tunnel}, y: {driver: tunnel}",
 		.routed = "      p: {mac: \"02:00:00:00:aa:0a\", address: [10.50.0.1/24]}\n",
 		.neighbors = "        10.50.0.2: {interface: p, mac: \"02:00:00:00:aa:0b\"}\n",
-		.routes =
-		    "  s:\n"
-		    "    interface:\n"
-		    "      q: {mac: \"02:00:00:00:aa:0b\", address: [10.50.0.2/24]}\n"
-		    "    neighbor:\n"
-		    "      static:\n"
-		    "        10.50.0.1: {interface: q, mac: \"02:00:00:00:aa:0a\"}\n",
+		.routes = "  s:\n"
+			  "    interface:\n"
+			  "      q: {mac: \"02:00:00:00:aa:0b\", address: [10.50.0.2/24]}\n"
+			  "    neighbor:\n"
+			  "      static:\n"
+			  "        10.50.0.1: {interface: q, mac: \"02:00:00:00:aa:0a\"}\n",
 		.all = "tunnel:\n"
 		       "  x: {router: r, local: 10.50.0.1, remote: [10.50.0.2], vxlan: {vni: 1}}\n"
 		       "  y: {router: s, local: 10.50.0.2, remote: [10.50.0.1], vxlan: {vni: 1}}\n"
@@ -552,7 +553,8 @@ functions_behind(void **state)
 	(void)state;
 	snprintf(all, sizeof(all),
 	    "%sacl:\n  list:\n"
-	    "    in: {default: accept, rule: [{name: x, protocol: udp, source-port: \"54\", action: "
+	    "    in: {default: accept, rule: [{name: x, protocol: udp, source-port: \"54\", "
+	    "action: "
 	    "drop}]}\n"
 	    "  interface:\n    r4: {in: in}\n"
 	    "conntrack: {interface: [a, b, r4]}\n"

@@ -10,14 +10,15 @@
 	"  r4: {local: 10.9.0.1, remote: [192.0.2.4], vxlan: {vni: 4}}\n" \
 	"  r6: {local: \"2001:db8:9::1\", remote: [\"2001:db8:ff::6\"], vxlan: {vni: 1193046}, " \
 	"ttl: 9}\n" \
-	"  b4: {local: 10.9.0.1, remote: [192.0.2.14], vxlan: {vni: 14, port: 8472}, ttl: 255%s}\n" \
+	"  b4: {local: 10.9.0.1, remote: [192.0.2.14], vxlan: {vni: 14, port: 8472}, ttl: " \
+	"255%s}\n" \
 	"  b6: {local: \"2001:db8:9::1\", remote: [\"2001:db8:ff::16\"], vxlan: {vni: " \
 	"16777215}%s}\n"
 /* Where the station spoken to is, is known: what is flooded is not replayed. */
 #define STATION(tunnel) "static: [{mac: \"02:00:00:00:30:01\", vlan: 0, interface: " tunnel "}]"
 #define BRIDGES \
-	"bridge: {br4: {interface: [c, b4], " STATION("b4") "}, br6: {interface: [d, b6], " \
-	STATION("b6") "}}\n"
+	"bridge: {br4: {interface: [c, b4], " STATION( \
+	    "b4") "}, br6: {interface: [d, b6], " STATION("b6") "}}\n"
 
 static const struct tn_conf base = {
 	.interfaces = ", r4: {driver: tunnel, mtu: 1800}, r6: {driver: tunnel, mtu: 1800}, b4: "
@@ -42,9 +43,15 @@ static const struct way {
 	struct tn_head head;
 } ways[] = {
 #define TO4(vni, udp, ttl, remote) \
-	{ 1, 0, 0x0902, 0xaa02, TN_LOCAL4, "192.0.2." #remote, vni, udp, ttl, 0, false, false }
+	{ \
+		1, 0, 0x0902, 0xaa02, TN_LOCAL4, "192.0.2." #remote, vni, udp, ttl, 0, false, \
+		    false \
+	}
 #define TO6(vni, udp, ttl, remote) \
-	{ 1, 0, 0x0902, 0xaa02, TN_LOCAL6, "2001:db8:ff::" #remote, vni, udp, ttl, 0, false, false }
+	{ \
+		1, 0, 0x0902, 0xaa02, TN_LOCAL6, "2001:db8:ff::" #remote, vni, udp, ttl, 0, false, \
+		    false \
+	}
 	{ 0, { 0xaa01, 9, "10.0.0.9", "10.4.0.9", 1000, 53, 0, false }, true, 0x0409, 0xaa04,
 	    TO4(4, 4789, 64, 4) },
 	{ 0, { 0xaa01, 9, "2001:db8:0::9", "2001:db8:4::9", 1001, 80, 0, true }, true, 0x0409,
@@ -102,7 +109,8 @@ lengths(void **state)
 			uint16_t said;
 
 			/* Long and short ones in turn. */
-			tn_build(&f, ways[i].port, &ways[i].talk, size & 1 ? 1600 - size / 2 : size);
+			tn_build(&f, ways[i].port, &ways[i].talk,
+			    size & 1 ? 1600 - size / 2 : size);
 			said = through(&t, &ways[i], &f, &ways[i].head);
 			assert_true(!sport || sport == said);
 			sport = said;
@@ -283,7 +291,8 @@ functions_before(void **state)
 	    "acl:\n  list:\n"
 	    "    in: {default: accept, rule: [{name: x, protocol: udp, destination-port: \"9990\", "
 	    "action: drop}]}\n"
-	    "    out: {default: accept, rule: [{name: x, protocol: udp, destination-port: \"4789\", "
+	    "    out: {default: accept, rule: [{name: x, protocol: udp, destination-port: "
+	    "\"4789\", "
 	    "destination: 192.0.2.99, action: drop}]}\n"
 	    "  interface:\n    a: {in: in}\n    b: {out: out}\n"
 	    "conntrack: {interface: [a, b, r4, r6]}\n"
@@ -469,8 +478,8 @@ wrap_deep(struct tn_frame *f, unsigned depth, const struct tn_frame *got)
 {
 	tn_route(f, (depth + 64) << 8 | 9, 0xaa00 | (depth + 64));
 	for (unsigned k = depth; k > 0; k--) {
-		struct tn_head head = { 1, 0, 0x0902, 0xaa02, TN_LOCAL4, "192.0.2.4", k, 4789, 64, 0,
-			false, false };
+		struct tn_head head = { 1, 0, 0x0902, 0xaa02, TN_LOCAL4, "192.0.2.4", k, 4789, 64,
+			0, false, false };
 		struct tn_frame inner = *f;
 		char remote[32];
 
@@ -519,8 +528,8 @@ routes_of_others(void **state)
 			uint16_t vrf = mr_ip_vrf_find(t.b->planes[k].ip, "r");
 
 			if (round & 1)
-				assert_int_equal(mr_rib_unset(rib, vrf, MR_IP4, route.prefix, 24,
-						     MR_ROUTE_FPM),
+				assert_int_equal(
+				    mr_rib_unset(rib, vrf, MR_IP4, route.prefix, 24, MR_ROUTE_FPM),
 				    0);
 			else
 				assert_int_equal(mr_rib_set(rib, vrf, &route, &error), 0);

@@ -106,7 +106,8 @@ is_whole(const uint8_t *f, unsigned len)
 {
 	return tn_sum(f + 14, 20, 0) == 0xffff && tn_get16(f + 16) == len - 14 &&
 	    tn_get16(f + 20) == 0x4000 && tn_get16(f + 38) == len - 34 && f[42] == 8 &&
-	    tn_get16(f + 34) >= 49152 && tn_get16(f + 36) == 4789 && !memcmp(f + 26, "\12\11\0\1", 4);
+	    tn_get16(f + 34) >= 49152 && tn_get16(f + 36) == 4789 &&
+	    !memcmp(f + 26, "\12\11\0\1", 4);
 }
 
 static void
@@ -127,13 +128,14 @@ see(struct race *t, unsigned port, const uint8_t *f, unsigned len)
 
 	if (port == 1) {
 		/* ARP, neighbour discovery; of the router itself, also in tunnels. */
-		if (len < TN_ROUND4 + 14 || !read_stamp(f + TN_ROUND4, len - TN_ROUND4, &policy,
-						&remote))
+		if (len < TN_ROUND4 + 14 ||
+		    !read_stamp(f + TN_ROUND4, len - TN_ROUND4, &policy, &remote))
 			return;
 		set = sets[policy / 2 % POLICIES];
 		remote = f[33] - 1u;
 		judge(t, policy,
-		    is_whole(f, len) && (f[48] == 9 ? set >> remote & 1 : remote == policy / 2 % POLICIES % 3),
+		    is_whole(f, len) &&
+			(f[48] == 9 ? set >> remote & 1 : remote == policy / 2 % POLICIES % 3),
 		    &t->out);
 	} else if (read_stamp(f, len, &policy, &remote) && f[6 + 4] == 0x50) {
 		judge(t, policy, sets[policy / 2 % POLICIES] >> remote & 1, &t->in);
@@ -149,7 +151,8 @@ sink(struct bed_port *bp, unsigned worker, const uint32_t *packets, unsigned cou
 
 	(void)worker;
 	for (unsigned i = 0; i < count; i++) {
-		size_t len = mr_packet_read(bp->plane->buffers, packets[i], 0, bytes, sizeof(bytes));
+		size_t len =
+		    mr_packet_read(bp->plane->buffers, packets[i], 0, bytes, sizeof(bytes));
 
 		see(t, port, bytes, (unsigned)len);
 	}
@@ -161,16 +164,16 @@ make_frames(struct race *t)
 	for (unsigned s = 0; s <= STATIONS; s++) {
 		const struct tn_talk to = { 0x5000 + s, 0x3002, "10.77.0.1", "10.77.0.2", s, 53, 0,
 			false };
-		const struct tn_talk from = { 0x3002, 0x5000 + s, "10.77.0.2", "10.77.0.1", 53, s, 0,
-			false };
+		const struct tn_talk from = { 0x3002, 0x5000 + s, "10.77.0.2", "10.77.0.1", 53, s,
+			0, false };
 
 		tn_build(&t->to_stations[s], 2, &to, PAYLOAD);
 		if (s == STATIONS)
 			memset(t->to_stations[s].bytes, 0xff, 6);
 		for (unsigned r = 0; r < REMOTES && s < STATIONS; r++) {
 			char src[32];
-			const struct tn_head head = { 1, 0, 0xaa02, 0x0902, src, TN_LOCAL4, 9, 4789, 64,
-				0, false, false };
+			const struct tn_head head = { 1, 0, 0xaa02, 0x0902, src, TN_LOCAL4, 9, 4789,
+				64, 0, false, false };
 			struct tn_frame in;
 
 			snprintf(src, sizeof(src), "192.0.2.%u", 1 + r);
@@ -219,8 +222,9 @@ configuration(const char *workers, unsigned step, unsigned policy)
 	const struct tn_conf with = {
 		.interfaces = sets[policy] ? ", v: {driver: tunnel}, w: {driver: tunnel}"
 					   : ", w: {driver: tunnel}",
-		.routed = "      w: {mac: \"02:00:00:00:aa:04\", address: [10.4.0.1/24], redirects: "
-			  "false}\n",
+		.routed =
+		    "      w: {mac: \"02:00:00:00:aa:04\", address: [10.4.0.1/24], redirects: "
+		    "false}\n",
 		.neighbors = "        10.4.0.9: {interface: w, mac: \"02:00:00:00:04:09\"}\n",
 		.all = all,
 	};

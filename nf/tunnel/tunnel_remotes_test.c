@@ -48,8 +48,9 @@ configuration(const struct model *m)
 	struct bed_text t = { all, 0, sizeof(all) };
 	bool any = false;
 
-	bed_say(&t, "bridge: {lan: {ageing-time: 100000, interface: [c, v]}}\ntunnel:\n  v:\n"
-		    "    local: 10.9.0.1\n    vxlan: {vni: 9}\n    remote: [");
+	bed_say(&t,
+	    "bridge: {lan: {ageing-time: 100000, interface: [c, v]}}\ntunnel:\n  v:\n"
+	    "    local: 10.9.0.1\n    vxlan: {vni: 9}\n    remote: [");
 	for (unsigned i = 0; i < m->count; i++)
 		bed_say(&t, "%s%s", i ? ", " : "", remote_address(m->order[i]));
 	bed_say(&t, "]\n    learning: %s\n    ageing-time: %u\n    stations-max: %u\n",
@@ -78,8 +79,8 @@ has(const struct model *m, unsigned remote)
 static struct tn_head
 head_of(unsigned remote, bool out)
 {
-	struct tn_head h = { 1, 0, 0x0902, 0xaa02, TN_LOCAL4, remote_address(remote), 9, 4789, 64, 0,
-		false, false };
+	struct tn_head h = { 1, 0, 0x0902, 0xaa02, TN_LOCAL4, remote_address(remote), 9, 4789, 64,
+		0, false, false };
 
 	if (out)
 		return h;
@@ -447,7 +448,8 @@ no_buffers(void **state)
 	(void)state;
 	open_three(&t, &m);
 	for (unsigned but = 0; but < 4; but++) {
-		const struct tn_talk talk = { FAR, 0x3002, "10.77.0.1", "10.77.0.2", 1, 53, 0, false };
+		const struct tn_talk talk = { FAR, 0x3002, "10.77.0.1", "10.77.0.2", 1, 53, 0,
+			false };
 		uint64_t lost = tn_count(&t, "tunnel-out", "lost-copies");
 		uint64_t copies = tn_count(&t, "tunnel-out", "copies");
 		struct tn_frame f;
@@ -548,8 +550,9 @@ routed(void **state)
 {
 	static const struct tn_conf c = {
 		.interfaces = ", v: {driver: tunnel, mtu: 1800}",
-		.routed = "      v: {mac: \"02:00:00:00:aa:04\", address: [10.4.0.1/24], redirects: "
-			  "false}\n",
+		.routed =
+		    "      v: {mac: \"02:00:00:00:aa:04\", address: [10.4.0.1/24], redirects: "
+		    "false}\n",
 		.neighbors = "        10.4.0.9: {interface: v, mac: \"02:00:00:00:50:00\"}\n"
 			     "        10.4.0.8: {interface: v, mac: \"02:00:00:00:50:01\"}\n",
 		.all = "tunnel: {v: {local: 10.9.0.1, remote: [192.0.2.1, 192.0.2.2, 192.0.2.3], "
@@ -568,8 +571,8 @@ routed(void **state)
 		struct tn_frame f;
 
 		if (n % 20 == 0) {
-			const struct tn_talk talk = { 0xaa04, FAR, "10.4.0.9", "10.0.0.9", 53, 1000, 0,
-				false };
+			const struct tn_talk talk = { 0xaa04, FAR, "10.4.0.9", "10.0.0.9", 53, 1000,
+				0, false };
 			const struct tn_head head = head_of(want / 2, false);
 			struct tn_frame in;
 

@@ -105,7 +105,8 @@ check_piece(const uint8_t *piece, unsigned len, const struct tn_frame *f, const 
 	assert_int_equal(size, MR_MIN(s->piece, s->payload - at));
 	assert_memory_equal(piece + head, f->bytes + head + at, size);
 	assert_memory_equal(piece, f->bytes, 14);
-	assert_memory_equal(piece + l4 - (six ? 32 : 8), f->bytes + l4 - (six ? 32 : 8), six ? 32 : 8);
+	assert_memory_equal(piece + l4 - (six ? 32 : 8), f->bytes + l4 - (six ? 32 : 8),
+	    six ? 32 : 8);
 	assert_memory_equal(piece + l4, f->bytes + l4, 4);
 	if (s->talk->tcp) {
 		unsigned seq = (unsigned)tn_get16(piece + l4 + 4) << 16 | tn_get16(piece + l4 + 6);
@@ -137,8 +138,8 @@ super(struct tn_bed *t, unsigned way, const struct super *s, bool checksum, unsi
 		f.bytes[l4 + 13] |= 8;
 	}
 	tn_unfinish(&f, 14, &meta);
-	meta.flags |= s->talk->tcp ? (six ? MR_PACKET_GSO_TCP6 : MR_PACKET_GSO_TCP4)
-				   : MR_PACKET_GSO_UDP;
+	meta.flags |=
+	    s->talk->tcp ? (six ? MR_PACKET_GSO_TCP6 : MR_PACKET_GSO_TCP4) : MR_PACKET_GSO_UDP;
 	meta.gso_size = s->untold ? 0 : s->piece;
 	around.class = s->talk->class;
 	around.checksum = checksum;

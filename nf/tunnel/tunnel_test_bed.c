@@ -8,7 +8,8 @@
 static const char network[] =
     "system: {buffers: 8192}\n"
     "interface: {a: {driver: \"null\", mtu: 1950}, b: {driver: \"null\", mtu: %u}, c: {driver: "
-    "\"null\", mtu: 1950%s}, d: {driver: \"null\", mtu: 1950}, e: {driver: \"null\", mtu: 1950}, f: "
+    "\"null\", mtu: 1950%s}, d: {driver: \"null\", mtu: 1950}, e: {driver: \"null\", mtu: 1950}, "
+    "f: "
     "{driver: \"null\", mtu: 1950}%s}\n"
     "router:\n"
     "  r:\n"
@@ -50,9 +51,8 @@ tn_text(const struct tn_conf *c)
 	if (*name)
 		snprintf(parent, sizeof(parent), "parent: b, vlan: %s, ", name + 1);
 	snprintf(text, sizeof(text), network, c->mtu ? c->mtu : 1950, or_nothing(c->crossed),
-	    or_nothing(c->interfaces), name,
-	    parent, or_nothing(c->routed), name, name, or_nothing(c->neighbors), or_nothing(c->routes),
-	    or_nothing(c->all));
+	    or_nothing(c->interfaces), name, parent, or_nothing(c->routed), name, name,
+	    or_nothing(c->neighbors), or_nothing(c->routes), or_nothing(c->all));
 	return text;
 }
 
@@ -97,8 +97,8 @@ tn_give_as(struct tn_bed *t, const struct tn_frame *f, const struct tn_meta *m)
 	assert_true(bed_give(t->b, f->port, f->bytes, f->len, m->split, m->flags));
 	for (unsigned k = 0; k < BED_PLANES; k++) {
 		const struct bed_port *bp = &t->b->planes[k].ports[f->port];
-		struct mr_packet *p = mr_packet_at(t->b->planes[k].buffers->base,
-		    bp->waiting[bp->wait_count - 1]);
+		struct mr_packet *p =
+		    mr_packet_at(t->b->planes[k].buffers->base, bp->waiting[bp->wait_count - 1]);
 
 		p->csum_start = (uint16_t)m->csum_start;
 		p->csum_offset = (uint16_t)m->csum_offset;
@@ -193,7 +193,8 @@ sum_of(const struct tn_bed *t, const char *class, const char *name, bool drops)
 	for (unsigned n = 0; n < mr_graph_node_count(graph); n++) {
 		if (mr_graph_node_stats(graph, (uint16_t)n, &s) || strcmp(s.class->name, class))
 			continue;
-		for (unsigned i = 0; i < (drops ? s.class->drop_count : s.class->counter_count); i++) {
+		for (unsigned i = 0; i < (drops ? s.class->drop_count : s.class->counter_count);
+		     i++) {
 			if (strcmp((drops ? s.class->drops : s.class->counters)[i].name, name))
 				continue;
 			known = true;
@@ -290,8 +291,8 @@ pseudo(const uint8_t *ip, unsigned proto, unsigned len)
 }
 
 static unsigned
-write_ip(uint8_t *ip, const char *src, const char *dst, unsigned proto, unsigned class, unsigned ttl,
-    bool df, unsigned len)
+write_ip(uint8_t *ip, const char *src, const char *dst, unsigned proto, unsigned class,
+    unsigned ttl, bool df, unsigned len)
 {
 	bool six = strchr(src, ':') != NULL;
 
@@ -401,8 +402,7 @@ tn_check_sums(const uint8_t *frame, unsigned len)
 		assert_int_equal(tn_sum(ip, (ip[0] & 15u) * 4, 0), 0xffff);
 	l4 = ip + (ip[0] >> 4 == 6 ? 40 : (ip[0] & 15u) * 4);
 	proto = ip[ip[0] >> 4 == 6 ? 6 : 9];
-	l4len = ip[0] >> 4 == 6 ? tn_get16(ip + 4)
-				: tn_get16(ip + 2) - (unsigned)(l4 - ip);
+	l4len = ip[0] >> 4 == 6 ? tn_get16(ip + 4) : tn_get16(ip + 2) - (unsigned)(l4 - ip);
 	assert_true((unsigned)(l4 - frame) + l4len <= len);
 	if (proto == 6 || (proto == 17 && tn_get16(l4 + 6)))
 		assert_int_equal(tn_sum(l4, l4len, pseudo(ip, proto, l4len)), 0xffff);
@@ -508,7 +508,8 @@ tn_settle(struct tn_frame *f)
 }
 
 void
-tn_piece(struct tn_frame *f, const struct tn_frame *whole, unsigned offset, unsigned len, unsigned id)
+tn_piece(struct tn_frame *f, const struct tn_frame *whole, unsigned offset, unsigned len,
+    unsigned id)
 {
 	bool six = whole->bytes[14] >> 4 == 6;
 	unsigned head = 14 + (six ? 40 : 20), rest = whole->len - head - offset, more;

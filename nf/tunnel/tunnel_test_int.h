@@ -41,13 +41,13 @@ struct tn_bed {
 /* The network above, with more interfaces, more lines of the router's interfaces (of 6 spaces), and
  * what else there is. Texts; they stay until the next call. */
 struct tn_conf {
-	const char *interfaces;        /* ", t: {driver: tunnel}" */
-	const char *routed;            /* "      t: {address: ...}\n" */
-	const char *neighbors;         /* "        10.4.0.9: {interface: t, mac: ...}\n" */
-	const char *routes, *all;      /* of the router; "tunnel: ...\nbridge: ...\n" */
-	const char *crossed;           /* of c: ", cross-connect: t" */
-	const char *underlay;          /* the underlay's interface, without "b"; default untagged */
-	unsigned mtu;                  /* of the underlay's port; 0: 1950 */
+	const char *interfaces;   /* ", t: {driver: tunnel}" */
+	const char *routed;       /* "      t: {address: ...}\n" */
+	const char *neighbors;    /* "        10.4.0.9: {interface: t, mac: ...}\n" */
+	const char *routes, *all; /* of the router; "tunnel: ...\nbridge: ...\n" */
+	const char *crossed;      /* of c: ", cross-connect: t" */
+	const char *underlay;     /* the underlay's interface, without "b"; default untagged */
+	unsigned mtu;             /* of the underlay's port; 0: 1950 */
 };
 const char *tn_text(const struct tn_conf *);
 

@@ -34,7 +34,17 @@
 #define OUTSIDE 198, 18, 0, 1 /* of NAT */
 
 /* Functions, as bits of the rows' parameter, and of another number of flows. */
-enum { ACL = 1, TRACK = 2, NAT = 4, LB = 8, GATEWAY = 16, REWRITE = 32, MILLION = 64, TCP = 128, VXLAN = 256 };
+enum {
+	ACL = 1,
+	TRACK = 2,
+	NAT = 4,
+	LB = 8,
+	GATEWAY = 16,
+	REWRITE = 32,
+	MILLION = 64,
+	TCP = 128,
+	VXLAN = 256
+};
 
 /* Rules that do not match, one of them far away from the next, and then all that is sent. */
 static void
@@ -51,7 +61,8 @@ put_rules(FILE *out, const char *interface, const char *outside, const char *pro
 	fprintf(out, "        users: {protocol: [%s], action: accept}\n", proto);
 	fprintf(out, "  interface:\n    %s: {in: front}\n", interface);
 	if (stateful)
-		fprintf(out, "conntrack:\n  interface:\n    %s: {}\n    %s: {}\n", interface, outside);
+		fprintf(out, "conntrack:\n  interface:\n    %s: {}\n    %s: {}\n", interface,
+		    outside);
 }
 
 static void

@@ -20,8 +20,8 @@ void
 mr_bench_vxlan_put_tunnel(FILE *out)
 {
 	fprintf(out,
-	    "tunnel:\n  vni: {local: %u.%u.%u.%u, remote: [%u.%u.%u.%u], vxlan: {vni: %u}}\n", ours[0],
-	    ours[1], ours[2], ours[3], remote[0], remote[1], remote[2], remote[3], VNI);
+	    "tunnel:\n  vni: {local: %u.%u.%u.%u, remote: [%u.%u.%u.%u], vxlan: {vni: %u}}\n",
+	    ours[0], ours[1], ours[2], ours[3], remote[0], remote[1], remote[2], remote[3], VNI);
 }
 
 void

@@ -8,8 +8,11 @@
 
 #include <string.h>
 
+#include "kit/base/rcu.h"
+#include "kit/flow/inside.h"
 #include "kit/flow/pairs.h"
 #include "kit/packet/checksum.h"
+#include "kit/packet/wire_tunnel.h"
 
 /* How many packets ahead the bytes are fetched. */
 #define AHEAD 12u
@@ -194,6 +197,71 @@ key_plain(const uint8_t *bytes, unsigned len, uint64_t mac, uint64_t mac_mask, u
 	return true;
 }
 
+/* -- inside of tunnels ---------------------------------------------------------------------- */
+
+#define SHIM ((unsigned)sizeof(struct mr_vxlan))
+static_assert(MR_FLOW_PAIRS_IDS <= 1u << MR_FLOW_INSIDE_SHIFT, "a pair leaves room for a number");
+static_assert(MR_FLOW_INSIDE_MAX < 1u << (32 - MR_FLOW_INSIDE_SHIFT), "a number has room");
+
+/* What is known of a vector's packets that came through tunnels. */
+struct insides {
+	const struct mr_flow_inside *table; /* null: nothing does */
+	uint64_t ports;
+	uint16_t numbers[MR_VECTOR_MAX]; /* of the remote ends, beside the keys; 0: none */
+	unsigned count;
+};
+
+/* The number of the remote end that sent the packet, whose own key is the batch's i-th; 0: none. */
+mr_inline uint32_t
+inside_number(const struct insides *in, const struct mr_flow_view *view, const uint8_t *bytes,
+    unsigned len, const struct mr_flow_batch *b, unsigned i)
+{
+	const struct mr_flow_key *key = &b->key[i];
+	bool six = MR_FLOW_WHERE_SIX(key->where);
+	struct mr_flow_outer o;
+
+	if (b->l3[i] != ETH || len < b->l4[i] + UDP + SHIM + ETH)
+		return 0;
+	memcpy(o.local, key->dst, sizeof(o.local));
+	memcpy(o.remote, key->src, sizeof(o.remote));
+	o.network = mr_load_be32(bytes + b->l4[i] + UDP + 4) >> 8;
+	o.port = mr_be16(key->dport);
+	o.vrf = (uint16_t)(view->vrf | (six ? MR_FLOW_OUTER_SIX : 0));
+	return mr_flow_inside_find(in->table, &o);
+}
+
+mr_inline bool
+may_be_inside(const struct insides *in, const struct mr_flow_key *key)
+{
+	return MR_FLOW_WHERE_PROTO(key->where) == MR_IP_PROTO_UDP &&
+	    (in->ports >> (mr_be16(key->dport) % 64) & 1);
+}
+
+/* False: the packet has no key. */
+static mr_noinline bool
+key_inside(struct insides *in, const struct mr_flow_view *view, const uint8_t *bytes, unsigned len,
+    struct mr_flow_batch *b, unsigned i)
+{
+	uint32_t number = inside_number(in, view, bytes, len, b, i);
+	unsigned l4 = b->l4[i], l3 = l4 + UDP + SHIM + ETH, type;
+	uint32_t where = MR_FLOW_WHERE(view->port, 0, 0, 0);
+
+	if (!number || number > MR_FLOW_INSIDE_MAX)
+		return true;
+	/* Nothing behind the packet inside, so that nothing is to be cut off. */
+	if (!(bytes[l4 + UDP] & MR_VXLAN_VNI_VALID) || mr_load_be16(bytes + l4 + 4) != len - l4)
+		return false;
+	type = mr_load_be16(bytes + l3 - 2);
+	b->l3[i] = (uint8_t)l3;
+	if (type == MR_ETH_TYPE_IP4
+		? !key_ip4(bytes + l3, len - l3, where, b, i)
+		: type != MR_ETH_TYPE_IP6 || !key_ip6(bytes + l3, len - l3, where, b, i))
+		return false;
+	in->numbers[i] = (uint16_t)number;
+	in->count++;
+	return true;
+}
+
 /* What the metadata must say: one segment, no super-frame, nothing left to the device. */
 mr_inline bool
 is_plain(const struct mr_packet *p)
@@ -206,23 +274,47 @@ is_plain(const struct mr_packet *p)
 	return (word & (0xffffu | MR_PACKET_TX_WORK << 16)) == 1;
 }
 
-/* Puts the pairs into the keys; those that get none are taken out of the batch. */
+/* Of those that want one, the addresses of which a pair is made. Returns how many, and which. */
+mr_inline unsigned
+pair_frames(const struct insides *in, uint8_t *base, const uint32_t *packets,
+    const struct mr_flow_batch *batch, unsigned keyed, const uint8_t **frames, uint16_t *which)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < keyed; i++) {
+		const uint8_t *bytes = mr_packet_bytes(mr_packet_at(base, packets[batch->at[i]]));
+
+		if (in && !in->numbers[i])
+			continue;
+		frames[n] = in ? bytes + batch->l3[i] - ETH : bytes;
+		which[n++] = (uint16_t)i;
+	}
+	return n;
+}
+
+/* Puts the pairs into the keys; those that get none are taken out of the batch. `in`: only into those of
+ * packets that came through tunnels. */
 static unsigned
-key_pairs(struct mr_flow_pairs *pairs, uint8_t *base, const uint32_t *packets,
-    struct mr_flow_batch *batch, unsigned keyed)
+key_pairs(struct mr_flow_pairs *pairs, const struct insides *in, uint8_t *base,
+    const uint32_t *packets, struct mr_flow_batch *batch, unsigned keyed)
 {
 	const uint8_t *frames[MR_VECTOR_MAX];
 	uint32_t ids[MR_VECTOR_MAX];
-	unsigned n = 0;
+	uint16_t which[MR_VECTOR_MAX];
+	unsigned n = 0, wanted = pair_frames(in, base, packets, batch, keyed, frames, which);
 
-	if (!keyed)
-		return 0;
-	for (unsigned i = 0; i < keyed; i++)
-		frames[i] = mr_packet_bytes(mr_packet_at(base, packets[batch->at[i]]));
-	mr_flow_pairs_find(pairs, frames, ids, keyed);
-	for (unsigned i = 0; i < keyed; i++) {
-		if (mr_unlikely(!ids[i]))
-			continue;
+	if (pairs)
+		mr_flow_pairs_find(pairs, frames, ids, wanted);
+	for (unsigned i = 0, k = 0; i < keyed; i++) {
+		uint32_t id = 0;
+
+		if (k < wanted && which[k] == i) {
+			id = pairs ? ids[k] : 0;
+			k++;
+			if (mr_unlikely(!id))
+				continue;
+			id |= in ? (uint32_t)in->numbers[i] << MR_FLOW_INSIDE_SHIFT : 0;
+		}
 		if (mr_unlikely(n != i)) {
 			batch->key[n] = batch->key[i];
 			batch->at[n] = batch->at[i];
@@ -230,7 +322,7 @@ key_pairs(struct mr_flow_pairs *pairs, uint8_t *base, const uint32_t *packets,
 			batch->l4[n] = batch->l4[i];
 			batch->tcp[n] = batch->tcp[i];
 		}
-		batch->key[n++].pair = ids[i];
+		batch->key[n++].pair = id;
 	}
 	return n;
 }
@@ -243,7 +335,11 @@ mr_flow_keys(const struct mr_flow_view *view, struct mr_flow_pairs *pairs, uint8
 	uint64_t mac = view->bridged ? 0 : view->mac, mac_mask = view->bridged ? 0 : MAC_MASK;
 	uint32_t where = MR_FLOW_WHERE(view->port, 0, 0, 0);
 	unsigned n = 0, others = 0, left;
+	struct insides in = { .count = 0 };
 
+	in.table = view->inside && !view->bridged ? mr_rcu_read(view->inside) : NULL;
+	if (mr_unlikely(in.table != NULL))
+		in.ports = mr_flow_inside_ports(in.table);
 	for (unsigned i = 0; i < count; i++) {
 		const struct mr_packet *p = mr_packet_at(base, packets[i]);
 		const struct mr_packet *later =
@@ -254,13 +350,24 @@ mr_flow_keys(const struct mr_flow_view *view, struct mr_flow_pairs *pairs, uint8
 		if (mr_likely(is_plain(p)) &&
 		    ((mr_likely(p->len >= ETH + IP4 + TCP) &&
 			 mr_likely(key_plain(bytes, p->len, mac, mac_mask, where, batch, n))) ||
-			key_at(bytes, p->len, mac, mac_mask, where, batch, n)))
-			batch->at[n++] = (uint16_t)i;
-		else
+			key_at(bytes, p->len, mac, mac_mask, where, batch, n))) {
+			batch->at[n] = (uint16_t)i;
+		} else {
 			rest[others++] = (uint16_t)i;
+			continue;
+		}
+		if (mr_unlikely(in.table != NULL)) {
+			in.numbers[n] = 0;
+			if (may_be_inside(&in, &batch->key[n]) &&
+			    !key_inside(&in, view, bytes, p->len, batch, n)) {
+				rest[others++] = (uint16_t)i;
+				continue;
+			}
+		}
+		n++;
 	}
-	if (view->bridged) {
-		left = pairs ? key_pairs(pairs, base, packets, batch, n) : 0;
+	if (view->bridged || in.count) {
+		left = key_pairs(pairs, in.count ? &in : NULL, base, packets, batch, n);
 		if (mr_unlikely(left != n)) {
 			/* In order again: all that have none. */
 			others = 0;

@@ -8,6 +8,12 @@
  * VLAN, its addresses, protocol and ports; for interfaces that are bridged also the pair of
  * Ethernet addresses.
  *
+ * Of a packet that a tunnel's remote end sent to the router (kit/flow/inside.h), the key is that of the packet
+ * inside, with the pair of its Ethernet addresses and the number of the remote end; the outer packet's
+ * source port, which is no part of it, is the only other field that nodes may read freely, since the lane
+ * guards it. Where the outer one is plain and untagged and the inner one is not, or is tagged, there is no
+ * key.
+ *
  * Only plain packets have a key, all others take the graph lane:
  *  - one segment, no super-frame and no checksum left to the device;
  *  - untagged, or one 802.1Q tag with a VLAN of its own; IPv4 or IPv6 behind it;
@@ -42,13 +48,18 @@ struct mr_flow_key {
 	be16_t sport;
 	be16_t dport;
 	uint32_t where; /* MR_FLOW_WHERE */
-	uint32_t pair;  /* of Ethernet addresses, where the interface is bridged; else 0 */
+	uint32_t
+	    pair; /* of Ethernet addresses, where the interface is bridged, or inside; else 0 */
 };
 static_assert(sizeof(struct mr_flow_key) == 44, "a key is 44 bytes");
 
 #define MR_FLOW_WHERE(port, vlan, proto, six) \
 	((uint32_t)(port) | (uint32_t)(vlan) << 10 | (uint32_t)(proto) << 22 | \
 	    (uint32_t)(six) << 30)
+/* The pair's own number, and that of the tunnel's remote end that the packet came from; 0: none. */
+#define MR_FLOW_INSIDE_SHIFT 18
+#define MR_FLOW_PAIR(pair) ((pair) & ((1u << MR_FLOW_INSIDE_SHIFT) - 1))
+#define MR_FLOW_INSIDE(pair) ((pair) >> MR_FLOW_INSIDE_SHIFT)
 #define MR_FLOW_WHERE_PORT(where) ((where)&1023u)
 #define MR_FLOW_WHERE_VLAN(where) ((where) >> 10 & 4095u)
 #define MR_FLOW_WHERE_PROTO(where) ((where) >> 22 & 255u)
@@ -61,6 +72,9 @@ struct mr_flow_view {
 	bool ledger;  /* its flows are kept in the lane's ledger (kit/flow/ledger.h) */
 	bool walk;    /* all its packets take the graph: the lane is there for the ledger only */
 	uint16_t port;
+	uint16_t vrf; /* of its untagged packets, for what comes out of tunnels */
+	/* Tunnels' remote ends; null: there are none. Not looked at where it is bridged. */
+	_Atomic(const struct mr_flow_inside *) *inside;
 };
 
 /* The vector's keys, dense. Arrays of a vector live on the worker's stack or in its lane. */
@@ -74,11 +88,12 @@ struct mr_flow_batch {
 	uint32_t found[MR_VECTOR_MAX];
 };
 
+struct mr_flow_inside;
 struct mr_flow_pairs; /* a worker's Ethernet address pairs: kit/flow/pairs.h */
 
 /* Fills key, at, l3, l4, tcp of the plain packets, in order; returns how many. The others' places
  * go to `rest`, in order (*rest_count of them). `pairs` may be null where !view->bridged; a packet
- * whose addresses find no room there has no key. Reads no byte past a packet's length. */
+ * whose addresses find no room there has no key, nor, without pairs, one that came through a tunnel. Reads no byte past a packet's length. */
 MR_API unsigned mr_flow_keys(const struct mr_flow_view *, struct mr_flow_pairs *, uint8_t *base,
     const uint32_t *packets, unsigned count, struct mr_flow_batch *, uint16_t *rest,
     unsigned *rest_count);

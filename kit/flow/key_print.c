@@ -65,7 +65,9 @@ mr_flow_key_print(const struct mr_flow_key *key, const char *port, char *text, s
 		add(&l, " echo %s id %u",
 		    type == (six ? MR_ICMP6_ECHO : MR_ICMP4_ECHO) ? "request" : "reply",
 		    mr_be16(key->sport));
+	if (MR_FLOW_INSIDE(key->pair))
+		add(&l, " inside %u", MR_FLOW_INSIDE(key->pair));
 	if (key->pair)
-		add(&l, " pair %u", key->pair);
+		add(&l, " pair %u", MR_FLOW_PAIR(key->pair));
 	return l.len;
 }

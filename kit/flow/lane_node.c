@@ -19,6 +19,16 @@ enum { EDGE_GRAPH };
 
 /* -- what goes to the graph ------------------------------------------------------------------ */
 
+/* The key says all that nodes may read of the outer packet but its source port. */
+static void
+record_inside(struct work *w, struct mr_packet *p)
+{
+	bool six = mr_load_be16(mr_packet_bytes_const(p) + 12) == MR_ETH_TYPE_IP6;
+
+	p->flags |= MR_PACKET_INSIDE;
+	mr_guard(w->l->recorder, p, six ? 54 : 34, 2, UINT64_MAX);
+}
+
 static mr_noinline void
 record(struct work *w, unsigned i)
 {
@@ -35,6 +45,8 @@ record(struct work *w, unsigned i)
 		w->count[MR_LANE_COUNT_BUSY]++;
 		return;
 	}
+	if (MR_FLOW_INSIDE(b->key[i].pair))
+		record_inside(w, p);
 	w->count[MR_LANE_COUNT_RECORDED]++;
 	w->recorded = true;
 }
@@ -374,11 +386,15 @@ miss_all(struct work *w)
 	struct mr_flow_table *table = mr_flow_masks_table(w->l->masks);
 	uint32_t wide[MR_VECTOR_MAX] = { 0 };
 	uint16_t left[MR_VECTOR_MAX];
+	unsigned left_count = 0;
 
 	for (unsigned k = 0; k < w->miss_count; k++)
 		mr_flow_door_prefetch(w->l->door, w->l->batch.hash[w->miss[k]]);
-	memcpy(left, w->miss, w->miss_count * sizeof(*left));
-	mr_flow_masks_find(w->l->masks, &w->l->batch, left, w->miss_count, wide);
+	/* No entry for many is of packets that came through a tunnel. */
+	for (unsigned k = 0; k < w->miss_count; k++)
+		if (!MR_FLOW_INSIDE(w->l->batch.key[w->miss[k]].pair))
+			left[left_count++] = w->miss[k];
+	mr_flow_masks_find(w->l->masks, &w->l->batch, left, left_count, wide);
 	for (unsigned k = 0; k < w->miss_count; k++) {
 		unsigned i = w->miss[k];
 

@@ -108,7 +108,7 @@ let_go(struct lane_worker *l, struct mr_flow *line)
 	else
 		mr_program_release(l->programs, line->program);
 	if (line->key.pair)
-		mr_flow_pairs_release(l->pairs, line->key.pair);
+		mr_flow_pairs_release(l->pairs, MR_FLOW_PAIR(line->key.pair));
 	mr_flow_set(line, LANE_BARRED, 0, 0);
 }
 
@@ -163,7 +163,7 @@ lane_promote(struct lane_worker *l, uint32_t wide, const struct mr_flow_key *key
 	if (flow == MR_FLOW_NONE)
 		return;
 	if (key->pair)
-		mr_flow_pairs_hold(l->pairs, key->pair);
+		mr_flow_pairs_hold(l->pairs, MR_FLOW_PAIR(key->pair));
 	mr_program_hold(l->programs, made.program);
 	set(l, l->table, flow, &made);
 	if (l->ledger)
@@ -214,7 +214,7 @@ add(struct lane_worker *l, const struct pending *p)
 		lane_forget(l, flow);
 	flow = mr_flow_table_add(l->table, &p->key, p->hash, l->run->seconds);
 	if (flow != MR_FLOW_NONE && p->key.pair)
-		mr_flow_pairs_hold(l->pairs, p->key.pair);
+		mr_flow_pairs_hold(l->pairs, MR_FLOW_PAIR(p->key.pair));
 	return flow;
 }
 

@@ -207,7 +207,7 @@ add(struct lane_worker *l, struct mr_node_run *run, unsigned i)
 		mr_counter_add(&count->ignored_octets, g->octets[i]);
 		return entry;
 	}
-	mr_flow_pairs_hold(l->pairs, key->pair);
+	mr_flow_pairs_hold(l->pairs, MR_FLOW_PAIR(key->pair));
 	change_begin(s);
 	put(s->first, run->now);
 	put(s->last, 0);
@@ -408,7 +408,7 @@ lane_ledger_tick(struct lane_worker *l, unsigned budget)
 			if (ledger_release(entry, get(s->birth), packets) != some[i])
 				continue;
 			change_begin(s); /* it is dead until it is another flow's */
-			mr_flow_pairs_release(l->pairs, g->lines[entry].key.pair);
+			mr_flow_pairs_release(l->pairs, MR_FLOW_PAIR(g->lines[entry].key.pair));
 			mr_flow_table_remove(g->table, entry);
 		}
 	}

@@ -168,8 +168,7 @@ mr_program_edit_more(const struct mr_program *g, const struct mr_flow_values *va
 	p->len = (uint16_t)(p->len + g->grow);
 	p->total += (uint32_t)(int32_t)g->grow;
 	if (g->flags & MR_PROGRAM_WRAP)
-		memcpy(bytes - g->grow, around,
-		    program_around(g, values, around));
+		memcpy(bytes - g->grow, around, program_around(g, values, around));
 	else if (mr_likely(room))
 		mr_program_write(g, bytes - g->grow);
 	else

@@ -112,7 +112,8 @@ enum mr_program_flag {
 	MR_PROGRAM_LENGTH = 1u << 12,  /* writes a length (struct mr_length) */
 	MR_PROGRAM_LENGTHS = 1u << 13, /* writes several; of a patch: two */
 	MR_PROGRAM_MARKS = 1u << 14, /* more than one of its calls leaves a mark: see its node's */
-	MR_PROGRAM_WRAP = 1u << 15,  /* of a patch: puts headers around the packet (mr_program_wrap) */
+	MR_PROGRAM_WRAP =
+	    1u << 15, /* of a patch: puts headers around the packet (mr_program_wrap) */
 };
 
 #define MR_PROGRAM_WINDOWS 3u

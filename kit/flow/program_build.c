@@ -421,11 +421,10 @@ emit(struct program_builder *b)
 	g->write_len = (uint8_t)e->first_len;
 	g->headroom = (uint8_t)(MR_MAX(b->head.grow, 0) + (int)(PROGRAM_WRITE_MAX - e->first_len));
 	memcpy(g->write + PROGRAM_WRITE_MAX - e->first_len, e->first, e->first_len);
-	g->flags =
-	    (uint16_t)((e->ttl6 ? MR_PROGRAM_TTL6 : 0) | (b->call_count ? MR_PROGRAM_CALLS : 0) |
-		(b->private ? MR_PROGRAM_PRIVATE : 0) | (b->valued ? MR_PROGRAM_VALUES : 0) |
-		(b->patched ? MR_PROGRAM_PATCH : 0) | (b->wrapped ? MR_PROGRAM_WRAP : 0) |
-		(e->family ? MR_PROGRAM_FAMILY : 0));
+	g->flags = (uint16_t)((e->ttl6 ? MR_PROGRAM_TTL6 : 0) |
+	    (b->call_count ? MR_PROGRAM_CALLS : 0) | (b->private ? MR_PROGRAM_PRIVATE : 0) |
+	    (b->valued ? MR_PROGRAM_VALUES : 0) | (b->patched ? MR_PROGRAM_PATCH : 0) |
+	    (b->wrapped ? MR_PROGRAM_WRAP : 0) | (e->family ? MR_PROGRAM_FAMILY : 0));
 	if (e->length_count)
 		g->flags |= e->length_count == 1 ? MR_PROGRAM_LENGTH : MR_PROGRAM_LENGTHS;
 	if (simple(e))
@@ -508,7 +507,7 @@ mr_program_build(struct mr_programs *s, const struct mr_recording *r, const stru
 {
 	struct program_builder *b = &s->builder;
 	enum mr_program_refusal why;
-	bool comparable = program_like_read(&s->like, r, key);
+	bool comparable = !MR_FLOW_INSIDE(key->pair) && program_like_read(&s->like, r, key);
 	uint32_t sum = 0, made;
 
 	made = comparable ? program_like_find(s, r, key, fields) : 0;

@@ -41,6 +41,56 @@ know_l4(struct head_known *k, const struct mr_recording *r, unsigned proto, bool
 	}
 }
 
+static unsigned
+know_ip(struct head_known *k, const struct mr_recording *r, unsigned l3, bool six, unsigned fields)
+{
+	unsigned src = l3 + (six ? 8 : 12), size = six ? 16 : 4;
+
+	know(k, r, l3 - 2, 2, 0xff, MR_FLOW_PORT);
+	know(k, r, l3, 1, six ? 0xf0 : 0xff, MR_FLOW_PORT);
+	know(k, r, l3 + (six ? 6 : 9), 1, 0xff, fields ? MR_FLOW_PROTO : MR_FLOW_PORT);
+	know(k, r, src, size, 0xff, fields ? MR_FLOW_SRC : MR_FLOW_PORT);
+	know(k, r, src + size, size, 0xff, fields ? MR_FLOW_DST : MR_FLOW_PORT);
+	if (!six) { /* no fragment */
+		know(k, r, l3 + 6, 1, 0x3f, MR_FLOW_PORT);
+		know(k, r, l3 + 7, 1, 0xff, MR_FLOW_PORT);
+	}
+	return l3 + (six ? 40 : 20);
+}
+
+/* Of a packet that came through a tunnel: the outer one's ends and network are what the number of the
+ * remote end says, whatever the other fields; its source port is guarded. */
+static void
+know_inside(struct head_known *k, const struct mr_recording *r, const struct mr_flow_key *key)
+{
+	bool six = MR_FLOW_WHERE_SIX(key->where), outer6;
+	unsigned proto = MR_FLOW_WHERE_PROTO(key->where), outer, inner, l4;
+	const uint8_t *b = r->snap;
+	unsigned size = six ? 16 : 4, src;
+
+	if (r->snapped < 14)
+		return;
+	outer6 = mr_load_be16(b + 12) == MR_ETH_TYPE_IP6;
+	outer = 14 + (outer6 ? 40 : 20);
+	inner = outer + 16 + 14;
+	l4 = inner + (six ? 40 : 20);
+	src = inner + (six ? 8 : 12);
+	/* What the snapshot does not reach to is believed of nothing. */
+	if (r->snapped < l4 || memcmp(b + src, key->src, size) ||
+	    memcmp(b + src + size, key->dst, size) || b[inner + (six ? 6 : 9)] != proto)
+		return;
+	/* Which headers there are, the family's conversion is not told: it is of the first. */
+	k->length = k->length_l4 = (uint16_t)l4;
+	k->six = six;
+	know(k, r, 0, 6, 0xff, MR_FLOW_PORT);
+	(void)know_ip(k, r, 14, outer6, 0);
+	know(k, r, outer + 2, 2, 0xff, MR_FLOW_PORT);
+	know(k, r, outer + 8, 1, 0x08, MR_FLOW_PORT);
+	know(k, r, outer + 12, 3, 0xff, MR_FLOW_PORT);
+	know(k, r, inner - 14, 12, 0xff, MR_FLOW_L2);
+	know_l4(k, r, proto, six, know_ip(k, r, inner, six, 1));
+}
+
 /* As kit/flow/key.h promises. A recording that contradicts the key is believed in nothing. */
 void
 mr_program_known(struct head_known *k, const struct mr_recording *r, const struct mr_flow_key *key)
@@ -52,6 +102,10 @@ mr_program_known(struct head_known *k, const struct mr_recording *r, const struc
 	const uint8_t *b = r->snap;
 
 	memset(k, 0, sizeof(*k));
+	if (MR_FLOW_INSIDE(key->pair)) {
+		know_inside(k, r, key);
+		return;
+	}
 	if (snapped < l4 || mr_load_be16(b + l3 - 2) != (six ? MR_ETH_TYPE_IP6 : MR_ETH_TYPE_IP4) ||
 	    (tagged && mr_load_be16(b + 12) != MR_ETH_TYPE_VLAN) ||
 	    (six ? b[l3] >> 4 != 6 : b[l3] != 0x45) || b[l3 + (six ? 6 : 9)] != proto ||
@@ -73,13 +127,5 @@ mr_program_known(struct head_known *k, const struct mr_recording *r, const struc
 		know(k, r, 14, 1, 0x0f, MR_FLOW_PORT);
 		know(k, r, 15, 3, 0xff, MR_FLOW_PORT);
 	}
-	know(k, r, l3, 1, six ? 0xf0 : 0xff, MR_FLOW_PORT);
-	know(k, r, l3 + (six ? 6 : 9), 1, 0xff, MR_FLOW_PROTO);
-	know(k, r, src, size, 0xff, MR_FLOW_SRC);
-	know(k, r, src + size, size, 0xff, MR_FLOW_DST);
-	if (!six) { /* no fragment */
-		know(k, r, l3 + 6, 1, 0x3f, MR_FLOW_PORT);
-		know(k, r, l3 + 7, 1, 0xff, MR_FLOW_PORT);
-	}
-	know_l4(k, r, proto, six, l4);
+	know_l4(k, r, proto, six, know_ip(k, r, l3, six, 1));
 }

@@ -308,8 +308,7 @@ needs_wrap(const struct program_builder *b)
 static unsigned
 cover_wrapped(const struct program_builder *b, int16_t *windows)
 {
-	unsigned n =
-	    b->edits.write_count ? cover(b, windows) : no_window(b, windows);
+	unsigned n = b->edits.write_count ? cover(b, windows) : no_window(b, windows);
 
 	if (n >= MR_PROGRAM_WINDOWS)
 		return 0;

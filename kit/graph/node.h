@@ -131,6 +131,9 @@ struct mr_node_class {
 	mr_node_fn *record;
 	/* Decides by Ethernet addresses: they are part of the key of flows that come here. */
 	bool by_address;
+	/* What it sends on comes out of the packet that it got: the lane knows flows by what is inside, whose
+	 * Ethernet addresses are then part of their key. */
+	bool unwraps;
 	/* Its walks may be replayed by the flow lane (kit/flow): whatever it does to a packet and
 	 * whatever its decision rests on is recorded, or is a field of the flow's key. */
 	bool replays;

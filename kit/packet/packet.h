@@ -64,6 +64,8 @@ enum mr_packet_flag {
 	/* Made for an explanation from a flow's key: nothing else that it says (TCP's numbers, a
 	 * checksum) may be held against it. */
 	MR_PACKET_IMAGINED = 1u << 9,
+	/* Its walk is recorded for a flow whose key is that of the packet in the tunnel (kit/flow/key.h). */
+	MR_PACKET_INSIDE = 1u << 10,
 };
 /* From here on: how often it came in anew within the graph: through a pair of ports (nf/interface), out
  * of a tunnel. */

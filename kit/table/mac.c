@@ -353,7 +353,8 @@ mr_mac_place(const struct mr_mac *t, uint64_t key)
 	size_t at = e ? (size_t)((const uint8_t *)e - (const uint8_t *)t->buckets) : 0;
 
 	return e ? (uint32_t)(at / sizeof(struct mac_bucket) * MAC_WAYS +
-		       at % sizeof(struct mac_bucket) / sizeof(uint64_t)) + 1
+		       at % sizeof(struct mac_bucket) / sizeof(uint64_t)) +
+		1
 		 : 0;
 }
 
@@ -364,8 +365,8 @@ mr_mac_heard(struct mr_mac *t, uint32_t place, uint32_t now)
 	struct mac_entry *e = mac_entry_at(&t->buckets[at / MAC_WAYS & t->mask], at % MAC_WAYS);
 	/* Acquire: as wherever an entry is changed. */
 	uint64_t value = atomic_load_explicit(&e->value, memory_order_acquire);
-	uint64_t fresh = (value & ~MAC_SECONDS) |
-	    (uint64_t)(now & MR_MAC_SECONDS_MASK) << MAC_SECONDS_SHIFT;
+	uint64_t fresh =
+	    (value & ~MAC_SECONDS) | (uint64_t)(now & MR_MAC_SECONDS_MASK) << MAC_SECONDS_SHIFT;
 
 	if (!(value & MAC_LIVE))
 		return false;

@@ -43,7 +43,7 @@ struct ct_core {
 	_Atomic uint32_t options;        /* enum ct_option */
 	struct mr_generation settings;   /* changes with whatever an operator sets */
 	_Atomic uint64_t apart[CT_APART_WORDS]; /* by UDP port: mr_conntrack_set_apart */
-	bool alone;                      /* there is one worker: nobody else updates lines */
+	bool alone;                             /* there is one worker: nobody else updates lines */
 };
 
 int ct_core_create(struct ct_core **out, uint32_t max, uint32_t workers, struct mr_error *);

@@ -24,8 +24,9 @@ visit(const struct mr_graph *g, uint16_t node, struct way *way, uint8_t *seen)
 	seen[node] = 1;
 	way->by_address |= class->by_address;
 	way->replaying += class->replays;
-	if (!class->replays)
-		return; /* what comes behind it is never replayed */
+	/* What comes behind it is never replayed, or is another packet. */
+	if (!class->replays || class->unwraps)
+		return;
 	for (unsigned e = 0; e < class->edge_count; e++)
 		visit(g, mr_graph_edge(g, node, e), way, seen);
 }

@@ -9,6 +9,8 @@
 
 #include "kit/flow/offload.h"
 #include "nf/lanes/lanes_int.h"
+#include "nf/router/router.h"
+#include "nf/tunnel/tunnel.h"
 
 extern const char mr_yang_lanes[];
 
@@ -98,10 +100,13 @@ put_in_front(struct lanes *all, const struct mr_interface *i, struct lane_of *of
 		.ledger = of->ledger,
 		.walk = of->walk,
 	};
+	const struct mr_ip *ip = mr_router_base_of(all->dp)->ip;
 	char name[MR_GRAPH_NAME_MAX];
 	struct mr_error error;
 	uint8_t mac[6];
 
+	view.inside = mr_tunnel_inside(all->dp);
+	view.vrf = mr_ip_vrf(&ip->interfaces[mr_ip_interface_at(&ip->ports[i->index], 0)]);
 	if (!view.bridged && mr_dataplane_address(all->dp, i->index, 0, mac))
 		memcpy(&view.mac, mac, sizeof(mac));
 	of->view = view;

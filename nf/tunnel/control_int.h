@@ -45,12 +45,8 @@ bool tunnel_ip_equal(const struct tunnel_ip *, const struct tunnel_ip *);
 const char *tunnel_ip_print(const struct tunnel_ip *, char text[TUNNEL_TEXT_MAX]);
 void tunnel_check(void *state, const struct mr_config *, struct mr_report *);
 
-/* ends.c. `count` keys, as they are added. */
-int tunnel_ends_create(struct tunnel_ends **out, uint32_t count, struct mr_error *);
-void tunnel_ends_add(struct tunnel_ends *, const struct tunnel_key *, struct tunnel *,
-    uint16_t number);
 /* Keys that a remote end takes at most. */
-#define TUNNEL_ENDS_EACH 3u
+#define TUNNEL_KEYS_EACH 3u
 
 /* view.c: `number_of` are the remote ends' numbers in the order of the configuration. */
 int tunnel_view_make(struct tunnel_view **out, const struct tunnel_conf *,
@@ -64,6 +60,7 @@ struct tunnel_record {
 	struct tunnel_ip numbers[TUNNEL_REMOTES_MAX];
 	bool taken[TUNNEL_REMOTES_MAX], next_taken[TUNNEL_REMOTES_MAX];
 	uint16_t *number_of, *next_number_of; /* in the order of the configuration */
+	uint16_t end_of[TUNNEL_REMOTES_MAX];  /* by number: among those of all; 0: none yet */
 	struct mr_mac *stations, *next_stations, *old_stations;
 	struct tunnel_view *next_view, *old_view;
 	uint16_t vrf, node; /* UINT16_MAX: not in the graph */
@@ -82,8 +79,9 @@ struct tunnels {
 	struct tunnel_core core;
 	struct tunnel_record *records[TUNNELS_MAX]; /* by slot */
 	struct tunnel_enter *enters[TUNNEL_ENTERS_MAX];
-	struct tunnel_ends *next_ends, *old_ends;
-	uint16_t in; /* node */
+	struct mr_flow_inside *next_inside, *old_inside;
+	uint32_t next_end; /* where a free one is looked for first */
+	uint16_t in;       /* node */
 	unsigned count;
 };
 

@@ -18,12 +18,12 @@ struct pass {
 	struct mr_node_run *run;
 	struct mr_recorder *rec;
 	struct tunnel_core *core;
-	const struct tunnel_ends *ends;
+	const struct mr_flow_inside *inside;
 };
 
 /* A packet on its way in. */
 struct outer {
-	struct tunnel_key key;
+	struct mr_flow_outer key;
 	const struct tunnel_end *end;
 	unsigned l3, l4, udp_len;
 	bool six;
@@ -68,7 +68,9 @@ read_ip(const struct pass *s, const struct mr_packet *p, struct outer *o)
 	if (o->udp_len > total - head)
 		o->udp_len = 0;
 	o->key.port = mr_load_be16(ip + head + 2);
-	o->key.vrf = mr_ip_vrf(&s->core->ip->interfaces[p->context % MR_IP_INTERFACES_MAX]);
+	o->key.vrf =
+	    (uint16_t)(mr_ip_vrf(&s->core->ip->interfaces[p->context % MR_IP_INTERFACES_MAX]) |
+		(o->six ? MR_FLOW_OUTER_SIX : 0));
 	return true;
 }
 
@@ -77,11 +79,12 @@ static mr_verdict_t
 find_end(const struct pass *s, const struct mr_packet *p, struct outer *o)
 {
 	const uint8_t *shim = mr_packet_bytes_const(p) + o->l4 + sizeof(struct mr_udp);
-	struct tunnel_key part = o->key;
+	struct mr_flow_outer part = o->key;
+	uint32_t found;
 
 	memset(part.remote, 0, sizeof(part.remote));
-	part.vni = 0;
-	if (!tunnel_end_find(s->ends, &part))
+	part.network = 0;
+	if (!mr_flow_inside_find(s->inside, &part))
 		return mr_verdict_edge(TUNNEL_IN_NEXT);
 	if (o->udp_len < TUNNEL_SHIM + TUNNEL_ETH || p->len < o->l4 + TUNNEL_SHIM + TUNNEL_ETH)
 		return mr_verdict_drop(TUNNEL_IN_DROP_MALFORMED);
@@ -89,12 +92,15 @@ find_end(const struct pass *s, const struct mr_packet *p, struct outer *o)
 	    0x00ffffff00000000ull | MR_VXLAN_VNI_VALID);
 	if (!(shim[0] & MR_VXLAN_VNI_VALID))
 		return mr_verdict_drop(TUNNEL_IN_DROP_FLAGS);
-	part.vni = o->key.vni = mr_load_be32(shim + 4) >> 8;
-	o->end = tunnel_end_find(s->ends, &o->key);
-	if (mr_likely(o->end && o->end->number != TUNNEL_NONE))
+	part.network = o->key.network = mr_load_be32(shim + 4) >> 8;
+	found = mr_flow_inside_find(s->inside, &o->key);
+	if (mr_likely(found && found != TUNNEL_END_PART)) {
+		o->end = &s->core->ends[found];
 		return 0;
-	return mr_verdict_drop(part.vni && tunnel_end_find(s->ends, &part) ? TUNNEL_IN_DROP_REMOTE
-									   : TUNNEL_IN_DROP_VNI);
+	}
+	return mr_verdict_drop(part.network && mr_flow_inside_find(s->inside, &part)
+		? TUNNEL_IN_DROP_REMOTE
+		: TUNNEL_IN_DROP_VNI);
 }
 
 /* -- congestion (RFC 6040, 4.2) ------------------------------------------------------------- */
@@ -194,6 +200,23 @@ cut(const struct pass *s, uint32_t handle, struct mr_packet *p, const struct out
 		mr_record_op(s->rec, p, MR_OP_TRIM)->arg = p->total;
 }
 
+/* The flow lane has to know the packet inside, and what nodes do with packets that it replays, they do
+ * with that one. */
+static void
+rest_on_inside(const struct pass *s, struct mr_packet *p)
+{
+	const struct mr_recording *r = mr_recorder_of(s->rec, p->record);
+
+	if (!(p->flags & MR_PACKET_INSIDE))
+		mr_record_uncacheable(s->rec, p, "its flow is not known by what is in the tunnel");
+	for (unsigned i = 0; i < r->count; i++)
+		if (r->ops[i].kind == MR_OP_CALL) {
+			mr_record_uncacheable(s->rec, p,
+			    "a node wants to see packets before they are unwrapped");
+			return;
+		}
+}
+
 static mr_verdict_t
 unwrap(const struct pass *s, uint32_t handle, struct mr_packet *p, struct outer *o)
 {
@@ -209,8 +232,8 @@ unwrap(const struct pass *s, uint32_t handle, struct mr_packet *p, struct outer 
 		return mr_verdict_drop(TUNNEL_IN_DROP_SUPER);
 	if (mr_unlikely(view->checksum && !sum_is_right(s, handle, p, o)))
 		return mr_verdict_drop(TUNNEL_IN_DROP_CHECKSUM);
-	if (mr_unlikely(p->track))
-		mr_record_uncacheable(s->rec, p, "connections of packets around it are tracked");
+	if (mr_unlikely(mr_recorded(s->rec, p)))
+		rest_on_inside(s, p);
 	if (mr_unlikely(!take_mark(s, p, o)))
 		return mr_verdict_drop(TUNNEL_IN_DROP_CONGESTION);
 	if (mr_unlikely(!mr_packet_join(p, t->index)))
@@ -219,10 +242,11 @@ unwrap(const struct pass *s, uint32_t handle, struct mr_packet *p, struct outer 
 	/* What was still to be summed of the outer packet went with it. */
 	if ((p->flags & MR_PACKET_CSUM_PARTIAL) && p->csum_start < around)
 		p->flags &= (uint16_t)~MR_PACKET_CSUM_PARTIAL;
-	p->flags &= (uint16_t) ~(MR_PACKET_CSUM_GOOD | MR_PACKET_HASHED | MR_PACKET_MARKED);
+	p->flags &= (uint16_t) ~(
+	    MR_PACKET_CSUM_GOOD | MR_PACKET_HASHED | MR_PACKET_MARKED | MR_PACKET_INSIDE);
 	mr_edit_pop(s->rec, p, 0, around);
 	mr_record_note(s->rec, p, TUNNEL_NOTE_FROM, TUNNEL_NOTE(t->slot, o->end->number));
-	mr_record_tally(s->rec, p, TUNNEL_NOTE(t->slot, o->end->number) & UINT32_MAX);
+	mr_record_tally(s->rec, p, (uint32_t)(o->end - s->core->ends));
 	if (!mr_record_is_dry(s->rec)) {
 		tunnel_count(t, s->run->worker, o->end->number, TUNNEL_RX_PACKETS, 1, p->total);
 		mr_port_count_rx(port, s->run->worker, 1, p->total);
@@ -232,22 +256,39 @@ unwrap(const struct pass *s, uint32_t handle, struct mr_packet *p, struct outer 
 
 /* -- learning ------------------------------------------------------------------------------- */
 
+/* Replays keep it heard where it is, as long as it is there. */
+static void
+record_station(const struct pass *s, const struct mr_packet *p, const struct mr_mac *table,
+    uint64_t key, unsigned slot)
+{
+	uint32_t place = mr_mac_place(table, key);
+
+	if (place && place >> TUNNEL_CALL_SHIFT == 0)
+		mr_record_call(s->rec, p, place | (uint32_t)slot << TUNNEL_CALL_SHIFT, true);
+	else
+		mr_record_uncacheable(s->rec, p, "its source is not learned");
+}
+
 static void
 learn(const struct pass *s, const struct mr_packet *p, const struct tunnel_view *view,
-    unsigned number)
+    unsigned number, unsigned slot)
 {
 	struct mr_mac *table = view->stations;
 	const uint8_t *source = mr_packet_bytes_const(p) + 6;
 	uint64_t key = mr_mac_key(source, 0);
 	enum mr_mac_learned said;
 
-	if ((source[0] & 1) || !key)
+	if ((source[0] & 1) || !key || mr_record_is_dry(s->rec))
 		return;
-	if (mr_record_is_dry(s->rec))
-		return;
+	mr_record_read(s->rec, p, "tunnel stations", mr_mac_cell(table, 0));
 	said = mr_mac_learn(table, key, (uint16_t)number, s->run->seconds, false);
-	if (mr_likely(said == MR_MAC_SAME || said == MR_MAC_REFRESHED))
+	if (mr_likely(said == MR_MAC_SAME || said == MR_MAC_REFRESHED)) {
+		if (mr_unlikely(mr_recorded(s->rec, p)))
+			record_station(s, p, table, key, slot);
 		return;
+	}
+	/* With its next packet it is known, or will be asked for again. */
+	mr_record_uncacheable(s->rec, p, "its source was not known");
 	if (said == MR_MAC_LEARNED || said == MR_MAC_EVICTED)
 		mr_node_count(s->run, TUNNEL_IN_COUNT_LEARNED, 1);
 	else if (said == MR_MAC_MOVED)
@@ -281,7 +322,7 @@ take(const struct pass *s, uint32_t handle, struct mr_packet *p)
 	verdict = unwrap(s, handle, p, &o);
 	view = mr_rcu_read(&o.end->tunnel->view);
 	if ((verdict & MR_VERDICT_CLASS) == MR_VERDICT_EDGE && view->learn)
-		learn(s, p, view, o.end->number);
+		learn(s, p, view, o.end->number, o.end->tunnel->slot);
 	return verdict;
 }
 
@@ -294,7 +335,7 @@ tunnel_in_body(struct mr_node_run *run, struct mr_recorder *rec, const uint32_t 
 
 	for (unsigned i = 0; rec && i < count; i++)
 		mr_record_read(rec, mr_packet_at(run->base, packets[i]), "tunnels", &core->changed);
-	s.ends = mr_rcu_read(&core->ends);
+	s.inside = mr_rcu_read(&core->inside);
 	for (unsigned i = 0; i < count; i++) {
 		struct mr_packet *p = mr_packet_at(run->base, packets[i]);
 
@@ -302,6 +343,39 @@ tunnel_in_body(struct mr_node_run *run, struct mr_recorder *rec, const uint32_t 
 	}
 }
 MR_NODE_FUNCTIONS(tunnel_in)
+
+/* Frames that were replayed. */
+static void
+tunnel_in_replay(struct mr_node_run *run, const uint32_t *packets, const uint32_t *args,
+    const struct mr_replayed *replayed, uint8_t *skip, unsigned count)
+{
+	const struct tunnel_core *core = run->self;
+
+	(void)packets;
+	(void)replayed;
+	for (unsigned i = 0; i < count; i++) {
+		const struct tunnel *t = mr_rcu_read(&core->tunnels[args[i] >> TUNNEL_CALL_SHIFT]);
+		const struct tunnel_view *v = t ? mr_rcu_read(&t->view) : NULL;
+
+		if (!v || !v->learn ||
+		    !mr_mac_heard(v->stations, args[i] & ((1u << TUNNEL_CALL_SHIFT) - 1),
+			run->seconds))
+			skip[i] = MR_REPLAY_SKIP;
+	}
+}
+
+static void
+tunnel_in_tally(struct mr_node_run *run, uint32_t number, uint64_t packets, uint64_t bytes)
+{
+	const struct tunnel_core *core = run->self;
+	const struct tunnel_end *end = &core->ends[number % TUNNEL_ENDS_MAX];
+
+	if (!end->tunnel)
+		return;
+	tunnel_count(end->tunnel, run->worker, end->number, TUNNEL_RX_PACKETS, packets, bytes);
+	mr_port_count_rx(atomic_load_explicit(&end->tunnel->port, memory_order_acquire),
+	    run->worker, packets, bytes);
+}
 
 mr_inline void
 tunnel_enter_body(struct mr_node_run *run, struct mr_recorder *rec, const uint32_t *packets,
@@ -357,6 +431,10 @@ const struct mr_node_class tunnel_in_class = {
 	.drop_count = TUNNEL_IN_DROP_COUNT,
 	.counters = counters,
 	.counter_count = TUNNEL_IN_COUNT_COUNT,
+	.replays = true,
+	.unwraps = true,
+	.replay = tunnel_in_replay,
+	.tally = tunnel_in_tally,
 	MR_NODE_RUN(tunnel_in),
 };
 

@@ -42,7 +42,7 @@ static int
 create(void **state, struct mr_dataplane *dp, struct mr_error *error)
 {
 	struct tunnels *all = calloc(1, sizeof(*all));
-	struct tunnel_ends *ends;
+	struct mr_flow_inside *inside;
 	int rc;
 
 	if (!all)
@@ -51,12 +51,16 @@ create(void **state, struct mr_dataplane *dp, struct mr_error *error)
 	all->base = mr_router_base_of(dp);
 	all->in = NO_NODE;
 	all->core.ip = all->base->ip;
-	rc = tunnel_ends_create(&ends, 0, error);
+	all->next_end = 1;
+	all->core.ends = calloc(TUNNEL_ENDS_MAX, sizeof(*all->core.ends));
+	rc = all->core.ends ? mr_flow_inside_create(&inside, 0, error)
+			    : mr_error_set(error, -ENOMEM, "no memory");
 	if (rc) {
+		free(all->core.ends);
 		free(all);
 		return rc;
 	}
-	atomic_init(&all->core.ends, ends);
+	atomic_init(&all->core.inside, inside);
 	*state = all;
 	return 0;
 }
@@ -174,6 +178,43 @@ prepare_stations(struct tunnel_record *r, struct mr_error *error)
 	return mr_mac_create(&r->next_stations, &config, error);
 }
 
+/* An end for each of its remote ends; those that go keep theirs until finish. */
+static int
+number_ends(struct tunnels *all, struct tunnel_record *r, struct mr_error *error)
+{
+	struct tunnel_end *ends = all->core.ends;
+
+	for (unsigned i = 0; i < r->next.remote_count; i++) {
+		unsigned number = r->next_number_of[i];
+		uint32_t tried = 0, at = all->next_end;
+
+		if (r->end_of[number])
+			continue;
+		for (; tried < TUNNEL_ENDS_MAX && (!at || ends[at].tunnel); tried++)
+			at = (at + 1) % TUNNEL_ENDS_MAX;
+		if (tried == TUNNEL_ENDS_MAX)
+			return mr_error_set(error, -ENOSPC, "more than %u remote ends",
+			    TUNNEL_ENDS_MAX - 1);
+		ends[at] = (struct tunnel_end){ .tunnel = r->t, .number = (uint16_t)number };
+		r->end_of[number] = (uint16_t)at;
+		all->next_end = at;
+	}
+	return 0;
+}
+
+/* Of numbers that are not in use (any more). */
+static void
+release_ends(struct tunnels *all, struct tunnel_record *r, const bool *used)
+{
+	for (unsigned n = 0; n < TUNNEL_REMOTES_MAX; n++) {
+		if (!r->end_of[n] || (used && used[n]))
+			continue;
+		all->core.ends[r->end_of[n]] = (struct tunnel_end){ .tunnel = NULL };
+		all->next_end = MR_MIN(all->next_end, (uint32_t)r->end_of[n]);
+		r->end_of[n] = 0;
+	}
+}
+
 static struct tunnel_record *
 find_record(struct tunnels *all, const char *name)
 {
@@ -201,6 +242,8 @@ prepare_one(struct tunnels *all, const struct mr_config *config, const struct mr
 	if (!rc)
 		rc = number_remotes(r, error);
 	if (!rc)
+		rc = number_ends(all, r, error);
+	if (!rc)
 		rc = prepare_stations(r, error);
 	if (!rc)
 		rc = tunnel_view_make(&r->next_view, &r->next, r->next_number_of, r->next_stations,
@@ -217,10 +260,12 @@ forget_next(struct tunnels *all)
 	tunnels_each(all, slot, r)
 	{
 		if (r->fresh) {
+			release_ends(all, r, NULL);
 			record_free(r);
 			all->records[slot] = NULL;
 			continue;
 		}
+		release_ends(all, r, r->taken);
 		tunnel_conf_free(&r->next);
 		free(r->next_number_of);
 		free(r->next_view);
@@ -231,21 +276,27 @@ forget_next(struct tunnels *all)
 		r->next_stations = NULL;
 		r->wanted = false;
 	}
-	free(all->next_ends);
-	all->next_ends = NULL;
+	mr_flow_inside_destroy(all->next_inside);
+	all->next_inside = NULL;
 }
 
 static void
-add_ends(struct tunnels *all, const struct tunnel_record *r)
+add_keys(struct tunnels *all, const struct tunnel_record *r)
 {
-	struct tunnel_key key = { .vni = r->next.vni,
+	uint16_t vrf = mr_ip_vrf_find(all->base->ip, r->next.router);
+	struct mr_flow_outer key = { .network = r->next.vni,
 		.port = r->next.port,
-		.vrf = mr_ip_vrf_find(all->base->ip, r->next.router) };
+		.vrf = (uint16_t)(vrf | (r->next.local.six ? MR_FLOW_OUTER_SIX : 0)) };
+	struct mr_flow_outer part;
 
 	memcpy(key.local, r->next.local.bytes, sizeof(key.local));
+	part = key;
+	mr_flow_inside_add(all->next_inside, &part, TUNNEL_END_PART);
+	part.network = 0;
+	mr_flow_inside_add(all->next_inside, &part, TUNNEL_END_PART);
 	for (unsigned i = 0; i < r->next.remote_count; i++) {
 		memcpy(key.remote, r->next.remotes[i].bytes, sizeof(key.remote));
-		tunnel_ends_add(all->next_ends, &key, r->t, r->next_number_of[i]);
+		mr_flow_inside_add(all->next_inside, &key, r->end_of[r->next_number_of[i]]);
 	}
 }
 
@@ -255,16 +306,16 @@ prepare(void *state, const struct mr_config *config, struct mr_error *error)
 {
 	struct tunnels *all = state;
 	const struct mr_conf *at;
-	uint32_t ends = 0;
+	uint32_t keys = 0;
 	int rc = 0;
 
 	mr_conf_each(at, mr_conf_root(config), "tunnel") {
 		if (!rc)
 			rc = prepare_one(all, config, at, error);
-		ends += (uint32_t)mr_conf_count(at, "remote") * TUNNEL_ENDS_EACH;
+		keys += (uint32_t)mr_conf_count(at, "remote") * TUNNEL_KEYS_EACH;
 	}
 	if (!rc)
-		rc = tunnel_ends_create(&all->next_ends, ends, error);
+		rc = mr_flow_inside_create(&all->next_inside, keys, error);
 	if (rc)
 		forget_next(all);
 	return rc;
@@ -380,6 +431,7 @@ leave(struct tunnels *all, struct tunnel_record *r)
 	unsigned edge = r->t->slot % TUNNEL_ENTER_EDGES;
 
 	atomic_store_explicit(&r->t->port, NULL, memory_order_relaxed);
+	mr_rcu_publish(&all->core.tunnels[r->t->slot], NULL);
 	remove_node(all, &r->node);
 	if (enter && enter->node != NO_NODE)
 		close_edges(all, enter->node, edge, edge + 1);
@@ -396,11 +448,12 @@ commit_one(struct tunnels *all, struct tunnel_record *r)
 		r->old_stations = r->stations;
 	r->stations = r->next_stations;
 	r->next_stations = NULL;
-	add_ends(all, r);
+	add_keys(all, r);
 	free(r->number_of);
 	r->number_of = r->next_number_of;
 	r->next_number_of = NULL;
 	r->fresh = false;
+	mr_rcu_publish(&all->core.tunnels[r->t->slot], r->t);
 	mr_generation_bump(&r->t->changed);
 }
 
@@ -440,9 +493,7 @@ set_apart(struct tunnels *all)
 	struct tunnel_record *r;
 	unsigned slot, count = 0;
 
-	tunnels_each(all, slot, r)
-		if (r->wanted)
-			ports[count++] = r->now.port;
+	tunnels_each(all, slot, r) if (r->wanted) ports[count++] = r->now.port;
 	mr_conntrack_set_apart(mr_conntrack_of(all->dp), ports, count);
 }
 
@@ -480,11 +531,11 @@ commit(void *state)
 		place(all, r);
 		all->count++;
 	}
-	all->old_ends =
-	    (struct tunnel_ends *)atomic_load_explicit(&all->core.ends, memory_order_relaxed);
+	all->old_inside =
+	    (struct mr_flow_inside *)atomic_load_explicit(&all->core.inside, memory_order_relaxed);
 	/* Release pairs with mr_rcu_read. */
-	mr_rcu_publish(&all->core.ends, all->next_ends);
-	all->next_ends = NULL;
+	mr_rcu_publish(&all->core.inside, all->next_inside);
+	all->next_inside = NULL;
 	mr_generation_bump(&all->core.changed);
 	if (all->in != NO_NODE && all->count)
 		stand_before_host(all);
@@ -549,14 +600,16 @@ finish(void *state)
 	unsigned slot;
 
 	mr_rcu_synchronize();
-	free(all->old_ends);
-	all->old_ends = NULL;
+	mr_flow_inside_destroy(all->old_inside);
+	all->old_inside = NULL;
 	tunnels_each(all, slot, r)
 	{
 		if (r->wanted) {
+			release_ends(all, r, r->next_taken);
 			finish_one(all, r);
 			continue;
 		}
+		release_ends(all, r, NULL);
 		record_free(r);
 		all->records[slot] = NULL;
 	}
@@ -578,7 +631,9 @@ destroy(void *state)
 	tunnels_each(all, slot, r) record_free(r);
 	for (unsigned n = 0; n < TUNNEL_ENTERS_MAX; n++)
 		free(all->enters[n]);
-	free((void *)atomic_load_explicit(&all->core.ends, memory_order_relaxed));
+	mr_flow_inside_destroy(
+	    (struct mr_flow_inside *)atomic_load_explicit(&all->core.inside, memory_order_relaxed));
+	free(all->core.ends);
 	free(all);
 }
 
@@ -600,6 +655,14 @@ tick(void *state, uint32_t seconds)
 		(void)mr_mac_age(r->stations, seconds, r->swept, step);
 		r->swept = r->swept + step < buckets ? r->swept + step : 0;
 	}
+}
+
+_Atomic(const struct mr_flow_inside *) *
+mr_tunnel_inside(struct mr_dataplane *dp)
+{
+	struct tunnels *all = mr_dataplane_state(dp, &mr_nf_tunnel);
+
+	return all->count ? &all->core.inside : NULL;
 }
 
 const struct mr_nf mr_nf_tunnel = {

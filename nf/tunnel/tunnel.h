@@ -15,6 +15,13 @@
 
 #include "nf/nf.h"
 
+struct mr_dataplane;
+struct mr_flow_inside;
+
+/* In commit, by functions behind this one: where the table of remote ends is published, as long as the
+ * data plane is (kit/flow/inside.h). Null: there is no tunnel. */
+_Atomic(const struct mr_flow_inside *) *mr_tunnel_inside(struct mr_dataplane *);
+
 extern const struct mr_nf mr_nf_tunnel;
 
 #endif

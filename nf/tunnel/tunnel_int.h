@@ -8,18 +8,18 @@
  *   struct tunnel        one tunnel, as long as its name is configured: counts, stations, nodes
  *     struct tunnel_view   what its configuration says, made anew with each and swapped as a whole
  *       struct tunnel_remote   one remote end: the headers to write
- *   struct tunnel_ends   which tunnel, and which of its remote ends, a packet from outside belongs to
+ *   struct tunnel_core   which tunnel, and which of its remote ends, a packet from outside belongs to
  *
  * A remote end keeps its number while its tunnel has it, since stations and counters go by it.
  *
- * Threads: views and ends are constant, and retired through RCU; `live` is written by control, read by
+ * Threads: views and the table of ends are constant, and retired through RCU; `live` is written by control, read by
  * workers; stations are learned by workers (kit/table/mac.h).
  */
 
 #include "kit/base/counter.h"
 #include "kit/base/generation.h"
-#include "kit/base/hash.h"
 #include "kit/base/rcu.h"
+#include "kit/flow/inside.h"
 #include "kit/graph/node.h"
 #include "kit/packet/wire.h"
 #include "kit/packet/wire_tunnel.h"
@@ -91,37 +91,25 @@ struct tunnel {
 
 /* -- from outside --------------------------------------------------------------------------- */
 
-/* What a packet says about whose it is. */
-struct tunnel_key {
-	uint8_t local[16], remote[16];
-	uint32_t vni;
-	uint16_t port; /* UDP's, host order */
-	uint16_t vrf;
-};
-static_assert(sizeof(struct tunnel_key) == 40, "hashed as five words");
-
+/* A remote end's number among those of all tunnels is its place here; 0 is nobody's. */
+#define TUNNEL_ENDS_MAX 65536u
 struct tunnel_end {
-	struct tunnel_key key;
-	struct tunnel *tunnel; /* null: free */
-	uint16_t number;       /* of the remote end */
+	struct tunnel *tunnel;
+	uint16_t number; /* among the tunnel's */
 };
 
 /*
- * Whole keys lead to a tunnel and its remote end. Beside them stand keys without remote end (number
- * TUNNEL_NONE), and those without VNI and remote end: so that what is for a tunnel and is refused has a
- * name, and everything else goes on to the host.
+ * What tunnel-in looks at. Beside whole keys stand those without remote end, and those without network and
+ * remote end, with the number TUNNEL_END_PART: so that what is for a tunnel and is refused has a name,
+ * and everything else goes on to the host. An end is written before its key is published, and is
+ * another's only after nobody can have found it.
  */
-struct tunnel_ends {
-	struct mr_hash_key hash;
-	uint32_t mask;
-	struct tunnel_end slots[];
-};
-
-const struct tunnel_end *tunnel_end_find(const struct tunnel_ends *, const struct tunnel_key *);
-
-/* What tunnel-in looks at. */
+#define TUNNEL_END_PART UINT32_MAX
 struct tunnel_core {
-	_Atomic(const struct tunnel_ends *) ends;
+	_Atomic(const struct mr_flow_inside *) inside;
+	struct tunnel_end *ends; /* [TUNNEL_ENDS_MAX] */
+	/* By slot, of those in the configuration; a tunnel stays for a grace period after it. */
+	_Atomic(struct tunnel *) tunnels[TUNNELS_MAX];
 	const struct mr_ip *ip;
 	struct mr_generation changed;
 };
@@ -179,6 +167,10 @@ enum tunnel_in_drop { TUNNEL_IN_DROPS(X) TUNNEL_IN_DROP_COUNT };
 enum tunnel_in_counter { TUNNEL_IN_COUNTERS(X) TUNNEL_IN_COUNT_COUNT };
 #undef X
 /* clang-format on */
+
+/* What replays are told of a station: its tunnel's slot, and its place in the table there. */
+#define TUNNEL_CALL_SHIFT 22
+static_assert(TUNNELS_MAX <= 1u << (32 - TUNNEL_CALL_SHIFT), "a slot has room");
 
 /* In recordings: a tunnel's slot and a remote end's number. */
 #define TUNNEL_NOTE_TO "wrapped for tunnel"

@@ -52,7 +52,8 @@ lanes_choose(const struct lanes *all, const struct mr_interface *i, struct lane_
 
 	of->flow = false;
 	if (i->within)
-		of->reason = "the end of a pair, or a tunnel: packets took a lane where they came in";
+		of->reason =
+		    "the end of a pair, or a tunnel: packets took a lane where they came in";
 	else if (of->wish == LANE_GRAPH)
 		of->reason = "asked for";
 	else if (!way.first_replays)

@@ -217,6 +217,14 @@ rest_on_inside(const struct pass *s, struct mr_packet *p)
 		}
 }
 
+/* A kernel that would have a device cut hands over one frame behind one outer header: it is the frame's
+ * segmentation, and stays to be done. Where the checksum is to be says what is to be cut. */
+static bool
+is_super_inside(const struct mr_packet *p, unsigned around)
+{
+	return (p->flags & MR_PACKET_CSUM_PARTIAL) && p->csum_start >= around + TUNNEL_ETH;
+}
+
 static mr_verdict_t
 unwrap(const struct pass *s, uint32_t handle, struct mr_packet *p, struct outer *o)
 {
@@ -228,7 +236,7 @@ unwrap(const struct pass *s, uint32_t handle, struct mr_packet *p, struct outer 
 	mr_record_read(s->rec, p, "tunnel", &t->changed);
 	if (mr_unlikely(!port))
 		return mr_verdict_drop(TUNNEL_IN_DROP_CLOSED);
-	if (mr_unlikely(p->flags & MR_PACKET_GSO))
+	if (mr_unlikely((p->flags & MR_PACKET_GSO) && !is_super_inside(p, around)))
 		return mr_verdict_drop(TUNNEL_IN_DROP_SUPER);
 	if (mr_unlikely(view->checksum && !sum_is_right(s, handle, p, o)))
 		return mr_verdict_drop(TUNNEL_IN_DROP_CHECKSUM);

@@ -102,6 +102,19 @@ write_lengths(const struct pass *s, struct mr_packet *p, const struct tunnel_rem
 	mr_edit_length(s->rec, p, &udp);
 }
 
+/* Which pieces are one packet's: another number for each that is sent to a remote end, as long as 16
+ * bits last. Tunnels to the same one start apart. */
+static uint16_t
+next_id(const struct pass *s, const struct tunnel_remote *r)
+{
+	unsigned worker = MR_MIN(s->run->worker, s->t->workers);
+	const _Atomic uint64_t *sent = mr_counters_row(s->t->traffic, worker) +
+	    r->number * TUNNEL_TRAFFIC_COUNT + TUNNEL_TX_PACKETS;
+	uint64_t id = mr_counter_get(sent) * (s->t->workers + 1) + worker;
+
+	return (uint16_t)(id + s->t->slot * 40503u);
+}
+
 static void
 write_head(const struct pass *s, struct mr_packet *p, uint32_t handle,
     const struct tunnel_remote *r, uint8_t class, uint32_t hash, bool cut)
@@ -124,7 +137,7 @@ write_head(const struct pass *s, struct mr_packet *p, uint32_t handle,
 		/* What routers may not cut needs no number (RFC 6864, 4). */
 		if (cut) {
 			ip->frag = 0;
-			ip->id = mr_be16((uint16_t)(s->run->now ^ hash));
+			ip->id = mr_be16(next_id(s, r));
 		}
 		ip->check = mr_checksum_ipv4_header(ip);
 	}

@@ -10,7 +10,7 @@ import pytest
 from lab import MILLRACE
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-EXAMPLES = ["cgnat", "home-gateway", "load-balancer"]
+EXAMPLES = ["cgnat", "home-gateway", "load-balancer", "vxlan"]
 
 
 def begin(name):

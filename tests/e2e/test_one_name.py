@@ -36,7 +36,7 @@ def gen(**options):
     return {"driver": "gen", "options": options}
 
 
-# Four pairs: a router with all that IPv4 has, one that translates IPv6, a bridge, flow rules.
+# Four pairs: a router with all that IPv4 has, one that translates IPv6, a bridge with a tunnel, flow rules.
 RICH = {
     "interface": {
         "in": gen(src_ip="10.1.0.9", dst_ip="10.2.0.9", dst_mac="02:00:00:00:aa:01", flows=50),
@@ -49,6 +49,7 @@ RICH = {
                     dst_mac="02:00:00:00:aa:06", flows=30),
         "out6": {"driver": "null"},
         "b1": gen(flows=10), "b2": {"driver": "null"}, "b3": {"driver": "null"},
+        "vni": {"driver": "tunnel", "mtu": 1450},
         "f1": gen(l4="udp", flows=10), "f2": {"driver": "null"},
     },
     "router": {"default": {
@@ -79,7 +80,9 @@ RICH = {
                                        {"name": "www", "protocol": "tcp", "action": "accept"}]}},
             "interface": {"in": {"in": "from"}, "web": {"in": "from"}}},
     "conntrack": {"drop-invalid": True},
-    "bridge": {"br0": {"interface": ["b1", "b2", "b3"]}},
+    "bridge": {"br0": {"interface": ["b1", "b2", "b3", "vni"]}},
+    "tunnel": {"vni": {"local": "10.2.0.1", "remote": ["10.2.0.9", "10.2.0.8"], "vxlan": {"vni": 7},
+                       "static": [{"mac": "02:00:00:00:07:07", "remote": "10.2.0.9"}]}},
     "flow-rules": {"rule": {"away": {"priority": 1, "match": {"interface": "f1", "protocol": "udp"},
                                      "action": "output", "to": "f2"}}},
 }

@@ -96,7 +96,9 @@ tunnel_place(struct tunnels *all, struct tunnel_record *r)
 		    error.text);
 		return;
 	}
-	all->enters[enter]->edge_of[i->index] = (uint8_t)edge;
+	/* Workers may read it: it is only written while nothing arrives there. */
+	if (fresh || r->t->index != i->index)
+		all->enters[enter]->edge_of[i->index] = (uint8_t)edge;
 	/* Release pairs with the nodes' acquire. */
 	atomic_store_explicit(&r->t->port, fresh || r->t->index != i->index ? NULL : i->port,
 	    memory_order_release);

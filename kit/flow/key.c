@@ -233,13 +233,14 @@ inside_number(struct insides *in, const struct mr_flow_view *view, const uint8_t
 	bool six = MR_FLOW_WHERE_SIX(key->where);
 	struct mr_flow_outer o;
 
-	if (b->l3[i] != ETH || len < b->l4[i] + UDP + SHIM + ETH)
+	if (len < b->l4[i] + UDP + SHIM + ETH)
 		return 0;
 	memcpy(o.local, key->dst, sizeof(o.local));
 	memcpy(o.remote, key->src, sizeof(o.remote));
 	o.network = mr_load_be32(bytes + b->l4[i] + UDP + 4) >> 8;
 	o.port = mr_be16(key->dport);
-	o.vrf = (uint16_t)(view->vrf | (six ? MR_FLOW_OUTER_SIX : 0));
+	o.vrf = view->vrfs ? view->vrfs[MR_FLOW_WHERE_VLAN(key->where)] : view->vrf;
+	o.vrf |= six ? MR_FLOW_OUTER_SIX : 0;
 	if (mr_likely(in->last_number && same_outer(&in->last, &o)))
 		return in->last_number;
 	in->last = o;
@@ -260,7 +261,7 @@ key_inside(struct insides *in, const struct mr_flow_view *view, const uint8_t *b
 {
 	uint32_t number = inside_number(in, view, bytes, len, b, i);
 	unsigned l4 = b->l4[i], l3 = l4 + UDP + SHIM + ETH, type;
-	uint32_t where = MR_FLOW_WHERE(view->port, 0, 0, 0);
+	uint32_t where = MR_FLOW_WHERE(view->port, MR_FLOW_WHERE_VLAN(b->key[i].where), 0, 0);
 
 	if (!number || number > MR_FLOW_INSIDE_MAX)
 		return true;

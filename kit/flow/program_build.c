@@ -301,16 +301,17 @@ hopeless(const struct mr_recording *r)
 /* Nodes that see the packet before it is unwrapped may read its source port freely, as that of any other;
  * the key has the port of the packet inside. Where one did, the outer one is a condition. */
 static enum mr_program_refusal
-outer_port(struct program_builder *b, const struct mr_recording *r)
+outer_port(struct program_builder *b, const struct mr_recording *r, const struct mr_flow_key *key)
 {
+	unsigned l3 = MR_FLOW_WHERE_VLAN(key->where) ? 18 : 14;
 	struct mr_op op = { .kind = MR_OP_GUARD, .len = 2, .b = UINT16_MAX };
 	uint16_t port;
 
 	if (!(b->fields & MR_FLOW_SPORT))
 		return MR_PROGRAM_OK;
-	op.offset = r->snapped >= 14 && mr_load_be16(r->snap + 12) == MR_ETH_TYPE_IP6 ? 54 : 34;
-	if (r->snapped < op.offset + 2u)
+	if (r->snapped < l3 + 42u)
 		return MR_PROGRAM_CONFLICT;
+	op.offset = (uint16_t)(l3 + (mr_load_be16(r->snap + l3 - 2) == MR_ETH_TYPE_IP6 ? 40 : 20));
 	memcpy(&port, r->snap + op.offset, sizeof(port));
 	op.a = port;
 	return mr_program_head_op(&b->head, &op);
@@ -332,7 +333,7 @@ walk(struct mr_programs *s, const struct mr_recording *r, const struct mr_flow_k
 			return MR_PROGRAM_CONFLICT;
 		if (wrapped && op->kind == MR_OP_NODE && class && class->unwraps) {
 			leave(b, &visit);
-			why = outer_port(b, r);
+			why = outer_port(b, r, key);
 			wrapped = false;
 		}
 		if (!why)
@@ -340,7 +341,7 @@ walk(struct mr_programs *s, const struct mr_recording *r, const struct mr_flow_k
 	}
 	leave(b, &visit);
 	if (!why && wrapped)
-		why = outer_port(b, r);
+		why = outer_port(b, r, key);
 	if (!why && b->verdict == MR_VERDICT_NONE)
 		return MR_PROGRAM_NO_END;
 	return why;

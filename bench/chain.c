@@ -75,14 +75,16 @@ write_configuration(const struct mr_bench_chain *chain, const struct mr_bench_ru
 		fprintf(out, ", flows: %u", config->lane_flows);
 	fprintf(out, "}\nrouter:\n  default:\n    interface:\n");
 	fprintf(out, "      %s: {mac: \"02:00:00:00:00:01\", address: [203.0.113.1/24]}\n",
-	    config->bridge ? "gateway" : "in");
+	    config->bridge                           ? "gateway"
+		: config->tunnel == MR_BENCH_UNWRAPS ? "vni"
+						     : "in");
 	fprintf(out, "      %s: {mac: \"02:00:00:00:00:03\", address: [192.0.2.1/24]}\n",
 	    mr_bench_chain_outside(config));
 	if (config->tunnel)
-		mr_bench_vxlan_put_interface(out);
+		mr_bench_vxlan_put_interface(out, config->tunnel == MR_BENCH_WRAPS ? "out" : "in");
 	put_routes(out, &chain->traffic.routes, mr_bench_chain_outside(config));
 	if (config->tunnel)
-		mr_bench_vxlan_put_neighbor(out);
+		mr_bench_vxlan_put_neighbor(out, config->tunnel == MR_BENCH_WRAPS ? "out" : "in");
 	if (config->functions)
 		config->functions(out, run, config->user);
 	return fclose(out) == 0 ? text : NULL;
@@ -148,7 +150,7 @@ make_plane(struct mr_bench_chain *chain, struct mr_bench_run *run,
 
 	if (config->answer) {
 		answers = mr_bench_traffic_answers(&chain->traffic, chain->traffic.flows,
-		    config->answer, config->tunnel ? mr_bench_vxlan_write : NULL,
+		    config->answer, config->tunnel == MR_BENCH_WRAPS ? mr_bench_vxlan_write : NULL,
 		    MR_BENCH_VXLAN_FRAME, path, sizeof(path));
 		if (answers < 0)
 			return mr_error_set(error, answers, "no file for answers");
@@ -166,22 +168,24 @@ make_plane(struct mr_bench_chain *chain, struct mr_bench_run *run,
 }
 
 static int
-make_floor(struct mr_bench_chain *chain, bool nat, struct mr_error *error)
+make_floor(struct mr_bench_chain *chain, const struct mr_bench_chain_config *from,
+    struct mr_error *error)
 {
 	const struct mr_buffers_config config = { .count = 4096, .numa_node = -1, .workers = 1 };
 	int rc = mr_buffers_create(&chain->buffers, &config, error);
 
 	if (rc < 0)
 		return rc;
-	return nat
+	return from->nat
 	    ? mr_bench_bare_nat_open(&chain->bare_nat, &chain->traffic, chain->buffers, error)
-	    : mr_bench_bare_flow_open(&chain->bare, &chain->traffic, chain->buffers, error);
+	    : mr_bench_bare_flow_open(&chain->bare, &chain->traffic, chain->buffers, from->tunnel,
+		  error);
 }
 
 const char *
 mr_bench_chain_outside(const struct mr_bench_chain_config *config)
 {
-	return config->tunnel ? "vni" : "out";
+	return config->tunnel == MR_BENCH_WRAPS ? "vni" : "out";
 }
 
 int
@@ -189,6 +193,7 @@ mr_bench_chain_open(struct mr_bench_chain **out, struct mr_bench_run *run,
     const struct mr_bench_chain_config *config, struct mr_error *error)
 {
 	struct mr_bench_chain *chain = *out = calloc(1, sizeof(*chain));
+	struct mr_bench_traffic_config traffic = config->traffic;
 	int rc;
 
 	if (!chain) {
@@ -196,11 +201,15 @@ mr_bench_chain_open(struct mr_bench_chain **out, struct mr_bench_run *run,
 		return mr_error_set(error, -ENOMEM, "no memory");
 	}
 	chain->user = config->user;
-	rc = mr_bench_traffic_open(&chain->traffic, &config->traffic, error);
+	if (config->tunnel == MR_BENCH_UNWRAPS) {
+		traffic.write = mr_bench_vxlan_write;
+		traffic.write_len = MR_BENCH_VXLAN_FRAME;
+	}
+	rc = mr_bench_traffic_open(&chain->traffic, &traffic, error);
 	if (rc == 0)
 		rc = make_plane(chain, run, config, error);
 	if (rc == 0)
-		rc = make_floor(chain, config->nat, error);
+		rc = make_floor(chain, config, error);
 	if (rc == 0)
 		return 0;
 	mr_bench_chain_close(chain);

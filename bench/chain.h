@@ -11,7 +11,7 @@
  *
  * The router is 203.0.113.1/24 on in, 192.0.2.1/24 on out. Behind a bridge, in is that one's, and the
  * router's interface is gateway, the other end of a pair. With a tunnel, 192.0.2.1/24 is on the interface
- * vni, whose packets leave by out.
+ * vni, whose packets leave by out; or 203.0.113.1/24 is, and they come by in.
  *
  * Ownership: close frees everything, `user` too.
  * Threads: one. Errors: a data plane that does not come to do what the row is about.
@@ -36,10 +36,12 @@ struct mr_bench_chain {
 
 struct mr_bench_chain_config {
 	struct mr_bench_traffic_config traffic;
-	bool graph;          /* without the flow lane */
-	bool walks;          /* with it, and its functions may be such that it replays nothing */
-	bool bridge;         /* between in and the router */
-	bool tunnel;         /* the next hops are behind a tunnel (bench/vxlan.h) */
+	bool graph;  /* without the flow lane */
+	bool walks;  /* with it, and its functions may be such that it replays nothing */
+	bool bridge; /* between in and the router */
+	/* Through a tunnel (bench/vxlan.h): MR_BENCH_WRAPS: the next hops are behind it;
+	 * MR_BENCH_UNWRAPS: senders are. */
+	enum mr_bench_around tunnel;
 	bool nat;            /* the floor is bench/bare_nat.h */
 	uint32_t lane_flows; /* that the lane may hold; 0: its default */
 	/* Makes, of a flow's frame, what comes back; null: nothing does. */

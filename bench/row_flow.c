@@ -84,7 +84,8 @@ setup(struct mr_bench_run *run, struct mr_error *error)
 	if (rc == 0)
 		rc = establish(job, run, error);
 	if (rc == 0)
-		rc = mr_bench_bare_flow_open(&job->bare, &job->traffic, job->bed.buffers, error);
+		rc = mr_bench_bare_flow_open(&job->bare, &job->traffic, job->bed.buffers,
+		    MR_BENCH_PLAIN, error);
 	if (rc < 0)
 		teardown(run);
 	return rc;

@@ -25,15 +25,16 @@ mr_bench_vxlan_put_tunnel(FILE *out)
 }
 
 void
-mr_bench_vxlan_put_interface(FILE *out)
+mr_bench_vxlan_put_interface(FILE *out, const char *name)
 {
-	fprintf(out, "      out: {mac: \"02:00:00:00:00:05\", address: [198.19.0.1/24]}\n");
+	fprintf(out, "      %s: {mac: \"02:00:00:00:00:05\", address: [198.19.0.1/24]}\n", name);
 }
 
 void
-mr_bench_vxlan_put_neighbor(FILE *out)
+mr_bench_vxlan_put_neighbor(FILE *out, const char *interface)
 {
-	fprintf(out, "        198.19.0.2: {interface: out, mac: \"02:00:00:00:00:06\"}\n");
+	fprintf(out, "        198.19.0.2: {interface: %s, mac: \"02:00:00:00:00:06\"}\n",
+	    interface);
 }
 
 void

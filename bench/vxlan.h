@@ -3,8 +3,8 @@
 #define MR_BENCH_VXLAN_H
 
 /*
- * The tunnel of rows about VXLAN: from 198.19.0.1, the router's address on the interface out, to
- * 198.19.0.2, its one remote end, with the interface vni as what is inside; and frames as they come from
+ * The tunnel of rows about VXLAN: from 198.19.0.1, the router's address on the interface that its packets
+ * take, to 198.19.0.2, its one remote end, with the interface vni as what is inside; and frames as they come from
  * there.
  *
  * No state. Threads: any.
@@ -18,10 +18,10 @@
 #define MR_BENCH_VXLAN_FRAME (MR_BENCH_FRAME + MR_BENCH_VXLAN_AROUND)
 
 /* Parts of a configuration: the tunnel, with a line's beginning for the list `router` behind it; the
- * router's interface out; its neighbour there, in a list that is open. */
+ * router's interface; its neighbour there, in a list that is open. */
 void mr_bench_vxlan_put_tunnel(FILE *);
-void mr_bench_vxlan_put_interface(FILE *);
-void mr_bench_vxlan_put_neighbor(FILE *);
+void mr_bench_vxlan_put_interface(FILE *, const char *name);
+void mr_bench_vxlan_put_neighbor(FILE *, const char *interface);
 
 /* A frame of the remote end's: MR_BENCH_VXLAN_FRAME bytes. Each flow has a source port. */
 mr_bench_frame_write mr_bench_vxlan_write;

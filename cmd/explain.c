@@ -32,7 +32,8 @@ static const struct mr_cmd_option options[] = {
 	    .value = "ID",
 	    .doc = "the packet of this drop (millrace drops), where it came in",
 	    .complete = "@drop" },
-	{ .name = "json", .doc = "the recording as JSON" },
+	{ .name = "all", .letter = 'a', .doc = "what serves the flow lane as well" },
+	{ .name = "json", .doc = "the recording as JSON, with everything" },
 	{ .name = "socket",
 	    .value = "PATH",
 	    .doc = "control socket of the millrace to ask",
@@ -134,11 +135,12 @@ make_frame(struct frame *f, const struct mr_cmd_args *args, struct mr_error *err
 }
 
 static int
-print(const char *text, size_t size, bool json)
+print(const struct mr_cmd_args *args, const char *text, size_t size)
 {
+	unsigned shown = MR_TRACE_EXPLAINED | (mr_cmd_given(args, "all") ? MR_TRACE_ALL : 0);
 	json_t *recording;
 
-	if (json) {
+	if (mr_cmd_given(args, "json")) {
 		fwrite(text, 1, size, stdout);
 		return MR_EXIT_OK;
 	}
@@ -147,8 +149,8 @@ print(const char *text, size_t size, bool json)
 		fprintf(stderr, "millrace explain: the answer cannot be read\n");
 		return MR_EXIT_FAILED;
 	}
-	mr_trace_print(stdout, recording, true);
-	mr_trace_print_lane(stdout, json_object_get(recording, "lane"));
+	mr_trace_print(stdout, recording, shown);
+	mr_trace_print_lane(stdout, json_object_get(recording, "lane"), shown);
 	json_decref(recording);
 	return MR_EXIT_OK;
 }
@@ -177,7 +179,7 @@ ask(const struct mr_cmd_args *args, const struct frame *f)
 		fprintf(stderr, "millrace explain: %s\n", error.text);
 		status = MR_EXIT_FAILED;
 	} else {
-		status = print(answer, size, mr_cmd_given(args, "json"));
+		status = print(args, answer, size);
 	}
 	free(answer);
 	free(digits);
@@ -236,6 +238,8 @@ const struct mr_cmd mr_cmd_explain = {
 	    "each node that it would pass, the entry of each table that matches, each change\n"
 	    "of its bytes, and what becomes of it and its copies. Nothing is sent, counted,\n"
 	    "learned or kept. The exit status is 0 also when the packet would be dropped.\n"
+	    "With --all also what serves the flow lane: tables that were asked, bytes that a\n"
+	    "decision rests on, counters, checksums, and the program of the packet's flow.\n"
 	    "\n"
 	    "  millrace explain lan dst=10.1.2.3\n"
 	    "  millrace explain lan src=10.0.0.1 dst=10.1.2.3 proto=tcp flags=syn dport=443\n"

@@ -19,7 +19,7 @@ text_of(const json_t *o, const char *key)
 }
 
 static void
-print_way(const json_t *way)
+print_way(const json_t *way, unsigned options)
 {
 	const json_t *counted = json_object_get(way, "counted");
 
@@ -29,8 +29,8 @@ print_way(const json_t *way)
 		printf("back:\n");
 	if (json_is_true(json_object_get(counted, "offloaded")))
 		printf("  offloaded: its port does it\n");
-	mr_trace_print(stdout, way, true);
-	mr_trace_print_lane(stdout, json_object_get(way, "lane"));
+	mr_trace_print(stdout, way, options);
+	mr_trace_print_lane(stdout, json_object_get(way, "lane"), options);
 	putchar('\n');
 }
 
@@ -39,6 +39,7 @@ mr_show_path(const struct mr_cmd_args *args)
 {
 	static const char *const passed[] = { "flow", "interface", "protocol", "address", "port",
 		"top" };
+	unsigned options = MR_TRACE_EXPLAINED | (mr_cmd_given(args, "all") ? MR_TRACE_ALL : 0);
 	char target[1024] = "/path", *text, *line, *rest;
 	struct mr_error error;
 	size_t size;
@@ -61,7 +62,7 @@ mr_show_path(const struct mr_cmd_args *args)
 			continue;
 		}
 		way = json_loads(line, 0, NULL);
-		print_way(way);
+		print_way(way, options);
 		json_decref(way);
 	}
 	free(text);

@@ -23,7 +23,8 @@ static const struct mr_cmd_option options[] = {
 	    .complete = "@interface" },
 	{ .name = "count", .letter = 'c', .value = "N", .doc = "how many packets (10)" },
 	{ .name = "timeout", .letter = 't', .value = "S", .doc = "give up after so many seconds" },
-	{ .name = "json", .doc = "one JSON object a line" },
+	{ .name = "all", .letter = 'a', .doc = "what serves the flow lane as well" },
+	{ .name = "json", .doc = "one JSON object a line, with everything" },
 	{ .name = "socket",
 	    .value = "PATH",
 	    .doc = "control socket of the millrace to ask",
@@ -35,6 +36,7 @@ struct follower {
 	struct mr_client client;
 	struct mr_wait wait;
 	bool json;
+	unsigned options; /* enum mr_trace_option */
 	uint64_t wanted, seen;
 	char *line; /* the beginning of the next one */
 	size_t used, room;
@@ -51,7 +53,7 @@ print_line(struct follower *f, const char *line, size_t len)
 		putchar('\n');
 	} else {
 		recording = json_loadb(line, len, 0, NULL);
-		mr_trace_print(stdout, recording, false);
+		mr_trace_print(stdout, recording, f->options);
 		json_decref(recording);
 	}
 	fflush(stdout);
@@ -127,6 +129,7 @@ trace_run(const struct mr_cmd *cmd, int argc, char **argv)
 	    !mr_cmd_uint(&args, "timeout", 1, 1000000, &seconds))
 		return MR_EXIT_USAGE;
 	f.json = mr_cmd_given(&args, "json");
+	f.options = mr_cmd_given(&args, "all") ? MR_TRACE_ALL : 0;
 	snprintf(number, sizeof(number), "%llu", (unsigned long long)f.wanted);
 	mr_client_param(target, sizeof(target), "count", number);
 	if (mr_cmd_given(&args, "interface"))
@@ -152,7 +155,7 @@ const struct mr_cmd mr_cmd_trace = {
 	.summary = "follow real packets node by node",
 	.usage = "[FILTER...]",
 	.help = "Prints what happens to the next packets that match FILTER (tcpdump's language):\n"
-		"each node they pass and when, what it looked at and changed, and what became of\n"
+		"each node they pass and when, what it found and changed, and what became of\n"
 		"them. Everything else goes on at full speed. ^C ends it; when the timeout is\n"
 		"over before all packets came, the exit status is 1.\n"
 		"\n"

@@ -14,6 +14,7 @@ struct print {
 	FILE *out;
 	const json_t *ops;
 	bool explained;  /* nothing happened: no times, and "leaves" for "sent" */
+	bool all;        /* what serves the flow lane, too */
 	unsigned popped; /* bytes of a removal that goes on */
 };
 
@@ -42,6 +43,21 @@ is_verdict(const json_t *op)
 {
 	return is_kind(op, "output") || is_kind(op, "refused") || is_kind(op, "drop") ||
 	    is_kind(op, "hold") || is_kind(op, "end");
+}
+
+/* Nothing to who asks what becomes of a packet, unless its function has words for it. */
+static bool
+is_bookkeeping(const json_t *op)
+{
+	static const char *const kinds[] = { "call", "count", "guard", "length", "meta", "read",
+		"sum", "tally", "uncacheable", "use" };
+
+	if (*text_of(op, "words"))
+		return false;
+	for (unsigned i = 0; i < MR_ARRAY_COUNT(kinds); i++)
+		if (is_kind(op, kinds[i]))
+			return true;
+	return false;
 }
 
 static unsigned
@@ -109,8 +125,20 @@ print_op(FILE *out, const json_t *op)
 		    text_of(op, "prefix"), number_of(op, "value"));
 	else if (!strcmp(kind, "note"))
 		fprintf(out, "%s %lld", text_of(op, "text"), number_of(op, "number"));
-	else if (!strcmp(kind, "count") || !strcmp(kind, "meter"))
-		fprintf(out, "%s %lld", kind, number_of(op, "index"));
+	else if (!strcmp(kind, "family"))
+		fprintf(out, "IP header at %lld becomes IPv%lld's", number_of(op, "offset"),
+		    number_of(op, "version"));
+	else if (!strcmp(kind, "length"))
+		fprintf(out, "depends on at most %lld bytes", number_of(op, "length"));
+	else if (!strcmp(kind, "use"))
+		fprintf(out, "depends on the flow's key");
+	else if (!strcmp(kind, "count"))
+		fprintf(out, "counted, number %lld", number_of(op, "index"));
+	else if (!strcmp(kind, "tally"))
+		fprintf(out, "told how many are replayed, number %lld", number_of(op, "index"));
+	else if (!strcmp(kind, "call"))
+		fprintf(out, "called for packets that are replayed, with %lld",
+		    number_of(op, "index"));
 	else if (!strcmp(kind, "uncacheable"))
 		fprintf(out, "not the same for the next packet: %s", text_of(op, "text"));
 	else
@@ -220,6 +248,8 @@ print_branch(struct print *p, struct mr_shadow *shadow, long long branch, unsign
 			print_node(p, op, depth);
 			continue;
 		}
+		if (!p->all && is_bookkeeping(op))
+			continue;
 		if (print_edit(p, shadow, op, depth,
 			is_same_pop(op, json_array_get(p->ops, i + 1))))
 			continue;
@@ -269,9 +299,13 @@ print_sent(FILE *out, const json_t *sent)
 }
 
 void
-mr_trace_print(FILE *out, const json_t *recording, bool explained)
+mr_trace_print(FILE *out, const json_t *recording, unsigned options)
 {
-	struct print p = { out, json_object_get(recording, "ops"), explained, 0 };
+	bool explained = options & MR_TRACE_EXPLAINED;
+	struct print p = { .out = out,
+		.ops = json_object_get(recording, "ops"),
+		.explained = explained,
+		.all = options & MR_TRACE_ALL };
 	uint8_t bytes[MR_SHADOW_MAX];
 	struct mr_shadow shadow;
 
@@ -290,9 +324,8 @@ mr_trace_print(FILE *out, const json_t *recording, bool explained)
 	}
 }
 
-/* Which lane the packet would have taken, and what its flow's program does there. */
 void
-mr_trace_print_lane(FILE *out, const json_t *lane)
+mr_trace_print_lane(FILE *out, const json_t *lane, unsigned options)
 {
 	const json_t *program = json_object_get(lane, "program"), *line;
 	size_t i;
@@ -311,6 +344,8 @@ mr_trace_print_lane(FILE *out, const json_t *lane)
 	    (long long)number_of(lane, "flow"), (long long)number_of(lane, "worker"),
 	    (long long)number_of(lane, "packets"), (long long)number_of(lane, "bytes"),
 	    (long long)number_of(lane, "age"), (long long)number_of(lane, "idle"));
+	if (!(options & MR_TRACE_ALL))
+		return;
 	json_array_foreach(program, i, line) fprintf(out, "  %s\n", json_string_value(line));
 	fprintf(out, "  recorded from a walk like the one above\n");
 }

@@ -209,25 +209,42 @@ struct insides {
 	uint64_t ports;
 	uint16_t numbers[MR_VECTOR_MAX]; /* of the remote ends, beside the keys; 0: none */
 	unsigned count;
+	/* The one before: packets come in bursts. */
+	struct mr_flow_outer last;
+	uint32_t last_number; /* 0: there is none */
 };
+
+mr_inline bool
+same_outer(const struct mr_flow_outer *a, const struct mr_flow_outer *b)
+{
+	uint64_t x[5], y[5];
+
+	memcpy(x, a, sizeof(x));
+	memcpy(y, b, sizeof(y));
+	return !((x[0] ^ y[0]) | (x[1] ^ y[1]) | (x[2] ^ y[2]) | (x[3] ^ y[3]) | (x[4] ^ y[4]));
+}
 
 /* The number of the remote end that sent the packet, whose own key is the batch's i-th; 0: none. */
 mr_inline uint32_t
-inside_number(const struct insides *in, const struct mr_flow_view *view, const uint8_t *bytes,
+inside_number(struct insides *in, const struct mr_flow_view *view, const uint8_t *bytes,
     unsigned len, const struct mr_flow_batch *b, unsigned i)
 {
 	const struct mr_flow_key *key = &b->key[i];
 	bool six = MR_FLOW_WHERE_SIX(key->where);
 	struct mr_flow_outer o;
 
-	if (b->l3[i] != ETH || len < b->l4[i] + UDP + SHIM + ETH)
+	if (len < b->l4[i] + UDP + SHIM + ETH)
 		return 0;
 	memcpy(o.local, key->dst, sizeof(o.local));
 	memcpy(o.remote, key->src, sizeof(o.remote));
 	o.network = mr_load_be32(bytes + b->l4[i] + UDP + 4) >> 8;
 	o.port = mr_be16(key->dport);
-	o.vrf = (uint16_t)(view->vrf | (six ? MR_FLOW_OUTER_SIX : 0));
-	return mr_flow_inside_find(in->table, &o);
+	o.vrf = view->vrfs ? view->vrfs[MR_FLOW_WHERE_VLAN(key->where)] : view->vrf;
+	o.vrf |= six ? MR_FLOW_OUTER_SIX : 0;
+	if (mr_likely(in->last_number && same_outer(&in->last, &o)))
+		return in->last_number;
+	in->last = o;
+	return in->last_number = mr_flow_inside_find(in->table, &o);
 }
 
 mr_inline bool
@@ -244,7 +261,7 @@ key_inside(struct insides *in, const struct mr_flow_view *view, const uint8_t *b
 {
 	uint32_t number = inside_number(in, view, bytes, len, b, i);
 	unsigned l4 = b->l4[i], l3 = l4 + UDP + SHIM + ETH, type;
-	uint32_t where = MR_FLOW_WHERE(view->port, 0, 0, 0);
+	uint32_t where = MR_FLOW_WHERE(view->port, MR_FLOW_WHERE_VLAN(b->key[i].where), 0, 0);
 
 	if (!number || number > MR_FLOW_INSIDE_MAX)
 		return true;
@@ -335,8 +352,9 @@ mr_flow_keys(const struct mr_flow_view *view, struct mr_flow_pairs *pairs, uint8
 	uint64_t mac = view->bridged ? 0 : view->mac, mac_mask = view->bridged ? 0 : MAC_MASK;
 	uint32_t where = MR_FLOW_WHERE(view->port, 0, 0, 0);
 	unsigned n = 0, others = 0, left;
-	struct insides in = { .count = 0 };
+	struct insides in;
 
+	in.count = in.last_number = 0;
 	in.table = view->inside && !view->bridged ? mr_rcu_read(view->inside) : NULL;
 	if (mr_unlikely(in.table != NULL))
 		in.ports = mr_flow_inside_ports(in.table);
@@ -347,6 +365,8 @@ mr_flow_keys(const struct mr_flow_view *view, struct mr_flow_pairs *pairs, uint8
 		const uint8_t *bytes = mr_packet_bytes_const(p);
 
 		mr_prefetch(mr_packet_bytes_const(later));
+		if (mr_unlikely(in.table != NULL))
+			mr_prefetch(mr_packet_bytes_const(later) + MR_CACHE_LINE);
 		if (mr_likely(is_plain(p)) &&
 		    ((mr_likely(p->len >= ETH + IP4 + TCP) &&
 			 mr_likely(key_plain(bytes, p->len, mac, mac_mask, where, batch, n))) ||

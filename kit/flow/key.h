@@ -9,10 +9,10 @@
  * Ethernet addresses.
  *
  * Of a packet that a tunnel's remote end sent to the router (kit/flow/inside.h), the key is that of the packet
- * inside, with the pair of its Ethernet addresses and the number of the remote end; the outer packet's
- * source port, which is no part of it, is the only other field that nodes may read freely, since the lane
- * guards it. Where the outer one is plain and untagged and the inner one is not, or is tagged, there is no
- * key.
+ * inside, with the pair of its Ethernet addresses and the number of the remote end. Of the outer packet's
+ * fields, which nodes in front of the tunnel may read freely, the number says all but the source port, which
+ * becomes a condition where one of them did; its VLAN stays the key's. Where the outer one is plain and
+ * the inner one is not, or is tagged, there is no key.
  *
  * Only plain packets have a key, all others take the graph lane:
  *  - one segment, no super-frame and no checksum left to the device;
@@ -72,7 +72,10 @@ struct mr_flow_view {
 	bool ledger;  /* its flows are kept in the lane's ledger (kit/flow/ledger.h) */
 	bool walk;    /* all its packets take the graph: the lane is there for the ledger only */
 	uint16_t port;
-	uint16_t vrf; /* of its untagged packets, for what comes out of tunnels */
+	/* Of its packets' VRF, for what comes out of tunnels: by VLAN; null: there are no tags, it is `vrf`.
+	 * The caller's, as long as the view is in use. */
+	const uint16_t *vrfs;
+	uint16_t vrf;
 	/* Tunnels' remote ends; null: there are none. Not looked at where it is bridged. */
 	_Atomic(const struct mr_flow_inside *) *inside;
 };

@@ -96,7 +96,7 @@ check_key_number(const struct mr_flow_view *view, const uint8_t *bytes, unsigned
 	struct mr_flow_outer o;
 
 	memset(&o, 0, sizeof(o));
-	if (view->bridged || !view->inside || MR_FLOW_WHERE_VLAN(outer->key.where) ||
+	if (view->bridged || !view->inside ||
 	    MR_FLOW_WHERE_PROTO(outer->key.where) != MR_IP_PROTO_UDP ||
 	    len < outer->l4 + 8 + 8 + 14)
 		return 0;
@@ -105,7 +105,8 @@ check_key_number(const struct mr_flow_view *view, const uint8_t *bytes, unsigned
 	o.network = (uint32_t)bytes[outer->l4 + 12] << 16 | (uint32_t)bytes[outer->l4 + 13] << 8 |
 	    bytes[outer->l4 + 14];
 	o.port = mr_load_be16(bytes + outer->l4 + 2);
-	o.vrf = (uint16_t)(view->vrf | (six ? MR_FLOW_OUTER_SIX : 0));
+	o.vrf = view->vrfs ? view->vrfs[MR_FLOW_WHERE_VLAN(outer->key.where)] : view->vrf;
+	o.vrf = (uint16_t)(o.vrf | (six ? MR_FLOW_OUTER_SIX : 0));
 	return mr_flow_inside_find(atomic_load_explicit(view->inside, memory_order_acquire), &o);
 }
 
@@ -132,6 +133,7 @@ check_key(const struct mr_flow_view *view, const struct mr_packet *p, struct che
 	if (!check_key_frame(bytes + around, p->len - around, NULL, view->port, out) ||
 	    MR_FLOW_WHERE_VLAN(out->key.where))
 		return false;
+	out->key.where |= MR_FLOW_WHERE(0, MR_FLOW_WHERE_VLAN(outer.key.where), 0, 0);
 	out->l3 += around;
 	out->l4 += around;
 	out->inside = number;

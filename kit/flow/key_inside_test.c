@@ -389,22 +389,31 @@ test_cut(void **s)
 
 enum what { NONE, OUTER, INSIDE };
 
+static const uint16_t vlan_7_is_3[4096] = { [7] = 3 }, vlan_7_is_0[4096] = { [0] = 3 };
+
 static enum what
-one(const struct frame *f, unsigned end, unsigned vrf)
+one_by(const struct frame *f, unsigned end, unsigned vrf, const uint16_t *vrfs)
 {
 	uint8_t *base = checked_packet(f->bytes, f->len);
 	struct mr_flow_view view = view_of(vrf);
 	bool has;
 
+	view.vrfs = vrfs;
 	assert_true(check_packet_key(&view, pairs, base, &batch, &has));
 	free(base);
 	if (!has || !batch.key[0].pair)
 		return has ? OUTER : NONE;
 	assert_int_equal(MR_FLOW_INSIDE(batch.key[0].pair), number_of(end));
-	assert_int_equal(MR_FLOW_WHERE_VLAN(batch.key[0].where), 0);
+	assert_int_equal(MR_FLOW_WHERE_VLAN(batch.key[0].where), f->outer == 18 ? 7 : 0);
 	assert_int_equal(MR_FLOW_WHERE_PORT(batch.key[0].where), 77);
 	assert_int_equal(batch.key[0].dport, mr_be16(80));
 	return INSIDE;
+}
+
+static enum what
+one(const struct frame *f, unsigned end, unsigned vrf)
+{
+	return one_by(f, end, vrf, NULL);
 }
 
 #define IS(what_) assert_int_equal(one(&f, shape.end, 0), what_)
@@ -477,9 +486,12 @@ test_reasons(void **s)
 		build(&f, &shape);
 		IS(NONE);
 		shape.inner_tag = 0;
+		/* The VLAN says which VRF it is. */
 		shape.outer_tag = 7;
 		build(&f, &shape);
-		IS(OUTER);
+		IS(INSIDE);
+		assert_int_equal(one_by(&f, shape.end, 0, vlan_7_is_3), OUTER);
+		assert_int_equal(one_by(&f, shape.end, 3, vlan_7_is_0), INSIDE);
 		/* A number that is too large; in another VRF, and only there. */
 		shape = whole;
 		shape.end += ENDS - 2;

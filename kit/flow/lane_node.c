@@ -19,16 +19,6 @@ enum { EDGE_GRAPH };
 
 /* -- what goes to the graph ------------------------------------------------------------------ */
 
-/* The key says all that nodes may read of the outer packet but its source port. */
-static void
-record_inside(struct work *w, struct mr_packet *p)
-{
-	bool six = mr_load_be16(mr_packet_bytes_const(p) + 12) == MR_ETH_TYPE_IP6;
-
-	p->flags |= MR_PACKET_INSIDE;
-	mr_guard(w->l->recorder, p, six ? 54 : 34, 2, UINT64_MAX);
-}
-
 static mr_noinline void
 record(struct work *w, unsigned i)
 {
@@ -46,7 +36,7 @@ record(struct work *w, unsigned i)
 		return;
 	}
 	if (MR_FLOW_INSIDE(b->key[i].pair))
-		record_inside(w, p);
+		p->flags |= MR_PACKET_INSIDE;
 	w->count[MR_LANE_COUNT_RECORDED]++;
 	w->recorded = true;
 }

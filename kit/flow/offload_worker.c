@@ -215,8 +215,8 @@ make_rule(const struct mr_program *g, struct mr_offload_rule *rule)
 {
 	int ip_at = g->ttl ? g->ttl + g->grow : 0;
 
-	if (!(g->flags & MR_PROGRAM_SIMPLE) || (g->flags & MR_PROGRAM_CALLS) ||
-	    (g->verdict & MR_VERDICT_CLASS) != MR_VERDICT_OUTPUT)
+	if (!(g->flags & MR_PROGRAM_SIMPLE) || !(g->flags & MR_PROGRAM_OPEN) ||
+	    (g->flags & MR_PROGRAM_CALLS) || (g->verdict & MR_VERDICT_CLASS) != MR_VERDICT_OUTPUT)
 		return false;
 	if (g->write_len &&
 	    (g->write_len < 12 || g->write_len > MR_OFFLOAD_WRITE_MAX || g->write_len % 2))

@@ -103,7 +103,7 @@ enum mr_program_flag {
 	MR_PROGRAM_PRIVATE = 1u << 4,  /* one flow's own: its operations have more than one state */
 	MR_PROGRAM_VALUES = 1u << 5,   /* the flow has values */
 	MR_PROGRAM_PATCH = 1u << 6,    /* what it does is in the first line and in its patch */
-	MR_PROGRAM_OPEN = 1u << 7,     /* not simple, but no conditions beyond the first line */
+	MR_PROGRAM_OPEN = 1u << 7,     /* no conditions beyond the first line */
 	MR_PROGRAM_ASK = 1u << 9, /* its only call is for every packet, with the flow's number */
 	MR_PROGRAM_FAMILY =
 	    1u << 8,                /* first of all the IP header is made one of the other family */

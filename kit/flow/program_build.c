@@ -303,19 +303,50 @@ hopeless(const struct mr_recording *r)
 	return copies ? MR_PROGRAM_COPIES : MR_PROGRAM_OK;
 }
 
+/* Nodes that see the packet before it is unwrapped may read its source port freely, as that of any other;
+ * the key has the port of the packet inside. Where one did, the outer one is a condition. */
+static enum mr_program_refusal
+outer_port(struct program_builder *b, const struct mr_recording *r, const struct mr_flow_key *key)
+{
+	unsigned l3 = MR_FLOW_WHERE_VLAN(key->where) ? 18 : 14;
+	struct mr_op op = { .kind = MR_OP_GUARD, .len = 2, .b = UINT16_MAX };
+	uint16_t port;
+
+	if (!(b->fields & MR_FLOW_SPORT))
+		return MR_PROGRAM_OK;
+	if (r->snapped < l3 + 42u)
+		return MR_PROGRAM_CONFLICT;
+	op.offset = (uint16_t)(l3 + (mr_load_be16(r->snap + l3 - 2) == MR_ETH_TYPE_IP6 ? 40 : 20));
+	memcpy(&port, r->snap + op.offset, sizeof(port));
+	op.a = port;
+	return mr_program_head_op(&b->head, &op);
+}
+
 static enum mr_program_refusal
 walk(struct mr_programs *s, const struct mr_recording *r, const struct mr_flow_key *key)
 {
 	struct program_builder *b = &s->builder;
 	struct visit visit = { 0 };
 	enum mr_program_refusal why = hopeless(r);
+	bool wrapped = MR_FLOW_INSIDE(key->pair);
 
 	for (unsigned i = 0; i < r->count && !why; i++) {
+		const struct mr_op *op = &r->ops[i];
+		const struct mr_node_class *class = class_of(s, op->node);
+
 		if (b->verdict != MR_VERDICT_NONE)
 			return MR_PROGRAM_CONFLICT;
-		why = one(s, &r->ops[i], key, &visit);
+		if (wrapped && op->kind == MR_OP_NODE && class && class->unwraps) {
+			leave(b, &visit);
+			why = outer_port(b, r, key);
+			wrapped = false;
+		}
+		if (!why)
+			why = one(s, op, key, &visit);
 	}
 	leave(b, &visit);
+	if (!why && wrapped)
+		why = outer_port(b, r, key);
 	if (!why && b->verdict == MR_VERDICT_NONE)
 		return MR_PROGRAM_NO_END;
 	return why;
@@ -396,8 +427,7 @@ is_open(const struct head_result *e)
 static bool
 simple(const struct head_result *e)
 {
-	return is_open(e) && !e->move_count && !e->fix_count && !e->write_count && !e->family &&
-	    !e->length_count;
+	return !e->move_count && !e->fix_count && !e->write_count && !e->family && !e->length_count;
 }
 
 static bool
@@ -432,10 +462,8 @@ emit(struct program_builder *b)
 	    (b->wrapped ? MR_PROGRAM_WRAP : 0) | (e->family ? MR_PROGRAM_FAMILY : 0));
 	if (e->length_count)
 		g->flags |= e->length_count == 1 ? MR_PROGRAM_LENGTH : MR_PROGRAM_LENGTHS;
-	if (simple(e))
-		g->flags |= MR_PROGRAM_SIMPLE;
-	else if (is_open(e))
-		g->flags |= MR_PROGRAM_OPEN;
+	g->flags |=
+	    (uint16_t)((simple(e) ? MR_PROGRAM_SIMPLE : 0) | (is_open(e) ? MR_PROGRAM_OPEN : 0));
 	if (asks(b)) {
 		g->flags |= MR_PROGRAM_ASK;
 		g->node = b->calls[0].node;

@@ -25,7 +25,7 @@ test_routed(void **state)
 	op_set(&b, 0, ethernet, 12);
 	op_set(&b, 12, ethernet + 16, 2);
 	assert_int_equal(sent(&b), MR_PROGRAM_OK);
-	assert_int_equal(program(&b)->flags, MR_PROGRAM_SIMPLE);
+	assert_int_equal(program(&b)->flags, MR_PROGRAM_SIMPLE | MR_PROGRAM_OPEN);
 	assert_int_equal(program(&b)->ttl, 14);
 	assert_int_equal(program(&b)->write_len, 14);
 	assert_int_equal(program(&b)->max_length, 1514);
@@ -59,7 +59,7 @@ test_tags(void **state)
 	op_set(&b, 0, ethernet, 16);
 	op_set(&b, 16, ethernet + 16, 2);
 	assert_int_equal(sent(&b), MR_PROGRAM_OK);
-	assert_int_equal(program(&b)->flags, MR_PROGRAM_SIMPLE);
+	assert_int_equal(program(&b)->flags, MR_PROGRAM_SIMPLE | MR_PROGRAM_OPEN);
 	assert_int_equal(program(&b)->grow, 4);
 	assert_int_equal(program(&b)->write_len, 18);
 	assert_true(oracle_same(program(&b), &b.values, &b.r, b.packet, &fits) && fits);
@@ -71,7 +71,7 @@ test_tags(void **state)
 	op_at(&b, MR_OP_POP, 0, 4);
 	op_set(&b, 0, ethernet, 12);
 	assert_int_equal(sent(&b), MR_PROGRAM_OK);
-	assert_int_equal(program(&b)->flags, MR_PROGRAM_SIMPLE);
+	assert_int_equal(program(&b)->flags, MR_PROGRAM_SIMPLE | MR_PROGRAM_OPEN);
 	assert_int_equal(program(&b)->grow, -4);
 	/* The type behind the tag is where it was. */
 	assert_int_equal(program(&b)->write_len, 12);
@@ -238,7 +238,7 @@ test_conflicts(void **state)
 	op_at(&b, MR_OP_PUSH, 0, 14);
 	op_at(&b, MR_OP_POP, 0, 14); /* gone again: fine */
 	assert_int_equal(sent(&b), MR_PROGRAM_OK);
-	assert_int_equal(program(&b)->flags, MR_PROGRAM_SIMPLE);
+	assert_int_equal(program(&b)->flags, MR_PROGRAM_SIMPLE | MR_PROGRAM_OPEN);
 	close_bed(&b);
 }
 
@@ -315,7 +315,7 @@ test_guards_that_are_checked(void **state)
 		restart(&b);
 		op_guard(&b, cases[i].offset, cases[i].len, cases[i].mask);
 		assert_int_equal(sent(&b), MR_PROGRAM_OK);
-		assert_int_equal(program(&b)->flags, 0);
+		assert_int_equal(program(&b)->flags, MR_PROGRAM_SIMPLE);
 		assert_true(oracle_same(program(&b), &b.values, &b.r, b.packet, &fits) && fits);
 		for (unsigned bit = 0; bit < 8 * cases[i].len; bit++) {
 			uint8_t *byte = mr_packet_bytes(b.packet) + cases[i].offset + bit / 8;

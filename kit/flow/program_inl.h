@@ -28,8 +28,7 @@ mr_program_fits_inl(const struct mr_program *g, const struct mr_packet *p)
 {
 	if (mr_unlikely(p->total > g->max_length))
 		return false;
-	return mr_likely(g->flags & (MR_PROGRAM_SIMPLE | MR_PROGRAM_OPEN)) ||
-	    mr_program_fits_more(g, p);
+	return mr_likely(g->flags & MR_PROGRAM_OPEN) || mr_program_fits_more(g, p);
 }
 
 /* As mr_edit_ttl4 and mr_edit_ttl6, of the IP header at `ip`. */

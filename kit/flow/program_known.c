@@ -41,6 +41,15 @@ know_l4(struct head_known *k, const struct mr_recording *r, unsigned proto, bool
 	}
 }
 
+/* Its priority is nobody's. */
+static void
+know_tag(struct head_known *k, const struct mr_recording *r)
+{
+	know(k, r, 12, 2, 0xff, MR_FLOW_PORT);
+	know(k, r, 14, 1, 0x0f, MR_FLOW_PORT);
+	know(k, r, 15, 3, 0xff, MR_FLOW_PORT);
+}
+
 static unsigned
 know_ip(struct head_known *k, const struct mr_recording *r, unsigned l3, bool six, unsigned fields)
 {
@@ -63,15 +72,15 @@ know_ip(struct head_known *k, const struct mr_recording *r, unsigned l3, bool si
 static void
 know_inside(struct head_known *k, const struct mr_recording *r, const struct mr_flow_key *key)
 {
-	bool six = MR_FLOW_WHERE_SIX(key->where), outer6;
-	unsigned proto = MR_FLOW_WHERE_PROTO(key->where), outer, inner, l4;
+	bool six = MR_FLOW_WHERE_SIX(key->where), tagged = MR_FLOW_WHERE_VLAN(key->where), outer6;
+	unsigned proto = MR_FLOW_WHERE_PROTO(key->where), l3 = tagged ? 18 : 14, outer, inner, l4;
 	const uint8_t *b = r->snap;
 	unsigned size = six ? 16 : 4, src;
 
-	if (r->snapped < 14)
+	if (r->snapped < l3 || (tagged && mr_load_be16(b + 12) != MR_ETH_TYPE_VLAN))
 		return;
-	outer6 = mr_load_be16(b + 12) == MR_ETH_TYPE_IP6;
-	outer = 14 + (outer6 ? 40 : 20);
+	outer6 = mr_load_be16(b + l3 - 2) == MR_ETH_TYPE_IP6;
+	outer = l3 + (outer6 ? 40 : 20);
 	inner = outer + 16 + 14;
 	l4 = inner + (six ? 40 : 20);
 	src = inner + (six ? 8 : 12);
@@ -83,7 +92,9 @@ know_inside(struct head_known *k, const struct mr_recording *r, const struct mr_
 	k->length = k->length_l4 = (uint16_t)l4;
 	k->six = six;
 	know(k, r, 0, 6, 0xff, MR_FLOW_PORT);
-	(void)know_ip(k, r, 14, outer6, 0);
+	if (tagged)
+		know_tag(k, r);
+	(void)know_ip(k, r, l3, outer6, 0);
 	know(k, r, outer + 2, 2, 0xff, MR_FLOW_PORT);
 	know(k, r, outer + 8, 1, 0x08, MR_FLOW_PORT);
 	know(k, r, outer + 12, 3, 0xff, MR_FLOW_PORT);
@@ -123,9 +134,7 @@ mr_program_known(struct head_known *k, const struct mr_recording *r, const struc
 	else
 		know(k, r, 0, 6, 0xff, MR_FLOW_PORT);
 	know(k, r, 12, 2, 0xff, MR_FLOW_PORT);
-	if (tagged) {
-		know(k, r, 14, 1, 0x0f, MR_FLOW_PORT);
-		know(k, r, 15, 3, 0xff, MR_FLOW_PORT);
-	}
+	if (tagged)
+		know_tag(k, r);
 	know_l4(k, r, proto, six, know_ip(k, r, l3, six, 1));
 }

@@ -166,7 +166,7 @@ test_calls(void **state)
 	op_arg(&b, MR_OP_CALL, NODE_A, 12345);
 	assert_int_equal(sent(&b), MR_PROGRAM_OK);
 	assert_int_equal(program(&b)->flags,
-	    MR_PROGRAM_SIMPLE | MR_PROGRAM_CALLS | MR_PROGRAM_SECONDLY);
+	    MR_PROGRAM_SIMPLE | MR_PROGRAM_OPEN | MR_PROGRAM_CALLS | MR_PROGRAM_SECONDLY);
 	assert_int_equal(b.arg, 12345);
 	assert_int_equal(mr_program_calls(program(&b), &calls), 3);
 	assert_true((calls[0].flags & MR_CALL_SECONDLY) && !calls[0].from && calls[0].arg == 4000);

@@ -1,25 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "kit/packet/gso.h"
-
 #include <errno.h>
 
 #include "kit/packet/checksum.h"
-#include "kit/packet/parse.h"
-
-/* Enough for Ethernet, two tags, IPv6 with a few extension headers and a full TCP header. */
-#define HEADERS_PULL 256u
-#define HEADERS_MAX 512u
-static_assert(HEADERS_MAX < MR_PACKET_ROOM, "headers fit a piece's first buffer");
-
-struct plan {
-	struct mr_parsed at;
-	unsigned header;  /* bytes that every piece repeats */
-	unsigned payload; /* bytes to share out */
-	unsigned size;    /* of a piece's payload */
-	unsigned pieces;
-	bool tcp;
-	bool unsummed; /* UDP over IPv4 that never had a checksum */
-};
+#include "kit/packet/gso_int.h"
 
 /* Where in the chain the next payload byte is. */
 struct cursor {
@@ -27,67 +10,6 @@ struct cursor {
 	const struct mr_packet *p;
 	unsigned offset;
 };
-
-static int
-parse(struct mr_buffers *b, unsigned worker, uint32_t handle, struct mr_parsed *at)
-{
-	struct mr_packet *p = mr_packet_at(b->base, handle);
-	enum mr_parse_error error;
-
-	error = mr_parse(at, mr_packet_bytes(p), p->len, p->total);
-	if (error == MR_PARSE_SPLIT &&
-	    mr_packet_pull(b, worker, handle, MR_MIN(p->total, HEADERS_PULL)) == 0)
-		error = mr_parse(at, mr_packet_bytes(p), p->len, p->total);
-	if (error == MR_PARSE_IP6_JUMBOGRAM)
-		return -ENOTSUP;
-	return error ? -EINVAL : 0;
-}
-
-static int
-make_plan(struct mr_buffers *b, unsigned worker, uint32_t handle, unsigned mtu, struct plan *plan)
-{
-	struct mr_packet *p = mr_packet_at(b->base, handle);
-	const struct mr_parsed *at = &plan->at;
-	const uint8_t *bytes;
-	unsigned want;
-	int r;
-
-	r = parse(b, worker, handle, &plan->at);
-	if (r < 0)
-		return r;
-	bytes = mr_packet_bytes(p);
-	plan->tcp = at->proto == MR_IP_PROTO_TCP;
-	want = at->version == 4 ? MR_PACKET_GSO_TCP4 : MR_PACKET_GSO_TCP6;
-	if (!plan->tcp)
-		want = MR_PACKET_GSO_UDP;
-	if (!(at->flags & MR_PARSED_L4) || (!plan->tcp && at->proto != MR_IP_PROTO_UDP) ||
-	    (at->flags & (MR_PARSED_FRAGMENT | MR_PARSED_ROUTING)))
-		return -ENOTSUP;
-	/* The flag names another protocol: that of a packet inside this one. */
-	if ((p->flags & MR_PACKET_GSO) && !(p->flags & want))
-		return -ENOTSUP;
-	if ((p->flags & MR_PACKET_CSUM_PARTIAL) && p->csum_start != at->l4)
-		return -ENOTSUP;
-	/* Longer than any honest sender's, and more than build() has room for. */
-	if (at->payload > HEADERS_MAX)
-		return -ENOTSUP;
-	plan->header = at->payload;
-	plan->payload = at->end - at->payload;
-	plan->size = p->flags & MR_PACKET_GSO ? p->gso_size : 0;
-	plan->unsummed = !plan->tcp && at->version == 4 && !(p->flags & MR_PACKET_CSUM_PARTIAL) &&
-	    mr_load_be16(bytes + at->l4 + offsetof(struct mr_udp, check)) == 0;
-	if (plan->size == 0) {
-		if (!plan->tcp)
-			return -ENOTSUP;
-		if (mtu <= plan->header - at->l3)
-			return -EINVAL;
-		plan->size = mtu - (plan->header - at->l3);
-	}
-	plan->pieces = plan->payload ? (plan->payload + plan->size - 1) / plan->size : 1;
-	if (plan->tcp && plan->pieces > 1 && (at->tcp_flags & (MR_TCP_SYN | MR_TCP_RST)))
-		return -ENOTSUP;
-	return 0;
-}
 
 /* The next `len` bytes; false when the chain ends before. */
 static bool
@@ -114,8 +36,8 @@ take(struct cursor *c, uint8_t *out, unsigned len)
 /* One buffer, or a chain when a piece is a jumbo frame: headers and `payload` bytes.
  * The metadata is that of the super-frame, but for what belongs to its shape. */
 static uint32_t
-build(struct mr_buffers *b, unsigned worker, const struct plan *plan, const struct mr_packet *from,
-    struct cursor *c, unsigned payload)
+build(struct mr_buffers *b, unsigned worker, const struct gso_plan *plan,
+    const struct mr_packet *from, struct cursor *c, unsigned payload)
 {
 	unsigned total = plan->header + payload, n = (total + MR_PACKET_ROOM - 1) / MR_PACKET_ROOM;
 	unsigned i, start = plan->header, left = total, part;
@@ -148,23 +70,29 @@ build(struct mr_buffers *b, unsigned worker, const struct plan *plan, const stru
 }
 
 static void
-fix_ip(const struct plan *plan, uint8_t *bytes, unsigned index, unsigned l3_len)
+fix_ip(const struct mr_parsed *at, uint8_t *bytes, unsigned index, unsigned total)
 {
-	struct mr_ip4 *ip4 = (struct mr_ip4 *)(bytes + plan->at.l3);
-	struct mr_ip6 *ip6 = (struct mr_ip6 *)(bytes + plan->at.l3);
+	struct mr_ip4 *ip4 = (struct mr_ip4 *)(bytes + at->l3);
+	struct mr_ip6 *ip6 = (struct mr_ip6 *)(bytes + at->l3);
 
-	if (plan->at.version == 6) {
-		ip6->payload_len = mr_be16(l3_len - sizeof(*ip6));
+	if (at->version == 6) {
+		ip6->payload_len = mr_be16(total - at->l3 - sizeof(*ip6));
 		return;
 	}
-	ip4->total_len = mr_be16(l3_len);
+	ip4->total_len = mr_be16(total - at->l3);
 	ip4->id = mr_be16(mr_be16(ip4->id) + index);
 	ip4->check = mr_checksum_ipv4_header(ip4);
 }
 
+static void
+fix_udp(const struct mr_parsed *at, uint8_t *bytes, unsigned total)
+{
+	mr_store_be16(bytes + at->l4 + offsetof(struct mr_udp, len), (uint16_t)(total - at->l4));
+}
+
 /* RFC 9293; what a sender would have put into each segment had it sent them one by one. */
 static void
-fix_tcp(const struct plan *plan, uint8_t *bytes, unsigned index)
+fix_tcp(const struct gso_plan *plan, uint8_t *bytes, unsigned index)
 {
 	struct mr_tcp *tcp = (struct mr_tcp *)(bytes + plan->at.l4);
 	unsigned before = index * plan->size, urgent = mr_be16(tcp->urgent);
@@ -182,36 +110,94 @@ fix_tcp(const struct plan *plan, uint8_t *bytes, unsigned index)
 	}
 }
 
+static uint64_t
+pseudo(const struct mr_parsed *at, const uint8_t *bytes, unsigned len)
+{
+	const struct mr_ip4 *ip4 = (const struct mr_ip4 *)(bytes + at->l3);
+	const struct mr_ip6 *ip6 = (const struct mr_ip6 *)(bytes + at->l3);
+
+	if (at->version == 4)
+		return mr_checksum_pseudo4(ip4->src, ip4->dst, at->proto, (uint16_t)len);
+	return mr_checksum_pseudo6(ip6->src, ip6->dst, at->proto, len);
+}
+
 /* The field gets the pseudo-header's sum, and then, unless the device does it, the rest. */
 static int
-fix_checksum(struct mr_buffers *b, uint32_t handle, const struct plan *plan, unsigned options)
+fix_checksum(struct mr_buffers *b, uint32_t handle, const struct gso_plan *plan, unsigned options)
 {
 	struct mr_packet *p = mr_packet_at(b->base, handle);
-	uint8_t *bytes = mr_packet_bytes(p), *l3 = bytes + plan->at.l3;
-	unsigned len = p->total - plan->at.l4;
+	uint8_t *bytes = mr_packet_bytes(p);
 	be16_t field;
-	uint64_t sum;
 
 	if (plan->unsummed)
 		return 0;
-	if (plan->at.version == 4)
-		sum = mr_checksum_pseudo4(((struct mr_ip4 *)l3)->src, ((struct mr_ip4 *)l3)->dst,
-		    plan->at.proto, (uint16_t)len);
-	else
-		sum = mr_checksum_pseudo6(((struct mr_ip6 *)l3)->src, ((struct mr_ip6 *)l3)->dst,
-		    plan->at.proto, len);
 	p->csum_start = plan->at.l4;
 	p->csum_offset =
 	    plan->tcp ? offsetof(struct mr_tcp, check) : offsetof(struct mr_udp, check);
-	field = mr_checksum_fold(sum);
+	field = mr_checksum_fold(pseudo(&plan->at, bytes, p->total - plan->at.l4));
 	memcpy(bytes + p->csum_start + p->csum_offset, &field, sizeof(field));
 	p->flags |= MR_PACKET_CSUM_PARTIAL;
 	return options & MR_GSO_PARTIAL ? 0 : mr_checksum_complete(b, handle);
 }
 
+/*
+ * The checksums of UDP around it, where there are any: those of the packet when it is finished, whether
+ * it is or the device will do it. For what a right checksum covers sums up to what its pseudo-header is
+ * not, so that no byte of it need be read (Linux: local checksum offload). Every header between
+ * has an even number of bytes. `end` is that of layer 3.
+ */
+static void
+fix_outer_checksums(const struct gso_plan *plan, uint8_t *bytes, unsigned end)
+{
+	const struct mr_parsed *inside = &plan->at;
+	uint64_t sum = (be16_t)~mr_checksum_fold(pseudo(inside, bytes, end - inside->l4));
+
+	for (unsigned i = plan->outer_count; i-- > 0;) {
+		const struct mr_parsed *at = &plan->outers[i];
+		struct mr_udp *udp = (struct mr_udp *)(bytes + at->l4);
+		uint64_t whole = pseudo(at, bytes, end - at->l4);
+		bool summed = at->proto == MR_IP_PROTO_UDP && udp->check;
+
+		if (summed)
+			udp->check = 0;
+		sum = mr_checksum_add(sum, bytes + at->l4, inside->l4 - at->l4);
+		if (summed) {
+			udp->check = mr_checksum_finish_udp(whole + sum);
+			sum = (be16_t)~mr_checksum_fold(whole);
+		}
+		inside = at;
+	}
+}
+
+/* All headers of one piece. */
+static int
+fix(struct mr_buffers *b, uint32_t handle, const struct gso_plan *plan, unsigned index,
+    unsigned options)
+{
+	struct mr_packet *p = mr_packet_at(b->base, handle);
+	uint8_t *bytes = mr_packet_bytes(p);
+	int r;
+
+	for (unsigned i = 0; i < plan->outer_count; i++) {
+		fix_ip(&plan->outers[i], bytes, index, p->total);
+		if (plan->outers[i].proto == MR_IP_PROTO_UDP)
+			fix_udp(&plan->outers[i], bytes, p->total);
+	}
+	fix_ip(&plan->at, bytes, index, p->total);
+	if (plan->tcp)
+		fix_tcp(plan, bytes, index);
+	else
+		fix_udp(&plan->at, bytes, p->total);
+	r = fix_checksum(b, handle, plan, options);
+	if (r == 0 && plan->outer_count)
+		fix_outer_checksums(plan, bytes, p->total);
+	return r;
+}
+
 /* A packet that fits as it is. */
 static int
-settle_single(struct mr_buffers *b, uint32_t handle, unsigned options, uint32_t *out)
+settle_single(struct mr_buffers *b, uint32_t handle, const struct gso_plan *plan, unsigned options,
+    uint32_t *out)
 {
 	struct mr_packet *p = mr_packet_at(b->base, handle);
 	int r = 0;
@@ -220,6 +206,9 @@ settle_single(struct mr_buffers *b, uint32_t handle, unsigned options, uint32_t 
 		r = mr_checksum_complete(b, handle);
 	if (r < 0)
 		return r;
+	/* A super-frame's tunnel left its checksum to who cuts it. */
+	if (plan->outer_count)
+		fix_outer_checksums(plan, mr_packet_bytes(p), plan->at.end);
 	p->flags &= (uint16_t)~MR_PACKET_GSO;
 	p->gso_size = 0;
 	out[0] = handle;
@@ -232,19 +221,17 @@ mr_gso_segment_with(struct mr_buffers *b, unsigned worker, uint32_t handle, unsi
 {
 	const struct mr_packet *from = mr_packet_at(b->base, handle);
 	struct cursor c = { .b = b, .p = from };
-	struct mr_packet *p;
-	struct plan plan;
+	struct gso_plan plan;
 	unsigned i, payload, left;
-	uint8_t *bytes;
 	int r;
 
-	r = make_plan(b, worker, handle, mtu, &plan);
+	r = gso_make_plan(b, worker, handle, mtu, &plan);
 	if (r < 0)
 		return r;
 	if (plan.pieces > room)
 		return -ENOSPC;
 	if (plan.pieces == 1)
-		return settle_single(b, handle, options, out);
+		return settle_single(b, handle, &plan, options, out);
 	c.offset = plan.header;
 	left = plan.payload;
 	for (i = 0; i < plan.pieces; i++) {
@@ -254,18 +241,10 @@ mr_gso_segment_with(struct mr_buffers *b, unsigned worker, uint32_t handle, unsi
 			r = -ENOBUFS;
 			goto fail;
 		}
-		p = mr_packet_at(b->base, out[i]);
-		bytes = mr_packet_bytes(p);
 		/* A recording belongs to one packet. */
 		if (i > 0)
-			p->record = 0;
-		fix_ip(&plan, bytes, i, p->total - plan.at.l3);
-		if (plan.tcp)
-			fix_tcp(&plan, bytes, i);
-		else
-			mr_store_be16(bytes + plan.at.l4 + offsetof(struct mr_udp, len),
-			    (uint16_t)(sizeof(struct mr_udp) + payload));
-		r = fix_checksum(b, out[i], &plan, options);
+			mr_packet_at(b->base, out[i])->record = 0;
+		r = fix(b, out[i], &plan, i, options);
 		if (r < 0) {
 			i++;
 			goto fail;

@@ -8,13 +8,20 @@
  * IPv6 extension headers and TCP options, all of which every piece repeats; UDP as
  * separate datagrams of gso_size bytes (Linux's UDP_SEGMENT).
  *
+ * In a tunnel (VXLAN, Geneve, GUE on any port, IP in IP, two of them at most) it is the packet inside
+ * that is cut: the one whose checksum the source left unfinished, MR_PACKET_CSUM_PARTIAL with csum_start
+ * behind the tunnels' headers. Every piece has these again, with its own lengths, identifications and
+ * checksums; a UDP checksum of 0 stays 0, and any other is right, also where the one inside is left
+ * to the device.
+ *
  * Ownership: on success the input is used up and the pieces are the caller's; on
  * failure the input is still the caller's, as it was (but for headers that may have
  * been pulled together into its first segment).
  * Threads: as kit/packet/buffers.h says of `worker`.
  * Errors:
- *   -ENOTSUP  nothing that can be cut: other protocols, fragments, tunnels, TCP with
- *             SYN or RST, UDP without a gso_size, routing headers under way
+ *   -ENOTSUP  nothing that can be cut: other protocols, fragments, other tunnels (GRE; a sum of
+ *             the payload in GUE or VXLAN), TCP with SYN or RST, UDP without a gso_size,
+ *             routing headers under way
  *   -EINVAL   malformed, or an MTU that leaves no room for payload
  *   -ENOSPC   more pieces than `room`
  *   -ENOBUFS  the pool has not enough buffers
@@ -28,7 +35,7 @@ enum mr_gso_option {
 };
 
 /* Cuts `handle` into pieces of its gso_size bytes of payload, the last one shorter;
- * gso_size 0 (and TCP without a GSO flag): into what fits `mtu` bytes of layer 3. Writes
+ * gso_size 0 (and TCP without a GSO flag): into what fits `mtu` bytes of the outermost layer 3. Writes
  * the pieces to `out` in order and returns their count. One that needs no cut comes
  * back itself, without its GSO flags. All checksums are finished. */
 MR_API int mr_gso_segment(struct mr_buffers *, unsigned worker, uint32_t handle, unsigned mtu,

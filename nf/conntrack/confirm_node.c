@@ -198,8 +198,11 @@ confirm_body(struct mr_node_run *run, struct mr_recorder *rec, const uint32_t *p
 		struct ct_packet k;
 
 		verdicts[i] = mr_verdict_edge(0);
-		if (mr_likely(p->track != want))
+		if (mr_likely(p->track != want)) {
+			/* What it rests on, whoever looked for the connection has said. */
+			mr_record_use(rec, p, 0);
 			continue;
+		}
 		ct_classify(&k, p, zone, side->core->apart);
 		if (k.what != CT_FLOW)
 			continue;

@@ -8,6 +8,7 @@
 
 #include <string.h>
 
+#include "kit/flow/key.h"
 #include "nf/conntrack/proxy_int.h"
 #include "nf/conntrack/track_int.h"
 
@@ -351,6 +352,7 @@ track_one(const struct ct_pass *s, uint32_t packet, struct mr_packet *p, const s
 	case CT_PIECE:
 		return ct_piece(s, packet, p, k, zone);
 	case CT_UNTRACKED:
+		mr_record_use(s->rec, p, MR_FLOW_PROTO | MR_FLOW_DPORT);
 		return ct_say(s, p, 0, MR_TRACK_UNTRACKED, false);
 	default:
 		return invalid(s, p, zone);

@@ -91,6 +91,36 @@ lanes_prepare(void *state, const struct mr_config *config, struct mr_error *erro
 	return mr_lane_create(&all->next_lane, &wanted, error);
 }
 
+/* Which VRF the VLANs of a port are in, for packets that hold others; null where it has no VLAN, or there
+ * is no memory: then tagged ones are looked for in the wrong VRF, found nowhere, and walk. */
+static uint16_t *
+vrfs_of(const struct mr_ip *ip, const struct mr_ip_port *port)
+{
+	uint16_t *vrfs = NULL;
+
+	for (unsigned vlan = 0; vlan < 4096; vlan++) {
+		unsigned interface = mr_ip_interface_at(port, vlan);
+
+		if (vlan && interface && !vrfs) {
+			vrfs = malloc(4096 * sizeof(*vrfs));
+			if (!vrfs)
+				return NULL;
+			memset(vrfs, 0xff, 4096 * sizeof(*vrfs));
+			vrfs[0] = mr_ip_vrf(&ip->interfaces[mr_ip_interface_at(port, 0)]);
+		}
+		if (vrfs && interface)
+			vrfs[vlan] = mr_ip_vrf(&ip->interfaces[interface]);
+	}
+	return vrfs;
+}
+
+static void
+free_lane(struct lane_of *of)
+{
+	mr_lane_port_destroy(of->port);
+	free(of->vrfs);
+}
+
 static void
 put_in_front(struct lanes *all, const struct mr_interface *i, struct lane_of *of)
 {
@@ -107,6 +137,9 @@ put_in_front(struct lanes *all, const struct mr_interface *i, struct lane_of *of
 
 	view.inside = mr_tunnel_inside(all->dp);
 	view.vrf = mr_ip_vrf(&ip->interfaces[mr_ip_interface_at(&ip->ports[i->index], 0)]);
+	if (view.inside)
+		of->vrfs = vrfs_of(ip, &ip->ports[i->index]);
+	view.vrfs = of->vrfs;
 	if (!view.bridged && mr_dataplane_address(all->dp, i->index, 0, mac))
 		memcpy(&view.mac, mac, sizeof(mac));
 	of->view = view;
@@ -174,7 +207,7 @@ lanes_finish(void *state)
 	struct lanes *all = state;
 
 	for (unsigned p = 0; p < MR_PORT_MAX; p++)
-		mr_lane_port_destroy(all->before[p].port);
+		free_lane(&all->before[p]);
 	memset(all->before, 0, sizeof(all->before));
 	if (all->old)
 		lanes_offload_end(all, all->old);
@@ -223,7 +256,7 @@ lanes_destroy(void *state)
 	}
 	mr_graph_commit(mr_dataplane_graph(all->dp), &error);
 	for (unsigned p = 0; p < MR_PORT_MAX; p++)
-		mr_lane_port_destroy(all->of[p].port);
+		free_lane(&all->of[p]);
 	mr_lane_destroy(all->retired);
 	mr_lane_destroy(all->lane);
 	free(all);

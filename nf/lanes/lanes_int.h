@@ -22,7 +22,8 @@ struct lane_of {
 	uint16_t node; /* valid while flow */
 	struct mr_lane_port *port;
 	struct mr_flow_view view;
-	bool offloads; /* its port forwards flows by itself */
+	uint16_t *vrfs; /* the view's, by VLAN, or null */
+	bool offloads;  /* its port forwards flows by itself */
 	char offload_reason[120];
 };
 

@@ -35,6 +35,8 @@ lb_core_create(struct lb_core **out, const struct mr_ip *ip, uint32_t max, uint3
 		    LB_BACKENDS_MAX * LB_TRAFFIC_COUNT, error);
 	}
 	if (!rc)
+		rc = mr_counters_create(&core->cuts, workers + 1, LB_CUTS, error);
+	if (!rc)
 		rc = lb_table_create(&core->table, max, workers, core->live, error);
 	if (rc) {
 		lb_core_destroy(core);
@@ -57,6 +59,7 @@ lb_core_destroy(struct lb_core *core)
 	free(core->pieces);
 	free(core->own);
 	lb_table_destroy(core->table);
+	mr_counters_destroy(core->cuts);
 	mr_counters_destroy(core->traffic);
 	free(core->services);
 	free(core->live);

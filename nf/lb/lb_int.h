@@ -166,6 +166,9 @@ struct lb_piece {
 #define LB_PIECES 1024u /* of each worker, in sets of four */
 #define LB_PIECE_SECONDS 15u
 
+/* Counts by servers' addresses, of packets in tunnels that have to be cut. */
+#define LB_CUTS 1024u
+
 struct lb_core {
 	_Atomic(const struct lb_view *) view;
 	struct mr_generation settings; /* changes with the view */
@@ -174,6 +177,7 @@ struct lb_core {
 	struct lb_live *live;             /* [LB_BACKENDS_MAX] */
 	struct lb_service_live *services; /* [LB_SERVICES_MAX] */
 	struct mr_counters *traffic;      /* [worker][backend][TRAFFIC] */
+	struct mr_counters *cuts;         /* [worker][CUTS] packets in tunnels that are cut */
 	struct lb_piece **pieces;         /* [workers], LB_PIECES each */
 	_Atomic bool *own;                /* [LB_ADDRESSES_MAX] the router has this address, too */
 	_Atomic uint32_t mtu_least;       /* of all interfaces that route; 0: not known */

@@ -171,6 +171,92 @@ too_long(void **state)
 	lb_close(&lb);
 }
 
+/* -- what tells the pieces of one packet from another's ------------------------------------- */
+
+#define PIECES_MAX 512u
+
+struct pieces {
+	struct {
+		uint16_t id, offset;
+	} at[PIECES_MAX];
+	unsigned count;
+};
+
+/* The identification as it leaves: the bed hides it from those that compare. */
+static void
+keep_piece(struct bed_port *bp, unsigned worker, const uint32_t *packets, unsigned count)
+{
+	struct pieces *to = bp->user;
+	uint8_t bytes[34];
+
+	(void)worker;
+	for (unsigned i = 0; i < count; i++) {
+		assert_true(to->count < PIECES_MAX);
+		assert_int_equal(mr_packet_read(bp->plane->buffers, packets[i], 0, bytes, 34), 34);
+		to->at[to->count].id = mr_load_be16(bytes + 18);
+		to->at[to->count++].offset = mr_load_be16(bytes + 20) & MR_IP4_FRAG_OFFSET;
+	}
+}
+
+/* Each packet has a number of its own, which its pieces have. */
+static void
+check_pieces(const struct pieces *pieces)
+{
+	static bool first[65536], last[65536];
+
+	memset(first, 0, sizeof(first));
+	memset(last, 0, sizeof(last));
+	for (unsigned i = 0; i < pieces->count; i++) {
+		bool *there = pieces->at[i].offset ? last : first;
+
+		assert_false(there[pieces->at[i].id]);
+		there[pieces->at[i].id] = true;
+	}
+	assert_memory_equal(first, last, sizeof(first));
+}
+
+/* Packets to one server, of two services and of two flows each, many of them in a vector. */
+static void
+identification(void **state)
+{
+	for (unsigned n = 1; n < MR_ARRAY_COUNT(cases); n += 2) {
+		struct pieces pieces[BED_PLANES] = { 0 };
+		struct lb_frame f;
+		char text[512];
+		struct lb_bed lb;
+
+		snprintf(text, sizeof(text),
+		    "  service:\n"
+		    "    one: {address: 203.0.113.80, port: 80, mode: %s, protocol: udp, backend: "
+		    "{b1: {address: 10.1.0.11}}}\n"
+		    "    two: {address: 203.0.113.81, port: 80, mode: %s, protocol: udp, backend: "
+		    "{b1: {address: 10.1.0.11}}}\n",
+		    cases[n].mode, cases[n].mode);
+		lb_open(&lb, text);
+		for (unsigned k = 0; k < BED_PLANES; k++) {
+			lb.b->planes[k].ports[1].sink = keep_piece;
+			lb.b->planes[k].ports[1].user = &pieces[k];
+		}
+		for (unsigned round = 0; round < 4; round++) {
+			for (unsigned k = 0; k < 48; k++) {
+				struct lb_talk talk = talks[k & 1];
+
+				talk.sport += k >> 1 & 1;
+				lb_packet(&lb, &f, 0, &talk, LB_UDP, 1460);
+				f.bytes[20] = 0;
+				set_class(&f, false, 0);
+				lb_give(&lb, 0, &f);
+			}
+			lb_run(&lb);
+		}
+		for (unsigned k = 0; k < BED_PLANES; k++) {
+			assert_int_equal(pieces[k].count, 2 * 4 * 48);
+			check_pieces(&pieces[k]);
+		}
+		lb_close(&lb);
+	}
+}
+
 /* UDP is a byte shorter than IP says; its checksum is right. */
 static void
 cut_udp(struct lb_frame *f, bool six)
@@ -243,6 +329,7 @@ main(void)
 		cmocka_unit_test(lengths),
 		cmocka_unit_test(classes),
 		cmocka_unit_test(too_long),
+		cmocka_unit_test(identification),
 		cmocka_unit_test(checksums),
 	};
 

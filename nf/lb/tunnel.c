@@ -22,13 +22,13 @@ struct outer {
 	uint8_t source[16];
 };
 
-/* Without its length. What routers may not cut needs no number (RFC 6864, 4). */
+/* Without its length. What routers may not cut needs no number (RFC 6864, 4): `id` is 0. */
 static void
 write_outer4(uint8_t *to, const struct outer *o, unsigned proto, uint16_t id)
 {
 	struct mr_ip4 ip = { .version_ihl = 0x45,
 		.tos = o->tos,
-		.id = o->cut ? mr_be16(id) : 0,
+		.id = mr_be16(id),
 		.frag = o->cut ? 0 : mr_be16(MR_IP4_DONT_FRAGMENT),
 		.ttl = TTL,
 		.proto = (uint8_t)proto };
@@ -135,6 +135,22 @@ write_lengths(const struct lb_pass *s, struct mr_packet *p, const struct lb_pack
 	mr_edit_length(s->rec, p, &udp);
 }
 
+/* Which pieces are one packet's: another number for each that is sent in pieces to an address, whatever
+ * the service, as long as 16 bits last. Addresses may share a count, which takes nothing from them but
+ * some of the 16 bits. */
+static uint16_t
+next_id(const struct lb_pass *s, const struct outer *o)
+{
+	unsigned worker = MR_MIN(s->run->worker, s->core->workers);
+	_Atomic uint64_t *cut =
+	    mr_counters_row(s->core->cuts, worker) + mr_load_be32(o->backend->address) % LB_CUTS;
+	uint64_t before = mr_counter_get(cut);
+
+	if (!s->dry)
+		mr_counter_add(cut, 1);
+	return (uint16_t)(before * (s->core->workers + 1) + worker);
+}
+
 static void
 write_all(const struct lb_pass *s, struct mr_packet *p, const struct lb_packet *k,
     const struct outer *o)
@@ -161,7 +177,7 @@ write_all(const struct lb_pass *s, struct mr_packet *p, const struct lb_packet *
 	if (o->backend->six)
 		write_outer6(bytes, o, proto, hash);
 	else
-		write_outer4(bytes, o, proto, (uint16_t)(s->run->now ^ hash));
+		write_outer4(bytes, o, proto, o->cut ? next_id(s, o) : 0);
 	(void)mr_edit_push(s->rec, p, k->l3, o->size);
 	for (unsigned at = 0; at < o->size; at += 16)
 		mr_edit_set(s->rec, p, k->l3 + at, bytes + at, MR_MIN(16u, o->size - at));

@@ -8,6 +8,7 @@
 
 #include <string.h>
 
+#include "kit/flow/key.h"
 #include "nf/nat/alg_int.h"
 #include "nf/nat/held_int.h"
 #include "nf/nat/pass_int.h"
@@ -179,6 +180,8 @@ in_one(const struct nat_pass *s, const struct nat_instance *n, uint32_t packet, 
     struct nat_packet *k, bool outside)
 {
 	if (!n) {
+		/* To no pool's address; requests are known by their port. */
+		mr_record_use(s->rec, p, MR_FLOW_DST | MR_FLOW_PROTO | MR_FLOW_DPORT);
 		n = mr_unlikely(nat_pcp_is_for(k)) ? nat_pcp_asked(s, k) : NULL;
 		return mr_unlikely(n != NULL) ? nat_pcp_serve(s, n, packet, p, k)
 					      : nat_pass_on(s, p);

@@ -89,6 +89,22 @@ struct tunnels {
 	for ((slot) = 0; (slot) < TUNNELS_MAX; (slot)++) \
 		if (((record) = (all)->records[slot]) != NULL)
 
+/* record.c. Prepares the tunnel's record, made if there was none, for this configuration. */
+int tunnel_record_prepare(struct tunnels *, const struct mr_config *, const struct mr_conf *,
+    struct mr_error *);
+void tunnel_record_free(struct tunnel_record *);
+/* Ends of numbers that are not in use (null: none is). */
+void tunnel_release_ends(struct tunnels *, struct tunnel_record *, const bool *used);
+
+/* place.c: in commit, nodes in the graph's draft. */
+void tunnel_place(struct tunnels *, struct tunnel_record *);
+void tunnel_leave(struct tunnels *, struct tunnel_record *);
+void tunnel_stand_before_host(struct tunnels *);
+void tunnel_node_remove(struct tunnels *, uint16_t *node);
+void tunnel_nodes_remove(struct tunnels *);
+/* In finish: packets pass. */
+void tunnel_open(struct tunnels *, struct tunnel_record *);
+
 /* route.c: the ways to remote ends, as they are now. */
 void tunnel_routes_refresh(struct tunnels *);
 /* Whether its local address is the router's own. */

@@ -177,10 +177,11 @@ sum_is_right(const struct pass *s, uint32_t handle, const struct mr_packet *p,
 	be32_t src, dst;
 	uint64_t sum;
 
+	/* Of each packet, also behind one that has none, or that a device vouches for. */
+	mr_record_uncacheable(s->rec, p, "UDP checksums rest on all of the frame");
 	if (!mr_load_be16(mr_packet_bytes_const(p) + o->l4 + offsetof(struct mr_udp, check)) ||
 	    (p->flags & (MR_PACKET_CSUM_PARTIAL | MR_PACKET_CSUM_GOOD)))
 		return true;
-	mr_record_uncacheable(s->rec, p, "its UDP checksum rests on all of the frame");
 	memcpy(&src, ip + 12, 4);
 	memcpy(&dst, ip + 16, 4);
 	sum = o->six ? mr_checksum_pseudo6(ip + 8, ip + 24, MR_IP_PROTO_UDP, o->udp_len)

@@ -66,7 +66,8 @@ tunnel_routes_refresh(struct tunnels *all)
 	struct tunnel_record *r;
 	unsigned slot;
 
-	tunnels_each(all, slot, r) refresh(all->base->ip, r);
+	tunnels_each(all, slot, r)
+		refresh(all->base->ip, r);
 }
 
 bool

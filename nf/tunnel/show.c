@@ -100,8 +100,7 @@ tunnel_show(void *state, struct mr_state *st)
 	const struct tunnel_record *r;
 	unsigned slot;
 
-	tunnels_each(all, slot, r)
-	{
+	tunnels_each(all, slot, r) {
 		struct mr_mac_entry m;
 		uint32_t cursor = 0;
 

@@ -5,6 +5,12 @@
 
 #include "nf/tunnel/tunnel_test_int.h"
 
+/* Where the station spoken to is, is known: what is flooded is not replayed. */
+#define STATION(port) "static: [{mac: \"02:00:00:00:30:02\", vlan: 0, interface: " port "}]"
+#define BRIDGES \
+	"bridge: {br4: {interface: [c, b4], " STATION( \
+	    "c") "}, br6: {interface: [d, b6], " STATION("d") "}}\n"
+
 static const struct tn_conf base = {
 	.interfaces = ", r4: {driver: tunnel, mtu: 1800}, b4: {driver: tunnel, mtu: 1800}, b6: "
 		      "{driver: tunnel, mtu: 1800}",
@@ -16,8 +22,7 @@ static const struct tn_conf base = {
 	       "  r4: {local: 10.9.0.1, remote: [192.0.2.4], vxlan: {vni: 4}}\n"
 	       "  b4: {local: 10.9.0.1, remote: [192.0.2.14], vxlan: {vni: 14}}\n"
 	       "  b6: {local: \"2001:db8:9::1\", remote: [\"2001:db8:ff::16\"], vxlan: {vni: "
-	       "16777215}}\n"
-	       "bridge: {br4: {interface: [c, b4]}, br6: {interface: [d, b6]}}\n",
+	       "16777215}}\n" BRIDGES,
 };
 
 /* From outside. */
@@ -50,6 +55,7 @@ static void
 lengths(void **state)
 {
 	struct tn_frame f, in;
+	uint64_t sent = 0;
 	struct tn_bed t;
 
 	(void)state;
@@ -61,7 +67,7 @@ lengths(void **state)
 
 		for (unsigned n = 0; n < 4; n++) {
 			tn_build(&in, 0, &inner[n & 1], size);
-			tn_wrap(&f, &bridged[n / 2], (uint16_t)(50000 + size % 2), &in);
+			tn_wrap(&f, &bridged[n / 2], 50000, &in);
 			tn_give(&t, &f);
 			tn_run(&t);
 			arrives(&t, n / 2, &in);
@@ -72,7 +78,9 @@ lengths(void **state)
 		tn_route(&in, 9, 0xaa01);
 		assert_true(got && got->port == 0 && got->len == in.len);
 		assert_memory_equal(got->bytes, in.bytes, in.len);
+		sent += 5;
 	}
+	assert_true(tn_replayed(&t) > sent * 9 / 10);
 	tn_close(&t);
 }
 
@@ -219,6 +227,89 @@ whose_it_is(void **state)
 
 			try_wrong(&t, &w, &cases[i].head, 0);
 		}
+	}
+	tn_close(&t);
+}
+
+/* The same network on another port is another one. */
+static void
+two_ports(void **state)
+{
+	struct tn_conf c = base;
+	struct tn_frame f, in;
+	struct tn_bed t;
+
+	(void)state;
+	c.interfaces = ", one: {driver: tunnel}, two: {driver: tunnel}";
+	c.routed = c.neighbors = NULL;
+	c.all = "tunnel:\n"
+		"  one: {local: 10.9.0.1, remote: [192.0.2.1], vxlan: {vni: 1}}\n"
+		"  two: {local: 10.9.0.1, remote: [192.0.2.2], vxlan: {vni: 1, port: 8472}}\n"
+		"bridge: {br1: {interface: [c, one]}, br2: {interface: [d, two]}}\n";
+	tn_open(&t, &c);
+	for (unsigned n = 0; n < 16; n++) {
+		unsigned remote = n & 1, port = n >> 1 & 1;
+		uint64_t before = tn_drops(&t, "tunnel-in", "unknown-remote");
+		struct tn_head head = bridged[0];
+
+		head.src = remote ? "192.0.2.2" : "192.0.2.1";
+		head.udp = port ? 8472 : 4789;
+		head.vni = 1;
+		tn_build(&in, 0, &inner[0], n);
+		tn_wrap(&f, &head, 50000, &in);
+		tn_give(&t, &f);
+		tn_run(&t);
+		if (remote == port)
+			arrives(&t, port, &in);
+		assert_int_equal(tn_drops(&t, "tunnel-in", "unknown-remote") - before,
+		    remote != port);
+	}
+	tn_close(&t);
+}
+
+/* One flow, whose outer headers say something else each time, but for whose it is. */
+static void
+outer_varies(void **state)
+{
+	struct bed_random r = { .state = 77 };
+	struct tn_bed t;
+
+	(void)state;
+	tn_open(&t, &base);
+	for (unsigned n = 0; n < 600; n++) {
+		unsigned six = n & 1, what = bed_draw(&r, 8);
+		struct tn_head head = bridged[six];
+		uint16_t sport = 50000;
+		struct tn_frame f, in;
+
+		if (what == 0)
+			head.ttl = 1 + bed_draw(&r, 255);
+		else if (what == 1)
+			head.class = bed_draw(&r, 64) << 2;
+		else if (what == 2)
+			head.checksum = true;
+		else if (what == 3)
+			head.may_cut = true;
+		else if (what == 4)
+			sport = (uint16_t)bed_draw(&r, 65536);
+		tn_build(&in, 0, &inner[n >> 1 & 1], bed_draw(&r, 300));
+		tn_wrap(&f, &head, sport, &in);
+		if (what == 5) {
+			f.bytes[14 + (six ? 40 : 20) + 9 + bed_draw(&r, 3)] =
+			    (uint8_t)bed_draw(&r, 256);
+		} else if (what == 6 && !six) {
+			/* No operations, an option. */
+			memmove(f.bytes + 38, f.bytes + 34, f.len - 34);
+			memset(f.bytes + 34, 1, 4);
+			f.bytes[14] = 0x46;
+			f.len += 4;
+			tn_settle(&f);
+		} else if (what == 6) {
+			tn_put16(f.bytes + 16, bed_draw(&r, 65536));
+		}
+		tn_give(&t, &f);
+		tn_run(&t);
+		arrives(&t, six, &in);
 	}
 	tn_close(&t);
 }
@@ -371,8 +462,7 @@ checksums(void **state)
 		"  b4: {local: 10.9.0.1, remote: [192.0.2.14], vxlan: {vni: 14}, udp-checksum: "
 		"true}\n"
 		"  b6: {local: \"2001:db8:9::1\", remote: [\"2001:db8:ff::16\"], vxlan: {vni: "
-		"16777215}, udp-checksum: true}\n"
-		"bridge: {br4: {interface: [c, b4]}, br6: {interface: [d, b6]}}\n";
+		"16777215}, udp-checksum: true}\n" BRIDGES;
 	tn_open(&t, &c);
 	for (unsigned n = 0; n < 120; n++) {
 		unsigned six = n & 1, wrong = n / 2 % 4;
@@ -559,6 +649,8 @@ main(void)
 		cmocka_unit_test(lengths),
 		cmocka_unit_test(what_is_wrong),
 		cmocka_unit_test(whose_it_is),
+		cmocka_unit_test(two_ports),
+		cmocka_unit_test(outer_varies),
 		cmocka_unit_test(trailing_and_chained),
 		cmocka_unit_test(in_pieces),
 		cmocka_unit_test(congestion),

@@ -296,7 +296,8 @@ functions_before(void **state)
 	    "destination: 192.0.2.99, action: drop}]}\n"
 	    "  interface:\n    a: {in: in}\n    b: {out: out}\n"
 	    "conntrack: {interface: [a, b, r4, r6]}\n"
-	    "nat: {instance: {n: {outside: [r4], inside: [a], hold-syn: 0}}}\n";
+	    "nat: {instance: {n: {outside: [r4], inside: [a], hold-syn: 0}, m: {outside: [b], "
+	    "inside: [a], hold-syn: 0}}}\n";
 	struct tn_conf c = base;
 	struct tn_bed t;
 
@@ -304,6 +305,7 @@ functions_before(void **state)
 	c.all = all;
 	open_with(&t, "", "", c);
 	for (unsigned n = 0; n < 40; n++) {
+		uint64_t untracked = tn_count(&t, "track", "untracked");
 		struct tn_talk talk = ways[0].talk;
 		struct tn_frame f;
 		const uint8_t *inner;
@@ -318,6 +320,8 @@ functions_before(void **state)
 		assert_memory_equal(inner + 30, "\xa\4\0\11", 4);
 		tn_build(&f, 0, &ways[2].talk, n * 30);
 		(void)through(&t, &ways[2], &f, &ways[2].head);
+		/* The outer ones are no connections', whatever was known of what is in them. */
+		assert_int_equal(tn_count(&t, "track", "untracked") - untracked, 2);
 		talk.dport = 9990;
 		tn_build(&f, 0, &talk, n * 30);
 		assert_null(tn_one(&t, &f));
@@ -489,6 +493,54 @@ wrap_deep(struct tn_frame *f, unsigned depth, const struct tn_frame *got)
 	}
 }
 
+/* Ways come and go also without a new configuration. */
+static void
+routes_of_others(void **state)
+{
+	static const struct tn_conf c = {
+		.interfaces = ", b4: {driver: tunnel, mtu: 1800}",
+		.all = "tunnel: {b4: {local: 10.9.0.1, remote: [198.51.100.4], vxlan: {vni: 1}}}\n"
+		       "bridge: {br4: {interface: [c, b4], " STATION("b4") "}}\n",
+	};
+	struct mr_route_hop hop = { .kind = MR_HOP_VIA,
+		.family = MR_IP4,
+		.weight = 1,
+		.address = { 10, 9, 0, 2 } };
+	const struct mr_route route = { .family = MR_IP4,
+		.len = 24,
+		.source = MR_ROUTE_FPM,
+		.hops = &hop,
+		.hop_count = 1,
+		.prefix = { 198, 51, 100 } };
+	struct mr_error error;
+	struct tn_frame f;
+	struct tn_bed t;
+
+	(void)state;
+	tn_open(&t, &c);
+	for (unsigned round = 0; round < 6; round++) {
+		for (unsigned n = 0; n < 10; n++) {
+			tn_build(&f, 2, &ways[4].talk, n);
+			assert_int_equal(tn_one(&t, &f) != NULL, round & 1);
+		}
+		for (unsigned k = 0; k < BED_PLANES; k++) {
+			struct mr_rib *rib = t.b->planes[k].rib;
+			uint16_t vrf = mr_ip_vrf_find(t.b->planes[k].ip, "r");
+
+			if (round & 1)
+				assert_int_equal(
+				    mr_rib_unset(rib, vrf, MR_IP4, route.prefix, 24, MR_ROUTE_FPM),
+				    0);
+			else
+				assert_int_equal(mr_rib_set(rib, vrf, &route, &error), 0);
+			mr_rib_settle(rib);
+		}
+		bed_tick(t.b, 1000);
+	}
+	assert_int_equal(tn_drops(&t, "tunnel-out", "no-way"), 30);
+	tn_close(&t);
+}
+
 static void
 headroom(void **state)
 {
@@ -541,6 +593,7 @@ main(void)
 		cmocka_unit_test(functions_before),
 		cmocka_unit_test(too_big),
 		cmocka_unit_test(no_way),
+		cmocka_unit_test(routes_of_others),
 		cmocka_unit_test(headroom),
 	};
 

@@ -381,6 +381,9 @@ what_is_counted(void **state)
 	assert_true(hear(&t, 0, FAR + 9, false, 20));
 	assert_int_equal(tn_count(&t, "tunnel-in", "not-learned"), 1);
 	assert_int_equal(send_to(&t, FAR + 9, 1, 20), 4);
+	/* A group sends nothing. */
+	assert_false(hear(&t, 0, FAR + 3, true, 20));
+	assert_int_equal(tn_count(&t, "tunnel-in", "learned"), 1);
 	/* Everybody's. */
 	for (unsigned n = 0; n < 4; n++)
 		assert_int_equal(send_to(&t, FAR + STATIONS, 1, 20), 7);
@@ -592,6 +595,27 @@ routed(void **state)
 	tn_close(&t);
 }
 
+/* Whom a frame is for is looked at also where nobody else does. */
+static void
+crossed(void **state)
+{
+	static const struct tn_conf c = {
+		.interfaces = ", v: {driver: tunnel, cross-connect: c}",
+		.crossed = ", cross-connect: v",
+		.all = "tunnel: {v: {local: 10.9.0.1, remote: [192.0.2.1, 192.0.2.2, 192.0.2.3], "
+		       "vxlan: {vni: 9}, static: [{mac: \"02:00:00:00:50:00\", remote: 192.0.2.1}, "
+		       "{mac: \"02:00:00:00:50:01\", remote: 192.0.2.2}]}}\n",
+	};
+	struct tn_bed t;
+
+	(void)state;
+	tn_open(&t, &c);
+	for (unsigned n = 0; n < 40; n++)
+		assert_int_equal(send_to(&t, FAR + n % 3, 1000, 20), n % 3 == 2 ? 7 : 1u << n % 3);
+	assert_true(tn_replayed(&t) > 10);
+	tn_close(&t);
+}
+
 int
 main(void)
 {
@@ -602,6 +626,7 @@ main(void)
 		cmocka_unit_test(super_frames),
 		cmocka_unit_test(room_grows),
 		cmocka_unit_test(routed),
+		cmocka_unit_test(crossed),
 		cmocka_unit_test(random_walk),
 	};
 

@@ -188,6 +188,53 @@ super_frames(void **state)
 	}
 }
 
+/* The other way: a neighbour hands over one outer packet of many frames, which the device would have
+ * cut. Its inner frame is the super-frame; where the outer one is, nobody knows what it holds. */
+static void
+super_frames_out(void **state)
+{
+	struct tn_bed t;
+
+	(void)state;
+	open_with(&t, "", 0);
+	for (unsigned n = 0; n < 8; n++) {
+		const struct super s = { &talks[n & 1 ? 1 : 2], 7000, 1400, false };
+		unsigned way = n >> 1 & 1, six = n & 1, head = 14 + (six ? 60 : 40);
+		uint64_t lost = tn_drops(&t, "tunnel-in", "super-frame");
+		struct tn_head from = heads[way];
+		struct tn_meta meta = { 0 };
+		bool there[64] = { false };
+		struct tn_frame f, in;
+
+		from.to = 0xaa02;
+		from.from = 0x0902;
+		from.src = heads[way].dst;
+		from.dst = heads[way].src;
+		tn_build(&in, 0, s.talk, s.payload);
+		fill(&in, head);
+		tn_put16(in.bytes + head - 16, 1);
+		in.bytes[head - 7] |= 8;
+		tn_unfinish(&in, 14, &meta);
+		tn_wrap(&f, &from, 50000, &in);
+		meta.csum_start += way ? TN_ROUND6 : TN_ROUND4;
+		meta.flags |= six ? MR_PACKET_GSO_TCP6 : MR_PACKET_GSO_TCP4;
+		if (n & 4) {
+			tn_unfinish(&f, 14, &meta);
+			meta.flags = MR_PACKET_CSUM_PARTIAL | MR_PACKET_GSO_UDP;
+		}
+		meta.gso_size = s.piece;
+		tn_give_as(&t, &f, &meta);
+		tn_run(&t);
+		assert_int_equal(tn_drops(&t, "tunnel-in", "super-frame") - lost, n & 4 ? 1 : 0);
+		assert_int_equal(t.out_count, n & 4 ? 0 : 5);
+		for (unsigned i = 0; i < t.out_count; i++) {
+			assert_int_equal(t.out[i].port, 2 + way);
+			check_piece(t.out[i].bytes, t.out[i].len, &in, &s, there);
+		}
+	}
+	tn_close(&t);
+}
+
 /* What cannot be cut is said; a piece too big for the way is in pieces again, or too big. */
 static void
 what_cannot_be_cut(void **state)
@@ -228,6 +275,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(unfinished),
 		cmocka_unit_test(super_frames),
+		cmocka_unit_test(super_frames_out),
 		cmocka_unit_test(what_cannot_be_cut),
 	};
 

@@ -8,7 +8,8 @@
 static const char network[] =
     "system: {buffers: 8192}\n"
     "interface: {a: {driver: \"null\", mtu: 1950}, b: {driver: \"null\", mtu: %u}, c: {driver: "
-    "\"null\", mtu: 1950}, d: {driver: \"null\", mtu: 1950}, e: {driver: \"null\", mtu: 1950}, f: "
+    "\"null\", mtu: 1950%s}, d: {driver: \"null\", mtu: 1950}, e: {driver: \"null\", mtu: 1950}, "
+    "f: "
     "{driver: \"null\", mtu: 1950}%s}\n"
     "router:\n"
     "  r:\n"
@@ -49,9 +50,9 @@ tn_text(const struct tn_conf *c)
 
 	if (*name)
 		snprintf(parent, sizeof(parent), "parent: b, vlan: %s, ", name + 1);
-	snprintf(text, sizeof(text), network, c->mtu ? c->mtu : 1950, or_nothing(c->interfaces),
-	    name, parent, or_nothing(c->routed), name, name, or_nothing(c->neighbors),
-	    or_nothing(c->routes), or_nothing(c->all));
+	snprintf(text, sizeof(text), network, c->mtu ? c->mtu : 1950, or_nothing(c->crossed),
+	    or_nothing(c->interfaces), name, parent, or_nothing(c->routed), name, name,
+	    or_nothing(c->neighbors), or_nothing(c->routes), or_nothing(c->all));
 	return text;
 }
 

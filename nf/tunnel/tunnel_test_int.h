@@ -45,6 +45,7 @@ struct tn_conf {
 	const char *routed;       /* "      t: {address: ...}\n" */
 	const char *neighbors;    /* "        10.4.0.9: {interface: t, mac: ...}\n" */
 	const char *routes, *all; /* of the router; "tunnel: ...\nbridge: ...\n" */
+	const char *crossed;      /* of c: ", cross-connect: t" */
 	const char *underlay;     /* the underlay's interface, without "b"; default untagged */
 	unsigned mtu;             /* of the underlay's port; 0: 1950 */
 };

@@ -1,12 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """millrace explain: what would happen to a packet, asked of a running millrace."""
 import json
+import os
+import re
 import struct
+import subprocess
 
 import pytest
 
-from lab import millrace, until
+from lab import MILLRACE, millrace, until
 from router_lab import RouterLab
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 
 @pytest.fixture
@@ -165,3 +170,88 @@ def test_help_and_completion(switch):
     assert offered("") == ["h1", "h2", "h3"]
     assert offered("h1", "ds") == ["dst="]
     assert offered("h1", "dst=10.0.0.1", "icmp-") == ["icmp-type=", "icmp-code="]
+
+
+# What README.md explains a packet on: its sample is what this says.
+README = """
+interface:
+  lan: {driver: "null"}
+  wan: {driver: "null"}
+router:
+  default:
+    interface:
+      lan: {address: 10.0.0.1/24, mac: "02:00:00:00:00:02"}
+      wan: {address: 192.0.2.2/24, mac: "02:00:00:00:00:03"}
+    neighbor: {static: {192.0.2.1: {interface: wan, mac: "02:00:00:00:00:99"}}}
+    route: {0.0.0.0/0: {via: 192.0.2.1}}
+"""
+
+
+def sample(page, command):
+    """The words of a command that a page shows, and what it says there."""
+    with open(os.path.join(ROOT, page), encoding="utf-8") as file:
+        found = re.search(r"^\$ millrace (%s.*)\n((?:.+\n)*?)```" % command, file.read(), re.M)
+    return found.group(1).split(), found.group(2)
+
+
+@pytest.fixture
+def alone(tmp_path):
+    """Starts a millrace without devices; gives its socket."""
+    started = []
+
+    def start(config):
+        socket = str(tmp_path / "socket")
+        (tmp_path / "config").write_text("system: {control-socket: %s}\n%s" % (socket, config))
+        started.append(subprocess.Popen([os.path.abspath(MILLRACE), "run", str(tmp_path / "config")],
+                                        stderr=subprocess.DEVNULL))
+        assert until(5, lambda: millrace("explain", "--socket", socket, "lan", "dst=10.0.0.1",
+                                         check=False).returncode == 0)
+        return socket
+
+    yield start
+    for process in started:
+        process.terminate()
+        process.wait(timeout=10)
+
+
+def test_readme(alone):
+    """README.md's sample, word for word; --all says the same lines and what is behind them."""
+    words, expected = sample("README.md", "explain")
+    socket = alone(README)
+    assert millrace(words[0], "--socket", socket, *words[1:]).stdout == expected
+    everything = millrace(words[0], "--all", "--socket", socket, *words[1:]).stdout.splitlines()
+    assert [line for line in everything if line in expected.splitlines()] == expected.splitlines()
+    assert any(line.startswith("    asked fib4 (generation ") for line in everything)
+    assert "    depends on the flow's key" in everything
+
+
+def test_readme_trace(switch):
+    """The same of real packets, whose times, numbers and addresses are others each time."""
+    def plain(text):
+        return re.sub(r" id \d+ seq \d+|\d+\.\d us|(\w\w:){5}\w\w", "", text).split()
+
+    words, expected = sample("README.md", "trace")
+    switch.ping(1, 2, "-c", "1")
+    follower = subprocess.Popen([os.path.abspath(MILLRACE), *words, "--socket", switch.socket, "--timeout", "10"],
+                                stdout=subprocess.PIPE, text=True)
+    assert until(5, lambda: switch.ping(1, 2, "-c", "1") is not None and follower.poll() is not None)
+    assert plain(follower.stdout.read()) == plain(expected)
+
+
+def test_tunnel_needs_a_rule(alone):
+    """nf/tunnel/tunnel.md: what comes out of a tunnel's port is no connection's, whatever the state."""
+    with open(os.path.join(ROOT, "nf/tunnel/tunnel.md"), encoding="utf-8") as file:
+        text = re.search(r"^## Rules and connections\n.*?^```yaml\n(.*?)^```", file.read(), re.M | re.S).group(1)
+    text = text.replace("wan: {}", 'wan: {driver: "null"}').replace("lan: {}", 'lan: {driver: "null"}')
+    socket = alone(text)
+
+    def said(*words):
+        return millrace("explain", "--socket", socket, "wan", "proto=udp", *words).stdout
+
+    let_in = said("src=203.0.113.2", "dst=192.0.2.1", "dport=4789")
+    assert "untracked" in let_in and "office" in let_in and "acl-default" not in let_in
+    for words in (("src=203.0.113.3", "dport=4789"), ("src=203.0.113.2", "dport=4790")):
+        assert "acl-default" in said("dst=192.0.2.1", *words)
+    # In transit, too.
+    assert "untracked" in said("src=203.0.113.2", "dst=198.51.100.1", "dport=4789")
+    assert "untracked" not in said("src=203.0.113.2", "dst=198.51.100.1", "dport=4790")

@@ -825,6 +825,21 @@ def test_rules_and_translation(lab):
     assert lab.pings(1, "10.77.0.2", "-c", "2", "-i", "0.05", "-W", "0.3") == 0
 
 
+def test_another_mtu(lab):
+    """The interface is another one then, as packets are concerned, under the same tunnel."""
+    lab.add_vxlan(2, 4)
+    lab.start_tree(lab.tree(4))
+    assert until(10, lambda: lab.pings(1, "10.77.0.2") == 3)
+    for mtu in (1400, 1300, 1430):
+        lab.now(lab.tree(4, mtu=mtu))
+        assert until(5, lambda: lab.pings(1, "10.77.0.2") == 3)
+        assert lab.pings(2, "10.77.0.1") == 3
+        before = lab.remote(underlay(4, 2))
+        assert lab.pings(1, "10.77.0.2") == 3
+        after = lab.remote(underlay(4, 2))
+        assert int(after["rx-packets"]) - int(before["rx-packets"]) >= 3
+
+
 @pytest.mark.alone
 def test_reload_under_traffic(lab):
     """Remote ends and tunnels come and go; the others' packets do not notice."""

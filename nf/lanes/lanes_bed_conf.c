@@ -314,7 +314,7 @@ write_tunnel(const struct bed_shape *s, struct bed_random *r, struct bed_text *t
 	struct bed_random own = { .state = r->state ^ 0x6e6e };
 	unsigned n = BED_SUBNET(s->tunnel_port, 0);
 	/* Pieces are known by numbers that both lanes count for themselves. */
-	bool pieces = bed_draw(&own, 2) && !s->tracked;
+	bool pieces = bed_draw(&own, 2) && !s->tracked && !s->tunnel_routed;
 
 	if (!s->tunnel)
 		return;

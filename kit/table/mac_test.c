@@ -200,6 +200,37 @@ burst(struct oracle *o, struct mr_mac *t, uint64_t *seed, uint32_t now)
 	}
 }
 
+/* Places that were noted, each with its FID's generation then. */
+struct noted {
+	uint32_t place[UNIVERSE], generation[UNIVERSE];
+};
+
+/* Places of some stations are noted, and those noted heard of: as long as their FID's generation stands, they
+ * are the same stations'. Returns how many were. */
+static unsigned
+hear(struct oracle *o, struct mr_mac *t, struct noted *noted, uint64_t *seed, uint32_t now)
+{
+	unsigned heard = 0;
+
+	for (unsigned i = 0; i < 40; i++) {
+		unsigned n = next_random(seed) % UNIVERSE;
+		uint32_t generation = mr_mac_generation(t, n % FIDS);
+		struct station *s = &o->s[n];
+
+		if (noted->place[n] && noted->generation[n] == generation) {
+			assert_true(s->here);
+			assert_true(mr_mac_heard(t, noted->place[n], now));
+			s->seen = s->fixed ? s->seen : now;
+			heard++;
+		}
+		noted->place[n] = mr_mac_place(t, universe_key(n));
+		noted->generation[n] = generation;
+		assert_int_equal(noted->place[n] != 0, s->here);
+		assert_true(noted->place[n] <= 4 * mr_mac_buckets(t));
+	}
+	return heard;
+}
+
 static void
 control_op(struct oracle *o, struct mr_mac *t, uint64_t *seed, uint32_t now)
 {
@@ -268,6 +299,7 @@ static void
 random_run(bool portable)
 {
 	static struct oracle o;
+	static struct noted noted;
 	struct mr_mac_config config = { .capacity = 8192,
 		.refuse_when_full = true,
 		.ageing = 20,
@@ -275,20 +307,25 @@ random_run(bool portable)
 	struct mr_error error = { 0 };
 	struct mr_mac *t;
 	uint64_t seed = 0x5eed;
+	unsigned heard = 0;
 	uint32_t now = MR_MAC_SECONDS_MASK - 500; /* so that the clock wraps under way */
 
 	memset(&o, 0, sizeof(o));
+	memset(&noted, 0, sizeof(noted));
 	assert_int_equal(mr_mac_create(&t, &config, &error), 0);
 	for (unsigned f = 0; f < FIDS; f++)
 		o.ageing[f] = 20;
 	for (unsigned round = 0; round < 4000; round++) {
 		burst(&o, t, &seed, now & MR_MAC_SECONDS_MASK);
+		heard += hear(&o, t, &noted, &seed, now & MR_MAC_SECONDS_MASK);
 		control_op(&o, t, &seed, now & MR_MAC_SECONDS_MASK);
+		heard += hear(&o, t, &noted, &seed, now & MR_MAC_SECONDS_MASK);
 		if (round % 64 == 0)
 			check_same(&o, t);
 		now += next_random(&seed) % 4 == 0;
 	}
 	check_same(&o, t);
+	assert_true(heard > 500);
 	mr_mac_destroy(t);
 }
 
@@ -414,6 +451,62 @@ generation_tells_of_what_matters(void **state)
 	mr_mac_destroy(t);
 }
 
+/* Who is heard where he is, stays; a place is its station's as long as the generation stands. */
+static void
+places_are_heard(void **state)
+{
+	struct mr_mac *t = make(4, false, 5);
+	uint32_t place[8], g, cursor = 0;
+	struct mr_mac_entry e;
+	bool taken[9] = { false };
+
+	assert_int_equal(mr_mac_place(t, key_of(0, 1)), 0);
+	assert_int_equal(mr_mac_place(t, 0), 0);
+	g = mr_mac_generation(t, 1);
+	for (unsigned i = 0; i < 8; i++) {
+		mr_mac_learn(t, key_of(i, 1), (uint16_t)i, 10, false);
+		place[i] = mr_mac_place(t, key_of(i, 1));
+		assert_true(place[i] >= 1 && place[i] <= 8 && !taken[place[i]]);
+		taken[place[i]] = true;
+	}
+	assert_int_equal(mr_mac_generation(t, 1), g);
+	mr_mac_add(t, key_of(3, 1), 3, 0, 10);
+	assert_int_equal(mr_mac_place(t, key_of(3, 1)), place[3]);
+	g = mr_mac_generation(t, 1);
+	assert_true(mr_mac_heard(t, place[2], 14));
+	assert_true(mr_mac_heard(t, place[2], 14));
+	assert_true(mr_mac_heard(t, place[3], 14));
+	assert_int_equal(mr_mac_generation(t, 1), g);
+	while (mr_mac_next(t, &cursor, &e)) {
+		assert_int_equal(e.seen, e.mac[5] == 2 ? 14 : 10);
+		assert_int_equal(e.port, e.mac[5]);
+		assert_int_equal(!!(e.flags & MR_MAC_STATIC), e.mac[5] == 3);
+	}
+	/* The oldest gives way; its place is the new one's, which the generation says. */
+	assert_int_equal(mr_mac_learn(t, key_of(20, 1), 1, 14, false), MR_MAC_EVICTED);
+	assert_int_not_equal(mr_mac_generation(t, 1), g);
+	assert_int_not_equal(mr_mac_get(t, key_of(2, 1)), 0);
+	/* Aged: but for those that were heard. */
+	assert_int_equal(mr_mac_age(t, 15, 0, UINT32_MAX), 5);
+	assert_int_not_equal(mr_mac_get(t, key_of(2, 1)), 0);
+	for (unsigned i = 0; i < 8; i++)
+		if (i != 2 && i != 3 && place[i] != mr_mac_place(t, key_of(20, 1)))
+			assert_false(mr_mac_heard(t, place[i], 15));
+	/* Moved: it is where it was in the table, and the generation says that it moved. */
+	g = mr_mac_generation(t, 1);
+	assert_int_equal(mr_mac_learn(t, key_of(2, 1), 7, 16, false), MR_MAC_MOVED);
+	assert_int_not_equal(mr_mac_generation(t, 1), g);
+	assert_int_equal(mr_mac_place(t, key_of(2, 1)), place[2]);
+	assert_true(mr_mac_heard(t, place[2], 17));
+	assert_int_equal(MR_MAC_FOUND_PORT(mr_mac_get(t, key_of(2, 1))), 7);
+	assert_int_equal(mr_mac_delete(t, key_of(2, 1)), 0);
+	assert_false(mr_mac_heard(t, place[2], 17));
+	/* Any number is harmless. */
+	for (uint32_t n = 1; n < 100; n++)
+		(void)mr_mac_heard(t, n * 0x10001, 17);
+	mr_mac_destroy(t);
+}
+
 static void
 refuses_nonsense(void **state)
 {
@@ -444,6 +537,7 @@ main(void)
 		cmocka_unit_test(holds_what_it_promises),
 		cmocka_unit_test(gives_way_oldest_first),
 		cmocka_unit_test(generation_tells_of_what_matters),
+		cmocka_unit_test(places_are_heard),
 		cmocka_unit_test(limit_of_the_whole_table),
 		cmocka_unit_test(refuses_nonsense),
 	};

@@ -182,6 +182,7 @@ is_private(const struct program_builder *b)
 /* What a node that was entered rested on: all, unless it said what. */
 struct visit {
 	bool open, said;
+	bool unwrapped; /* out of a tunnel */
 };
 
 static void
@@ -201,6 +202,7 @@ enter(struct program_builder *b, const struct mr_node_class *class, struct visit
 	if (!class || !class->replays)
 		return MR_PROGRAM_NODE;
 	v->open = true;
+	v->unwrapped |= class->unwraps;
 	return credit(b,
 	    (struct mr_program_credit){ .kind = MR_CREDIT_NODE,
 		.node = (uint16_t)node,
@@ -247,6 +249,9 @@ one(struct mr_programs *s, const struct mr_op *op, const struct mr_flow_key *key
 	case MR_OP_TALLY:
 		return op_tally(b, class, op);
 	case MR_OP_CALL:
+		/* With a replay it would be told where the headers of the packet inside are. */
+		if (MR_FLOW_INSIDE(key->pair) && !v->unwrapped)
+			return MR_PROGRAM_SAID;
 		return op_call(b, class, op);
 	case MR_OP_OUTPUT:
 	case MR_OP_DROP:

@@ -450,6 +450,34 @@ test_largest(void **state)
 	close_bed(&b);
 }
 
+/* Of a packet in a tunnel nodes are told where the inner headers are: whoever wants to be called before it came
+ * out of it walks. */
+static void
+test_inside(void **state)
+{
+	static const struct mr_node_class opens = { .name = "opens",
+		.replays = true,
+		.unwraps = true };
+	struct bed b;
+
+	open_bed(&b, 64);
+	b.classes[NODE_B] = &opens;
+	for (unsigned n = 0; n < 4; n++) {
+		restart(&b);
+		b.key.pair = n < 3 ? 5u << MR_FLOW_INSIDE_SHIFT | 7 : 7;
+		op(&b, MR_OP_NODE, NODE_A);
+		if (n != 1)
+			op_arg(&b, MR_OP_CALL, NODE_A, 9);
+		if (n == 2)
+			b.r.count = 0;
+		op(&b, MR_OP_NODE, NODE_B);
+		op(&b, MR_OP_NODE, NODE_A);
+		op_arg(&b, MR_OP_CALL, NODE_A, 9);
+		assert_int_equal(sent(&b), n ? MR_PROGRAM_OK : MR_PROGRAM_SAID);
+	}
+	close_bed(&b);
+}
+
 int
 main(void)
 {
@@ -463,6 +491,7 @@ main(void)
 		cmocka_unit_test(test_ends),
 		cmocka_unit_test(test_hostile),
 		cmocka_unit_test(test_largest),
+		cmocka_unit_test(test_inside),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -119,9 +119,10 @@ make_piece(const struct ip_pieces *c, const struct shape *s, unsigned offset, un
 			p->next = segments[i + 1];
 		if (i == 0) {
 			memcpy(p->scratch, from->scratch, sizeof(p->scratch));
-			/* What was decided of the packet holds for its pieces. */
+			/* What was decided of the packet holds for its pieces; they are as old. */
 			p->flags = from->flags &
-			    (MR_PACKET_ANSWER | MR_PACKET_MARKED | MR_PACKET_TRANSLATED);
+			    (MR_PACKET_ANSWER | MR_PACKET_MARKED | MR_PACKET_TRANSLATED |
+				MR_PACKET_JOINS_MAX << MR_PACKET_JOINS_SHIFT);
 			memcpy(mr_packet_bytes(p), mr_packet_bytes_const(from), c->l3);
 			memcpy(mr_packet_bytes(p) + c->l3, header, head - c->l3);
 			p->total = head + len;

@@ -41,6 +41,13 @@ doing(struct test *t, const char *what)
 }
 
 static void
+stations(struct test *t)
+{
+	bed_stations(t->bed);
+	bed_tunnel_stations(t->bed, &t->shape);
+}
+
+static void
 traffic(struct test *t)
 {
 	unsigned vectors = 6 + bed_draw(&t->random, 16);
@@ -53,6 +60,9 @@ traffic(struct test *t)
 			bed_vector(t->bed, &t->flows, &t->shape, &t->random,
 			    ports > 1 ? k : bed_draw(&t->random, BED_PORTS),
 			    1 + bed_draw(&t->random, MR_VECTOR_MAX));
+		if (bed_one_in(&t->random, 3))
+			bed_tunnel_vector(t->bed, &t->flows, &t->shape, &t->random,
+			    1 + bed_draw(&t->random, MR_VECTOR_MAX / 2));
 		bed_run(t->bed);
 		bed_compare(t->bed, false);
 	}
@@ -219,7 +229,7 @@ change_configuration(struct test *t)
 	bed_apply(t->bed, t->text, LANES);
 	bed_flows_draw(&t->flows, &t->shape, &t->random, 20);
 	bed_talks_draw(&t->talks, &t->shape, &t->random, 100);
-	bed_stations(t->bed);
+	stations(t);
 	traffic(t);
 	neighbors_heard(t, 60);
 }
@@ -290,18 +300,18 @@ both_are_equal(void **state)
 			void (*change)(struct test *) =
 			    changes[bed_draw(&t->random, MR_ARRAY_COUNT(changes))];
 
-			bed_stations(t->bed);
+			stations(t);
 			traffic(t);
 			change(t);
 			/* Stations are where the change has left them, or gone. */
 			if (change == move_station)
 				traffic(t);
 		}
-		bed_stations(t->bed);
+		stations(t);
 		traffic(t);
 		change_configuration(t);
 	}
-	bed_stations(t->bed);
+	stations(t);
 	traffic(t);
 	bed_compare(t->bed, true);
 	replayed = bed_lane_count(t->bed, MR_LANE_COUNT_REPLAYED);

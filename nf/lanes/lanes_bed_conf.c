@@ -120,7 +120,7 @@ write_bridges(const struct bed_shape *s, struct bed_random *r, struct bed_text *
 			any = begun = true;
 			write_member(s, p, r, t);
 		}
-		if (begun && s->tunnel && s->tunnel_bridge == k)
+		if (begun && s->tunnel && !s->tunnel_routed && s->tunnel_bridge == k)
 			write_behind(s, t);
 	}
 }
@@ -214,7 +214,7 @@ write_route(const unsigned *subnets, unsigned count, unsigned k, bool six, struc
 static void
 write_router(const struct bed_shape *s, unsigned k, struct bed_random *r, struct bed_text *t)
 {
-	unsigned subnets[BED_PORTS * 3], count = 0;
+	unsigned subnets[BED_PORTS * 3 + 1], count = 0;
 
 	bed_say(t,
 	    "  %c:\n"
@@ -235,7 +235,20 @@ write_router(const struct bed_shape *s, unsigned k, struct bed_random *r, struct
 			write_interface(s, p, vlan_of[v], r, t);
 		}
 	}
+	if (s->tunnel && s->tunnel_routed && s->which[s->tunnel_port] == k) {
+		subnets[count++] = BED_TUNNEL_NET;
+		bed_say(t,
+		    "      tun: {mac: \"02:00:00:00:aa:70\", address: [10.%u.0.1/24, "
+		    "\"2001:db8:%x::1/64\"], redirects: false, neighbor: {duplicate-detection: "
+		    "false}}\n",
+		    BED_TUNNEL_NET, BED_TUNNEL_NET);
+	}
 	bed_say(t, "    neighbor:\n      static:\n");
+	if (s->tunnel && s->tunnel_routed && s->which[s->tunnel_port] == k)
+		bed_say(t,
+		    "        10.%u.0.9: {interface: tun, mac: \"02:00:00:00:%02x:09\"}\n"
+		    "        \"2001:db8:%x::9\": {interface: tun, mac: \"02:00:00:00:%02x:09\"}\n",
+		    BED_TUNNEL_NET, BED_TUNNEL_NET, BED_TUNNEL_NET, BED_TUNNEL_NET);
 	for (unsigned p = 0; p < BED_PORTS; p++) {
 		if (s->use[p] != BED_ROUTED || s->which[p] != k)
 			continue;
@@ -289,7 +302,9 @@ plan_tunnel(struct bed_shape *s, struct bed_random *r)
 			routed = true;
 		}
 	}
-	s->tunnel = bridged && routed;
+	s->tunnel = routed;
+	s->tunnel_routed = !bridged || bed_draw(&own, 2);
+	s->tunnel_six = bed_one_in(&own, 3);
 }
 
 static void
@@ -298,14 +313,15 @@ write_tunnel(const struct bed_shape *s, struct bed_random *r, struct bed_text *t
 	static const char *const dscp[] = { "copy", "copy", "46" };
 	struct bed_random own = { .state = r->state ^ 0x6e6e };
 	unsigned n = BED_SUBNET(s->tunnel_port, 0);
-	bool six = bed_one_in(&own, 3);
+	/* Pieces are known by numbers that both lanes count for themselves. */
+	bool pieces = bed_draw(&own, 2) && !s->tracked;
 
 	if (!s->tunnel)
 		return;
 	bed_say(t, "tunnel: {tun: {router: %c, vxlan: {vni: 77}, fragment: %s, dscp: %s, ",
-	    'r' + (int)s->which[s->tunnel_port], bed_draw(&own, 2) ? "true" : "false",
+	    'r' + (int)s->which[s->tunnel_port], pieces ? "true" : "false",
 	    dscp[bed_draw(&own, 3)]);
-	if (six)
+	if (s->tunnel_six)
 		bed_say(t, "local: \"2001:db8:%x::1\", remote: [\"2001:db8:%x::9\"]}}\n", n, n);
 	else
 		bed_say(t, "local: 10.%u.0.1, remote: [10.%u.0.9]}}\n", n, n);

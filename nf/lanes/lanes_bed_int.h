@@ -13,6 +13,7 @@
  *   lanes_bed_rules.c    of these: access lists, connection tracking
  *   lanes_bed_frames.c   random frames: flows that repeat, and everything that is not plain
  *   lanes_bed_talks.c    conversations: what goes one way answers what came the other
+ *   lanes_bed_tunnel.c   what a tunnel's remote end sends
  *   lanes_bed_time.c     time and random numbers are the test's own (defines clock_gettime)
  *
  * Whatever differs ends the program with a line on standard error.
@@ -157,7 +158,9 @@ struct bed_shape {
 	unsigned mtu[BED_PORTS];   /* 0: the port's own */
 	bool vlans[BED_PORTS];     /* routed: sub-interfaces .7 and .8; bridged: member of VLANs */
 	bool tracked;              /* connections are known */
-	bool tunnel;               /* one, in a bridge, whose packets leave by a routed port */
+	bool tunnel;               /* one, whose packets leave by a routed port */
+	bool tunnel_six;           /* of IPv6 */
+	bool tunnel_routed;        /* that port's router has an interface there; else a bridge */
 	unsigned tunnel_bridge, tunnel_port;
 };
 
@@ -180,6 +183,8 @@ void bed_configuration(struct bed_shape *, struct bed_random *, struct bed_text 
 
 /* Subnets: 10.N.0.0/24 and 2001:db8:N::/64 on port N, on its VLAN 7 (N + 20) and 8 (N + 40). */
 #define BED_SUBNET(port, vlan) ((port) + ((vlan) == 7 ? 20u : (vlan) == 8 ? 40u : 0u))
+#define BED_TUNNEL_NET 60u /* where the tunnel is routed: its subnet */
+#define BED_TUNNEL_MAC "\2\0\0\0\xaa\x70"
 #define BED_ROUTES 12u /* 10.100+k.0.0/16 and 2001:db8:1KK::/48 */
 
 /* -- random frames ------------------------------------------------------------------------- */
@@ -217,6 +222,15 @@ void bed_build(const struct bed_flow *, const struct bed_shape *, uint32_t numbe
     unsigned payload, uint8_t *frame, struct bed_made *);
 void bed_sum4(uint8_t *ip);
 void bed_sum_l4(const struct bed_flow *, const uint8_t *ip, uint8_t *l4, unsigned len);
+
+/* -- from a tunnel's remote end ------------------------------------------------------------ */
+
+#define BED_TUNNEL_AROUND 70u /* bytes of headers at most */
+/* Frames of flows whose ports are where the tunnel leads to. */
+void bed_tunnel_vector(struct bed *, struct bed_flows *, const struct bed_shape *,
+    struct bed_random *, unsigned count);
+/* Its stations are heard. */
+void bed_tunnel_stations(struct bed *, const struct bed_shape *);
 
 /* -- conversations ------------------------------------------------------------------------- */
 

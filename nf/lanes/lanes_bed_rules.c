@@ -187,6 +187,9 @@ bed_write_lists(const struct bed_shape *s, struct bed_random *r, struct bed_text
 			bed_say(t, "    %c: {%s: l%u}\n", 'a' + (int)p, in ? "in" : "out",
 			    bed_draw(r, lists));
 	}
+	if (s->tunnel && bed_draw(r, 2))
+		bed_say(t, "    tun: {%s: l%u}\n", bed_draw(r, 2) ? "in" : "out",
+		    bed_draw(r, lists));
 }
 
 /* -- connections -------------------------------------------------------------------------- */

@@ -152,6 +152,16 @@ write_head(const struct pass *s, struct mr_packet *p, uint32_t handle,
 
 /* -- one packet to one remote end ----------------------------------------------------------- */
 
+/* Counted as if it came in anew. */
+static bool
+may_be_wrapped(struct mr_packet *p)
+{
+	if (p->flags >> MR_PACKET_JOINS_SHIFT == MR_PACKET_JOINS_MAX)
+		return false;
+	p->flags = (uint16_t)(p->flags + (1u << MR_PACKET_JOINS_SHIFT));
+	return true;
+}
+
 static mr_verdict_t
 wrap(struct pass *s, uint32_t handle, struct mr_packet *p, const struct tunnel_remote *r)
 {
@@ -165,6 +175,10 @@ wrap(struct pass *s, uint32_t handle, struct mr_packet *p, const struct tunnel_r
 
 	if (mr_unlikely(!via))
 		return mr_verdict_drop(TUNNEL_OUT_DROP_NO_WAY);
+	/* Put into a tunnel already, on this way: where ways lead in a ring, each writes a TTL of its own, and
+	 * a piece has room for more headers than what it was cut from. */
+	if (mr_unlikely((p->flags & MR_PACKET_TRANSLATED) && !may_be_wrapped(p)))
+		return mr_verdict_drop(TUNNEL_OUT_DROP_LOOP);
 	big = r->size + frame > mtu;
 	mr_guard_length(s->rec, p, mtu - MR_MIN(mtu, (unsigned)r->size));
 	if (mr_unlikely(big)) {

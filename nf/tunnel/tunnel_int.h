@@ -128,6 +128,8 @@ enum { TUNNEL_IN_NEXT, TUNNEL_IN_ENTER, TUNNEL_IN_EDGES = TUNNEL_IN_ENTER + TUNN
 	X(NO_WAY, "no-way", "no route to the remote end") \
 	X(TOO_BIG, "too-big", "too big for the way to the remote end, with the headers around it") \
 	X(SUPER, "super-frame", "a super-frame that cannot be cut") \
+	X(LOOP, "tunnel-loop", \
+	    "was put into as many tunnels as a packet may: ways lead in a ring") \
 	X(ROOM, "no-headroom", "no room for the headers around it") \
 	X(BUFFERS, "no-buffers", "no buffer for a copy")
 #define TUNNEL_OUT_COUNTERS(X) \

@@ -454,6 +454,46 @@ rules_and_connections(void **state)
 	assert_true(sum > 300);
 }
 
+/* The way to a remote end leads into its tunnel: whatever is put around a frame, there is an end to it. */
+static void
+ways_into_themselves(void **state)
+{
+	static const char *const routes[] = {
+		"      192.0.2.4/32: {via: 10.4.0.9}\n",
+		"      192.0.2.4/32: {via: 10.6.0.9}\n      \"2001:db8:ff::6/128\": {via: "
+		"\"2001:db8:4::9\"}\n",
+	};
+	static const struct tn_talk talk = { 0xaa01, 9, "10.0.0.9", "10.4.0.9", 53, 1000, 0,
+		false };
+	struct tn_conf c = conf_of(THREE, 30, "");
+	struct tn_frame f;
+	struct tn_bed t;
+
+	(void)state;
+	c.neighbors = "        10.4.0.9: {interface: r4, mac: \"02:00:00:00:04:09\"}\n"
+		      "        10.6.0.9: {interface: r6, mac: \"02:00:00:00:06:09\"}\n"
+		      "        \"2001:db8:4::9\": {interface: r4, mac: \"02:00:00:00:04:09\"}\n"
+		      "        \"2001:db8:6::9\": {interface: r6, mac: \"02:00:00:00:06:09\"}\n";
+	for (unsigned n = 0; n < 4; n++) {
+		snprintf(text, sizeof(text),
+		    "tunnel:\n"
+		    "  r4: {local: 10.9.0.1, remote: [192.0.2.4], vxlan: {vni: 4}, fragment: %s}\n"
+		    "  r6: {local: \"2001:db8:9::1\", remote: [\"2001:db8:ff::6\"], vxlan: {vni: "
+		    "6}}\n",
+		    n & 1 ? "true" : "false");
+		c.interfaces = ", r4: {driver: tunnel, mtu: 1500}, r6: {driver: tunnel, mtu: 1500}";
+		c.routes = routes[n / 2];
+		tn_open(&t, &c);
+		for (unsigned i = 0; i < 6; i++) {
+			tn_build(&f, 0, &talk, i < 3 ? 100 : 1450);
+			tn_give(&t, &f);
+			tn_run(&t);
+		}
+		assert_true(tn_drops(&t, "tunnel-out", n & 1 ? "tunnel-loop" : "no-headroom") > 0);
+		tn_close(&t);
+	}
+}
+
 int
 main(void)
 {
@@ -466,6 +506,7 @@ main(void)
 		cmocka_unit_test(tunnel_to_tunnel),
 		cmocka_unit_test(order_is_kept),
 		cmocka_unit_test(rules_and_connections),
+		cmocka_unit_test(ways_into_themselves),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

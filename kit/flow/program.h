@@ -152,7 +152,8 @@ struct mr_program_wrap {
 	struct mr_length lengths[2];
 	int16_t own_at[MR_PROGRAM_WRAP_OWN]; /* from the new packet's first byte */
 	uint8_t len;
-	uint8_t spare[3];
+	uint8_t usual; /* two lengths, both of the packet; only IPv4's checksum takes one in */
+	uint8_t spare[2];
 	uint8_t bytes[MR_PROGRAM_WRAP_MAX]; /* the last `len` of them */
 };
 static_assert(sizeof(struct mr_program_wrap) == 2 * MR_CACHE_LINE, "a wrap is two lines");

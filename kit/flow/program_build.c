@@ -491,6 +491,9 @@ emit(struct program_builder *b)
 	}
 	if (b->wrapped) {
 		memcpy(b->wrap.lengths, e->lengths, e->length_count * sizeof(e->lengths[0]));
+		b->wrap.usual = e->length_count == 2 && !e->lengths[0].of && !e->lengths[1].of &&
+		    e->lengths[0].kind == MR_SUM_PLAIN && !e->lengths[0].twice &&
+		    !e->lengths[1].sum;
 		memcpy(b->bytes + b->used, &b->wrap, sizeof(b->wrap));
 		more->part[PROGRAM_LENGTHS].at = (uint16_t)b->used;
 		more->part[PROGRAM_LENGTHS].count = (uint16_t)e->length_count;

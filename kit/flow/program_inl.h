@@ -142,12 +142,38 @@ mr_program_put_around(const struct mr_program *g, const struct mr_flow_values *v
 		memcpy(bytes + t->own_at[i], values->bytes + MR_PROGRAM_WRAP_BYTES + 4 * i, 4);
 }
 
+/* IP's length and UDP's of a packet with headers around it. Where they are written stand ones, as while
+ * the program was built, so that the checksum is what it would be without the length. */
+mr_inline void
+mr_program_put_lengths(const struct mr_length lengths[2], struct mr_packet *p)
+{
+	uint8_t *bytes = mr_packet_bytes(p);
+	be16_t ip = mr_be16((uint16_t)(p->total + (unsigned)lengths[0].more));
+	be16_t udp = mr_be16((uint16_t)(p->total + (unsigned)lengths[1].more));
+	uint32_t sum;
+	be16_t check;
+
+	memcpy(bytes + lengths[0].offset, &ip, sizeof(ip));
+	memcpy(bytes + lengths[1].offset, &udp, sizeof(udp));
+	if (lengths[0].sum) {
+		memcpy(&check, bytes + lengths[0].sum, sizeof(check));
+		sum = (uint16_t)~check + (uint32_t)ip;
+		check = (be16_t) ~(sum + (sum >> 16));
+		memcpy(bytes + lengths[0].sum, &check, sizeof(check));
+	}
+}
+
 /* Behind all else: the lengths of a patch. */
 mr_inline void
 mr_program_patch_lengths(const struct mr_program *g, struct mr_packet *p)
 {
 	const struct mr_length *lengths = (const struct mr_length *)(const void *)(g + 3);
 
+	if ((g->flags & MR_PROGRAM_WRAP) &&
+	    mr_likely(((const struct mr_program_wrap *)(const void *)(g + 3))->usual)) {
+		mr_program_put_lengths(lengths, p);
+		return;
+	}
 	mr_edit_length(NULL, p, &lengths[0]);
 	if (g->flags & MR_PROGRAM_LENGTHS)
 		mr_edit_length(NULL, p, &lengths[1]);

@@ -181,13 +181,16 @@ guards_hold(void **state)
 		assert_int_equal(send(&t, &other, &talk, 40, 2, TN_OUT), 0);
 		talk.class = 2;
 		assert_int_equal(send(&t, &other, &talk, 40, 2, ways[i].port), 0);
-		/* Another source port; bytes behind it all; a TTL that ends. */
+		/* Another source port is none, as nobody has read it. */
 		talk = ways[i].talk;
 		before = tn_replayed(&t);
 		tn_build(&in, 0, &talk, 40);
 		tn_wrap(&f, &head, 50001, &in);
 		one = tn_one(&t, &f);
 		assert_true(one && one->port == ways[i].port);
+		assert_int_equal(tn_replayed(&t), before + 1);
+		/* Bytes behind it all; a TTL that ends. */
+		before = tn_replayed(&t);
 		tn_wrap(&f, &head, 50000, &in);
 		f.len += 5;
 		one = tn_one(&t, &f);

@@ -97,10 +97,11 @@ write_routers(unsigned on, struct bed_text *t)
 {
 	bool routed = C_ON(on, GATEWAY) || (!C_ON(on, MEMBER) && !C_ON(on, CROSS));
 	const char *in = C_ON(on, GATEWAY) ? "in" : "a", *out = outside(on);
-	char vlan[8], more[32];
+	char vlan[8], more[32] = "";
 
 	snprintf(vlan, sizeof(vlan), "%s.7", out);
-	snprintf(more, sizeof(more), C_ON(on, VLAN) ? "parent: %s, vlan: 7, " : "", out);
+	if (C_ON(on, VLAN))
+		snprintf(more, sizeof(more), "parent: %s, vlan: 7, ", out);
 	out = C_ON(on, VLAN) ? vlan : out;
 	bed_say(t, "router:\n");
 	if (C_ON(on, VRF))

@@ -56,7 +56,8 @@ call_alike(struct work *w, uint8_t *skip)
 
 	for (n = 0; n < w->hit_count; n++) {
 		if (mr_program_calls(&programs[w->hits[n].program], &call) != 1 ||
-		    (call->flags & MR_CALL_SECONDLY) || (n > 0 && call->node != node))
+		    (call->flags & (MR_CALL_SECONDLY | MR_PROGRAM_CALL_MARKS)) ||
+		    (n > 0 && call->node != node))
 			break;
 		node = call->node;
 		call_add(w, &c, n, n, call);
@@ -83,7 +84,9 @@ call_round(struct work *w, unsigned first, unsigned round, uint8_t *skip)
 			continue;
 		count = mr_program_calls(&programs[w->hits[h].program], &calls);
 		more |= count > round + 1;
-		if (round >= count || ((calls[round].flags & MR_CALL_SECONDLY) && !w->hits[h].due))
+		if (round >= count ||
+		    ((calls[round].flags & MR_CALL_SECONDLY) && !w->hits[h].due) ||
+		    (calls[round].flags & MR_PROGRAM_CALL_MARKS))
 			continue;
 		node[h] = next = calls[round].node;
 		left++;
@@ -144,29 +147,48 @@ call_marking(struct work *w, unsigned h)
 	return skip;
 }
 
-/* A packet that takes the graph takes those behind it, between the same ends, with it. */
-static void
-call_marked(struct work *w, unsigned first, uint8_t *skip)
+/* What is left to be called for a hit: nodes that leave marks. */
+static uint8_t
+call_last(struct work *w, unsigned h)
 {
-	const struct mr_program *programs = mr_programs_lines(w->l->programs);
+	const struct mr_program *g = &mr_programs_lines(w->l->programs)[w->hits[h].program];
+	const struct mr_program_call *calls;
+	unsigned count;
+
+	if (g->flags & MR_PROGRAM_MARKS)
+		return call_marking(w, h);
+	count = mr_program_calls(g, &calls);
+	if (!count || !(calls[count - 1].flags & MR_PROGRAM_CALL_MARKS) ||
+	    ((calls[count - 1].flags & MR_CALL_SECONDLY) && !w->hits[h].due))
+		return 0;
+	return call_one(w, h, &calls[count - 1], false);
+}
+
+/* A packet that takes the graph takes those behind it, between the same ends, with it: before anybody has
+ * left a mark of them. The first ones have nothing left to be called for. */
+static void
+call_in_order(struct work *w, unsigned first, uint8_t *skip)
+{
 	const struct mr_flow_batch *b = &w->l->batch;
 	struct walkers walkers;
 	bool any = false;
 
-	for (unsigned h = first; h < w->hit_count; h++) {
-		const struct hit *hit = &w->hits[h];
-		uint64_t ends;
+	for (unsigned h = 0; h < w->hit_count; h++) {
+		const struct mr_flow_key *key = &b->key[w->hits[h].key];
 
-		if (!(programs[hit->program].flags & MR_PROGRAM_MARKS))
+		if (mr_unlikely(any) && !skip[h] &&
+		    walkers_have(&walkers, walker(key->src, key->dst))) {
+			skip[h] = MR_REPLAY_SKIP;
 			continue;
-		ends = walker(b->key[hit->key].src, b->key[hit->key].dst);
-		skip[h] = any && walkers_have(&walkers, ends) ? MR_REPLAY_SKIP : call_marking(w, h);
+		}
+		if (!skip[h] && h >= first)
+			skip[h] = call_last(w, h);
 		if (mr_likely(!skip[h]))
 			continue;
 		if (!any)
 			memset(&walkers, 0, sizeof(walkers));
 		any = true;
-		walkers_add(&walkers, ends);
+		walkers_add(&walkers, walker(key->src, key->dst));
 	}
 }
 
@@ -196,7 +218,7 @@ lane_call_all(struct work *w)
 	look_for_due(w, first);
 	while (first < w->hit_count && call_round(w, first, round, skip))
 		round++;
-	call_marked(w, first, skip);
+	call_in_order(w, first, skip);
 	for (unsigned h = 0; h < w->hit_count; h++) {
 		if (skip[h] & MR_REPLAY_STALE)
 			w->late[w->late_count++] = w->hits[h].key;

@@ -77,6 +77,32 @@ calls_keep_order(void **state)
 	finish(&b);
 }
 
+/* Nor where hits wait and are asked for together. */
+static void
+calls_that_wait_keep_order(void **state)
+{
+	uint32_t packets[5];
+	struct bed b;
+
+	begin(&b, (struct mr_lane_config){ 0 }, 1);
+	learn(&b, CALL, 1);
+	learn(&b, SHORT, 2);
+	b.judge.skip = b.judge.once = true;
+	b.sent = 0;
+	for (unsigned i = 0; i < 5; i++) {
+		packets[i] =
+		    i ? packet(&b, CALL, 1, FRAME + i) : packet(&b, SHORT, 2, SHORT_LENGTH + 1);
+		mr_packet_at(b.buffers->base, packets[i])->port = 0;
+	}
+	mr_graph_inject(b.graph, 0, b.nodes[0], packets, 5);
+	assert_counted(&b, REPLAYED, 0);
+	for (unsigned i = 1; i < 5; i++)
+		assert_int_equal(b.lengths[i], FRAME + i);
+	give(&b, CALL, 1);
+	assert_counted(&b, REPLAYED, 1);
+	finish(&b);
+}
+
 /* Old by the node's word: recorded anew. */
 static void
 calls_say_that_it_is_old(void **state)
@@ -280,6 +306,7 @@ main(void)
 		cmocka_unit_test(calls_with_each_packet),
 		cmocka_unit_test(calls_that_wait),
 		cmocka_unit_test(calls_keep_order),
+		cmocka_unit_test(calls_that_wait_keep_order),
 		cmocka_unit_test(calls_say_that_it_is_old),
 		cmocka_unit_test(calls_once_a_second),
 		cmocka_unit_test(the_rest_of_a_second_is_told),

@@ -109,12 +109,14 @@ create(const struct pass *s, uint32_t packet, struct mr_packet *p, struct ct_pac
 	    atomic_load_explicit(&s->side->port->source_connections, memory_order_relaxed);
 	uint32_t limit = atomic_load_explicit(&t->zones[zone].limit, memory_order_relaxed);
 	uint32_t cookie = 0, proxied = 0;
+	/* In another zone it begins another one. */
+	const uint32_t mine[2] = { packet, zone };
 	bool counted = false;
 	uint64_t begun;
 
 	mr_record_uncacheable(s->rec, p, "begins a connection");
 	/* It has, in this explanation: with a line, it would not be here. */
-	if (s->dry && mr_record_rehearsed(s->rec, s->table, &packet, sizeof(packet), &begun))
+	if (s->dry && mr_record_rehearsed(s->rec, s->table, mine, sizeof(mine), &begun))
 		return mr_verdict_edge(0);
 	k->hash = ct_hash(t, &k->key);
 	index = ct_find(t, worker, &k->key, k->hash, now, &word);
@@ -132,7 +134,7 @@ create(const struct pass *s, uint32_t packet, struct mr_packet *p, struct ct_pac
 			return mr_verdict_drop(CT_CONFIRM_DROP_SOURCE);
 		mr_record_rehearse(s->rec, s->table, &k->key, sizeof(k->key),
 		    k->swapped ? CT_REHEARSED_BEGUN_SWAPPED : CT_REHEARSED_BEGUN);
-		mr_record_rehearse(s->rec, s->table, &packet, sizeof(packet), 0);
+		mr_record_rehearse(s->rec, s->table, mine, sizeof(mine), 0);
 		return mr_verdict_edge(0);
 	}
 	if (most && !ct_sources_enter(t->sources, &k->key, k->swapped, most, &counted))

@@ -8,6 +8,7 @@
 #include "kit/packet/buffers.h"
 #include "kit/packet/checksum_int.h"
 #include "kit/packet/crc32c.h"
+#include "kit/packet/parse.h"
 
 /* What a checksum of layer 4 covers, found in the headers. */
 struct place {
@@ -18,25 +19,6 @@ struct place {
 	uint8_t proto;
 	bool fragment;
 };
-
-/* Skips Ethernet and up to two tags; returns layer 3's offset, 0 when cut short. */
-static unsigned
-find_l3(const uint8_t *bytes, unsigned len, unsigned at, uint16_t *type)
-{
-	unsigned tags;
-
-	if (len < at + sizeof(struct mr_eth))
-		return 0;
-	*type = mr_load_be16(bytes + at + offsetof(struct mr_eth, type));
-	at += sizeof(struct mr_eth);
-	for (tags = 0; tags < 2 && mr_eth_type_is_vlan(*type); tags++) {
-		if (len < at + sizeof(struct mr_vlan))
-			return 0;
-		*type = mr_load_be16(bytes + at + offsetof(struct mr_vlan, type));
-		at += sizeof(struct mr_vlan);
-	}
-	return at;
-}
 
 /* The final destination that the sender's pseudo-header has (RFC 8200, section 8.1). */
 static const uint8_t *
@@ -191,19 +173,19 @@ find_inner(const uint8_t *bytes, unsigned len, const struct place *place, uint16
 		at += flags & MR_GRE_CHECKSUM ? 4 : 0;
 		at += flags & MR_GRE_KEY ? 4 : 0;
 		at += flags & MR_GRE_SEQUENCE ? 4 : 0;
-		return *type == MR_ETH_TYPE_TEB ? find_l3(bytes, len, at, type) : at;
+		return *type == MR_ETH_TYPE_TEB ? mr_find_l3(bytes, len, at, type) : at;
 	case MR_IP_PROTO_UDP:
 		if (len < at + sizeof(struct mr_udp) + sizeof(struct mr_vxlan))
 			return 0;
 		port = mr_load_be16(bytes + at + offsetof(struct mr_udp, dst));
 		at += sizeof(struct mr_udp);
 		if (port == MR_TUNNEL_PORT_VXLAN || port == MR_TUNNEL_PORT_VXLAN_LINUX)
-			return find_l3(bytes, len, at + (unsigned)sizeof(struct mr_vxlan), type);
+			return mr_find_l3(bytes, len, at + (unsigned)sizeof(struct mr_vxlan), type);
 		if (port != MR_TUNNEL_PORT_GENEVE)
 			return 0;
 		*type = mr_load_be16(bytes + at + offsetof(struct mr_geneve, type));
 		at += (unsigned)sizeof(struct mr_geneve) + (bytes[at] & 0x3fu) * 4;
-		return *type == MR_ETH_TYPE_TEB ? find_l3(bytes, len, at, type) : at;
+		return *type == MR_ETH_TYPE_TEB ? mr_find_l3(bytes, len, at, type) : at;
 	default:
 		return 0;
 	}
@@ -242,7 +224,7 @@ mr_checksum_find_unfinished(const uint8_t *bytes, unsigned len, uint16_t *csum_s
 	unsigned at, offset, depth;
 	uint16_t type;
 
-	at = find_l3(bytes, len, 0, &type);
+	at = mr_find_l3(bytes, len, 0, &type);
 	for (depth = 0; depth < 3 && at; depth++) {
 		if (!find_l4(bytes, len, at, type, &place) || place.fragment)
 			return false;
@@ -297,7 +279,7 @@ verify(const struct mr_buffers *b, uint32_t handle, const uint8_t *bytes, unsign
 	uint16_t type;
 	uint64_t sum = 0;
 
-	at = find_l3(bytes, len, 0, &type);
+	at = mr_find_l3(bytes, len, 0, &type);
 	if (!at || !find_l4(bytes, len, at, type, &place) || place.fragment)
 		return MR_CHECKSUM_UNKNOWN;
 	l4_len = place.l4_len;

@@ -177,6 +177,24 @@ MR_API enum mr_parse_error mr_parse_ip(struct mr_parsed *, const uint8_t *bytes,
 MR_API enum mr_parse_error mr_parse_inner(const struct mr_parsed *outer, struct mr_parsed *inner,
     const uint8_t *bytes, unsigned len, unsigned total);
 
+/* Where layer 3 begins in the frame at `at`, behind at most two tags, and its Ethernet type, which is a
+ * third tag's where there is one. 0: the bytes end before. */
+mr_inline unsigned
+mr_find_l3(const uint8_t *bytes, unsigned len, unsigned at, uint16_t *type)
+{
+	if (len < at + sizeof(struct mr_eth))
+		return 0;
+	*type = mr_load_be16(bytes + at + offsetof(struct mr_eth, type));
+	at += (unsigned)sizeof(struct mr_eth);
+	for (unsigned tags = 0; tags < 2 && mr_eth_type_is_vlan(*type); tags++) {
+		if (len < at + sizeof(struct mr_vlan))
+			return 0;
+		*type = mr_load_be16(bytes + at + offsetof(struct mr_vlan, type));
+		at += (unsigned)sizeof(struct mr_vlan);
+	}
+	return at;
+}
+
 /* Ethernet and tags, nothing else: what a bridge needs. Fills l2, l3, ethertype, the
  * tags; the other fields are 0, `end` is `total`. */
 mr_inline enum mr_parse_error

@@ -344,20 +344,12 @@ static unsigned
 find_ip(const struct mr_packet *p)
 {
 	const uint8_t *bytes = mr_packet_bytes_const(p);
-	unsigned at = sizeof(struct mr_eth), type;
+	uint16_t type;
+	unsigned at = mr_find_l3(bytes, p->len, 0, &type);
 
-	if (p->len < at)
-		return 0;
-	type = mr_load_be16(bytes + at - 2);
-	for (unsigned i = 0; i < 2 && mr_eth_type_is_vlan((uint16_t)type); i++) {
-		at += sizeof(struct mr_vlan);
-		if (p->len < at)
-			return 0;
-		type = mr_load_be16(bytes + at - 2);
-	}
-	if (type == MR_ETH_TYPE_IP6)
+	if (at && type == MR_ETH_TYPE_IP6)
 		return p->len >= at + 40u && bytes[at] >> 4 == 6 ? at : 0;
-	return type == MR_ETH_TYPE_IP4 && p->len >= at + 20u && bytes[at] >> 4 == 4 ? at : 0;
+	return at && type == MR_ETH_TYPE_IP4 && p->len >= at + 20u && bytes[at] >> 4 == 4 ? at : 0;
 }
 
 static mr_verdict_t

@@ -56,7 +56,7 @@ int tunnel_view_make(struct tunnel_view **out, const struct tunnel_conf *,
 struct tunnel_record {
 	struct tunnel *t;
 	struct tunnel_conf now, next;
-	/* Whose number it is, with what is brought in; bit in `taken`. Of the one before: `old`. */
+	/* By number: whose it is; whether it is given away now, and in the configuration to come. */
 	struct tunnel_ip numbers[TUNNEL_REMOTES_MAX];
 	bool taken[TUNNEL_REMOTES_MAX], next_taken[TUNNEL_REMOTES_MAX];
 	uint16_t *number_of, *next_number_of; /* in the order of the configuration */

@@ -105,23 +105,6 @@ find_end(const struct pass *s, const struct mr_packet *p, struct outer *o)
 
 /* -- congestion (RFC 6040, 4.2) ------------------------------------------------------------- */
 
-/* Where IP is in the frame at `at`, behind at most two tags; 0: nowhere. */
-static unsigned
-find_inner(const struct mr_packet *p, unsigned at, bool *six)
-{
-	const uint8_t *bytes = mr_packet_bytes_const(p);
-	unsigned l3 = at + TUNNEL_ETH, type = mr_load_be16(bytes + l3 - 2);
-
-	for (unsigned i = 0; i < 2 && mr_eth_type_is_vlan((uint16_t)type); i++) {
-		l3 += (unsigned)sizeof(struct mr_vlan);
-		if (p->len < l3)
-			return 0;
-		type = mr_load_be16(bytes + l3 - 2);
-	}
-	*six = type == MR_ETH_TYPE_IP6;
-	return (*six || type == MR_ETH_TYPE_IP4) && p->len >= l3 + 20 ? l3 : 0;
-}
-
 static void
 set_inner(const struct pass *s, struct mr_packet *p, unsigned l3, bool six, unsigned ecn)
 {
@@ -152,7 +135,7 @@ take_mark(const struct pass *s, struct mr_packet *p, const struct outer *o)
 	if (mr_likely(outer == ECN_NONE || outer == ECN_ECT0))
 		return true;
 	mr_record_uncacheable(s->rec, p, "marked on its way");
-	l3 = find_inner(p, o->l4 + TUNNEL_SHIM, &six);
+	l3 = tunnel_find_ip(p, o->l4 + TUNNEL_SHIM, &six);
 	if (!l3)
 		return true;
 	inner = six ? mr_packet_bytes(p)[l3 + 1] >> 4 & ECN_MASK

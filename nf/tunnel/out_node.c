@@ -29,30 +29,13 @@ struct pass {
 
 /* -- what the frame says -------------------------------------------------------------------- */
 
-/* Where IP is in a frame behind at most two tags, and of which version; 0: nowhere. */
-static unsigned
-find_ip(const struct mr_packet *p, bool *six)
-{
-	const uint8_t *bytes = mr_packet_bytes_const(p);
-	unsigned at = TUNNEL_ETH, type = mr_load_be16(bytes + at - 2);
-
-	for (unsigned i = 0; i < 2 && mr_eth_type_is_vlan((uint16_t)type); i++) {
-		at += (unsigned)sizeof(struct mr_vlan);
-		if (p->len < at)
-			return 0;
-		type = mr_load_be16(bytes + at - 2);
-	}
-	*six = type == MR_ETH_TYPE_IP6;
-	return (*six || type == MR_ETH_TYPE_IP4) && p->len >= at + 20 ? at : 0;
-}
-
 /* The outer packet's class: DSCP as configured, ECN as it is (RFC 6040, 4.1, normal mode). */
 static uint8_t
 class_of(const struct pass *s, const struct mr_packet *p)
 {
 	bool copy = s->view->dscp == TUNNEL_DSCP_COPY, six;
 	uint8_t given = copy ? 0 : (uint8_t)(s->view->dscp << 2), class;
-	unsigned at = find_ip(p, &six);
+	unsigned at = tunnel_find_ip(p, 0, &six);
 	const uint8_t *ip = mr_packet_bytes_const(p) + at;
 
 	if (!at)

@@ -12,8 +12,8 @@
  *
  * A remote end keeps its number while its tunnel has it, since stations and counters go by it.
  *
- * Threads: views and the table of ends are constant, and retired through RCU; `live` is written by control, read by
- * workers; stations are learned by workers (kit/table/mac.h).
+ * Threads: views and the table of ends are constant, and retired through RCU; `live` is written by
+ * control, read by workers; stations are learned by workers (kit/table/mac.h).
  */
 
 #include "kit/base/counter.h"
@@ -21,6 +21,7 @@
 #include "kit/base/rcu.h"
 #include "kit/flow/inside.h"
 #include "kit/graph/node.h"
+#include "kit/packet/parse.h"
 #include "kit/packet/wire.h"
 #include "kit/packet/wire_tunnel.h"
 #include "kit/port/port.h"
@@ -53,8 +54,7 @@ struct tunnel_view {
 	bool fragment; /* what is too big for its way may leave in pieces */
 	bool checksum; /* UDP's is made, and looked at */
 	bool learn;    /* which stations are behind which remote end, where there are several */
-	uint8_t ttl;
-	uint8_t dscp; /* or TUNNEL_DSCP_COPY */
+	uint8_t dscp;  /* or TUNNEL_DSCP_COPY */
 	uint16_t count;
 	struct mr_mac
 	    *stations; /* where there are several; their "ports" are remote ends' numbers */
@@ -181,6 +181,19 @@ static_assert(TUNNELS_MAX <= 1u << (32 - TUNNEL_CALL_SHIFT), "a slot has room");
 #define TUNNEL_NOTE(slot, number) ((uint64_t)(slot) << 16 | (number))
 
 extern const struct mr_node_class tunnel_out_class, tunnel_in_class, tunnel_enter_class;
+
+/* Where IP is in the frame at `at`; 0: nowhere. */
+mr_inline unsigned
+tunnel_find_ip(const struct mr_packet *p, unsigned at, bool *six)
+{
+	uint16_t type;
+	unsigned l3 = mr_find_l3(mr_packet_bytes_const(p), p->len, at, &type);
+
+	if (!l3 || p->len < l3 + 20)
+		return 0;
+	*six = type == MR_ETH_TYPE_IP6;
+	return *six || type == MR_ETH_TYPE_IP4 ? l3 : 0;
+}
 
 mr_inline void
 tunnel_count(const struct tunnel *t, unsigned worker, unsigned number, unsigned first,
